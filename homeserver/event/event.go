@@ -1,0 +1,136 @@
+package event
+
+import (
+	"encoding/json/v2"
+	"fmt"
+
+	"github.com/tidwall/gjson"
+	"maunium.net/go/mautrix/crypto/canonicaljson"
+	"maunium.net/go/mautrix/federation/pdu"
+
+	"github.com/landbridge-im/landbridge/homeserver/statetree"
+)
+
+// Limits of the specification, "Size limits": "The complete event MUST NOT be larger than 65536
+// bytes"; sender, room_id, state_key, type and event_id "MUST NOT exceed 255 bytes".
+const (
+	MaxSize      = 65536
+	MaxFieldSize = 255
+)
+
+// Flags say how an event stands in its room.
+type Flags int64
+
+const (
+	// Rejected events failed the auth rules; they take no part in anything.
+	Rejected Flags = 1 << iota
+	// SoftFailed events are in the graph but are not shown to clients.
+	SoftFailed
+	// Outlier events are known without their place in the graph.
+	Outlier
+	// Redacted events have had their content pruned; the stored JSON is the pruned one.
+	Redacted
+)
+
+// Event is one event of a room. It is immutable; share it freely between goroutines, and make
+// a copy (With...) to change one.
+type Event struct {
+	*pdu.PDU
+
+	// NID is the store's number for the event.
+	NID int64
+	// Pos is the event's place in the log: positive for what happened here, negative for
+	// history that was brought in later, 0 when it is not in the timeline (or not yet).
+	Pos int64
+	// Room, Author and Key are the store's numbers of the room, the sender and, for state
+	// events, the (type, state_key) pair; Key is 0 for other events.
+	Room, Author, Key int64
+
+	ID      string
+	InRoom  string // the room id, which create events of version 12 do not carry themselves
+	Version Version
+
+	// Root is the state after the event.
+	Root statetree.Ref
+	// Replaces is the state event that this one took the place of, or 0.
+	Replaces int64
+
+	Flags Flags
+	// RedactedBy is the redaction event that pruned this one, or 0.
+	RedactedBy int64
+
+	// TxnScope and Txn remember the request that made the event, so that a retry is
+	// recognised and only the sending device sees its transaction id. TxnScope 0 means none.
+	TxnScope int64
+	Txn      string
+}
+
+// IsState tells whether the event is a state event.
+func (e *Event) IsState() bool { return e.StateKey != nil }
+
+// Is tells whether the event is state of this type and key.
+func (e *Event) Is(typ, key string) bool {
+	return e.StateKey != nil && e.Type == typ && *e.StateKey == key
+}
+
+// Has tells whether all of the flags are set.
+func (e *Event) Has(f Flags) bool { return e.Flags&f == f }
+
+// ContentString reads one top-level string of the content; "" if it is absent or no string.
+func (e *Event) ContentString(key string) string {
+	if v := gjson.GetBytes(e.Content, gjson.Escape(key)); v.Type == gjson.String {
+		return v.Str
+	}
+	return ""
+}
+
+// Membership is the membership that an m.room.member event gives, or "".
+func (e *Event) Membership() string {
+	if e.Type != "m.room.member" || e.StateKey == nil {
+		return ""
+	}
+	return e.ContentString("membership")
+}
+
+// RedactsID is the event that an m.room.redaction points at, wherever the room version puts it.
+func (e *Event) RedactsID() string {
+	if e.Type != "m.room.redaction" {
+		return ""
+	}
+	if e.Version.RedactsInContent() {
+		return e.ContentString("redacts")
+	}
+	if e.Redacts != nil {
+		return string(*e.Redacts)
+	}
+	return ""
+}
+
+// JSON is the event's canonical JSON, as it is stored and sent to other servers.
+func (e *Event) JSON() ([]byte, error) {
+	raw, err := canonicaljson.Marshal(e.PDU)
+	if err != nil {
+		return nil, fmt.Errorf("encoding event %s: %w", e.ID, err)
+	}
+	return raw, nil
+}
+
+// Parse reads the stored JSON of an event. The caller fills in the numbers. The id is given
+// because the store knows it; it is not computed again.
+func Parse(raw []byte, eventID, roomID string, v Version) (*Event, error) {
+	p := &pdu.PDU{}
+	if err := json.Unmarshal(raw, p); err != nil {
+		return nil, fmt.Errorf("parsing event %s: %w", eventID, err)
+	}
+	return &Event{PDU: p, ID: eventID, InRoom: roomID, Version: v}, nil
+}
+
+// Pruned returns a copy with everything removed that a redaction removes.
+func (e *Event) Pruned(by int64) *Event {
+	c := *e
+	c.PDU = e.PDU.Clone()
+	c.PDU.Redact(e.Version)
+	c.Flags |= Redacted
+	c.RedactedBy = by
+	return &c
+}

@@ -1,0 +1,27 @@
+package event
+
+import "maunium.net/go/mautrix/id"
+
+// Version is a room version, e.g. "12".
+type Version = id.RoomVersion
+
+// DefaultVersion is the version of new rooms unless asked otherwise. Specification, "Room
+// versions": servers SHOULD use room version 12.
+const DefaultVersion Version = "12"
+
+// Versions 1 and 2 have event ids
+// made up by servers and a state resolution that nobody should rely on; they are refused.
+var versions = [...]Version{"3", "4", "5", "6", "7", "8", "9", "10", "11", "12"}
+
+// Versions lists the room versions that this server speaks, oldest first.
+func Versions() []Version { return versions[:] }
+
+// Supported tells whether this server speaks a room version.
+func Supported(v Version) bool {
+	for _, s := range versions {
+		if s == v {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,94 @@
+package store
+
+import (
+	"context"
+	"errors"
+)
+
+// Device is one client of a user.
+type Device struct {
+	NID, User  int64
+	ID         string
+	Name       string
+	CreatedTS  int64
+	LastSeenTS int64
+	LastSeenIP string
+}
+
+func scanDevice(r scanner) (d Device, err error) {
+	return d, r.Scan(&d.NID, &d.User, &d.ID, &d.Name, &d.CreatedTS, &d.LastSeenTS, &d.LastSeenIP)
+}
+
+// Device reads a device of a user; ErrNotFound if there is none such.
+func (s *Store) Device(ctx context.Context, user int64, id string) (Device, error) {
+	return scanDevice(s.row(ctx, "device_get", user, id))
+}
+
+// DeviceByNID reads a device by number.
+func (s *Store) DeviceByNID(ctx context.Context, nid int64) (Device, error) {
+	return scanDevice(s.row(ctx, "device_by_nid", nid))
+}
+
+// DevicesOf lists a user's devices, oldest first.
+func (s *Store) DevicesOf(ctx context.Context, user int64) ([]Device, error) {
+	return collect(ctx, s, "device_list_of", scanDevice, user)
+}
+
+// EnsureDevice makes a device unless the user has one of this id, and returns it; fresh tells
+// which. A device that exists keeps its name.
+func (t *Tx) EnsureDevice(d Device) (_ Device, fresh bool, err error) {
+	have, err := scanDevice(t.row("device_get", d.User, d.ID))
+	if !errors.Is(err, ErrNotFound) {
+		return have, false, err
+	}
+	d.NID, d.LastSeenTS = t.w.s.counters.device.Add(1), d.CreatedTS
+	return d, true, t.exec("device_put", d.NID, d.User, d.ID, d.Name, d.CreatedTS, d.LastSeenIP)
+}
+
+// RenameDevice changes the name; false if there is no such device.
+func (t *Tx) RenameDevice(user int64, id, name string) (bool, error) {
+	n, err := t.execCount("device_rename", user, id, name)
+	return n == 1, err
+}
+
+// DeviceSeen records when and from where a device was last used.
+func (t *Tx) DeviceSeen(nid, nowMS int64, ip string) error {
+	return t.exec("device_seen", nid, nowMS, ip)
+}
+
+// DeleteDevice removes a device and its tokens.
+func (t *Tx) DeleteDevice(d Device) error {
+	if err := t.exec("token_delete_device", d.User, d.NID); err != nil {
+		return err
+	}
+	return t.exec("device_delete", d.NID)
+}
+
+// Token is what a token stands for. Only a hash of the token itself is kept.
+type Token struct {
+	Hash []byte
+	// Kind is "access", "refresh" or "login".
+	Kind         string
+	User, Device int64
+	CreatedTS    int64
+	ExpiresTS    int64 // 0 means never
+}
+
+// Token finds what a token's hash stands for; ErrNotFound if nothing.
+func (s *Store) Token(ctx context.Context, hash []byte) (Token, error) {
+	k := Token{Hash: hash}
+	return k, s.row(ctx, "token_get", hash).Scan(&k.Kind, &k.User, &k.Device, &k.CreatedTS, &k.ExpiresTS)
+}
+
+// AddToken adds a token.
+func (t *Tx) AddToken(k Token) error {
+	return t.exec("token_insert", k.Hash, k.Kind, k.User, k.Device, k.CreatedTS, k.ExpiresTS)
+}
+
+// DeleteToken removes one token.
+func (t *Tx) DeleteToken(hash []byte) error { return t.exec("token_delete", hash) }
+
+// DeleteDeviceTokens removes all tokens of a device.
+func (t *Tx) DeleteDeviceTokens(user, device int64) error {
+	return t.exec("token_delete_device", user, device)
+}

@@ -1,0 +1,77 @@
+package store
+
+import (
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// dialect holds what differs between the two databases.
+type dialect struct {
+	name   string // "sqlite" or "postgres"
+	driver string
+	// schema turns the placeholders of the schema files into types.
+	schema *strings.Replacer
+	// begin starts a write transaction.
+	begin string
+	// param rewrites the parameters of queries, which are written $1, $2, ...
+	param func(string) string
+}
+
+var params = regexp.MustCompile(`\$(\d+)`)
+
+func sqliteDialect() dialect {
+	return dialect{
+		name: "sqlite", driver: "sqlite",
+		schema: strings.NewReplacer("{pk}", "INTEGER PRIMARY KEY", "{blob}", "BLOB", "{norowid}", "WITHOUT ROWID"),
+		begin:  "BEGIN IMMEDIATE",
+		param:  func(q string) string { return params.ReplaceAllString(q, "?$1") },
+	}
+}
+
+func postgresDialect() dialect {
+	return dialect{
+		name: "postgres", driver: "postgres",
+		schema: strings.NewReplacer("{pk}", "BIGINT PRIMARY KEY", "{blob}", "BYTEA", "{norowid}", ""),
+		begin:  "BEGIN",
+		param:  func(q string) string { return q },
+	}
+}
+
+// location is a parsed database URI.
+type location struct {
+	dialect
+	dsn  string
+	path string // the SQLite file
+}
+
+// parseURI understands sqlite:PATH, a bare path, and postgres://...
+func parseURI(uri string, full bool) (location, error) {
+	scheme, rest, ok := strings.Cut(uri, ":")
+	if !ok || len(scheme) < 2 {
+		scheme, rest = "sqlite", uri
+	}
+	switch scheme {
+	case "sqlite", "file":
+		rest = strings.TrimPrefix(rest, "//")
+		if rest == "" || strings.ContainsAny(rest, "?#") {
+			return location{}, fmt.Errorf("database URI %q: want sqlite:PATH, without parameters", uri)
+		}
+		sync := "NORMAL"
+		if full {
+			sync = "FULL"
+		}
+		v := url.Values{"_pragma": {
+			"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(" + sync + ")",
+			// Integrity is the writer's work; foreign keys would cost a look-up a row.
+			"foreign_keys(0)", "temp_store(MEMORY)", "cache_size(-8000)",
+			"wal_autocheckpoint(16000)", "journal_size_limit(67108864)",
+		}}
+		return location{dialect: sqliteDialect(), dsn: "file:" + (&url.URL{Path: rest}).EscapedPath() + "?" + v.Encode(), path: rest}, nil
+	case "postgres", "postgresql":
+		return location{dialect: postgresDialect(), dsn: uri}, nil
+	default:
+		return location{}, fmt.Errorf("database URI scheme %q: want sqlite: or postgres:", scheme)
+	}
+}

@@ -1,0 +1,56 @@
+package store
+
+import (
+	"context"
+
+	"github.com/landbridge-im/landbridge/homeserver/event"
+)
+
+// Kind says what a log entry tells of.
+type Kind int
+
+const (
+	// KindEvent is an event in a room's timeline; Ref is its NID, User the sender's.
+	KindEvent Kind = iota + 1
+	// KindReceipt is a read receipt of User in Room.
+	KindReceipt
+	// KindAccountData is a change of User's account data, in Room or (0) global.
+	KindAccountData
+	// KindToDevice is a message to a device of User.
+	KindToDevice
+	// KindDeviceList is a change of the keys that User's devices publish.
+	KindDeviceList
+	// KindProfile is a change of User's profile.
+	KindProfile
+)
+
+// Entry is one entry of the log. Everything that a client, an application service, a remote
+// server or a pusher may see is one entry in this one ordered log; each consumer is a cursor.
+type Entry struct {
+	Pos  int64
+	Kind Kind
+	Room int64
+	User int64
+	Ref  int64
+	// Event is the event of a KindEvent entry where the entry is fresh from the writer; nil in
+	// entries read back.
+	Event *event.Event
+}
+
+// Entries reads the log after a position, at most limit entries, oldest first.
+func (s *Store) Entries(ctx context.Context, after int64, limit int) ([]Entry, error) {
+	return collect(ctx, s, "log_after", func(r scanner) (e Entry, err error) {
+		return e, r.Scan(&e.Pos, &e.Kind, &e.Room, &e.User, &e.Ref)
+	}, after, limit)
+}
+
+// Log appends an entry and returns its position.
+func (t *Tx) Log(e Entry) (int64, error) {
+	t.w.s.counters.pos++
+	e.Pos = t.w.s.counters.pos
+	if err := t.exec("log_insert", e.Pos, e.Kind, e.Room, e.User, e.Ref); err != nil {
+		return 0, err
+	}
+	t.entries = append(t.entries, e)
+	return e.Pos, nil
+}

@@ -1,0 +1,48 @@
+package store
+
+import "context"
+
+// Membership is a user's current standing in a room.
+type Membership struct {
+	Room, User int64
+	// Membership is join, invite, knock, leave or ban.
+	Membership string
+	// Event is the m.room.member event that says so, and Pos its place in the log.
+	Event, Pos int64
+	Forgotten  bool
+}
+
+func scanMembership(r scanner) (m Membership, err error) {
+	var forgotten int
+	err = r.Scan(&m.Room, &m.User, &m.Membership, &m.Event, &m.Pos, &forgotten)
+	m.Forgotten = forgotten != 0
+	return m, err
+}
+
+// Membership reads one user's standing in one room; ErrNotFound if there never was any.
+func (s *Store) Membership(ctx context.Context, room, user int64) (Membership, error) {
+	return scanMembership(s.row(ctx, "membership_get", room, user))
+}
+
+// MembersOf lists everyone who ever had a standing in a room.
+func (s *Store) MembersOf(ctx context.Context, room int64) ([]Membership, error) {
+	return collect(ctx, s, "membership_of_room", scanMembership, room)
+}
+
+// RoomsOf lists the rooms that a user ever had a standing in.
+func (s *Store) RoomsOf(ctx context.Context, user int64) ([]Membership, error) {
+	return collect(ctx, s, "membership_of_user", scanMembership, user)
+}
+
+// JoinedCount counts the joined members of a room.
+func (s *Store) JoinedCount(ctx context.Context, room int64) (n int64, err error) {
+	return n, s.row(ctx, "membership_joined_count", room).Scan(&n)
+}
+
+// SetMembership records a user's new standing.
+func (t *Tx) SetMembership(m Membership) error {
+	return t.exec("membership_put", m.Room, m.User, m.Membership, m.Event, m.Pos)
+}
+
+// Forget hides a room from a user's lists.
+func (t *Tx) Forget(room, user int64) error { return t.exec("membership_forget", room, user) }

@@ -1,0 +1,55 @@
+-- name: account_insert
+INSERT INTO account (user_nid, password, kind, admin, service, created_ts) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (user_nid) DO NOTHING
+-- name: account_get
+SELECT user_nid, password, kind, admin, service, created_ts, deactivated_ts, locked, suspended FROM account WHERE user_nid = $1
+-- name: account_count
+SELECT count(*) FROM account WHERE service = ''
+-- name: account_password
+UPDATE account SET password = $2 WHERE user_nid = $1
+-- name: account_admin
+UPDATE account SET admin = $2 WHERE user_nid = $1
+-- name: account_deactivate
+UPDATE account SET password = '', deactivated_ts = $2 WHERE user_nid = $1
+-- name: device_max
+SELECT coalesce(max(nid), 0) FROM device
+-- name: device_put
+INSERT INTO device (nid, user_nid, id, name, created_ts, last_seen_ts, last_seen_ip) VALUES ($1, $2, $3, $4, $5, $5, $6)
+ON CONFLICT (user_nid, id) DO NOTHING
+-- name: device_get
+SELECT nid, user_nid, id, name, created_ts, last_seen_ts, last_seen_ip FROM device WHERE user_nid = $1 AND id = $2
+-- name: device_by_nid
+SELECT nid, user_nid, id, name, created_ts, last_seen_ts, last_seen_ip FROM device WHERE nid = $1
+-- name: device_list_of
+SELECT nid, user_nid, id, name, created_ts, last_seen_ts, last_seen_ip FROM device WHERE user_nid = $1 ORDER BY nid
+-- name: device_rename
+UPDATE device SET name = $3 WHERE user_nid = $1 AND id = $2
+-- name: device_seen
+UPDATE device SET last_seen_ts = $2, last_seen_ip = $3 WHERE nid = $1
+-- name: device_delete
+DELETE FROM device WHERE nid = $1
+-- name: token_insert
+INSERT INTO token (hash, kind, user_nid, device_nid, created_ts, expires_ts) VALUES ($1, $2, $3, $4, $5, $6)
+-- name: token_get
+SELECT kind, user_nid, device_nid, created_ts, expires_ts FROM token WHERE hash = $1
+-- name: token_delete
+DELETE FROM token WHERE hash = $1
+-- name: token_delete_device
+DELETE FROM token WHERE user_nid = $1 AND device_nid = $2
+-- name: registration_token_put
+INSERT INTO registration_token (token, uses_allowed, used, expires_ts, makes_admin, created_ts) VALUES ($1, $2, 0, $3, $4, $5)
+ON CONFLICT (token) DO NOTHING
+-- name: registration_token_get
+SELECT token, uses_allowed, used, expires_ts, makes_admin, created_ts FROM registration_token WHERE token = $1
+-- name: registration_token_list
+SELECT token, uses_allowed, used, expires_ts, makes_admin, created_ts FROM registration_token ORDER BY created_ts, token
+-- name: registration_token_use
+UPDATE registration_token SET used = used + 1 WHERE token = $1
+-- name: registration_token_delete
+DELETE FROM registration_token WHERE token = $1
+-- name: profile_put
+INSERT INTO profile (user_nid, field, value) VALUES ($1, $2, $3) ON CONFLICT (user_nid, field) DO UPDATE SET value = excluded.value
+-- name: profile_delete
+DELETE FROM profile WHERE user_nid = $1 AND field = $2
+-- name: profile_get
+SELECT field, value FROM profile WHERE user_nid = $1 ORDER BY field

@@ -1,0 +1,53 @@
+package store
+
+import (
+	"bufio"
+	"embed"
+	"fmt"
+	"io/fs"
+	"strings"
+)
+
+//go:embed schema/*.sql
+var schemaFiles embed.FS
+
+//go:embed queries/*.sql
+var queryFiles embed.FS
+
+// loadQueries reads the named queries: each begins with a line "-- name: NAME" and ends with
+// the next such line.
+func loadQueries(fsys fs.FS) (map[string]string, error) {
+	files, err := fs.Glob(fsys, "queries/*.sql")
+	if err != nil {
+		return nil, err
+	}
+	queries := map[string]string{}
+	for _, file := range files {
+		raw, err := fs.ReadFile(fsys, file)
+		if err != nil {
+			return nil, fmt.Errorf("reading the queries: %w", err)
+		}
+		name := ""
+		for lines := bufio.NewScanner(strings.NewReader(string(raw))); lines.Scan(); {
+			line := lines.Text()
+			if n, ok := strings.CutPrefix(line, "-- name: "); ok {
+				if _, dup := queries[n]; dup {
+					return nil, fmt.Errorf("%s: query %s is there twice", file, n)
+				}
+				name, queries[n] = n, ""
+				continue
+			}
+			if strings.HasPrefix(line, "--") || strings.TrimSpace(line) == "" {
+				continue
+			}
+			if name == "" {
+				return nil, fmt.Errorf("%s: text before the first name", file)
+			}
+			queries[name] += line + "\n"
+		}
+	}
+	for name, q := range queries {
+		queries[name] = strings.TrimSuffix(strings.TrimSpace(q), ";")
+	}
+	return queries, nil
+}

@@ -1,0 +1,159 @@
+package store
+
+import (
+	"context"
+	"errors"
+)
+
+// Field is one field of a profile.
+type Field struct {
+	Name  string
+	Value string // JSON
+}
+
+// Profile reads a user's profile, in order of the fields' names.
+func (s *Store) Profile(ctx context.Context, user int64) ([]Field, error) {
+	return collect(ctx, s, "profile_get", func(r scanner) (f Field, err error) {
+		return f, r.Scan(&f.Name, &f.Value)
+	}, user)
+}
+
+// SetProfile sets one field; an empty value removes it.
+func (t *Tx) SetProfile(user int64, f Field) error {
+	if f.Value == "" {
+		return t.exec("profile_delete", user, f.Name)
+	}
+	return t.exec("profile_put", user, f.Name, f.Value)
+}
+
+// AccountData is one piece of a user's account data.
+type AccountData struct {
+	Room    int64 // 0: global
+	Type    string
+	Content string
+	Pos     int64
+}
+
+func scanAccountData(r scanner) (d AccountData, err error) {
+	return d, r.Scan(&d.Room, &d.Type, &d.Content, &d.Pos)
+}
+
+// AccountData reads one piece; ErrNotFound if it was never set.
+func (s *Store) AccountData(ctx context.Context, user, room int64, typ string) (AccountData, error) {
+	return scanAccountData(s.row(ctx, "account_data_get", user, room, typ))
+}
+
+// AccountDataAfter lists what changed in (after, upto], in order.
+func (s *Store) AccountDataAfter(ctx context.Context, user, after, upto int64) ([]AccountData, error) {
+	return collect(ctx, s, "account_data_after", scanAccountData, user, after, upto)
+}
+
+// SetAccountData sets one piece and logs it.
+func (t *Tx) SetAccountData(user int64, d AccountData) error {
+	pos, err := t.Log(Entry{Kind: KindAccountData, Room: d.Room, User: user})
+	if err != nil {
+		return err
+	}
+	return t.exec("account_data_put", user, d.Room, d.Type, d.Content, pos)
+}
+
+// Receipt tells how far a user has read.
+type Receipt struct {
+	Room, User int64
+	// Kind is m.read or m.read.private.
+	Kind string
+	// Thread is "", "main" or a thread root.
+	Thread  string
+	EventID string
+	Event   int64
+	TS      int64
+	Pos     int64
+}
+
+func scanReceipt(r scanner) (c Receipt, err error) {
+	return c, r.Scan(&c.Room, &c.User, &c.Kind, &c.Thread, &c.EventID, &c.Event, &c.TS, &c.Pos)
+}
+
+// ReceiptsAfter lists a room's receipts that changed in (after, upto], in order.
+func (s *Store) ReceiptsAfter(ctx context.Context, room, after, upto int64) ([]Receipt, error) {
+	return collect(ctx, s, "receipt_after", scanReceipt, room, after, upto)
+}
+
+// ReceiptsOf lists a user's own receipts in a room.
+func (s *Store) ReceiptsOf(ctx context.Context, room, user int64) ([]Receipt, error) {
+	return collect(ctx, s, "receipt_of_user", scanReceipt, room, user)
+}
+
+// SetReceipt moves a receipt and logs it.
+func (t *Tx) SetReceipt(c Receipt) error {
+	pos, err := t.Log(Entry{Kind: KindReceipt, Room: c.Room, User: c.User, Ref: c.Event})
+	if err != nil {
+		return err
+	}
+	return t.exec("receipt_put", c.Room, c.User, c.Kind, c.Thread, c.EventID, c.Event, c.TS, pos)
+}
+
+// Filter reads a stored filter; ErrNotFound if there is none such.
+func (s *Store) Filter(ctx context.Context, user, id int64) (json string, err error) {
+	return json, s.row(ctx, "filter_get", user, id).Scan(&json)
+}
+
+// EnsureFilter stores a filter once and returns its number. hash is that of the filter.
+func (t *Tx) EnsureFilter(user int64, hash []byte, json string) (id int64, err error) {
+	err = t.row("filter_find", user, hash).Scan(&id)
+	if !errors.Is(err, ErrNotFound) {
+		return id, err
+	}
+	if err := t.exec("filter_insert", user, hash, json); err != nil {
+		return 0, err
+	}
+	return id, t.row("filter_find", user, hash).Scan(&id)
+}
+
+// Media is a piece of media; its bytes are kept by hash elsewhere.
+type Media struct {
+	Origin, ID string
+	Hash       []byte
+	Type       string
+	Name       string
+	Size       int64
+	Owner      int64
+	CreatedTS  int64
+}
+
+// Media reads what is known of a piece of media; ErrNotFound if nothing.
+func (s *Store) Media(ctx context.Context, origin, id string) (m Media, err error) {
+	return m, s.row(ctx, "media_get", origin, id).Scan(&m.Origin, &m.ID, &m.Hash, &m.Type, &m.Name, &m.Size, &m.Owner, &m.CreatedTS)
+}
+
+// AddMedia records a piece of media.
+func (t *Tx) AddMedia(m Media) error {
+	return t.exec("media_insert", m.Origin, m.ID, m.Hash, m.Type, m.Name, m.Size, m.Owner, m.CreatedTS)
+}
+
+// Cursor is how far an application service has been told.
+type Cursor struct {
+	// Pos is the last position that it has acknowledged or that did not concern it.
+	Pos int64
+	// Txn is the number of the newest transaction, and Upto the last position in it; it is
+	// under way while Upto is greater than Pos.
+	Txn, Upto int64
+}
+
+// Cursor reads an application service's cursor; ErrNotFound before the first.
+func (s *Store) Cursor(ctx context.Context, service string) (c Cursor, err error) {
+	return c, s.row(ctx, "service_cursor_get", service).Scan(&c.Pos, &c.Txn, &c.Upto)
+}
+
+// SetCursor moves an application service's cursor.
+func (t *Tx) SetCursor(service string, c Cursor) error {
+	return t.exec("service_cursor_put", service, c.Pos, c.Txn, c.Upto)
+}
+
+// Meta reads a setting that the server keeps for itself; ErrNotFound if it was never set.
+func (s *Store) Meta(ctx context.Context, key string) (value string, err error) {
+	return value, s.row(ctx, "meta_get", key).Scan(&value)
+}
+
+// SetMeta keeps a setting.
+func (t *Tx) SetMeta(key, value string) error { return t.exec("meta_set", key, value) }

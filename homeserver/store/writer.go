@@ -1,0 +1,217 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+)
+
+// Bounds of the writer: how many writes may wait, and how many share a commit.
+const (
+	writeQueue = 4096
+	groupMax   = 512
+)
+
+// anyEpoch marks writes that do not build on anything uncommitted.
+const anyEpoch = -1
+
+// op is one write: the function may run more than once, so it must only change the database
+// and variables that it sets anew each time.
+type op struct {
+	epoch int64
+	apply func(*Tx) error
+	done  func(error)
+}
+
+// writer owns the write connection. It folds all that has arrived into one transaction: while
+// one group is being flushed to disk the next one gathers.
+type writer struct {
+	s       *Store
+	conn    *sql.Conn
+	publish func([]Entry)
+	stmts   map[string]*sql.Stmt
+
+	queue chan op
+	// closing is held for reading while something is put into the queue.
+	closing sync.RWMutex
+	closed  bool
+	ended   chan struct{}
+
+	groups, writes atomic.Int64
+}
+
+func newWriter(s *Store, conn *sql.Conn, publish func([]Entry)) *writer {
+	if publish == nil {
+		publish = func([]Entry) {}
+	}
+	w := &writer{s: s, conn: conn, publish: publish, stmts: map[string]*sql.Stmt{},
+		queue: make(chan op, writeQueue), ended: make(chan struct{})}
+	go w.run()
+	return w
+}
+
+func (w *writer) close() {
+	w.closing.Lock()
+	if !w.closed {
+		w.closed = true
+		close(w.queue)
+	}
+	w.closing.Unlock()
+	<-w.ended
+}
+
+func (w *writer) put(ctx context.Context, o op) error {
+	w.closing.RLock()
+	defer w.closing.RUnlock()
+	if w.closed {
+		return ErrClosed
+	}
+	select {
+	case w.queue <- o:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (w *writer) run() {
+	defer close(w.ended)
+	group := make([]op, 0, groupMax)
+	for first := range w.queue {
+		group = append(group[:0], first)
+	gather:
+		for len(group) < groupMax {
+			select {
+			case o, ok := <-w.queue:
+				if !ok {
+					break gather
+				}
+				group = append(group, o)
+			default:
+				break gather
+			}
+		}
+		w.commit(group)
+		clear(group)
+	}
+	for _, st := range w.stmts {
+		st.Close()
+	}
+	w.conn.Close()
+}
+
+// commit writes a group in one transaction. If anything in it fails, each write is tried again
+// in a transaction of its own, so that one bad write does not take others with it.
+func (w *writer) commit(group []op) {
+	errs := make([]error, len(group))
+	if w.try(group, errs) != nil {
+		for i := range group {
+			errs[i] = w.try(group[i:i+1], errs[i:i+1])
+		}
+	}
+	w.groups.Add(1)
+	w.writes.Add(int64(len(group)))
+	for i, o := range group {
+		o.done(errs[i])
+	}
+}
+
+// try runs writes in one transaction. Writes of a past epoch are left out with ErrStale in
+// errs; any other failure undoes all and is returned.
+func (w *writer) try(group []op, errs []error) error {
+	ctx := context.Background()
+	if _, err := w.conn.ExecContext(ctx, w.s.loc.begin); err != nil {
+		return w.failed(fmt.Errorf("beginning a write: %w", err))
+	}
+	pos, past := w.s.counters.pos, w.s.counters.past
+	tx := &Tx{w: w, ctx: ctx}
+	err := func() error {
+		for i, o := range group {
+			if errs[i] = nil; o.epoch != anyEpoch && o.epoch != w.s.epoch.Load() {
+				errs[i] = ErrStale
+				continue
+			}
+			if err := o.apply(tx); err != nil {
+				return err
+			}
+		}
+		if err := tx.flush(); err != nil {
+			return err
+		}
+		if _, err := w.conn.ExecContext(ctx, "COMMIT"); err != nil {
+			return fmt.Errorf("committing: %w", err)
+		}
+		return nil
+	}()
+	if err != nil {
+		if _, rollback := w.conn.ExecContext(ctx, "ROLLBACK"); rollback != nil {
+			// SQLite has already rolled back by itself after some errors.
+			w.s.log.Debug("rollback after a failed write", "err", rollback)
+		}
+		w.s.counters.pos, w.s.counters.past = pos, past
+		if len(group) > 1 {
+			return err // to be tried one by one
+		}
+		return w.failed(err)
+	}
+	for _, fn := range tx.after {
+		fn()
+	}
+	if len(group) == 1 && errs[0] != nil {
+		err = errs[0]
+	}
+	if len(tx.entries) > 0 {
+		w.s.counters.published.Store(w.s.counters.pos)
+		w.publish(tx.entries)
+	}
+	return err
+}
+
+// refusal is an error by which a write declines to happen: nothing is wrong with the store.
+type refusal struct{ error }
+
+func (r refusal) Unwrap() error { return r.error }
+
+// Refuse marks an error as a decision of the write itself ("that alias is taken"): the write is
+// undone, and nothing that others built is in doubt.
+func Refuse(err error) error { return refusal{err} }
+
+// failed begins a new epoch: whatever was built on writes that have not become durable must be
+// built anew.
+func (w *writer) failed(err error) error {
+	var r refusal
+	if errors.As(err, &r) {
+		return r.error
+	}
+	w.s.epoch.Add(1)
+	w.s.names.purge()
+	w.s.rooms.purge()
+	w.s.log.Error("a write to the database failed", "err", err)
+	return err
+}
+
+// Write runs fn in the writer and returns once its changes are durable. fn may be run more than
+// once. It must not call Store methods that write.
+func (s *Store) Write(ctx context.Context, fn func(*Tx) error) error {
+	done := make(chan error, 1)
+	if err := s.writer.put(ctx, op{anyEpoch, fn, func(err error) { done <- err }}); err != nil {
+		return err
+	}
+	// Once queued it will happen: the answer has to wait for it whatever becomes of the caller.
+	return <-done
+}
+
+// Submit queues fn and returns; done is called by the writer, in the order of the log, once the
+// changes are durable or have failed, and must not block. The write is refused with ErrStale
+// if an epoch has begun since the given one.
+func (s *Store) Submit(ctx context.Context, epoch int64, fn func(*Tx) error, done func(error)) error {
+	return s.writer.put(ctx, op{epoch, fn, done})
+}
+
+// WriterStats counts groups committed and writes in them, since the start.
+func (s *Store) WriterStats() (groups, writes int64) {
+	return s.writer.groups.Load(), s.writer.writes.Load()
+}
