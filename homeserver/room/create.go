@@ -1,0 +1,97 @@
+package room
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/json/jsontext"
+	"fmt"
+
+	"github.com/landbridge-im/landbridge/homeserver/event"
+	"github.com/landbridge-im/landbridge/homeserver/mxerror"
+	"github.com/landbridge-im/landbridge/homeserver/store"
+)
+
+// Creation says what room to make.
+type Creation struct {
+	Version event.Version
+	Creator string
+	// Content is that of the m.room.create event, complete.
+	Content jsontext.Value
+	TS      int64
+	// Events are what follows the create event, given the room's id, which newer versions take
+	// from it.
+	Events func(roomID string) ([]Proposal, error)
+	// Extra is written along with the room, for instance its alias. May be nil.
+	Extra func(*store.Tx, store.Room) error
+}
+
+// Create makes a room with all its first events, or nothing at all.
+func (m *Manager) Create(ctx context.Context, c Creation) (store.RoomName, []*event.Event, error) {
+	if !event.Supported(c.Version) {
+		return store.RoomName{}, nil, mxerror.New(400, "M_UNSUPPORTED_ROOM_VERSION", "This server does not speak room version %q; it speaks 3 to 12.", string(c.Version))
+	}
+	name := store.RoomName{NID: m.o.Store.NextRoom(), Version: c.Version}
+	events, err := m.do(ctx, name.NID, func(ctx context.Context, a *actor, b *batch) error {
+		if err := a.create(ctx, b, c); err != nil {
+			return err
+		}
+		name.ID = a.room.ID
+		return nil
+	})
+	return name, events, err
+}
+
+func (a *actor) create(ctx context.Context, b *batch, c Creation) error {
+	now := a.m.o.Now().UnixMilli()
+	if c.TS == 0 {
+		c.TS = now
+	}
+	a.room = store.Room{NID: a.nid, Version: c.Version, CreatedTS: now}
+	if !c.Version.RoomIDIsCreateEventID() {
+		a.room.ID = newRoomID(a.m.o.Signer.Server)
+	}
+	none := ""
+	p := Proposal{Type: "m.room.create", Sender: c.Creator, StateKey: &none, Content: c.Content, TS: c.TS}
+	e, err := event.Build(event.Proto{Version: c.Version, RoomID: a.room.ID, Type: p.Type, Sender: p.Sender,
+		StateKey: p.StateKey, Content: p.Content, TS: p.TS, Depth: 1}, a.m.o.Signer)
+	if err != nil {
+		return err
+	}
+	if err := a.authorise(e, nil); err != nil {
+		return err
+	}
+	a.room.ID = e.InRoom
+	if e, err = a.number(ctx, e, p); err != nil {
+		return err
+	}
+	if err := a.append(ctx, b, e); err != nil {
+		return err
+	}
+	b.fresh, b.result = true, []*event.Event{e}
+	rest, err := c.Events(a.room.ID)
+	if err != nil {
+		return err
+	}
+	for i, p := range rest {
+		if p.TS == 0 {
+			p.TS = c.TS
+		}
+		e, err := a.propose(ctx, b, p)
+		if err != nil {
+			return fmt.Errorf("event %d of the new room (%s): %w", i+1, p.Type, err)
+		}
+		b.result = append(b.result, e)
+	}
+	if c.Extra != nil {
+		b.extra = append(b.extra, func(t *store.Tx) error { return c.Extra(t, b.room) })
+	}
+	return nil
+}
+
+// newRoomID makes a room id for the versions that do not derive it.
+func newRoomID(server string) string {
+	var raw [15]byte
+	rand.Read(raw[:])
+	return "!" + base32.StdEncoding.EncodeToString(raw[:]) + ":" + server
+}

@@ -1,0 +1,66 @@
+package room
+
+import (
+	"context"
+	"errors"
+
+	"github.com/landbridge-im/landbridge/homeserver/event"
+	"github.com/landbridge-im/landbridge/homeserver/mxerror"
+	"github.com/landbridge-im/landbridge/homeserver/store"
+)
+
+// redact prunes the event that a redaction points at. The specification (client-server API,
+// "Redactions"): "Any user with power level greater than or equal to the redact level can redact
+// any event; users may redact their own events."
+func (a *actor) redact(ctx context.Context, b *batch, by *event.Event) error {
+	target, err := a.find(ctx, b, by.RedactsID())
+	if errors.Is(err, store.ErrNotFound) || err == nil && target.Room != a.nid {
+		return mxerror.NotFound("There is no such event in this room to redact.")
+	}
+	if err != nil {
+		return err
+	}
+	if target.Sender != by.Sender {
+		power, err := a.levels(ctx)
+		if err != nil {
+			return err
+		}
+		if have := power.User(string(by.Sender)); have < power.Redact {
+			return mxerror.Forbidden("Redacting other people's events needs power level %d in this room, and you have %d.", power.Redact, have)
+		}
+	}
+	if target.Has(event.Redacted) {
+		return nil
+	}
+	pruned := target.Pruned(by.NID)
+	b.pruned = append(b.pruned, pruned)
+	if target.IsState() {
+		k := store.StateKey{Type: target.Type, Key: *target.StateKey}
+		if cur := a.current[k]; cur != nil && cur.NID == target.NID {
+			a.remember(k, pruned)
+			b.touched = append(b.touched, k)
+			a.power = nil
+		}
+	}
+	return nil
+}
+
+// find looks an event up by id, also among those that are not durable yet, in the form that the
+// latest redaction left.
+func (a *actor) find(ctx context.Context, b *batch, eventID string) (*event.Event, error) {
+	for _, f := range append(a.flying[:len(a.flying):len(a.flying)], b) {
+		for _, e := range f.pruned {
+			if e.ID == eventID {
+				return e, nil
+			}
+		}
+	}
+	for _, f := range append(a.flying[:len(a.flying):len(a.flying)], b) {
+		for _, e := range f.events {
+			if e.ID == eventID {
+				return e, nil
+			}
+		}
+	}
+	return a.m.o.Store.EventByID(ctx, eventID)
+}

@@ -1,0 +1,130 @@
+package room
+
+import (
+	"context"
+	"encoding/json/jsontext"
+	"errors"
+	"strings"
+
+	"github.com/tidwall/gjson"
+	"github.com/tidwall/sjson"
+
+	"github.com/landbridge-im/landbridge/homeserver/event"
+	"github.com/landbridge-im/landbridge/homeserver/mxerror"
+	"github.com/landbridge-im/landbridge/homeserver/store"
+)
+
+// authoriseJoin completes a join into a restricted room. Room version 8: "the join event must
+// have join_authorised_via_users_server in its content: the user ID of a member of the room who
+// is able to invite other users", and the server of that user vouches that the one who joins is
+// in one of the rooms that the join rule allows.
+func (a *actor) authoriseJoin(ctx context.Context, p Proposal) (Proposal, error) {
+	if gjson.GetBytes(p.Content, "membership").Str != "join" || *p.StateKey != p.Sender {
+		return p, nil
+	}
+	rules, err := a.state(ctx, "m.room.join_rules", "")
+	if err != nil || rules == nil {
+		return p, err
+	}
+	switch rule := rules.ContentString("join_rule"); {
+	case rule == "restricted" && a.room.Version.RestrictedJoins():
+	case rule == "knock_restricted" && a.room.Version.KnockRestricted():
+	default:
+		return p, nil
+	}
+	member, err := a.state(ctx, "m.room.member", p.Sender)
+	if err != nil {
+		return p, err
+	}
+	if member != nil && (member.Membership() == "join" || member.Membership() == "invite") {
+		return p, nil // "If the user's membership is join or invite, allow": nobody has to vouch
+	}
+	if ok, err := a.inAllowedRoom(ctx, rules, p.Sender); err != nil {
+		return p, err
+	} else if !ok {
+		return p, mxerror.Forbidden("This room is open to members of certain rooms or spaces only, and you are in none of them.")
+	}
+	via, err := a.inviter(ctx)
+	if err != nil {
+		return p, err
+	}
+	if via == "" {
+		return p, mxerror.New(400, "M_UNABLE_TO_GRANT_JOIN", "Nobody of this server who may invite is in the room.")
+	}
+	content, err := sjson.SetBytes(p.Content, "join_authorised_via_users_server", via)
+	p.Content = jsontext.Value(content)
+	return p, err
+}
+
+// inAllowedRoom tells whether a user is joined to one of the rooms that a join rule lists.
+func (a *actor) inAllowedRoom(ctx context.Context, rules *event.Event, user string) (bool, error) {
+	s := a.m.o.Store
+	nid, err := s.UserNID(ctx, user)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	} else if err != nil {
+		return false, err
+	}
+	for _, allow := range gjson.GetBytes(rules.Content, "allow").Array() {
+		if allow.Get("type").Str != "m.room_membership" {
+			continue
+		}
+		room, err := s.RoomByID(ctx, allow.Get("room_id").Str)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		} else if err != nil {
+			return false, err
+		}
+		m, err := s.Membership(ctx, room.NID, nid)
+		if err == nil && m.Membership == "join" {
+			return true, nil
+		} else if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// inviter finds a member of this server who may invite; "" if there is none.
+func (a *actor) inviter(ctx context.Context) (string, error) {
+	power, err := a.levels(ctx)
+	if err != nil {
+		return "", err
+	}
+	able := func(user string) (bool, error) {
+		if !strings.HasSuffix(user, ":"+a.m.o.Signer.Server) || power.User(user) < power.Invite {
+			return false, nil
+		}
+		e, err := a.state(ctx, "m.room.member", user)
+		return e != nil && e.Membership() == "join", err
+	}
+	candidates := append([]string{}, power.creators...)
+	for user := range power.users {
+		candidates = append(candidates, user)
+	}
+	for _, user := range candidates {
+		if ok, err := able(user); ok || err != nil {
+			return user, err
+		}
+	}
+	if power.usersDefault < power.Invite {
+		return "", nil
+	}
+	members, err := a.m.o.Store.MembersOf(ctx, a.nid)
+	if err != nil {
+		return "", err
+	}
+	for _, m := range members {
+		if m.Membership != "join" {
+			continue
+		}
+		user, err := a.m.o.Store.UserID(ctx, m.User)
+		if err != nil {
+			return "", err
+		}
+		if ok, err := able(user); ok || err != nil {
+			return user, err
+		}
+	}
+	return "", nil
+}
