@@ -35,6 +35,8 @@ type Entry struct {
 	// Event is the event of a KindEvent entry where the entry is fresh from the writer; nil in
 	// entries read back.
 	Event *event.Event
+	// Member is the standing that the event gave somebody, likewise.
+	Member *Membership
 }
 
 // Entries reads the log after a position, at most limit entries, oldest first.

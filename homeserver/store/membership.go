@@ -39,10 +39,24 @@ func (s *Store) JoinedCount(ctx context.Context, room int64) (n int64, err error
 	return n, s.row(ctx, "membership_joined_count", room).Scan(&n)
 }
 
-// SetMembership records a user's new standing.
+// SetMembership records a user's new standing. It goes with the event added just before.
 func (t *Tx) SetMembership(m Membership) error {
+	if last := len(t.entries) - 1; last >= 0 && t.entries[last].Ref == m.Event {
+		t.entries[last].Member = &m
+	}
 	return t.exec("membership_put", m.Room, m.User, m.Membership, m.Event, m.Pos)
 }
 
 // Forget hides a room from a user's lists.
 func (t *Tx) Forget(room, user int64) error { return t.exec("membership_forget", room, user) }
+
+// MemberCounts counts the joined and the invited members of a room.
+func (s *Store) MemberCounts(ctx context.Context, room int64) (joined, invited int64, err error) {
+	return joined, invited, s.row(ctx, "membership_counts", room).Scan(&joined, &invited)
+}
+
+// Heroes lists up to five others by whom a room without a name is known: those who are in it or
+// invited first, by when they came, else those who were.
+func (s *Store) Heroes(ctx context.Context, room, but int64) ([]int64, error) {
+	return collect(ctx, s, "membership_heroes", scanInt, room, but)
+}

@@ -1,0 +1,209 @@
+package sync
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strconv"
+
+	"github.com/landbridge-im/landbridge/homeserver/store"
+)
+
+// builder writes one answer.
+type builder struct {
+	s     *Syncer
+	q     Request
+	u     *activeUser
+	upto  Token
+	out   *stream
+	some  bool // whether there is anything to tell
+	rend  Render
+	rooms []standing
+	data  map[int64][]store.AccountData
+	// people tells whether the members of the room just written may have changed.
+	people bool
+	// ignored are the users that this one does not want to hear of.
+	ignored map[string]bool
+}
+
+// build writes the answer and tells whether it says anything new. While it does not, nothing
+// has been passed on to the client.
+func (b *builder) build(ctx context.Context) (some bool, err error) {
+	b.rend = Render{Store: b.s.o.Store, User: b.q.UserID, Scope: b.q.Scope, Membership: true, NowMS: b.s.o.Now().UnixMilli()}
+	b.some = b.q.Initial || b.q.FullState
+	b.rooms = b.s.o.Notifier.standings(b.u)
+	slices.SortFunc(b.rooms, func(x, y standing) int { return cmp.Compare(x.Room, y.Room) })
+	if err := b.loadAccountData(ctx); err != nil {
+		return false, err
+	}
+	o := b.out
+	o.str(`{"rooms":{`)
+	sections := 0
+	for _, sec := range []struct {
+		name  string
+		write func(context.Context, standing) (bool, error)
+	}{{"join", b.joined}, {"invite", b.invited}, {"knock", b.knocked}, {"leave", b.left}} {
+		first := true
+		for _, st := range b.rooms {
+			mark := len(o.buf)
+			if first {
+				if sections > 0 {
+					o.str(",")
+				}
+				o.quote(sec.name)
+				o.str(":{")
+			} else {
+				o.str(",")
+			}
+			wrote, err := sec.write(ctx, st)
+			if err != nil {
+				return false, err
+			}
+			if !wrote {
+				o.buf = o.buf[:mark]
+				continue
+			}
+			first = false
+			b.some = true
+			if err := o.maybe(); err != nil {
+				return false, err
+			}
+		}
+		if !first {
+			o.str("}")
+			sections++
+		}
+	}
+	o.str("}")
+	if err := b.global(ctx); err != nil {
+		return false, err
+	}
+	if err := b.encryption(ctx); err != nil {
+		return false, err
+	}
+	o.str(`,"next_batch":`)
+	o.quote(b.upto.String())
+	o.str("}")
+	return b.some, nil
+}
+
+// loadAccountData reads what changed of the user's account data, by room.
+func (b *builder) loadAccountData(ctx context.Context) error {
+	b.data = map[int64][]store.AccountData{}
+	after := b.q.Since.Log
+	if b.q.Initial {
+		after = 0
+	}
+	all, err := b.s.o.Store.AccountDataAfter(ctx, b.q.User, after, b.upto.Log)
+	if err != nil {
+		return err
+	}
+	for _, d := range all {
+		b.data[d.Room] = append(b.data[d.Room], d)
+	}
+	return b.loadIgnored(ctx)
+}
+
+// accountData writes the events of one room's (or 0, the global) account data.
+func (b *builder) accountData(room int64, f EventFilter) bool {
+	o := b.out
+	wrote := false
+	for _, d := range b.data[room] {
+		// "{}" is what a deletion leaves (MSC3391); an initial sync need not tell of it.
+		if !f.AllowsType(d.Type) || b.q.Initial && d.Content == "{}" && d.Type != "m.push_rules" {
+			continue
+		}
+		if wrote {
+			o.str(",")
+		} else {
+			o.str(`"account_data":{"events":[`)
+		}
+		wrote = true
+		o.str(`{"type":`)
+		o.quote(d.Type)
+		o.str(`,"content":`)
+		o.str(d.Content)
+		o.str("}")
+	}
+	if wrote {
+		o.str("]}")
+	}
+	return wrote
+}
+
+// global writes the user's global account data.
+func (b *builder) global(context.Context) error {
+	mark := len(b.out.buf)
+	b.out.str(",")
+	if b.accountData(0, b.q.Filter.AccountData) {
+		b.some = true
+	} else {
+		b.out.buf = b.out.buf[:mark]
+	}
+	return nil
+}
+
+// toDeviceMax is how many messages to a device one answer carries; the next brings more.
+const toDeviceMax = 100
+
+// encryption writes messages to the device, key counts and changed device lists. Where there
+// are more messages than fit, the token says where the next answer has to go on.
+func (b *builder) encryption(ctx context.Context) error {
+	if b.q.DeviceID == "" {
+		return nil
+	}
+	o, d := b.out, b.s.o.Devices
+	after := b.q.Since.Device
+	if b.q.Initial {
+		after = 0
+	}
+	events, last, more, err := d.ToDevice(ctx, b.q.User, b.q.DeviceID, after, b.upto.Log, toDeviceMax)
+	if err != nil {
+		return err
+	}
+	if len(events) > 0 {
+		b.some = true
+		o.str(`,"to_device":{"events":[`)
+		for i, e := range events {
+			if i > 0 {
+				o.str(",")
+			}
+			o.str(string(e))
+		}
+		o.str("]}")
+	}
+	if more {
+		b.upto.Device = last
+	}
+	otk, fallback, err := d.Counts(ctx, b.q.User, b.q.DeviceID)
+	if err != nil {
+		return err
+	}
+	o.str(`,"device_one_time_keys_count":{`)
+	// Clients take a missing count for "unchanged", so none left must be said.
+	if _, ok := otk["signed_curve25519"]; !ok {
+		otk["signed_curve25519"] = 0
+	}
+	algs := make([]string, 0, len(otk))
+	for a := range otk {
+		algs = append(algs, a)
+	}
+	slices.Sort(algs)
+	for i, a := range algs {
+		if i > 0 {
+			o.str(",")
+		}
+		o.quote(a)
+		o.str(":")
+		o.str(strconv.Itoa(otk[a]))
+	}
+	o.str(`},"device_unused_fallback_key_types":[`)
+	for i, a := range fallback {
+		if i > 0 {
+			o.str(",")
+		}
+		o.quote(a)
+	}
+	o.str("]")
+	return b.deviceLists(ctx)
+}

@@ -1,0 +1,306 @@
+package sync
+
+import (
+	"cmp"
+	"context"
+	"encoding/json/v2"
+	"errors"
+	"slices"
+	"strconv"
+
+	"github.com/landbridge-im/landbridge/homeserver/statetree"
+	"github.com/landbridge-im/landbridge/homeserver/store"
+)
+
+// summary writes what clients name a nameless room by: specification, "RoomSummary": m.heroes
+// are "the users which can be used to generate a room name if the room does not have one",
+// "at least up to 5".
+func (b *builder) summary(ctx context.Context, st standing) error {
+	s := b.s.o.Store
+	joined, invited, err := s.MemberCounts(ctx, st.Room)
+	if err != nil {
+		return err
+	}
+	o := b.out
+	o.str(`,"summary":{"m.joined_member_count":` + strconv.FormatInt(joined, 10) + `,"m.invited_member_count":` + strconv.FormatInt(invited, 10))
+	root, err := s.RootAt(ctx, st.Room, b.upto.Log)
+	if err != nil {
+		return err
+	}
+	name, err := stateString(ctx, s, root, "m.room.name", "", "name")
+	if err != nil {
+		return err
+	}
+	alias, err := stateString(ctx, s, root, "m.room.canonical_alias", "", "alias")
+	if err != nil {
+		return err
+	}
+	if name == "" && alias == "" {
+		heroes, err := s.Heroes(ctx, st.Room, b.q.User)
+		if err != nil {
+			return err
+		}
+		ids := make([]string, len(heroes))
+		for i, h := range heroes {
+			if ids[i], err = s.UserID(ctx, h); err != nil {
+				return err
+			}
+		}
+		raw, err := json.Marshal(ids)
+		if err != nil {
+			return err
+		}
+		o.str(`,"m.heroes":` + string(raw))
+	}
+	o.str("}")
+	return nil
+}
+
+// ephemeral writes typing and receipts.
+func (b *builder) ephemeral(ctx context.Context, st standing, typing []string, typed bool, comma func()) error {
+	o, f := b.out, b.q.Filter.Room.Ephemeral
+	mark := len(o.buf)
+	comma()
+	o.str(`"ephemeral":{"events":[`)
+	empty := len(o.buf)
+	if typed && f.AllowsType("m.typing") {
+		typing = slices.DeleteFunc(typing, func(u string) bool { return b.ignored[u] })
+		raw, err := json.Marshal(typing, json.FormatNilSliceAsNull(false))
+		if err != nil {
+			return err
+		}
+		o.str(`{"type":"m.typing","content":{"user_ids":` + string(raw) + `}}`)
+	}
+	if f.AllowsType("m.receipt") {
+		receipts, err := b.s.o.Store.ReceiptsAfter(ctx, st.Room, b.since(), b.upto.Log)
+		if err != nil {
+			return err
+		}
+		content, err := Receipts(ctx, b.s.o.Store, receipts, b.q.User)
+		if err != nil {
+			return err
+		}
+		if len(content) > 0 {
+			if len(o.buf) > empty {
+				o.str(",")
+			}
+			o.str(`{"type":"m.receipt","content":`)
+			raw, err := json.Marshal(content, json.Deterministic(true))
+			if err != nil {
+				return err
+			}
+			o.str(string(raw) + "}")
+		}
+	}
+	if len(o.buf) == empty {
+		o.buf = o.buf[:mark]
+		return nil
+	}
+	o.str("]}")
+	return nil
+}
+
+// ReceiptContent is the content of an m.receipt event: by event, kind and user.
+type ReceiptContent map[string]map[string]map[string]ReceiptInfo
+
+// ReceiptInfo tells when, and for which thread.
+type ReceiptInfo struct {
+	TS       int64  `json:"ts"`
+	ThreadID string `json:"thread_id,omitempty"`
+}
+
+// Receipts puts receipts into the form of an m.receipt event as one user may see it: private
+// ones are the user's own only.
+func Receipts(ctx context.Context, s *store.Store, receipts []store.Receipt, reader int64) (ReceiptContent, error) {
+	content := ReceiptContent{}
+	for _, c := range receipts {
+		if c.Kind == "m.read.private" && c.User != reader {
+			continue
+		}
+		user, err := s.UserID(ctx, c.User)
+		if err != nil {
+			return nil, err
+		}
+		kinds := content[c.EventID]
+		if kinds == nil {
+			kinds = map[string]map[string]ReceiptInfo{}
+			content[c.EventID] = kinds
+		}
+		if kinds[c.Kind] == nil {
+			kinds[c.Kind] = map[string]ReceiptInfo{}
+		}
+		// One user may have several receipts on an event, of different threads; the form has
+		// room for one, and the unthreaded one says most.
+		if have, ok := kinds[c.Kind][user]; !ok || have.ThreadID != "" {
+			kinds[c.Kind][user] = ReceiptInfo{TS: c.TS, ThreadID: c.Thread}
+		}
+	}
+	return content, nil
+}
+
+// deviceLists writes whose device lists have changed, and with whom the user shares no room any
+// more. Specification, "Tracking the device list for a user": changed has users "who now share
+// an encrypted room with the client since the previous sync response", too.
+func (b *builder) deviceLists(ctx context.Context) error {
+	if b.q.Initial {
+		return nil
+	}
+	changed, left := map[int64]bool{}, map[int64]bool{}
+	updated, err := b.s.o.Devices.ChangedLists(ctx, b.since(), b.upto.Log)
+	if err != nil {
+		return err
+	}
+	maybe := map[int64]bool{}
+	for _, u := range updated {
+		maybe[u] = true
+	}
+	for _, st := range b.rooms {
+		if st.last <= b.since() && st.Pos <= b.since() {
+			continue
+		}
+		if err := b.memberChanges(ctx, st, maybe, left); err != nil {
+			return err
+		}
+	}
+	for u := range maybe {
+		if ok, err := b.shares(ctx, u); err != nil {
+			return err
+		} else if ok {
+			changed[u] = true
+			delete(left, u)
+		}
+	}
+	for u := range left {
+		if ok, err := b.shares(ctx, u); err != nil {
+			return err
+		} else if ok {
+			delete(left, u)
+		}
+	}
+	if len(changed)+len(left) == 0 {
+		return nil
+	}
+	b.some = true
+	o := b.out
+	o.str(`,"device_lists":{"changed":`)
+	if err := b.userList(ctx, changed); err != nil {
+		return err
+	}
+	o.str(`,"left":`)
+	if err := b.userList(ctx, left); err != nil {
+		return err
+	}
+	o.str("}")
+	return nil
+}
+
+func (b *builder) userList(ctx context.Context, users map[int64]bool) error {
+	ids := []string{}
+	for u := range users {
+		id, err := b.s.o.Store.UserID(ctx, u)
+		if err != nil {
+			return err
+		}
+		ids = append(ids, id)
+	}
+	slices.SortFunc(ids, cmp.Compare)
+	raw, err := json.Marshal(ids)
+	b.out.str(string(raw))
+	return err
+}
+
+// memberChanges finds who has come into or gone from a room, seen from this user: when the user
+// came or went, that is everybody in it.
+func (b *builder) memberChanges(ctx context.Context, st standing, came, went map[int64]bool) error {
+	s := b.s.o.Store
+	was, err := b.membershipAt(ctx, st.Room, b.since())
+	if err != nil {
+		return err
+	}
+	now := st.Membership.Membership
+	if was != "join" && now != "join" {
+		return nil
+	}
+	if was != now {
+		members, err := s.MembersOf(ctx, st.Room)
+		if err != nil {
+			return err
+		}
+		for _, m := range members {
+			if m.Membership == "join" && m.User != b.q.User {
+				if now == "join" {
+					came[m.User] = true
+				} else {
+					went[m.User] = true
+				}
+			}
+		}
+		return nil
+	}
+	before, err := s.RootAt(ctx, st.Room, b.since())
+	if err != nil {
+		return err
+	}
+	after, err := s.RootAt(ctx, st.Room, b.upto.Log)
+	if err != nil {
+		return err
+	}
+	var changes []statetree.Change
+	if err := s.State().Diff(ctx, before, after, func(c statetree.Change) { changes = append(changes, c) }); err != nil {
+		return err
+	}
+	for _, c := range changes {
+		k, err := s.StateKey(ctx, c.Key)
+		if err != nil {
+			return err
+		}
+		if k.Type != "m.room.member" || k.Key == b.q.UserID || !c.InNew {
+			continue
+		}
+		e, err := s.Event(ctx, c.New)
+		if err != nil {
+			return err
+		}
+		old := ""
+		if c.InOld {
+			o, err := s.Event(ctx, c.Old)
+			if err != nil {
+				return err
+			}
+			old = o.Membership()
+		}
+		u, err := s.UserNID(ctx, k.Key)
+		if err != nil {
+			return err
+		}
+		if e.Membership() == "join" && old != "join" {
+			came[u] = true
+		} else if e.Membership() != "join" && old == "join" {
+			went[u] = true
+		}
+	}
+	return nil
+}
+
+// shares tells whether a user is this one or is in a room with this one.
+func (b *builder) shares(ctx context.Context, user int64) (bool, error) {
+	if user == b.q.User {
+		return true, nil
+	}
+	mine := map[int64]bool{}
+	for _, st := range b.rooms {
+		if st.Membership.Membership == "join" {
+			mine[st.Room] = true
+		}
+	}
+	theirs, err := b.s.o.Store.RoomsOf(ctx, user)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return false, err
+	}
+	for _, m := range theirs {
+		if m.Membership == "join" && mine[m.Room] {
+			return true, nil
+		}
+	}
+	return false, nil
+}

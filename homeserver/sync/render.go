@@ -1,0 +1,67 @@
+package sync
+
+import (
+	"context"
+	"errors"
+
+	"github.com/landbridge-im/landbridge/homeserver/event"
+	"github.com/landbridge-im/landbridge/homeserver/store"
+)
+
+// Render appends events in the form that one client sees.
+type Render struct {
+	Store *store.Store
+	// User is who reads; Scope the device's transaction scope, 0 for none.
+	User  string
+	Scope int64
+	// RoomID includes room_id, as everywhere but in /sync.
+	RoomID bool
+	// Membership adds unsigned.membership.
+	Membership bool
+	NowMS      int64
+}
+
+// Event appends one event with what belongs into its unsigned part.
+func (r Render) Event(ctx context.Context, dst []byte, e *event.Event) ([]byte, error) {
+	v := event.View{RoomID: r.RoomID, NowMS: r.NowMS, Txn: r.Scope != 0 && e.TxnScope == r.Scope}
+	if e.Replaces != 0 {
+		prev, err := r.Store.Event(ctx, e.Replaces)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return dst, err
+		}
+		v.Previous = prev
+	}
+	if e.RedactedBy != 0 {
+		by, err := r.Store.Event(ctx, e.RedactedBy)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return dst, err
+		}
+		v.Because = by
+	}
+	if r.Membership {
+		// MSC4115: "the membership of the user at the time of the event".
+		m, err := stateString(ctx, r.Store, e.Root, "m.room.member", r.User, "membership")
+		if err != nil {
+			return dst, err
+		}
+		if m == "" {
+			m = "leave"
+		}
+		v.Membership = m
+	}
+	return e.AppendClient(dst, v), nil
+}
+
+// Events appends a JSON array of events.
+func (r Render) Events(ctx context.Context, dst []byte, events []*event.Event) (_ []byte, err error) {
+	dst = append(dst, '[')
+	for i, e := range events {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if dst, err = r.Event(ctx, dst, e); err != nil {
+			return dst, err
+		}
+	}
+	return append(dst, ']'), nil
+}

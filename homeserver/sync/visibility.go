@@ -1,0 +1,84 @@
+package sync
+
+import (
+	"context"
+	"errors"
+
+	"github.com/landbridge-im/landbridge/homeserver/event"
+	"github.com/landbridge-im/landbridge/homeserver/statetree"
+	"github.com/landbridge-im/landbridge/homeserver/store"
+)
+
+// Reader is somebody who reads a room.
+type Reader struct {
+	ID string
+	// Current is the reader's membership now: it decides together with that at the event.
+	Current string
+}
+
+// Visible tells whether a reader may see an event: specification, client-server API, "Room
+// history visibility", "Server behaviour":
+//
+//  1. If the history_visibility was set to world_readable, allow.
+//  2. If the user's membership was join, allow.
+//  3. If history_visibility was set to shared, and the user joined the room at any point after
+//     the event was sent, allow.
+//  4. If the user's membership was invite, and the history_visibility was set to invited, allow.
+//  5. Otherwise, deny.
+//
+// "For m.room.history_visibility events themselves, the user should be allowed to see the event
+// if the history_visibility before or after the event would allow them to see it"; likewise for
+// the user's own membership events.
+func Visible(ctx context.Context, s *store.Store, e *event.Event, r Reader) (bool, error) {
+	ok, err := visibleAt(ctx, s, e.Root, r)
+	if err != nil || ok {
+		return ok, err
+	}
+	if e.Replaces == 0 && !e.IsState() {
+		return false, nil
+	}
+	if !e.Is("m.room.history_visibility", "") && !e.Is("m.room.member", r.ID) {
+		return false, nil
+	}
+	// The state before the event is that of what it hangs after; here, where nothing forks, of
+	// the event before it in the log.
+	before, err := s.RootAt(ctx, e.Room, e.Pos-1)
+	if err != nil || before == 0 {
+		return false, err
+	}
+	return visibleAt(ctx, s, before, r)
+}
+
+func visibleAt(ctx context.Context, s *store.Store, root statetree.Ref, r Reader) (bool, error) {
+	visibility, err := stateString(ctx, s, root, "m.room.history_visibility", "", "history_visibility")
+	if err != nil {
+		return false, err
+	}
+	if visibility == "world_readable" {
+		return true, nil
+	}
+	membership, err := stateString(ctx, s, root, "m.room.member", r.ID, "membership")
+	if err != nil {
+		return false, err
+	}
+	switch {
+	case membership == "join":
+		return true, nil
+	case visibility == "invited":
+		return membership == "invite", nil
+	case visibility == "joined":
+		return false, nil
+	default: // "shared" is the default
+		return r.Current == "join", nil
+	}
+}
+
+func stateString(ctx context.Context, s *store.Store, root statetree.Ref, typ, key, field string) (string, error) {
+	e, err := s.StateEvent(ctx, root, typ, key)
+	if errors.Is(err, store.ErrNotFound) {
+		return "", nil
+	} else if err != nil {
+		return "", err
+	}
+	return e.ContentString(field), nil
+}
