@@ -19,9 +19,16 @@ type Account struct {
 }
 
 // Account reads an account; ErrNotFound if the user has none here.
-func (s *Store) Account(ctx context.Context, user int64) (a Account, err error) {
+func (s *Store) Account(ctx context.Context, user int64) (Account, error) {
+	return scanAccount(s.row(ctx, "account_get", user))
+}
+
+// Account is Store.Account as the transaction sees it.
+func (t *Tx) Account(user int64) (Account, error) { return scanAccount(t.row("account_get", user)) }
+
+func scanAccount(r scanner) (a Account, err error) {
 	var admin, locked, suspended int
-	err = s.row(ctx, "account_get", user).Scan(&a.User, &a.Password, &a.Kind, &admin, &a.Service, &a.CreatedTS, &a.DeactivatedTS, &locked, &suspended)
+	err = r.Scan(&a.User, &a.Password, &a.Kind, &admin, &a.Service, &a.CreatedTS, &a.DeactivatedTS, &locked, &suspended)
 	a.Admin, a.Locked, a.Suspended = admin != 0, locked != 0, suspended != 0
 	return a, err
 }

@@ -56,9 +56,30 @@ func (t *Tx) DeviceSeen(nid, nowMS int64, ip string) error {
 	return t.exec("device_seen", nid, nowMS, ip)
 }
 
-// DeleteDevice removes a device and its tokens.
+// Device is Store.Device as the transaction sees it.
+func (t *Tx) Device(user int64, id string) (Device, error) {
+	return scanDevice(t.row("device_get", user, id))
+}
+
+// DevicesOf is Store.DevicesOf as the transaction sees it.
+func (t *Tx) DevicesOf(user int64) (devices []Device, err error) {
+	err = t.each("device_list_of", func(r scanner) error {
+		d, err := scanDevice(r)
+		devices = append(devices, d)
+		return err
+	}, user)
+	return devices, err
+}
+
+// DeleteDevice removes a device with its tokens, keys and waiting messages.
 func (t *Tx) DeleteDevice(d Device) error {
 	if err := t.exec("token_delete_device", d.User, d.NID); err != nil {
+		return err
+	}
+	if err := t.exec("request_txn_delete", d.NID); err != nil {
+		return err
+	}
+	if err := t.DeleteDeviceKeys(DeviceName{d.User, d.ID}); err != nil {
 		return err
 	}
 	return t.exec("device_delete", d.NID)

@@ -70,11 +70,18 @@ func (t *Tx) PruneEvent(e *event.Event, raw []byte) error {
 	if err := t.exec("event_prune", e.NID, int64(e.Flags), e.RedactedBy, raw); err != nil {
 		return err
 	}
-	t.after = append(t.after, func() { t.w.s.events.add(e, len(raw)) })
+	t.after = append(t.after, func() { t.w.s.events.prune(e, len(raw)) })
 	return nil
 }
 
-func (s *Store) scanEvent(ctx context.Context, r scanner) (*event.Event, error) {
+// readEvent runs a query for one event.
+func (s *Store) readEvent(ctx context.Context, query string, args ...any) (*event.Event, error) {
+	mark := s.events.pruned()
+	return s.scanEvent(ctx, s.row(ctx, query, args...), mark)
+}
+
+// scanEvent reads an event out of a row; mark was taken from the cache before the query.
+func (s *Store) scanEvent(ctx context.Context, r scanner, mark int64) (*event.Event, error) {
 	var (
 		nid, room, depth, author, key, ts, root, replaces, flags, by int64
 		id                                                           string
@@ -99,7 +106,7 @@ func (s *Store) scanEvent(ctx context.Context, r scanner) (*event.Event, error) 
 	e.NID, e.Pos, e.Room, e.Author, e.Key = nid, pos.Int64, room, author, key
 	e.Root, e.Replaces, e.Flags, e.RedactedBy = statetree.Ref(root), replaces, event.Flags(flags), by
 	e.TxnScope, e.Txn = scope.Int64, txn.String
-	return s.events.keep(e, len(raw)), nil
+	return s.events.keep(e, len(raw), mark), nil
 }
 
 // Event reads an event by number.
@@ -107,7 +114,7 @@ func (s *Store) Event(ctx context.Context, nid int64) (*event.Event, error) {
 	if e, ok := s.events.get(nid); ok {
 		return e, nil
 	}
-	e, err := s.scanEvent(ctx, s.row(ctx, "event_by_nid", nid))
+	e, err := s.readEvent(ctx, "event_by_nid", nid)
 	if err != nil {
 		return nil, fmt.Errorf("event %d: %w", nid, err)
 	}
@@ -116,7 +123,7 @@ func (s *Store) Event(ctx context.Context, nid int64) (*event.Event, error) {
 
 // EventByID reads an event by its id; ErrNotFound if it is not known.
 func (s *Store) EventByID(ctx context.Context, id string) (*event.Event, error) {
-	e, err := s.scanEvent(ctx, s.row(ctx, "event_by_id", id))
+	e, err := s.readEvent(ctx, "event_by_id", id)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return nil, fmt.Errorf("event %s: %w", id, err)
 	}
@@ -125,7 +132,7 @@ func (s *Store) EventByID(ctx context.Context, id string) (*event.Event, error) 
 
 // EventByTxn finds the event that a request made before; ErrNotFound if it has made none.
 func (s *Store) EventByTxn(ctx context.Context, scope int64, txn string, room int64) (*event.Event, error) {
-	return s.scanEvent(ctx, s.row(ctx, "event_by_txn", scope, txn, room))
+	return s.readEvent(ctx, "event_by_txn", scope, txn, room)
 }
 
 // Timeline reads events of a room by position, in (after, upto], newest first.
@@ -151,7 +158,7 @@ func scanInt(r scanner) (n int64, err error) { return n, r.Scan(&n) }
 
 // LastEvent is the newest event of a room at or before a position; ErrNotFound if there is none.
 func (s *Store) LastEvent(ctx context.Context, room, upto int64) (*event.Event, error) {
-	return s.scanEvent(ctx, s.row(ctx, "event_last", room, upto))
+	return s.readEvent(ctx, "event_last", room, upto)
 }
 
 // LastPosition is the position of the newest event of a room; 0 if there is none.
@@ -211,8 +218,9 @@ func (s *Store) Events(ctx context.Context, nids []int64) ([]*event.Event, error
 			args[i] = nids[at]
 		}
 		found := make(map[int64]*event.Event, len(chunk))
+		mark := s.events.pruned()
 		err := s.each(ctx, "event_by_nids", func(r scanner) error {
-			e, err := s.scanEvent(ctx, r)
+			e, err := s.scanEvent(ctx, r, mark)
 			if err == nil {
 				found[e.NID] = e
 			}

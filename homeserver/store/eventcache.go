@@ -14,6 +14,8 @@ type eventCache struct {
 	size  int
 	order *list.List // of *cached, most recently used first
 	byNID map[int64]*list.Element
+	// prunes counts the events that got a newer form; see keep.
+	prunes int64
 }
 
 type cached struct {
@@ -39,22 +41,40 @@ func (c *eventCache) get(nid int64) (*event.Event, bool) {
 	return el.Value.(*cached).e, true
 }
 
+// pruned is a mark to take before an event is read from the database; see keep.
+func (c *eventCache) pruned() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.prunes
+}
+
 // keep puts in an event that was read, unless the writer has put in a newer form meanwhile,
-// and returns the one that is there.
-func (c *eventCache) keep(e *event.Event, size int) *event.Event {
+// and returns the one that is there. Where any event was pruned since the mark was taken, the
+// newer form may have come and gone already, so the one that was read is not kept.
+func (c *eventCache) keep(e *event.Event, size int, mark int64) *event.Event {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if el, ok := c.byNID[e.NID]; ok {
 		return el.Value.(*cached).e
 	}
-	c.put(e, size)
+	if c.prunes == mark {
+		c.put(e, size)
+	}
 	return e
 }
 
-// add puts an event in, in place of an older form of it.
+// add puts a new event in.
 func (c *eventCache) add(e *event.Event, size int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.put(e, size)
+}
+
+// prune puts an event in, in place of an older form of it.
+func (c *eventCache) prune(e *event.Event, size int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.prunes++
 	c.put(e, size)
 }
 

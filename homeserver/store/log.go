@@ -41,9 +41,11 @@ type Entry struct {
 
 // Entries reads the log after a position, at most limit entries, oldest first.
 func (s *Store) Entries(ctx context.Context, after int64, limit int) ([]Entry, error) {
-	return collect(ctx, s, "log_after", func(r scanner) (e Entry, err error) {
-		return e, r.Scan(&e.Pos, &e.Kind, &e.Room, &e.User, &e.Ref)
-	}, after, limit)
+	return collect(ctx, s, "log_after", scanEntry, after, limit)
+}
+
+func scanEntry(r scanner) (e Entry, err error) {
+	return e, r.Scan(&e.Pos, &e.Kind, &e.Room, &e.User, &e.Ref)
 }
 
 // Log appends an entry and returns its position.

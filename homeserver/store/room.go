@@ -99,6 +99,11 @@ func (t *Tx) SetRoom(r Room) {
 	if t.rooms == nil {
 		t.rooms = map[int64]Room{}
 	}
+	if was, ok := t.rooms[r.NID]; ok {
+		t.undo = append(t.undo, func() { t.rooms[r.NID] = was })
+	} else {
+		t.undo = append(t.undo, func() { delete(t.rooms, r.NID) })
+	}
 	t.rooms[r.NID] = r
 }
 

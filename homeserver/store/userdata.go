@@ -110,27 +110,6 @@ func (t *Tx) EnsureFilter(user int64, hash []byte, json string) (id int64, err e
 	return id, t.row("filter_find", user, hash).Scan(&id)
 }
 
-// Media is a piece of media; its bytes are kept by hash elsewhere.
-type Media struct {
-	Origin, ID string
-	Hash       []byte
-	Type       string
-	Name       string
-	Size       int64
-	Owner      int64
-	CreatedTS  int64
-}
-
-// Media reads what is known of a piece of media; ErrNotFound if nothing.
-func (s *Store) Media(ctx context.Context, origin, id string) (m Media, err error) {
-	return m, s.row(ctx, "media_get", origin, id).Scan(&m.Origin, &m.ID, &m.Hash, &m.Type, &m.Name, &m.Size, &m.Owner, &m.CreatedTS)
-}
-
-// AddMedia records a piece of media.
-func (t *Tx) AddMedia(m Media) error {
-	return t.exec("media_insert", m.Origin, m.ID, m.Hash, m.Type, m.Name, m.Size, m.Owner, m.CreatedTS)
-}
-
 // Cursor is how far an application service has been told.
 type Cursor struct {
 	// Pos is the last position that it has acknowledged or that did not concern it.

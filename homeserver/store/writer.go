@@ -97,19 +97,30 @@ func (w *writer) run() {
 		w.commit(group)
 		clear(group)
 	}
-	for _, st := range w.stmts {
-		st.Close()
-	}
-	w.conn.Close()
+	w.disconnect()
 }
 
-// commit writes a group in one transaction. If anything in it fails, each write is tried again
-// in a transaction of its own, so that one bad write does not take others with it.
+// commit writes a group in one transaction. If something in it fails it is done again with a
+// savepoint before each write, so that a bad one is undone alone; and if that can't be done
+// either, each write gets a transaction of its own.
 func (w *writer) commit(group []op) {
 	errs := make([]error, len(group))
-	if w.try(group, errs) != nil {
+	err := w.try(group, errs, false)
+	if err != nil && len(group) > 1 && w.conn != nil {
+		err = w.try(group, errs, true)
+	}
+	switch {
+	case err == nil:
+	case len(group) == 1 || w.conn == nil: // without a database they fail together
+		err = w.failed(err)
+		for i := range errs {
+			errs[i] = err
+		}
+	default:
 		for i := range group {
-			errs[i] = w.try(group[i:i+1], errs[i:i+1])
+			if err := w.try(group[i:i+1], errs[i:i+1], false); err != nil {
+				errs[i] = w.failed(err)
+			}
 		}
 	}
 	w.groups.Add(1)
@@ -120,54 +131,71 @@ func (w *writer) commit(group []op) {
 }
 
 // try runs writes in one transaction. Writes of a past epoch are left out with ErrStale in
-// errs; any other failure undoes all and is returned.
-func (w *writer) try(group []op, errs []error) error {
+// errs. Any other failure undoes all and is returned; with savepoints it is put into errs, and
+// undoes only its own write.
+func (w *writer) try(group []op, errs []error, savepoints bool) error {
 	ctx := context.Background()
-	if _, err := w.conn.ExecContext(ctx, w.s.loc.begin); err != nil {
-		return w.failed(fmt.Errorf("beginning a write: %w", err))
+	clear(errs)
+	if err := w.begin(ctx); err != nil {
+		return err
 	}
-	pos, past := w.s.counters.pos, w.s.counters.past
+	c := &w.s.counters
+	pos, past := c.pos, c.past
 	tx := &Tx{w: w, ctx: ctx}
+	var broken error // the first failure that is no refusal; what follows it may build on it
 	err := func() error {
 		for i, o := range group {
-			if errs[i] = nil; o.epoch != anyEpoch && o.epoch != w.s.epoch.Load() {
+			if o.epoch != anyEpoch && (broken != nil || o.epoch != w.s.epoch.Load()) {
 				errs[i] = ErrStale
 				continue
 			}
-			if err := o.apply(tx); err != nil {
+			if !savepoints {
+				if err := tx.run(o.apply); err != nil {
+					return err
+				}
+				continue
+			}
+			err := tx.alone(o.apply)
+			if errors.Is(err, errUndo) {
 				return err
 			}
+			if errs[i] = refused(err); err != nil && errs[i] == nil {
+				broken, errs[i] = errors.Join(broken, err), err
+			}
 		}
-		if err := tx.flush(); err != nil {
-			return err
-		}
-		if _, err := w.conn.ExecContext(ctx, "COMMIT"); err != nil {
-			return fmt.Errorf("committing: %w", err)
-		}
-		return nil
+		return tx.flush()
 	}()
+	if err == nil {
+		if _, err = w.conn.ExecContext(ctx, "COMMIT"); err != nil {
+			err = fmt.Errorf("committing: %w", err)
+		}
+	}
 	if err != nil {
 		if _, rollback := w.conn.ExecContext(ctx, "ROLLBACK"); rollback != nil {
 			// SQLite has already rolled back by itself after some errors.
 			w.s.log.Debug("rollback after a failed write", "err", rollback)
 		}
-		w.s.counters.pos, w.s.counters.past = pos, past
-		if len(group) > 1 {
-			return err // to be tried one by one
+		last := c.pos
+		c.pos, c.past = pos, past
+		w.check(ctx) // which, on a new connection, reads c.pos from the log
+		// A connection may be lost after the database has committed and before it could say so.
+		// Nobody else writes the log, so its end tells.
+		if len(tx.entries) == 0 || c.pos < last {
+			return err
 		}
-		return w.failed(err)
 	}
 	for _, fn := range tx.after {
 		fn()
 	}
-	if len(group) == 1 && errs[0] != nil {
-		err = errs[0]
-	}
 	if len(tx.entries) > 0 {
-		w.s.counters.published.Store(w.s.counters.pos)
+		c.published.Store(c.pos)
 		w.publish(tx.entries)
 	}
-	return err
+	if broken != nil {
+		// Only now: who sees the new epoch will read anew, and must find what was just committed.
+		w.failed(broken)
+	}
+	return nil
 }
 
 // refusal is an error by which a write declines to happen: nothing is wrong with the store.
@@ -179,12 +207,20 @@ func (r refusal) Unwrap() error { return r.error }
 // undone, and nothing that others built is in doubt.
 func Refuse(err error) error { return refusal{err} }
 
-// failed begins a new epoch: whatever was built on writes that have not become durable must be
-// built anew.
-func (w *writer) failed(err error) error {
+// refused is the reason of a refusal, or nil if err is none.
+func refused(err error) error {
 	var r refusal
 	if errors.As(err, &r) {
 		return r.error
+	}
+	return nil
+}
+
+// failed begins a new epoch, unless err is a refusal: whatever was built on writes that have not
+// become durable must be built anew.
+func (w *writer) failed(err error) error {
+	if reason := refused(err); reason != nil {
+		return reason
 	}
 	w.s.epoch.Add(1)
 	w.s.names.purge()

@@ -76,6 +76,8 @@ CREATE TABLE log (
   user_nid BIGINT  NOT NULL,
   ref      BIGINT  NOT NULL
 );
+-- Kind 5 is store.KindDeviceList: whose published keys changed between two positions.
+CREATE INDEX log_device_list ON log (pos, user_nid) WHERE kind = 5;
 
 CREATE TABLE room_alias (
   alias      TEXT PRIMARY KEY,
@@ -175,7 +177,8 @@ CREATE TABLE filter (
   UNIQUE (user_nid, hash)
 );
 
--- Media by id; the bytes are kept by content hash outside the database.
+-- Media by id; the bytes are kept by content hash outside the database. expires_ts, when not 0,
+-- is until when the bytes may come: the id is only reserved, and hash is empty.
 CREATE TABLE media (
   origin     TEXT   NOT NULL,
   id         TEXT   NOT NULL,
@@ -185,9 +188,11 @@ CREATE TABLE media (
   size       BIGINT NOT NULL,
   owner      BIGINT NOT NULL,
   created_ts BIGINT NOT NULL,
+  expires_ts BIGINT NOT NULL DEFAULT 0,
   PRIMARY KEY (origin, id)
 ) {norowid};
 CREATE INDEX media_hash ON media (hash);
+CREATE INDEX media_reserved ON media (owner, expires_ts) WHERE expires_ts > 0;
 
 -- How far an application service has been told. While a transaction is under way its number
 -- and range are kept, so that a retry after a crash is the same transaction.
@@ -214,6 +219,7 @@ CREATE TABLE one_time_key (
   json      TEXT   NOT NULL,
   UNIQUE (user_nid, device_id, algorithm, key_id)
 );
+CREATE INDEX one_time_key_next ON one_time_key (user_nid, device_id, algorithm, seq);
 CREATE TABLE fallback_key (
   user_nid  BIGINT  NOT NULL,
   device_id TEXT    NOT NULL,
@@ -254,9 +260,4 @@ CREATE TABLE request_txn (
   created_ts BIGINT NOT NULL,
   PRIMARY KEY (scope, txn)
 ) {norowid};
--- When a user's published keys last changed.
-CREATE TABLE device_list (
-  user_nid BIGINT PRIMARY KEY,
-  pos      BIGINT NOT NULL
-);
-CREATE INDEX device_list_pos ON device_list (pos);
+CREATE INDEX request_txn_created ON request_txn (created_ts);

@@ -1,0 +1,60 @@
+package store
+
+import "context"
+
+// DeviceKeys are the identity keys of a device, as it signed them.
+type DeviceKeys struct {
+	DeviceID string
+	JSON     string
+}
+
+func scanDeviceKeys(r scanner) (k DeviceKeys, err error) { return k, r.Scan(&k.DeviceID, &k.JSON) }
+
+// DeviceKeys reads a device's identity keys; ErrNotFound if it has uploaded none.
+func (s *Store) DeviceKeys(ctx context.Context, d DeviceName) (DeviceKeys, error) {
+	return scanDeviceKeys(s.row(ctx, "device_key_get", d.User, d.ID))
+}
+
+// DeviceKeysOf lists the identity keys of a user's devices.
+func (s *Store) DeviceKeysOf(ctx context.Context, user int64) ([]DeviceKeys, error) {
+	return collect(ctx, s, "device_key_list", scanDeviceKeys, user)
+}
+
+// DeviceKeys is Store.DeviceKeys as the transaction sees it.
+func (t *Tx) DeviceKeys(d DeviceName) (DeviceKeys, error) {
+	return scanDeviceKeys(t.row("device_key_get", d.User, d.ID))
+}
+
+// SetDeviceKeys replaces a device's identity keys. It does not log the change.
+func (t *Tx) SetDeviceKeys(d DeviceName, json string) error {
+	return t.exec("device_key_put", d.User, d.ID, json)
+}
+
+// DeviceListChanged logs that the keys which a user publishes have changed.
+func (t *Tx) DeviceListChanged(user int64) error {
+	_, err := t.Log(Entry{Kind: KindDeviceList, User: user})
+	return err
+}
+
+// DeviceListChanges lists the users whose published keys changed in (after, upto].
+func (s *Store) DeviceListChanges(ctx context.Context, after, upto int64) ([]int64, error) {
+	return collect(ctx, s, "device_list_changed", scanInt, after, upto)
+}
+
+// DeleteDeviceKeys removes all that a device has published, the signatures on it, and the
+// messages waiting for it. If others could see the device, the change is logged.
+func (t *Tx) DeleteDeviceKeys(d DeviceName) error {
+	n, err := t.execCount("device_key_delete", d.User, d.ID)
+	if err != nil {
+		return err
+	}
+	for _, query := range [...]string{"one_time_key_delete", "fallback_key_delete", "key_signature_delete", "to_device_delete"} {
+		if err := t.exec(query, d.User, d.ID); err != nil {
+			return err
+		}
+	}
+	if n > 0 {
+		return t.DeviceListChanged(d.User)
+	}
+	return nil
+}
