@@ -9,7 +9,7 @@ import (
 
 // testRegistration makes a valid registration with exclusive user namespaces.
 func testRegistration(id string, users ...string) *Registration {
-	r := &Registration{ID: id, ASToken: "as-token-of-" + id + "-0123456789", HSToken: "hs-token-of-" + id + "-0123456789", SenderLocalpart: id + "-sender"}
+	r := &Registration{ID: id, ASToken: "ast-of-service-" + id + "-0123456789", HSToken: "hst-of-service-" + id + "-0123456789", SenderLocalpart: id + "-sender"}
 	for _, u := range users {
 		r.Namespaces.Users = append(r.Namespaces.Users, Namespace{Regex: u, Exclusive: true})
 	}
@@ -255,6 +255,6 @@ func BenchmarkNewSet(b *testing.B) {
 func BenchmarkByASToken(b *testing.B) {
 	set := benchmarkSet(b)
 	for b.Loop() {
-		set.ByASToken("as-token-of-net500-0123456789")
+		set.ByASToken("ast-of-service-net500-0123456789")
 	}
 }
