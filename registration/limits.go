@@ -26,7 +26,8 @@ const (
 	maxYAMLDepth     = 16
 	maxYAMLNodes     = 50_000
 	overlapStates    = 20_000     // product states for one pair of expressions
-	overlapStatesAll = 20_000_000 // and for all pairs of one Set
+	overlapStatesAll = 20_000_000 // steps for all pairs of one Set
+	lintSteps        = 1_000_000  // and for the warnings about one registration
 )
 
 func yamlLimits() diag.Limits {

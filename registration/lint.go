@@ -26,6 +26,7 @@ type linter struct {
 	existing   map[string]*machine // ids that can exist on this server, by kind
 	wellFormed map[string]*machine // and on any server
 	sample     string              // stands for any server, or is the name of this one
+	budget     int                 // of automaton steps, for one registration
 }
 
 func newLinter(serverName string, compiled patterns) (*linter, error) {
@@ -54,6 +55,7 @@ func (l *linter) lint(r *Registration) Problems {
 	if r.origin != nil {
 		ps = append(ps, r.origin.warnings...)
 	}
+	l.budget = lintSteps
 	warn := func(key, message, fix string) {
 		ps = append(ps, r.problem(diag.Warning, key, message, fix))
 	}
@@ -102,8 +104,7 @@ func (l *linter) namespace(kind string, ns Namespace) (message, fix string) {
 	sigil := map[string]string{"users": "@", "aliases": "#", "rooms": "!"}[kind]
 	name := map[string]string{"users": "user id", "aliases": "alias", "rooms": "room id"}[kind]
 	meets := func(universe *machine) bool {
-		budget := overlapStates
-		v, _ := overlap(m, l.any, universe, overlapStates, &budget)
+		v, _ := overlap(m, l.any, universe, overlapStates, &l.budget)
 		return v != disjoint
 	}
 	if !meets(l.wellFormed[kind]) {

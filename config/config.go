@@ -1,0 +1,172 @@
+package config
+
+import (
+	"time"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Config is the whole configuration. The yaml tag of a field is its key; the tag
+// `reload:"yes"` says that a running server takes a new value over, see [Reloadable].
+type Config struct {
+	Server       Server       `yaml:"server"`
+	DataDir      string       `yaml:"data_dir"` // everything that is kept, unless another key says otherwise
+	Database     Database     `yaml:"database"`
+	Registration Registration `yaml:"registration" reload:"yes"`
+	RateLimits   RateLimits   `yaml:"rate_limits" reload:"yes"`
+	Federation   Federation   `yaml:"federation"`
+	Media        Media        `yaml:"media"`
+	Limits       Limits       `yaml:"limits" reload:"yes"`
+	AppServices  AppServices  `yaml:"app_services" reload:"yes"`
+	Bridges      []Bridge     `yaml:"bridges" reload:"yes"`
+	Log          Log          `yaml:"log" reload:"yes"`
+	Metrics      Metrics      `yaml:"metrics"`
+
+	origins map[string]origin // by key path, of values that are not defaults
+}
+
+// Server is who the homeserver is and where clients reach it.
+type Server struct {
+	// Name is the part of user ids behind the colon. It can never be changed.
+	Name string `yaml:"name"`
+	// PublicURL is the base of the client API as clients see it, without a slash at the
+	// end; empty means what [Config.PublicURL] derives.
+	PublicURL string `yaml:"public_url"`
+	// Listen are the addresses (host:port) of plain HTTP listeners.
+	Listen []string `yaml:"listen"`
+}
+
+// Database is where rooms and accounts are kept.
+type Database struct {
+	// URI is sqlite:PATH or postgres://...; empty means a SQLite file in the data folder,
+	// see [Config.DatabaseURI].
+	URI URI `yaml:"uri"`
+	// MaxReaders is how many connections read at once; 0 means chosen by the number of
+	// processors.
+	MaxReaders int `yaml:"max_readers"`
+	// Synchronous is "full" (an acknowledged message survives a power cut) or "normal"
+	// (it survives a crash of the program).
+	Synchronous string `yaml:"synchronous"`
+}
+
+// Registration is who may make an account.
+type Registration struct {
+	// Open lets anybody do it.
+	Open bool `yaml:"open"`
+	// RequireToken asks those for a registration token.
+	RequireToken bool `yaml:"require_token"`
+	// SharedSecret lets scripts make accounts (/_synapse/admin/v1/register); empty: off.
+	SharedSecret Secret `yaml:"shared_secret"`
+	// SharedSecretFile holds the shared secret instead. [Load] reads it into SharedSecret.
+	SharedSecretFile string `yaml:"shared_secret_file"`
+	// AdminSignupToken makes a server without users print a token with which the first
+	// account, an administrator's, can be made.
+	AdminSignupToken bool `yaml:"admin_signup_token"`
+}
+
+// RateLimits bound how often one user, or one address for those who are not logged in,
+// may do something: so many times a second for ever, and Burst times at once.
+type RateLimits struct {
+	Enabled               bool    `yaml:"enabled"`
+	LoginPerSecond        float64 `yaml:"login_per_second"`
+	LoginBurst            int     `yaml:"login_burst"`
+	RegistrationPerSecond float64 `yaml:"registration_per_second"`
+	RegistrationBurst     int     `yaml:"registration_burst"`
+	MessagePerSecond      float64 `yaml:"message_per_second"`
+	MessageBurst          int     `yaml:"message_burst"`
+	JoinPerSecond         float64 `yaml:"join_per_second"`
+	JoinBurst             int     `yaml:"join_burst"`
+	InvitePerSecond       float64 `yaml:"invite_per_second"`
+	InviteBurst           int     `yaml:"invite_burst"`
+}
+
+// Federation is the exchange with other homeservers.
+type Federation struct {
+	Enabled bool `yaml:"enabled"`
+	// Listen are additional listeners for other servers, with TLS if TLSCert is set. Empty:
+	// the listeners of the server answer them, behind a reverse proxy.
+	Listen  []string `yaml:"listen"`
+	TLSCert string   `yaml:"tls_cert"` // PEM file
+	TLSKey  string   `yaml:"tls_key"`  // PEM file
+	// ExtraCA is a PEM file of certificate authorities that are trusted beside the system's.
+	ExtraCA string `yaml:"extra_ca"`
+	// AllowLoopback lets other servers be on this machine or in private networks.
+	AllowLoopback bool `yaml:"allow_loopback"`
+}
+
+// Media are uploaded files.
+type Media struct {
+	MaxUpload Size `yaml:"max_upload" reload:"yes"` // of one file
+	// Path is the folder of files; empty means what [Config.MediaPath] derives.
+	Path string `yaml:"path"`
+	// AllowOldEndpoints serves files without authentication at /_matrix/media/v3 too.
+	AllowOldEndpoints bool `yaml:"allow_old_endpoints" reload:"yes"`
+}
+
+// Limits bound what strangers can send and ask for.
+type Limits struct {
+	MaxRequestBody Size     `yaml:"max_request_body"` // of JSON, not of files
+	MaxEventSize   Size     `yaml:"max_event_size"`   // at most 64KiB, the limit of the specification
+	SyncTimeoutMax Duration `yaml:"sync_timeout_max"` // longest wait for news
+}
+
+// AppServices are the application services registered with YAML files.
+type AppServices struct {
+	// Registrations are files, folders (of which *.yaml and *.yml are read) or globs.
+	Registrations []string `yaml:"registrations"`
+}
+
+// Bridge is a bridge module in this process.
+type Bridge struct {
+	// ID names the bridge for ever: its database, its users. Unique.
+	ID string `yaml:"id"`
+	// Module is the kind of bridge, "irc" say.
+	Module string `yaml:"module"`
+	// Enabled may be false to keep a bridge's configuration without running it.
+	Enabled bool `yaml:"enabled"`
+	// Config is the module's own, or nil; its nodes know their lines in the file. It may
+	// hold secrets: never print it.
+	Config *yaml.Node `yaml:"config" json:"-"`
+}
+
+// Log is what the program tells while it runs.
+type Log struct {
+	Level  string `yaml:"level"`  // debug, info, warn or error
+	Format string `yaml:"format"` // text or json
+}
+
+// Metrics are counters for Prometheus.
+type Metrics struct {
+	Enabled bool   `yaml:"enabled"`
+	Listen  string `yaml:"listen"` // host:port, apart from the public listeners
+}
+
+// Default is the configuration without a file: a server for this machine alone, safe to
+// start anywhere.
+func Default() *Config {
+	return &Config{
+		Server:       Server{Name: "localhost", Listen: []string{"127.0.0.1:8008"}},
+		DataDir:      "./data",
+		Database:     Database{Synchronous: "full"},
+		Registration: Registration{AdminSignupToken: true},
+		RateLimits: RateLimits{
+			Enabled:        true,
+			LoginPerSecond: 0.2, LoginBurst: 5,
+			RegistrationPerSecond: 0.2, RegistrationBurst: 3,
+			MessagePerSecond: 10, MessageBurst: 50,
+			JoinPerSecond: 1, JoinBurst: 20,
+			InvitePerSecond: 1, InviteBurst: 20,
+		},
+		Federation: Federation{Listen: []string{}},
+		Media:      Media{MaxUpload: 50 << 20},
+		Limits: Limits{
+			MaxRequestBody: 4 << 20,
+			MaxEventSize:   64 << 10,
+			SyncTimeoutMax: Duration(time.Minute),
+		},
+		AppServices: AppServices{Registrations: []string{}},
+		Bridges:     []Bridge{},
+		Log:         Log{Level: "info", Format: "text"},
+		Metrics:     Metrics{Listen: "127.0.0.1:9008"},
+	}
+}

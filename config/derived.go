@@ -1,0 +1,45 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"path/filepath"
+	"strings"
+)
+
+// PublicURL is server.public_url without a slash at the end, or, if that is empty, what
+// follows from the rest: the first listener for a server called localhost, else https and
+// the server's name.
+func (c *Config) PublicURL() string {
+	if c.Server.PublicURL != "" {
+		return strings.TrimRight(c.Server.PublicURL, "/")
+	}
+	name, _, _ := strings.Cut(c.Server.Name, ":")
+	if name != "localhost" || len(c.Server.Listen) == 0 {
+		return "https://" + c.Server.Name
+	}
+	host, port, err := net.SplitHostPort(c.Server.Listen[0])
+	if err != nil {
+		return "http://localhost"
+	}
+	if addr, err := netip.ParseAddr(host); host == "" || err == nil && addr.IsUnspecified() {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// DatabaseURI is database.uri, or a SQLite file in the data folder.
+func (c *Config) DatabaseURI() URI {
+	if c.Database.URI != "" {
+		return c.Database.URI
+	}
+	return URI("sqlite:" + filepath.Join(c.DataDir, "landbridge.db"))
+}
+
+// MediaPath is media.path, or a folder in the data folder.
+func (c *Config) MediaPath() string {
+	if c.Media.Path != "" {
+		return c.Media.Path
+	}
+	return filepath.Join(c.DataDir, "media")
+}

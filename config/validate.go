@@ -1,0 +1,255 @@
+package config
+
+import (
+	"fmt"
+	"math"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/landbridge-im/landbridge/config/diag"
+)
+
+// validate checks the values of the keys that are not in bad.
+func (c *Config) validate(bad map[string]bool) Problems {
+	v := &validator{config: c, bad: bad}
+	v.server()
+	if c.DataDir == "" {
+		v.add("data_dir", "is empty", "name a folder, ./data say")
+	}
+	v.database()
+	v.registration()
+	v.rateLimits()
+	v.federation()
+	v.size("media.max_upload", c.Media.MaxUpload, 1, 16<<30)
+	v.size("limits.max_request_body", c.Limits.MaxRequestBody, 64<<10, 1<<30)
+	// "The complete event MUST NOT be larger than 65536 bytes" (client-server API, size limits).
+	v.size("limits.max_event_size", c.Limits.MaxEventSize, 4<<10, 65536)
+	if d := c.Limits.SyncTimeoutMax.Std(); d < time.Second || d > time.Hour {
+		v.add("limits.sync_timeout_max", "must be from 1s to 1h but is "+c.Limits.SyncTimeoutMax.String(), "write 1m")
+	}
+	for i, path := range c.AppServices.Registrations {
+		if strings.TrimSpace(path) == "" {
+			v.add("app_services.registrations", fmt.Sprintf("entry %d is empty", i+1), "name a file, a folder or a glob")
+		}
+	}
+	v.bridges()
+	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
+	v.oneOf("log.format", c.Log.Format, "text", "json")
+	v.address("metrics.listen", c.Metrics.Listen)
+	v.distinctAddresses()
+	return v.problems
+}
+
+type validator struct {
+	config   *Config
+	bad      map[string]bool
+	problems Problems
+}
+
+func (v *validator) add(key, message, fix string) {
+	if !v.bad[key] {
+		v.problems = append(v.problems, v.config.problem(key, message, fix))
+	}
+}
+
+func (v *validator) oneOf(key, value string, allowed ...string) {
+	if slices.Contains(allowed, value) {
+		return
+	}
+	fix := "write " + strings.Join(allowed[:len(allowed)-1], ", ") + " or " + allowed[len(allowed)-1]
+	if near := diag.Nearest(value, allowed); near != "" {
+		fix = "write " + near + " if that is what was meant"
+	}
+	v.add(key, "is "+diag.Quote(value), fix)
+}
+
+func (v *validator) size(key string, value, lowest, highest Size) {
+	if value < lowest || value > highest {
+		v.add(key, fmt.Sprintf("must be from %s to %s but is %s", lowest, highest, value), "")
+	}
+}
+
+func (v *validator) server() {
+	s := v.config.Server
+	if err := CheckServerName(s.Name); err != nil {
+		fix := "write a name such as example.org, without https:// and without a path"
+		if bare := bareName(s.Name); bare != s.Name && CheckServerName(bare) == nil {
+			fix = "write " + bare
+		}
+		v.add("server.name", err.Error(), fix)
+	}
+	if s.PublicURL != "" {
+		u, err := url.Parse(s.PublicURL)
+		switch {
+		case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
+			v.add("server.public_url", diag.Quote(s.PublicURL)+" is no http or https address", "write https://matrix.example.org, say")
+		case u.RawQuery != "" || u.Fragment != "" || u.User != nil:
+			v.add("server.public_url", diag.Quote(u.Redacted())+" has more than host and path", "write https://matrix.example.org, say")
+		}
+	}
+	if len(s.Listen) == 0 {
+		v.add("server.listen", "is empty, so nobody could reach the server", `write ["127.0.0.1:8008"]`)
+	}
+	for _, addr := range s.Listen {
+		v.address("server.listen", addr)
+	}
+}
+
+// bareName is what remains of an address when people paste one for a name.
+func bareName(s string) string {
+	if _, after, ok := strings.Cut(s, "://"); ok {
+		s = after
+	}
+	s = strings.TrimPrefix(s, "@")
+	s, _, _ = strings.Cut(s, "/")
+	return strings.ToLower(strings.TrimSpace(s))
+}
+
+func (v *validator) address(key, addr string) {
+	const fix = `write host and port, "127.0.0.1:8008" or ":8008" for all addresses`
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		v.add(key, diag.Quote(addr)+" is no address to listen on", fix)
+		return
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil {
+		v.add(key, fmt.Sprintf("%s has no port from 0 to 65535", diag.Quote(addr)), fix)
+	} else if strconv.FormatUint(n, 10) != port {
+		v.add(key, fmt.Sprintf("%s has an odd port", diag.Quote(addr)), fmt.Sprintf("write %d", n))
+	}
+	if host == "" || strings.Trim(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") == "" {
+		return
+	}
+	if _, err := netip.ParseAddr(host); err != nil {
+		v.add(key, diag.Quote(addr)+" has no host that could be listened on", fix)
+	}
+}
+
+// distinctAddresses refuses two listeners on one address; port 0 is a free one each time.
+func (v *validator) distinctAddresses() {
+	used := map[string]string{}
+	check := func(key string, addrs ...string) {
+		for _, addr := range addrs {
+			if _, port, err := net.SplitHostPort(addr); err != nil || port == "0" {
+				continue
+			}
+			if other := used[addr]; other != "" {
+				v.add(key, diag.Quote(addr)+" is already used by "+other, "choose another port")
+			}
+			used[addr] = key
+		}
+	}
+	c := v.config
+	check("server.listen", c.Server.Listen...)
+	if c.Federation.Enabled {
+		check("federation.listen", c.Federation.Listen...)
+	}
+	if c.Metrics.Enabled {
+		check("metrics.listen", c.Metrics.Listen)
+	}
+}
+
+func (v *validator) database() {
+	db := v.config.Database
+	if err := checkDatabase(db.URI); err != "" {
+		v.add("database.uri", err, "write sqlite:/var/lib/landbridge/landbridge.db or postgres://user:password@host/database?sslmode=disable")
+	}
+	if db.MaxReaders < 0 || db.MaxReaders > 1000 {
+		v.add("database.max_readers", fmt.Sprintf("must be from 0 to 1000 but is %d", db.MaxReaders), "write 0 to have it chosen")
+	}
+	v.oneOf("database.synchronous", db.Synchronous, "full", "normal")
+}
+
+func checkDatabase(uri URI) string {
+	s := uri.Reveal()
+	switch {
+	case s == "":
+		return ""
+	case strings.HasPrefix(s, "sqlite:"):
+		path := strings.TrimPrefix(s, "sqlite:")
+		if path == "" || strings.ContainsAny(path, "?#") {
+			return diag.Quote(s) + " names no plain file"
+		}
+		return ""
+	case strings.HasPrefix(s, "postgres://"), strings.HasPrefix(s, "postgresql://"):
+		// The address may hold a password, so it is not repeated.
+		if u, err := url.Parse(s); err != nil {
+			return "is no valid postgres:// address; a password in it may need escapes such as %40 for @"
+		} else if u.Host == "" && u.Query().Get("host") == "" {
+			return "names no database host"
+		}
+		return ""
+	}
+	return "is neither sqlite: nor postgres://"
+}
+
+func (v *validator) registration() {
+	r := v.config.Registration
+	if r.RequireToken && !r.Open {
+		v.add("registration.require_token", "is true, but registration.open is false, so nobody could use a token", "write open: true, tokens are asked for then")
+	}
+	if s := r.SharedSecret.Reveal(); s != "" && len(s) < 8 {
+		v.add("registration.shared_secret", fmt.Sprintf("has only %d characters and could be guessed", len(s)), "use 32 letters and digits")
+	}
+}
+
+func (v *validator) rateLimits() {
+	for _, f := range v.config.fields() {
+		if !strings.HasPrefix(f.path, "rate_limits.") {
+			continue
+		}
+		switch n := f.value.Interface().(type) {
+		case float64:
+			if !(n > 0 && n <= 1e6) || math.IsNaN(n) {
+				v.add(f.path, "must be more than 0 and at most 1000000 but is "+f.text(), "write rate_limits: {enabled: false} to have no limits")
+			}
+		case int:
+			if n < 1 || n > 1e6 {
+				v.add(f.path, "must be from 1 to 1000000 but is "+f.text(), "write rate_limits: {enabled: false} to have no limits")
+			}
+		}
+	}
+}
+
+func (v *validator) federation() {
+	f := v.config.Federation
+	for _, addr := range f.Listen {
+		v.address("federation.listen", addr)
+	}
+	switch {
+	case f.TLSCert != "" && f.TLSKey == "":
+		v.add("federation.tls_cert", "is set without federation.tls_key", "name the file with the private key too")
+	case f.TLSKey != "" && f.TLSCert == "":
+		v.add("federation.tls_key", "is set without federation.tls_cert", "name the file with the certificate too")
+	}
+}
+
+func (v *validator) bridges() {
+	first := map[string]int{}
+	for i, b := range v.config.Bridges {
+		key := fmt.Sprintf("bridges[%d]", i)
+		if v.bad[key] {
+			continue
+		}
+		const fix = "use lower-case letters, digits, - and _, at most 32"
+		for _, name := range []struct{ key, value, example string }{{"id", b.ID, "libera"}, {"module", b.Module, "irc"}} {
+			switch {
+			case v.bad[key+"."+name.key]:
+			case name.value == "":
+				v.add(key+"."+name.key, "is missing", "write "+name.key+": "+name.example+", say")
+			case len(name.value) > 32 || strings.Trim(name.value, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "":
+				v.add(key+"."+name.key, diag.Quote(name.value)+" is no name for this", fix)
+			}
+		}
+		if j, ok := first[b.ID]; ok && b.ID != "" {
+			v.add(key+".id", fmt.Sprintf("%s is also the id of bridges[%d]", diag.Quote(b.ID), j), "give each bridge an id of its own")
+		} else {
+			first[b.ID] = i
+		}
+	}
+}

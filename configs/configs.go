@@ -1,0 +1,11 @@
+// Package configs holds the files that people copy and change: the annotated example of
+// the configuration among them. It has no code beyond giving them to the program.
+package configs
+
+import _ "embed"
+
+//go:embed landbridge.example.yaml
+var example string
+
+// Example is the annotated configuration with every key and its default.
+func Example() string { return example }
