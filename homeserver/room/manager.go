@@ -191,3 +191,21 @@ func (m *Manager) once(ctx context.Context, room int64, build func(context.Conte
 		}
 	}
 }
+
+// Power reads a room's power levels as they are in the store.
+func (m *Manager) Power(ctx context.Context, room int64) (*Power, error) {
+	s := m.o.Store
+	row, err := s.LoadRoom(ctx, room)
+	if err != nil {
+		return nil, err
+	}
+	create, err := s.StateEvent(ctx, row.Root, "m.room.create", "")
+	if err != nil {
+		return nil, err
+	}
+	levels, err := s.StateEvent(ctx, row.Root, "m.room.power_levels", "")
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return nil, err
+	}
+	return parsePower(create, levels), nil
+}

@@ -31,3 +31,15 @@ func (s *Store) ToDeviceAfter(ctx context.Context, d DeviceName, after, upto int
 func (t *Tx) DeleteToDevice(d DeviceName, upto int64) error {
 	return t.exec("to_device_upto", d.User, d.ID, upto)
 }
+
+// AddressedToDevice is a message together with the device that it is for.
+type AddressedToDevice struct {
+	Device DeviceName
+	ToDevice
+}
+
+// ToDeviceAt reads the message at a place in the log; ErrNotFound if it has been acknowledged.
+func (s *Store) ToDeviceAt(ctx context.Context, pos int64) (m AddressedToDevice, err error) {
+	m.Pos = pos
+	return m, s.row(ctx, "to_device_at", pos).Scan(&m.Device.User, &m.Device.ID, &m.Sender, &m.Type, &m.Content)
+}

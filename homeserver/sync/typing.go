@@ -123,6 +123,12 @@ func (t *Typing) Since(room, after int64) (users []string, changed bool) {
 	return users, true
 }
 
+// In lists who types in a room.
+func (t *Typing) In(room int64) []string {
+	users, _ := t.Since(room, -1)
+	return users
+}
+
 // Close stops the timers.
 func (t *Typing) Close() {
 	t.mu.Lock()

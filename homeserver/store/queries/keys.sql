@@ -60,3 +60,5 @@ DELETE FROM request_txn WHERE created_ts < $1
 DELETE FROM request_txn WHERE scope = $1
 -- name: device_list_changed
 SELECT DISTINCT user_nid FROM log WHERE kind = 5 AND pos > $1 AND pos <= $2 ORDER BY user_nid
+-- name: to_device_at
+SELECT user_nid, device_id, sender, type, content FROM to_device WHERE pos = $1

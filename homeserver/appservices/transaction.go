@@ -1,0 +1,251 @@
+package appservices
+
+import (
+	"context"
+	"encoding/json/jsontext"
+	"encoding/json/v2"
+	"errors"
+	"slices"
+
+	"github.com/landbridge-im/landbridge/homeserver/store"
+	"github.com/landbridge-im/landbridge/homeserver/sync"
+)
+
+// transaction is what is handed over at once: what lies in the log up to a position.
+type transaction struct {
+	id        string
+	upto      int64
+	events    []jsontext.Value
+	ephemeral []jsontext.Value
+	toDevice  []jsontext.Value
+	changed   []string
+	// taken are the devices in toDevice, with the position of the last message.
+	taken map[store.DeviceName]int64
+	// otk and fallback tell of the keys of devices that got messages: by user and device.
+	otk      map[string]map[string]map[string]int
+	fallback map[string]map[string][]string
+}
+
+func (t *transaction) empty() bool {
+	return len(t.events)+len(t.ephemeral)+len(t.toDevice)+len(t.changed) == 0
+}
+
+// body is the transaction's JSON: specification, PUT /_matrix/app/v1/transactions/{txnId}, with
+// the unstable names of what older bridges read.
+func (t *transaction) body() []byte {
+	dst := []byte(`{"events":`)
+	dst = appendArray(dst, t.events)
+	if len(t.ephemeral) > 0 {
+		dst = appendArray(append(dst, `,"ephemeral":`...), t.ephemeral)
+		dst = appendArray(append(dst, `,"de.sorunome.msc2409.ephemeral":`...), t.ephemeral)
+	}
+	if len(t.toDevice) > 0 {
+		dst = appendArray(append(dst, `,"to_device":`...), t.toDevice)
+		dst = appendArray(append(dst, `,"de.sorunome.msc2409.to_device":`...), t.toDevice)
+	}
+	if len(t.changed) > 0 {
+		raw, _ := json.Marshal(map[string][]string{"changed": t.changed, "left": {}}, json.Deterministic(true))
+		dst = append(append(dst, `,"device_lists":`...), raw...)
+		dst = append(append(dst, `,"org.matrix.msc3202.device_lists":`...), raw...)
+	}
+	if len(t.otk) > 0 {
+		raw, _ := json.Marshal(t.otk, json.Deterministic(true))
+		dst = append(append(dst, `,"device_one_time_keys_count":`...), raw...)
+		dst = append(append(dst, `,"org.matrix.msc3202.device_one_time_keys_count":`...), raw...)
+	}
+	if len(t.fallback) > 0 {
+		raw, _ := json.Marshal(t.fallback, json.Deterministic(true))
+		dst = append(append(dst, `,"device_unused_fallback_key_types":`...), raw...)
+		dst = append(append(dst, `,"org.matrix.msc3202.device_unused_fallback_key_types":`...), raw...)
+	}
+	return append(dst, '}')
+}
+
+func appendArray(dst []byte, items []jsontext.Value) []byte {
+	dst = append(dst, '[')
+	for i, v := range items {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, v...)
+	}
+	return append(dst, ']')
+}
+
+// gather reads the log in (after, upto] and picks what concerns the service. The transaction's
+// upto is the last position looked at.
+func (d *sender) gather(ctx context.Context, after, upto int64) (*transaction, error) {
+	t := &transaction{upto: after}
+	// Nobody looks beyond what is published: what is read must be whole.
+	upto = min(upto, d.s.o.Store.Position())
+	if upto > after {
+		entries, err := d.s.o.Store.Entries(ctx, after, pageSize)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			if e.Pos > upto {
+				break
+			}
+			if err := d.take(ctx, t, e); err != nil {
+				return nil, err
+			}
+			t.upto = e.Pos
+			if len(t.events)+len(t.ephemeral)+len(t.toDevice) >= eventsMax {
+				break
+			}
+		}
+	}
+	return t, d.takeTyping(ctx, t)
+}
+
+// take adds one log entry to a transaction, if it concerns the service.
+func (d *sender) take(ctx context.Context, t *transaction, e store.Entry) error {
+	s := d.s.o.Store
+	switch e.Kind {
+	case store.KindEvent:
+		ev, err := s.Event(ctx, e.Ref)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil // purged since
+		} else if err != nil {
+			return err
+		}
+		ok, err := d.rooms.event(ctx, ev)
+		if err != nil || !ok {
+			return err
+		}
+		raw, err := sync.Render{Store: s, RoomID: true, NowMS: d.s.o.Now().UnixMilli()}.Event(ctx, nil, ev)
+		t.events = append(t.events, raw)
+		return err
+	case store.KindReceipt:
+		if !d.reg.ReceiveEphemeral {
+			return nil
+		}
+		return d.takeReceipt(ctx, t, e)
+	case store.KindToDevice:
+		if !d.reg.ReceiveEphemeral {
+			return nil
+		}
+		return d.takeToDevice(ctx, t, e)
+	case store.KindDeviceList:
+		if !d.reg.MSC3202 {
+			return nil
+		}
+		id, err := s.UserID(ctx, e.User)
+		if err == nil && !slices.Contains(t.changed, id) {
+			t.changed = append(t.changed, id)
+		}
+		return err
+	}
+	return nil
+}
+
+func (d *sender) takeReceipt(ctx context.Context, t *transaction, e store.Entry) error {
+	s := d.s.o.Store
+	if ok, err := d.rooms.room(ctx, e.Room); err != nil || !ok {
+		return err
+	}
+	receipts, err := s.ReceiptsAfter(ctx, e.Room, e.Pos-1, e.Pos)
+	if err != nil {
+		return err
+	}
+	content, err := sync.Receipts(ctx, s, receipts, 0)
+	if err != nil || len(content) == 0 {
+		return err // a newer receipt has taken its place
+	}
+	return d.addEphemeral(ctx, t, e.Room, "m.receipt", content)
+}
+
+func (d *sender) addEphemeral(ctx context.Context, t *transaction, room int64, typ string, content any) error {
+	name, err := d.s.o.Store.RoomByNID(ctx, room)
+	if err != nil {
+		return err
+	}
+	raw, err := json.Marshal(map[string]any{"type": typ, "room_id": name.ID, "content": content}, json.Deterministic(true))
+	t.ephemeral = append(t.ephemeral, raw)
+	return err
+}
+
+// takeTyping adds who types, in rooms where that has changed.
+func (d *sender) takeTyping(ctx context.Context, t *transaction) error {
+	d.mu.Lock()
+	rooms := make([]int64, 0, len(d.typed))
+	for room := range d.typed {
+		rooms = append(rooms, room)
+	}
+	clear(d.typed)
+	d.mu.Unlock()
+	for _, room := range rooms {
+		ok, err := d.rooms.room(ctx, room)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		users := d.s.o.Typing(room)
+		// What the service itself said need not be told back to it.
+		others := slices.DeleteFunc(slices.Clone(users), d.rooms.user)
+		if len(others) == 0 && len(users) > 0 {
+			continue
+		}
+		if others == nil {
+			others = []string{}
+		}
+		if err := d.addEphemeral(ctx, t, room, "m.typing", map[string]any{"user_ids": others}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takeToDevice adds a message to a device of one of the service's users. MSC4203: the event has
+// to_user_id and to_device_id.
+func (d *sender) takeToDevice(ctx context.Context, t *transaction, e store.Entry) error {
+	s := d.s.o.Store
+	user, err := s.UserID(ctx, e.User)
+	if err != nil {
+		return err
+	}
+	if !d.rooms.user(user) {
+		return nil
+	}
+	m, err := s.ToDeviceAt(ctx, e.Pos)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // acknowledged already, by a device that syncs
+	} else if err != nil {
+		return err
+	}
+	raw, err := json.Marshal(map[string]any{"type": m.Type, "sender": m.Sender, "content": jsontext.Value(m.Content),
+		"to_user_id": user, "to_device_id": m.Device.ID}, json.Deterministic(true))
+	if err != nil {
+		return err
+	}
+	t.toDevice = append(t.toDevice, raw)
+	if t.taken == nil {
+		t.taken = map[store.DeviceName]int64{}
+	}
+	t.taken[m.Device] = e.Pos
+	if !d.reg.MSC3202 {
+		return nil
+	}
+	counts, err := s.OneTimeKeyCounts(ctx, m.Device)
+	if err != nil {
+		return err
+	}
+	unused, err := s.UnusedFallbackKeys(ctx, m.Device)
+	if err != nil {
+		return err
+	}
+	if unused == nil {
+		unused = []string{}
+	}
+	if t.otk == nil {
+		t.otk, t.fallback = map[string]map[string]map[string]int{}, map[string]map[string][]string{}
+	}
+	if t.otk[user] == nil {
+		t.otk[user], t.fallback[user] = map[string]map[string]int{}, map[string][]string{}
+	}
+	t.otk[user][m.Device.ID], t.fallback[user][m.Device.ID] = counts, unused
+	return nil
+}

@@ -1,0 +1,277 @@
+package client
+
+import (
+	"context"
+	"encoding/json/jsontext"
+	"encoding/json/v2"
+	"errors"
+	"strings"
+
+	"github.com/landbridge-im/landbridge/homeserver/event"
+	"github.com/landbridge-im/landbridge/homeserver/mxerror"
+	"github.com/landbridge-im/landbridge/homeserver/room"
+	"github.com/landbridge-im/landbridge/homeserver/store"
+)
+
+// memberContent is the content of a membership event, with the user's name and avatar.
+func (a *API) memberContent(ctx context.Context, userID, membership string, extra object) (jsontext.Value, error) {
+	content := object{}
+	if membership == "join" || membership == "invite" || membership == "knock" {
+		p, err := a.profile(ctx, userID)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range p {
+			if f.Name == "displayname" || f.Name == "avatar_url" {
+				content[f.Name] = jsontext.Value(f.Value)
+			}
+		}
+	}
+	for k, v := range extra {
+		content[k] = v
+	}
+	content["membership"] = quoted(membership)
+	return json.Marshal(content, json.Deterministic(true))
+}
+
+// membershipRequest is the body of the endpoints that change a membership.
+type membershipRequest struct {
+	UserID string         `json:"user_id"`
+	Reason jsontext.Value `json:"reason"`
+}
+
+// target reads the user and the reason that a request is about.
+func (c *call) target(q *membershipRequest) error {
+	if err := c.body(q); err != nil {
+		return err
+	}
+	if q.UserID == "" {
+		return mxerror.MissingParam("user_id is missing.")
+	}
+	return checkUserID(q.UserID)
+}
+
+// setMembership proposes a membership event.
+func (a *API) setMembership(c *call, r store.RoomName, userID, membership string, extra object) (*event.Event, error) {
+	content, err := a.memberContent(c.ctx, userID, membership, extra)
+	if err != nil {
+		return nil, err
+	}
+	ts, err := c.ts()
+	if err != nil {
+		return nil, err
+	}
+	return a.o.Rooms.Send(c.ctx, r.NID, room.Proposal{Sender: c.session.UserID, Type: "m.room.member", StateKey: &userID, Content: content, TS: ts})
+}
+
+func reason(raw jsontext.Value) object {
+	if raw.Kind() != '"' {
+		return nil
+	}
+	return object{"reason": raw}
+}
+
+// standing is a user's membership in a room, "" if there never was any.
+func (a *API) standing(ctx context.Context, r store.RoomName, userID string) (store.Membership, error) {
+	nid, err := a.o.Store.UserNID(ctx, userID)
+	if err == nil {
+		var m store.Membership
+		if m, err = a.o.Store.Membership(ctx, r.NID, nid); err == nil {
+			return m, nil
+		}
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		return store.Membership{Room: r.NID, User: nid}, nil
+	}
+	return store.Membership{}, err
+}
+
+// joinRoom is POST /join/{roomIdOrAlias} and POST /rooms/{roomId}/join.
+func (a *API) joinRoom(c *call) (any, error) {
+	var body object
+	if err := c.body(&body); err != nil {
+		return nil, err
+	}
+	r, err := a.roomByIDOrAlias(c.ctx, c.params[0])
+	if err != nil {
+		return nil, err
+	}
+	m, err := a.standing(c.ctx, r, c.session.UserID)
+	if err != nil {
+		return nil, err
+	}
+	if m.Membership != "join" {
+		extra := reason(body["reason"])
+		if _, err := a.setMembership(c, r, c.session.UserID, "join", extra); err != nil {
+			return nil, err
+		}
+	}
+	return map[string]string{"room_id": r.ID}, nil
+}
+
+// roomByIDOrAlias finds a room by either.
+func (a *API) roomByIDOrAlias(ctx context.Context, s string) (store.RoomName, error) {
+	if !strings.HasPrefix(s, "#") {
+		return a.roomByID(ctx, s)
+	}
+	al, err := a.alias(ctx, s)
+	if err != nil {
+		return store.RoomName{}, err
+	}
+	return a.o.Store.RoomByNID(ctx, al.Room)
+}
+
+// knockRoom is POST /knock/{roomIdOrAlias}.
+func (a *API) knockRoom(c *call) (any, error) {
+	var body object
+	if err := c.body(&body); err != nil {
+		return nil, err
+	}
+	r, err := a.roomByIDOrAlias(c.ctx, c.params[0])
+	if err != nil {
+		return nil, err
+	}
+	if _, err := a.setMembership(c, r, c.session.UserID, "knock", reason(body["reason"])); err != nil {
+		return nil, err
+	}
+	return map[string]string{"room_id": r.ID}, nil
+}
+
+// invite is POST /rooms/{roomId}/invite.
+func (a *API) invite(c *call) (any, error) {
+	var q membershipRequest
+	r, err := c.room(0)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.target(&q); err != nil {
+		return nil, err
+	}
+	_, err = a.setMembership(c, r, q.UserID, "invite", reason(q.Reason))
+	return nil, err
+}
+
+// leaveRoom is POST /rooms/{roomId}/leave.
+func (a *API) leaveRoom(c *call) (any, error) {
+	var body object
+	r, err := c.room(0)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.body(&body); err != nil {
+		return nil, err
+	}
+	m, err := a.standing(c.ctx, r, c.session.UserID)
+	if err != nil {
+		return nil, err
+	}
+	if m.Membership == "leave" {
+		return nil, nil // has left already: nothing to do, and no error
+	}
+	_, err = a.setMembership(c, r, c.session.UserID, "leave", reason(body["reason"]))
+	return nil, err
+}
+
+// kick is POST /rooms/{roomId}/kick: "The caller must have the required power level"; it also
+// takes back an invitation or turns down a knock.
+func (a *API) kick(c *call) (any, error) {
+	var q membershipRequest
+	r, err := c.room(0)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.target(&q); err != nil {
+		return nil, err
+	}
+	m, err := a.standing(c.ctx, r, q.UserID)
+	if err != nil {
+		return nil, err
+	}
+	switch m.Membership {
+	case "join", "invite", "knock":
+	default:
+		return nil, mxerror.Forbidden("%s is not in this room.", q.UserID)
+	}
+	_, err = a.setMembership(c, r, q.UserID, "leave", reason(q.Reason))
+	return nil, err
+}
+
+// ban is POST /rooms/{roomId}/ban.
+func (a *API) ban(c *call) (any, error) {
+	var q membershipRequest
+	r, err := c.room(0)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.target(&q); err != nil {
+		return nil, err
+	}
+	_, err = a.setMembership(c, r, q.UserID, "ban", reason(q.Reason))
+	return nil, err
+}
+
+// unban is POST /rooms/{roomId}/unban.
+func (a *API) unban(c *call) (any, error) {
+	var q membershipRequest
+	r, err := c.room(0)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.target(&q); err != nil {
+		return nil, err
+	}
+	m, err := a.standing(c.ctx, r, q.UserID)
+	if err != nil {
+		return nil, err
+	}
+	if m.Membership != "ban" {
+		return nil, mxerror.Forbidden("%s is not banned from this room.", q.UserID)
+	}
+	_, err = a.setMembership(c, r, q.UserID, "leave", reason(q.Reason))
+	return nil, err
+}
+
+// forget is POST /rooms/{roomId}/forget: "If the user has not already left the room, they must
+// first leave the room before calling this API."
+func (a *API) forget(c *call) (any, error) {
+	r, err := c.room(0)
+	if err != nil {
+		return nil, err
+	}
+	m, err := a.standing(c.ctx, r, c.session.UserID)
+	if err != nil {
+		return nil, err
+	}
+	switch m.Membership {
+	case "leave", "ban":
+	case "":
+		return nil, mxerror.Forbidden("You have never been in this room.")
+	default:
+		return nil, mxerror.New(400, "M_UNKNOWN", "You are still in this room; leave it first.")
+	}
+	err = a.o.Store.Write(c.ctx, func(t *store.Tx) error { return t.Forget(r.NID, c.session.User) })
+	if err == nil {
+		a.o.Notifier.Forget(c.session.User, r.NID)
+	}
+	return nil, err
+}
+
+// joinedRooms is GET /joined_rooms.
+func (a *API) joinedRooms(c *call) (any, error) {
+	all, err := a.o.Store.RoomsOf(c.ctx, c.session.User)
+	if err != nil {
+		return nil, err
+	}
+	ids := []string{}
+	for _, m := range all {
+		if m.Membership != "join" {
+			continue
+		}
+		r, err := a.o.Store.RoomByNID(c.ctx, m.Room)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, r.ID)
+	}
+	return map[string][]string{"joined_rooms": ids}, nil
+}

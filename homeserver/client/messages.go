@@ -1,0 +1,310 @@
+package client
+
+import (
+	"encoding/json/jsontext"
+	"errors"
+	"slices"
+
+	"github.com/landbridge-im/landbridge/homeserver/event"
+	"github.com/landbridge-im/landbridge/homeserver/mxerror"
+	"github.com/landbridge-im/landbridge/homeserver/store"
+	"github.com/landbridge-im/landbridge/homeserver/sync"
+)
+
+// Bounds of a page of /messages, and of what is looked through for one.
+const (
+	pageDefault = 10
+	pageMax     = 1000
+	pageScan    = 10000
+)
+
+// messages is GET /rooms/{roomId}/messages.
+func (a *API) messages(c *call) (any, error) {
+	v, err := c.lookParam(0)
+	if err != nil {
+		return nil, err
+	}
+	limit, err := c.number("limit", pageDefault)
+	if err != nil {
+		return nil, err
+	}
+	if limit < 0 {
+		return nil, mxerror.InvalidParam("limit must not be negative.")
+	}
+	limit = min(limit, pageMax)
+	var f sync.EventFilter
+	if raw := c.query.Get("filter"); raw != "" {
+		if f, err = sync.ParseEventFilter([]byte(raw)); err != nil {
+			return nil, err
+		}
+	}
+	back := false
+	switch c.query.Get("dir") {
+	case "b":
+		back = true
+	case "f":
+	default:
+		return nil, mxerror.InvalidParam("dir must be \"b\" or \"f\".")
+	}
+	from, err := c.position("from")
+	if err != nil {
+		return nil, err
+	}
+	to, err := c.position("to")
+	if err != nil {
+		return nil, err
+	}
+	p := page{limit: int(limit), back: back, filter: f}
+	p.from, p.to = pageBounds(back, from, to, v.upto)
+	events, end, err := a.page(c, v, p)
+	if err != nil {
+		return nil, err
+	}
+	out := append([]byte(nil), `{"chunk":`...)
+	if out, err = c.render().Events(c.ctx, out, events); err != nil {
+		return nil, err
+	}
+	start := p.from
+	if from != nil {
+		start = int64(*from)
+	} else if back {
+		start = min(a.o.Store.Position(), v.upto)
+	}
+	out = append(out, `,"start":"`+sync.Position(start).String()+`"`...)
+	if end != nil {
+		out = append(out, `,"end":"`+end.String()+`"`...)
+	}
+	if f.LazyLoadMembers {
+		if out, err = a.lazyMembers(c, v, events, append(out, `,"state":`...)); err != nil {
+			return nil, err
+		}
+	}
+	return jsontext.Value(append(out, '}')), nil
+}
+
+// position reads a pagination token, nil if it is not given.
+func (c *call) position(name string) (*sync.Position, error) {
+	s := c.query.Get(name)
+	if s == "" {
+		return nil, nil
+	}
+	p, err := sync.ParsePosition(s)
+	return &p, err
+}
+
+// firstEver lies before every event.
+const firstEver = -1 << 62
+
+// pageBounds turns tokens into bounds: from is where to begin, to where to stop. Going back,
+// events lie in (to, from]; going forward in (from, to].
+func pageBounds(back bool, from, to *sync.Position, upto int64) (int64, int64) {
+	begin, stop := int64(firstEver), upto
+	if back {
+		begin, stop = upto, firstEver
+	}
+	if from != nil {
+		begin = min(int64(*from), upto)
+	}
+	if to != nil {
+		stop = min(int64(*to), upto)
+	}
+	return begin, stop
+}
+
+// page is one page of a room's history.
+type page struct {
+	from, to int64
+	limit    int
+	back     bool
+	filter   sync.EventFilter
+}
+
+// page reads events that the reader may see and the filter lets through. end is nil when there
+// is nothing more.
+func (a *API) page(c *call, v view, p page) (events []*event.Event, end *sync.Position, err error) {
+	reader := sync.Reader{ID: c.session.UserID, Current: v.membership}
+	at, seen := p.from, 0
+	for {
+		chunk := min(max(p.limit, 1)+1, 200)
+		var got []*event.Event
+		if p.back {
+			got, err = a.o.Store.Timeline(c.ctx, v.room.NID, p.to, at, chunk)
+		} else {
+			got, err = a.o.Store.TimelineForward(c.ctx, v.room.NID, at, p.to, chunk)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, e := range got {
+			if len(events) == p.limit {
+				pos := sync.Position(at)
+				return events, &pos, nil
+			}
+			ok := p.filter.Allows(e)
+			if ok {
+				if ok, err = sync.Visible(c.ctx, a.o.Store, e, reader); err != nil {
+					return nil, nil, err
+				}
+			}
+			if ok {
+				events = append(events, e)
+			}
+			at = e.Pos
+			if p.back {
+				at--
+			}
+		}
+		seen += len(got)
+		if len(got) < chunk {
+			return events, nil, nil
+		}
+		if seen >= pageScan {
+			pos := sync.Position(at)
+			return events, &pos, nil
+		}
+	}
+}
+
+// lazyMembers appends the memberships of the events' senders.
+func (a *API) lazyMembers(c *call, v view, events []*event.Event, dst []byte) ([]byte, error) {
+	var members []*event.Event
+	var done []string
+	for _, e := range events {
+		sender := string(e.Sender)
+		if slices.Contains(done, sender) {
+			continue
+		}
+		done = append(done, sender)
+		m, err := a.o.Store.StateEvent(c.ctx, v.root, "m.room.member", sender)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		} else if err != nil {
+			return nil, err
+		}
+		members = append(members, m)
+	}
+	return c.render().Events(c.ctx, dst, members)
+}
+
+// visibleEvent reads an event of a room that the caller may see.
+func (a *API) visibleEvent(c *call, r store.RoomName, id string) (*event.Event, view, error) {
+	missing := mxerror.NotFound("There is no such event in this room, or you may not see it.")
+	v, err := c.look(r)
+	if err != nil {
+		return nil, v, err
+	}
+	e, err := a.o.Store.EventByID(c.ctx, id)
+	if errors.Is(err, store.ErrNotFound) || err == nil && (e.Room != r.NID || e.Pos == 0 || e.Pos > v.upto) {
+		return nil, v, missing
+	} else if err != nil {
+		return nil, v, err
+	}
+	ok, err := sync.Visible(c.ctx, a.o.Store, e, sync.Reader{ID: c.session.UserID, Current: v.membership})
+	if err != nil {
+		return nil, v, err
+	}
+	if !ok {
+		return nil, v, missing
+	}
+	return e, v, nil
+}
+
+// getEvent is GET /rooms/{roomId}/event/{eventId}.
+func (a *API) getEvent(c *call) (any, error) {
+	r, err := c.room(0)
+	if err != nil {
+		return nil, err
+	}
+	e, _, err := a.visibleEvent(c, r, c.params[1])
+	if err != nil {
+		return nil, err
+	}
+	out, err := c.render().Event(c.ctx, nil, e)
+	return jsontext.Value(out), err
+}
+
+// eventContext is GET /rooms/{roomId}/context/{eventId}.
+func (a *API) eventContext(c *call) (any, error) {
+	r, err := c.room(0)
+	if err != nil {
+		return nil, err
+	}
+	limit, err := c.number("limit", pageDefault)
+	if err != nil {
+		return nil, err
+	}
+	limit = min(max(limit, 0), pageMax)
+	var f sync.EventFilter
+	if raw := c.query.Get("filter"); raw != "" {
+		if f, err = sync.ParseEventFilter([]byte(raw)); err != nil {
+			return nil, err
+		}
+	}
+	e, v, err := a.visibleEvent(c, r, c.params[1])
+	if err != nil {
+		return nil, err
+	}
+	before, start, err := a.page(c, v, page{from: e.Pos - 1, to: firstEver, limit: int(limit) / 2, back: true, filter: f})
+	if err != nil {
+		return nil, err
+	}
+	after, end, err := a.page(c, v, page{from: e.Pos, to: v.upto, limit: int(limit) - int(limit)/2, filter: f})
+	if err != nil {
+		return nil, err
+	}
+	if start == nil {
+		start = lastOf(before, e.Pos-1, true)
+	}
+	if end == nil {
+		end = lastOf(after, e.Pos, false)
+	}
+	last := e
+	if len(after) > 0 {
+		last = after[len(after)-1]
+	}
+	state, err := a.contextState(c, last, slices.Concat(before, []*event.Event{e}, after), f)
+	if err != nil {
+		return nil, err
+	}
+	rend := c.render()
+	out, err := rend.Event(c.ctx, []byte(`{"event":`), e)
+	for _, part := range []struct {
+		name   string
+		events []*event.Event
+	}{{"events_before", before}, {"events_after", after}, {"state", state}} {
+		if err == nil {
+			out, err = rend.Events(c.ctx, append(out, `,"`+part.name+`":`...), part.events)
+		}
+	}
+	out = append(out, `,"start":"`+start.String()+`","end":"`+end.String()+`"}`...)
+	return jsontext.Value(out), err
+}
+
+func lastOf(events []*event.Event, none int64, back bool) *sync.Position {
+	p := sync.Position(none)
+	if len(events) > 0 {
+		p = sync.Position(events[len(events)-1].Pos)
+		if back {
+			p--
+		}
+	}
+	return &p
+}
+
+// contextState is "the state of the room at the last event returned".
+func (a *API) contextState(c *call, last *event.Event, events []*event.Event, f sync.EventFilter) ([]*event.Event, error) {
+	s := a.o.Store
+	senders := map[string]bool{}
+	for _, e := range events {
+		senders[string(e.Sender)] = true
+	}
+	var nids []int64
+	if err := s.State().Walk(c.ctx, last.Root, func(_, nid int64) bool { nids = append(nids, nid); return true }); err != nil {
+		return nil, err
+	}
+	slices.Sort(nids)
+	all, err := s.Events(c.ctx, nids)
+	return slices.DeleteFunc(all, func(e *event.Event) bool {
+		return f.LazyLoadMembers && e.Type == "m.room.member" && !senders[*e.StateKey]
+	}), err
+}

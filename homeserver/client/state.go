@@ -1,0 +1,224 @@
+package client
+
+import (
+	"encoding/json/jsontext"
+	"errors"
+	"slices"
+
+	"github.com/landbridge-im/landbridge/homeserver/event"
+	"github.com/landbridge-im/landbridge/homeserver/mxerror"
+	"github.com/landbridge-im/landbridge/homeserver/statetree"
+	"github.com/landbridge-im/landbridge/homeserver/store"
+	"github.com/landbridge-im/landbridge/homeserver/sync"
+)
+
+// view is what somebody may see of a room.
+type view struct {
+	room store.RoomName
+	// root is the state that is to be shown, and upto the last position.
+	root statetree.Ref
+	upto int64
+	// membership is that of the reader now.
+	membership string
+}
+
+// look opens a room for reading: for its members as it is; for those who have left as it was
+// then; for others only if the world may read it.
+func (c *call) look(r store.RoomName) (view, error) {
+	v := view{room: r, upto: 1<<62 - 1}
+	s := c.api.o.Store
+	m, err := c.api.standing(c.ctx, r, c.session.UserID)
+	if err != nil {
+		return v, err
+	}
+	v.membership = m.Membership
+	row, err := s.LoadRoom(c.ctx, r.NID)
+	if err != nil {
+		return v, err
+	}
+	v.root = row.Root
+	if m.Membership == "join" {
+		return v, nil
+	}
+	e, err := s.StateEvent(c.ctx, row.Root, "m.room.history_visibility", "")
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return v, err
+	}
+	if e != nil && e.ContentString("history_visibility") == "world_readable" {
+		return v, nil
+	}
+	if (m.Membership == "leave" || m.Membership == "ban") && !m.Forgotten {
+		own, err := s.Event(c.ctx, m.Event)
+		if err != nil {
+			return v, err
+		}
+		if was, err := wasJoined(c, own); err != nil {
+			return v, err
+		} else if was {
+			v.root, v.upto = own.Root, own.Pos
+			return v, nil
+		}
+	}
+	return v, mxerror.Forbidden("You are not in this room.")
+}
+
+// wasJoined tells whether a leave event ended a membership, rather than an invitation or a ban
+// of somebody who was outside.
+func wasJoined(c *call, leave *event.Event) (bool, error) {
+	for leave.Replaces != 0 {
+		prev, err := c.api.o.Store.Event(c.ctx, leave.Replaces)
+		if err != nil {
+			return false, err
+		}
+		switch prev.Membership() {
+		case "join":
+			return true, nil
+		case "leave", "ban":
+			leave = prev
+		default:
+			return false, nil
+		}
+	}
+	return false, nil
+}
+
+// lookParam opens the room of a path parameter.
+func (c *call) lookParam(i int) (view, error) {
+	r, err := c.room(i)
+	if err != nil {
+		return view{}, err
+	}
+	return c.look(r)
+}
+
+// render is how this client sees events.
+func (c *call) render() sync.Render {
+	return sync.Render{Store: c.api.o.Store, User: c.session.UserID, Scope: c.session.Scope(), RoomID: true, Membership: true, NowMS: c.api.o.Now().UnixMilli()}
+}
+
+// getState is GET /rooms/{roomId}/state.
+func (a *API) getState(c *call) (any, error) {
+	v, err := c.lookParam(0)
+	if err != nil {
+		return nil, err
+	}
+	var nids []int64
+	if err := a.o.Store.State().Walk(c.ctx, v.root, func(_, nid int64) bool { nids = append(nids, nid); return true }); err != nil {
+		return nil, err
+	}
+	slices.Sort(nids)
+	events, err := a.o.Store.Events(c.ctx, nids)
+	if err != nil {
+		return nil, err
+	}
+	out, err := c.render().Events(c.ctx, nil, events)
+	return jsontext.Value(out), err
+}
+
+// getStateEvent is GET /rooms/{roomId}/state/{eventType}/{stateKey}.
+func (a *API) getStateEvent(c *call) (any, error) {
+	v, err := c.lookParam(0)
+	if err != nil {
+		return nil, err
+	}
+	key := ""
+	if len(c.params) > 2 {
+		key = c.params[2]
+	}
+	e, err := a.o.Store.StateEvent(c.ctx, v.root, c.params[1], key)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, mxerror.NotFound("The room has no such state.")
+	} else if err != nil {
+		return nil, err
+	}
+	switch c.query.Get("format") {
+	case "event":
+		out, err := c.render().Event(c.ctx, nil, e)
+		return jsontext.Value(out), err
+	case "", "content":
+		return e.Content, nil
+	default:
+		return nil, mxerror.InvalidParam("format must be \"content\" or \"event\".")
+	}
+}
+
+// members is GET /rooms/{roomId}/members.
+func (a *API) members(c *call) (any, error) {
+	v, err := c.lookParam(0)
+	if err != nil {
+		return nil, err
+	}
+	if at := c.query.Get("at"); at != "" {
+		pos, err := sync.ParsePosition(at)
+		if err != nil {
+			return nil, err
+		}
+		if v.root, err = a.o.Store.RootAt(c.ctx, v.room.NID, min(int64(pos), v.upto)); err != nil {
+			return nil, err
+		}
+	}
+	events, err := a.memberEvents(c, v.root)
+	if err != nil {
+		return nil, err
+	}
+	want, not := c.query.Get("membership"), c.query.Get("not_membership")
+	events = slices.DeleteFunc(events, func(e *event.Event) bool {
+		m := e.Membership()
+		return want != "" && m != want || not != "" && m == not
+	})
+	out, err := c.render().Events(c.ctx, []byte(`{"chunk":`), events)
+	return jsontext.Value(append(out, '}')), err
+}
+
+// memberEvents lists the membership events of a state.
+func (a *API) memberEvents(c *call, root statetree.Ref) ([]*event.Event, error) {
+	s := a.o.Store
+	var nids []int64
+	var failed error
+	err := s.State().Walk(c.ctx, root, func(key, nid int64) bool {
+		k, err := s.StateKey(c.ctx, key)
+		if err != nil {
+			failed = err
+			return false
+		}
+		if k.Type == "m.room.member" {
+			nids = append(nids, nid)
+		}
+		return true
+	})
+	if err := errors.Join(err, failed); err != nil {
+		return nil, err
+	}
+	slices.Sort(nids)
+	return s.Events(c.ctx, nids)
+}
+
+// joinedMembers is GET /rooms/{roomId}/joined_members.
+func (a *API) joinedMembers(c *call) (any, error) {
+	r, err := c.room(0)
+	if err != nil {
+		return nil, err
+	}
+	v, err := c.look(r)
+	if err != nil {
+		return nil, err
+	}
+	if v.membership != "join" {
+		return nil, mxerror.Forbidden("You are not in this room.")
+	}
+	events, err := a.memberEvents(c, v.root)
+	if err != nil {
+		return nil, err
+	}
+	type member struct {
+		Name   string `json:"display_name,omitzero"`
+		Avatar string `json:"avatar_url,omitzero"`
+	}
+	joined := map[string]member{}
+	for _, e := range events {
+		if e.Membership() == "join" {
+			joined[*e.StateKey] = member{e.ContentString("displayname"), e.ContentString("avatar_url")}
+		}
+	}
+	return map[string]any{"joined": joined}, nil
+}

@@ -1,0 +1,96 @@
+package client
+
+import (
+	"compress/gzip"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/landbridge-im/landbridge/homeserver/mxerror"
+	"github.com/landbridge-im/landbridge/homeserver/sync"
+)
+
+// sync is GET /sync. The answer is written as it is made, room by room.
+func (a *API) sync(c *call) error {
+	q := sync.Request{UserID: c.session.UserID, User: c.session.User, DeviceID: c.session.DeviceID, Scope: c.session.Scope()}
+	var err error
+	if since := c.query.Get("since"); since == "" {
+		q.Initial = true
+	} else if q.Since, err = sync.ParseToken(since); err != nil {
+		return err
+	}
+	ms, err := c.number("timeout", 0)
+	if err != nil {
+		return err
+	}
+	q.Timeout = min(time.Duration(max(ms, 0))*time.Millisecond, a.o.Limits.SyncTimeout)
+	if ms > int64(a.o.Limits.SyncTimeout/time.Millisecond) {
+		q.Timeout = a.o.Limits.SyncTimeout
+	}
+	q.FullState = c.query.Get("full_state") == "true"
+	q.StateAfter = c.query.Get("use_state_after") == "true" || c.query.Get("org.matrix.msc4222.use_state_after") == "true"
+	if f := c.query.Get("filter"); f != "" {
+		if !strings.HasPrefix(f, "{") {
+			if f, err = a.filterByID(c, f); err != nil {
+				if mxerror.Is(err, "M_NOT_FOUND") {
+					err = mxerror.InvalidParam("There is no such filter.")
+				}
+				return err
+			}
+		}
+		if q.Filter, err = sync.ParseFilter([]byte(f)); err != nil {
+			return err
+		}
+	}
+	w := &lazyWriter{c: c}
+	_, err = a.o.Sync.Serve(c.ctx, q, w)
+	if err != nil {
+		if w.begun {
+			// Half an answer must not look like a whole one.
+			a.o.Log.ErrorContext(c.ctx, "sync broke off", "err", err)
+			panic(http.ErrAbortHandler)
+		}
+		return err
+	}
+	return w.Close()
+}
+
+// lazyWriter sends the header with the first byte, so that an error until then can still be
+// told, and compresses if the client likes it.
+type lazyWriter struct {
+	c     *call
+	begun bool
+	zip   *gzip.Writer
+}
+
+// worthZipping is the size of a first piece from which on compression pays.
+const worthZipping = 2048
+
+func (w *lazyWriter) Write(p []byte) (int, error) {
+	if !w.begun {
+		w.begun = true
+		h := w.c.w.Header()
+		h.Set("Content-Type", "application/json")
+		h.Set("Cache-Control", "no-store")
+		if len(p) >= worthZipping && strings.Contains(w.c.r.Header.Get("Accept-Encoding"), "gzip") {
+			h.Set("Content-Encoding", "gzip")
+			h.Add("Vary", "Accept-Encoding")
+			w.zip, _ = gzip.NewWriterLevel(w.c.w, gzip.BestSpeed)
+		}
+	}
+	if w.zip != nil {
+		return w.zip.Write(p)
+	}
+	return w.c.w.Write(p)
+}
+
+// Close ends the answer.
+func (w *lazyWriter) Close() error {
+	if w.zip != nil {
+		return w.zip.Close()
+	}
+	return nil
+}
+
+var _ io.WriteCloser = (*lazyWriter)(nil)

@@ -1,0 +1,195 @@
+package client
+
+import (
+	"crypto/sha256"
+	"encoding/json/jsontext"
+	"encoding/json/v2"
+	"errors"
+	"strconv"
+
+	"maunium.net/go/mautrix/crypto/canonicaljson"
+
+	"github.com/landbridge-im/landbridge/homeserver/mxerror"
+	"github.com/landbridge-im/landbridge/homeserver/store"
+	"github.com/landbridge-im/landbridge/homeserver/sync"
+)
+
+// own refuses a path about somebody else's data.
+func (c *call) own() error {
+	if c.params[0] != c.session.UserID {
+		return mxerror.Forbidden("This is %s's own.", clip(c.params[0]))
+	}
+	return nil
+}
+
+// dataRoom is the room of a path about a room's account data; 0 for global.
+func (c *call) dataRoom(hasRoom bool) (nid int64, typ string, err error) {
+	if err := c.own(); err != nil {
+		return 0, "", err
+	}
+	if !hasRoom {
+		return 0, c.params[1], nil
+	}
+	r, err := c.room(1)
+	if err != nil {
+		return 0, "", err
+	}
+	if len(c.params) > 2 {
+		typ = c.params[2]
+	}
+	return r.NID, typ, nil
+}
+
+// serverManaged are the types that have endpoints of their own: "M_BAD_JSON ... is returned when
+// the type of account data is controlled by the server".
+func serverManaged(typ string) bool { return typ == "m.fully_read" || typ == "m.push_rules" }
+
+func (a *API) getAccountData(hasRoom bool) handler {
+	return func(c *call) (any, error) {
+		nid, typ, err := c.dataRoom(hasRoom)
+		if err != nil {
+			return nil, err
+		}
+		d, err := a.o.Store.AccountData(c.ctx, c.session.User, nid, typ)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil, mxerror.NotFound("There is no account data of this type.")
+		}
+		return jsontext.Value(d.Content), err
+	}
+}
+
+func (a *API) putAccountData(hasRoom bool) handler {
+	return func(c *call) (any, error) {
+		nid, typ, err := c.dataRoom(hasRoom)
+		if err != nil {
+			return nil, err
+		}
+		if serverManaged(typ) {
+			return nil, mxerror.New(405, "M_BAD_JSON", "%s has endpoints of its own.", typ)
+		}
+		content, err := c.object()
+		if err != nil {
+			return nil, err
+		}
+		return nil, a.setAccountData(c, nid, typ, content)
+	}
+}
+
+// setAccountData stores account data in compact form.
+func (a *API) setAccountData(c *call, nid int64, typ string, content jsontext.Value) error {
+	if len(typ) > 255 {
+		return mxerror.TooLarge("A type can have at most 255 bytes.")
+	}
+	if err := content.Compact(jsontext.AllowDuplicateNames(true)); err != nil {
+		return mxerror.BadJSON("The content is not valid UTF-8.").Because(err)
+	}
+	return a.o.Store.Write(c.ctx, func(t *store.Tx) error {
+		return t.SetAccountData(c.session.User, store.AccountData{Room: nid, Type: typ, Content: string(content)})
+	})
+}
+
+// tags reads the m.tag account data of a room.
+func (a *API) tags(c *call, nid int64) (object, error) {
+	var content struct {
+		Tags object `json:"tags"`
+	}
+	d, err := a.o.Store.AccountData(c.ctx, c.session.User, nid, "m.tag")
+	if err == nil {
+		err = json.Unmarshal([]byte(d.Content), &content)
+	} else if errors.Is(err, store.ErrNotFound) {
+		err = nil
+	}
+	if content.Tags == nil {
+		content.Tags = object{}
+	}
+	return content.Tags, err
+}
+
+// getTags is GET /user/{userId}/rooms/{roomId}/tags.
+func (a *API) getTags(c *call) (any, error) {
+	nid, _, err := c.dataRoom(true)
+	if err != nil {
+		return nil, err
+	}
+	tags, err := a.tags(c, nid)
+	return map[string]any{"tags": tags}, err
+}
+
+// changeTag is PUT and DELETE /user/{userId}/rooms/{roomId}/tags/{tag}.
+func (a *API) changeTag(remove bool) handler {
+	return func(c *call) (any, error) {
+		nid, tag, err := c.dataRoom(true)
+		if err != nil {
+			return nil, err
+		}
+		var content jsontext.Value
+		if !remove {
+			if len(tag) > 255 {
+				return nil, mxerror.TooLarge("A tag can have at most 255 bytes.")
+			}
+			if content, err = c.object(); err != nil {
+				return nil, err
+			}
+		}
+		tags, err := a.tags(c, nid)
+		if err != nil {
+			return nil, err
+		}
+		if remove {
+			delete(tags, tag)
+		} else {
+			tags[tag] = content
+		}
+		raw, err := json.Marshal(map[string]any{"tags": tags}, json.Deterministic(true))
+		if err != nil {
+			return nil, mxerror.BadJSON("The content is not valid.").Because(err)
+		}
+		return nil, a.setAccountData(c, nid, "m.tag", raw)
+	}
+}
+
+// putFilter is POST /user/{userId}/filter.
+func (a *API) putFilter(c *call) (any, error) {
+	if err := c.own(); err != nil {
+		return nil, err
+	}
+	raw, err := c.object()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := sync.ParseFilter(raw); err != nil {
+		return nil, err
+	}
+	if err := canonicaljson.Canonicalize(&raw); err != nil {
+		return nil, mxerror.BadJSON("The filter is not valid.").Because(err)
+	}
+	hash := sha256.Sum256(raw)
+	var id int64
+	err = a.o.Store.Write(c.ctx, func(t *store.Tx) (err error) {
+		id, err = t.EnsureFilter(c.session.User, hash[:], string(raw))
+		return err
+	})
+	return map[string]string{"filter_id": strconv.FormatInt(id, 10)}, err
+}
+
+// getFilter is GET /user/{userId}/filter/{filterId}.
+func (a *API) getFilter(c *call) (any, error) {
+	if err := c.own(); err != nil {
+		return nil, err
+	}
+	raw, err := a.filterByID(c, c.params[1])
+	return jsontext.Value(raw), err
+}
+
+func (a *API) filterByID(c *call, s string) (string, error) {
+	none := mxerror.NotFound("There is no such filter.")
+	id, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		return "", none
+	}
+	raw, err := a.o.Store.Filter(c.ctx, c.session.User, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return "", none
+	}
+	return raw, err
+}
