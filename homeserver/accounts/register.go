@@ -1,0 +1,144 @@
+package accounts
+
+import (
+	"context"
+	"encoding/json/v2"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/landbridge-im/landbridge/homeserver/mxerror"
+	"github.com/landbridge-im/landbridge/homeserver/store"
+)
+
+// Registration is a wish for an account.
+type Registration struct {
+	// Localpart is the wished name; "" for a random one.
+	Localpart string
+	// Password may be empty for accounts that need none.
+	Password string
+	Admin    bool
+	// Kind is "user" (also ""), "guest" or "service".
+	Kind string
+	// Service is the application service that makes the account for itself, or "". Its names may
+	// follow the historical grammar.
+	Service string
+	// Token is a registration token, to be used up by this, or "".
+	Token string
+	// DisplayName is the first display name, or "".
+	DisplayName string
+	// Login gives the account a device and a token at once.
+	Login  bool
+	Device DeviceRequest
+}
+
+func userInUse(id string) error {
+	return mxerror.New(http.StatusBadRequest, "M_USER_IN_USE", "The user id %s is taken.", id)
+}
+
+// Available tells, as an error, why a name can't be had; nil if it can.
+func (a *Accounts) Available(ctx context.Context, localpart string) error {
+	id, err := a.UserID(strings.ToLower(localpart), false)
+	if err != nil {
+		return err
+	}
+	nid, err := a.store.UserNID(ctx, id)
+	if err == nil {
+		_, err = a.store.Account(ctx, nid)
+	}
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil
+	case err != nil:
+		return public(err)
+	}
+	return userInUse(id)
+}
+
+// Register makes an account. AccessToken and device of the result are empty unless a login was
+// asked for. Whether somebody may sign up, and whether the name belongs to an application
+// service, is the caller's to decide.
+func (a *Accounts) Register(ctx context.Context, r Registration) (*Login, error) {
+	if r.Localpart == "" {
+		r.Localpart = randomText(12, lower32)
+	}
+	if r.Service == "" {
+		r.Localpart = strings.ToLower(r.Localpart)
+	}
+	id, err := a.UserID(r.Localpart, r.Service != "")
+	if err != nil {
+		return nil, err
+	}
+	if err := r.Device.check(); err != nil {
+		return nil, err
+	}
+	account := store.Account{Kind: r.Kind, Service: r.Service, Admin: r.Admin}
+	if account.Kind == "" {
+		account.Kind = "user"
+	}
+	if r.Password != "" {
+		if err := a.checkNewPassword(r.Password); err != nil {
+			return nil, err
+		}
+		// Hashing is dear: names that are taken are refused before. It is checked again below.
+		if nid, err := a.store.UserNID(ctx, id); err == nil {
+			if _, err := a.store.Account(ctx, nid); err == nil {
+				return nil, userInUse(id)
+			}
+		}
+		if account.Password, err = a.passwords.hash(ctx, r.Password); err != nil {
+			return nil, public(err)
+		}
+	}
+	var login *Login
+	err = a.store.Write(ctx, func(tx *store.Tx) (err error) {
+		login, err = a.putAccount(tx, id, account, r)
+		return err
+	})
+	if err != nil {
+		return nil, public(err)
+	}
+	return login, nil
+}
+
+func (a *Accounts) putAccount(tx *store.Tx, id string, account store.Account, r Registration) (*Login, error) {
+	now := a.nowMS()
+	if r.Token != "" {
+		k, err := tx.RegistrationToken(r.Token)
+		if errors.Is(err, store.ErrNotFound) || err == nil && !k.Valid(now) {
+			return nil, store.Refuse(mxerror.Forbidden("The registration token is not valid, or has been used up."))
+		}
+		if err != nil {
+			return nil, err
+		}
+		if err := tx.UseRegistrationToken(r.Token); err != nil {
+			return nil, err
+		}
+		account.Admin = account.Admin || k.MakesAdmin
+	}
+	var err error
+	if account.User, err = tx.NameUser(id); err != nil {
+		return nil, err
+	}
+	account.CreatedTS = now
+	fresh, err := tx.AddAccount(account)
+	if err != nil {
+		return nil, err
+	}
+	if !fresh {
+		return nil, store.Refuse(userInUse(id))
+	}
+	if r.DisplayName != "" {
+		value, err := json.Marshal(r.DisplayName)
+		if err != nil {
+			return nil, store.Refuse(mxerror.BadJSON("The display name is not valid UTF-8."))
+		}
+		if err := tx.SetProfile(account.User, store.Field{Name: "displayname", Value: string(value)}); err != nil {
+			return nil, err
+		}
+	}
+	if !r.Login {
+		return &Login{UserID: id, UserNID: account.User}, nil
+	}
+	return a.putLogin(tx, id, account.User, r.Device)
+}

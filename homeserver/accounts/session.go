@@ -1,0 +1,199 @@
+package accounts
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"github.com/landbridge-im/landbridge/homeserver/mxerror"
+	"github.com/landbridge-im/landbridge/homeserver/store"
+)
+
+// Session is who makes a request. It is shared: do not change it.
+type Session struct {
+	UserID    string
+	UserNID   int64
+	DeviceID  string
+	DeviceNID int64
+	// Kind is that of the account: "user", "guest" or "service".
+	Kind string
+	// Service is the application service that the account belongs to, or "".
+	Service   string
+	Admin     bool
+	Suspended bool
+
+	expires int64 // milliseconds; 0 means never
+	locked  bool
+	// seen is when the use of the device was last recorded, in milliseconds.
+	seen atomic.Int64
+}
+
+const (
+	tokenPrefix  = "lb_"
+	tokenBytes   = 32
+	sessionsKept = 16384
+)
+
+type tokenHash [sha256.Size]byte
+
+// newToken makes a token and what is kept of it.
+func newToken() (token string, hash tokenHash) {
+	buf := make([]byte, tokenBytes)
+	rand.Read(buf) // never fails
+	token = tokenPrefix + base64.RawURLEncoding.EncodeToString(buf)
+	return token, sha256.Sum256([]byte(token))
+}
+
+// sessionCache keeps the sessions of recently used tokens.
+type sessionCache struct {
+	mu     sync.Mutex
+	lru    *simplelru.LRU[tokenHash, *Session]
+	ofUser map[int64]map[tokenHash]struct{}
+	// forgotten counts invalidations: what was read before one must not be kept after it.
+	forgotten int64
+}
+
+func newSessionCache(size int) (*sessionCache, error) {
+	c := &sessionCache{ofUser: map[int64]map[tokenHash]struct{}{}}
+	var err error
+	c.lru, err = simplelru.NewLRU(size, func(h tokenHash, s *Session) {
+		of := c.ofUser[s.UserNID]
+		if delete(of, h); len(of) == 0 {
+			delete(c.ofUser, s.UserNID)
+		}
+	})
+	return c, err
+}
+
+// get finds a session; where there is none, mark is to be given to put later.
+func (c *sessionCache) get(h tokenHash) (s *Session, mark int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s, _ = c.lru.Get(h)
+	return s, c.forgotten
+}
+
+// put keeps a session that was read after the mark was taken, unless something was invalidated
+// since: it might have been this one.
+func (c *sessionCache) put(h tokenHash, s *Session, mark int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.forgotten != mark {
+		return
+	}
+	c.lru.Add(h, s)
+	of := c.ofUser[s.UserNID]
+	if of == nil {
+		of = map[tokenHash]struct{}{}
+		c.ofUser[s.UserNID] = of
+	}
+	of[h] = struct{}{}
+}
+
+// forget drops the sessions of a user, or of one device of the user. It must be called after
+// the change is durable, and before it is answered.
+func (c *sessionCache) forget(user, device int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.forgotten++
+	var drop []tokenHash
+	for h := range c.ofUser[user] {
+		if s, ok := c.lru.Peek(h); ok && (device == 0 || s.DeviceNID == device) {
+			drop = append(drop, h)
+		}
+	}
+	for _, h := range drop {
+		c.lru.Remove(h)
+	}
+}
+
+// Forget makes the next request of a user read the account anew: to be called after it was
+// changed by other means than this package.
+func (a *Accounts) Forget(user int64) { a.sessions.forget(user, 0) }
+
+// ErrMissingToken is 401 M_MISSING_TOKEN: "No access token was specified for the request."
+func ErrMissingToken() error {
+	return mxerror.New(http.StatusUnauthorized, "M_MISSING_TOKEN", "This request needs an access token: log in, and send it in the Authorization header.")
+}
+
+func unknownToken(soft bool) *mxerror.Error {
+	return mxerror.New(http.StatusUnauthorized, "M_UNKNOWN_TOKEN", "The access token is not known here, or no longer valid. Log in again.").With("soft_logout", soft)
+}
+
+// Authenticate finds whose an access token is, and records the use of the device. ip may be
+// empty.
+func (a *Accounts) Authenticate(ctx context.Context, token, ip string) (*Session, error) {
+	if token == "" {
+		return nil, ErrMissingToken()
+	}
+	// Tokens of other kinds can't be in the database; long ones need not even be hashed.
+	if !strings.HasPrefix(token, tokenPrefix) || len(token) > 128 {
+		return nil, unknownToken(false)
+	}
+	hash := tokenHash(sha256.Sum256([]byte(token)))
+	s, mark := a.sessions.get(hash)
+	if s == nil {
+		var err error
+		if s, err = a.load(ctx, hash); err != nil {
+			return nil, err
+		}
+		a.sessions.put(hash, s, mark)
+	}
+	now := a.nowMS()
+	// Specification, "Soft logout": "the server ... has terminated the session, but the client
+	// can still ... re-use the device".
+	if s.expires != 0 && now >= s.expires {
+		return nil, unknownToken(true)
+	}
+	if s.locked {
+		return nil, userLocked()
+	}
+	a.seen.note(s, now, ip)
+	return s, nil
+}
+
+// userLocked is 401 M_USER_LOCKED: "The account has been locked"; soft_logout keeps the client
+// from throwing away its data.
+func userLocked() error {
+	return mxerror.New(http.StatusUnauthorized, "M_USER_LOCKED", "This account has been locked by an administrator.").With("soft_logout", true)
+}
+
+func (a *Accounts) load(ctx context.Context, hash tokenHash) (*Session, error) {
+	k, err := a.store.Token(ctx, hash[:])
+	if errors.Is(err, store.ErrNotFound) || err == nil && k.Kind != "access" {
+		return nil, unknownToken(false)
+	}
+	if err != nil {
+		return nil, public(err)
+	}
+	account, err := a.store.Account(ctx, k.User)
+	if errors.Is(err, store.ErrNotFound) || err == nil && account.DeactivatedTS != 0 {
+		return nil, unknownToken(false)
+	}
+	if err != nil {
+		return nil, public(err)
+	}
+	device, err := a.store.DeviceByNID(ctx, k.Device)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, unknownToken(false) // deleted since the token was read
+	}
+	if err != nil {
+		return nil, public(err)
+	}
+	id, err := a.store.UserID(ctx, k.User)
+	if err != nil {
+		return nil, public(err)
+	}
+	s := &Session{UserID: id, UserNID: k.User, DeviceID: device.ID, DeviceNID: device.NID, Kind: account.Kind,
+		Service: account.Service, Admin: account.Admin, Suspended: account.Suspended, expires: k.ExpiresTS, locked: account.Locked}
+	s.seen.Store(device.LastSeenTS)
+	return s, nil
+}
