@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/landbridge-im/landbridge/homeserver/accounts"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 )
 
@@ -105,6 +106,11 @@ func (a *API) fail(c *call, err error) {
 		// The client has gone, or the server is stopping; nobody reads this.
 		return
 	}
+	var challenge *accounts.Challenge
+	if errors.As(err, &challenge) {
+		a.reply(c, challenge.Status(), challenge)
+		return
+	}
 	e, ok := mxerror.As(err)
 	if !ok || e.Status >= 500 && e.Cause != nil {
 		id := errorID()
@@ -121,20 +127,8 @@ func (a *API) fail(c *call, err error) {
 		secs := int64((e.RetryAfter + time.Second - 1) / time.Second)
 		c.w.Header().Set("Retry-After", strconv.FormatInt(secs, 10))
 	}
-	status := e.Status
-	var bare *bareBody
-	if errors.As(err, &bare) {
-		a.reply(c, status, bare.body)
-		return
-	}
-	a.reply(c, status, body)
+	a.reply(c, e.Status, body)
 }
-
-// bareBody is an answer with an error status whose body is no error, as user-interactive
-// authentication has it.
-type bareBody struct{ body any }
-
-func (*bareBody) Error() string { return "an answer of its own form" }
 
 func errorID() string {
 	var raw [5]byte

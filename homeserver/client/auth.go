@@ -1,0 +1,103 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/landbridge-im/landbridge/homeserver/accounts"
+	"github.com/landbridge-im/landbridge/homeserver/mxerror"
+	"github.com/landbridge-im/landbridge/homeserver/store"
+	"github.com/landbridge-im/landbridge/registration"
+)
+
+// authenticate finds out who asks.
+func (a *API) authenticate(c *call) (*Session, error) {
+	token := bearer(c.r)
+	if token == "" {
+		return nil, accounts.ErrMissingToken()
+	}
+	if reg := a.o.Services.Set().ByASToken(token); reg != nil {
+		return a.serviceSession(c, reg)
+	}
+	s, err := a.o.Accounts.Authenticate(c.ctx, token, c.address())
+	if err != nil {
+		return nil, err
+	}
+	out := &Session{UserID: s.UserID, User: s.UserNID, DeviceID: s.DeviceID, Device: s.DeviceNID, Admin: s.Admin, Guest: s.Kind == "guest"}
+	if s.Service != "" {
+		// A bridge that logged one of its users in is still a bridge.
+		out.Service = a.o.Services.Set().ByID(s.Service)
+	}
+	return out, nil
+}
+
+// serviceSession is an application service acting as itself or as one of its users:
+// specification, application-service API, "Identity assertion": "... with the user_id parameter
+// on the request"; MSC3202 and MSC4326 add the device.
+func (a *API) serviceSession(c *call, reg *registration.Registration) (*Session, error) {
+	userID := c.query.Get("user_id")
+	if userID == "" {
+		userID = reg.SenderID(a.o.ServerName)
+	} else if !a.owns(reg, userID) {
+		return nil, mxerror.New(403, "M_EXCLUSIVE", "%s is outside of this application service's namespaces.", clip(userID))
+	}
+	s := &Session{UserID: userID, Service: reg}
+	nid, err := a.o.Store.UserNID(c.ctx, userID)
+	if err == nil {
+		_, err = a.o.Store.Account(c.ctx, nid)
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		if userID != reg.SenderID(a.o.ServerName) {
+			return nil, mxerror.Forbidden("The application service has not registered %s yet.", clip(userID))
+		}
+		nid, err = a.makeSender(c.ctx, reg)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.User = nid
+	device := c.query.Get("device_id")
+	if device == "" {
+		device = c.query.Get("org.matrix.msc3202.device_id")
+	}
+	if device == "" {
+		return s, nil
+	}
+	d, err := a.o.Store.Device(c.ctx, nid, device)
+	if errors.Is(err, store.ErrNotFound) {
+		// MSC4326: "If the given device ID is not known to belong to the given user, the server
+		// will return a 400 M_UNKNOWN_DEVICE error."
+		return nil, mxerror.New(400, "M_UNKNOWN_DEVICE", "%s has no device %s.", clip(userID), clip(device))
+	}
+	s.DeviceID, s.Device = d.ID, d.NID
+	return s, err
+}
+
+// owns tells whether a user is in a service's namespaces or is its own.
+func (a *API) owns(reg *registration.Registration, userID string) bool {
+	if !strings.HasSuffix(userID, ":"+a.o.ServerName) {
+		return false
+	}
+	return userID == reg.SenderID(a.o.ServerName) || slices.Contains(a.o.Services.Set().InterestedInUser(userID), reg)
+}
+
+// makeSender makes the account of a service's own user, which nobody registers.
+func (a *API) makeSender(ctx context.Context, reg *registration.Registration) (int64, error) {
+	l, err := a.o.Accounts.Register(ctx, accounts.Registration{Localpart: reg.SenderLocalpart, Kind: "service", Service: reg.ID})
+	if mxerror.Is(err, "M_USER_IN_USE") {
+		return a.o.Store.UserNID(ctx, reg.SenderID(a.o.ServerName))
+	} else if err != nil {
+		return 0, err
+	}
+	return l.UserNID, nil
+}
+
+// limitMessages bounds how fast somebody sends.
+func (a *API) limitMessages(c *call) error {
+	if s := c.session; s.Service != nil && !s.Service.IsRateLimited() {
+		return nil
+	}
+	return a.limits.Load().messages.Allow(c.session.UserID)
+}
