@@ -78,12 +78,23 @@ func (d *decoder) mapping(n *yaml.Node, path string, known []string, f func(key 
 		fix := "remove it; `landbridge config example` lists all keys"
 		if near := diag.Nearest(k.Value, known); near != "" {
 			fix = fmt.Sprintf("write %q if that is what was meant", near)
-			d.bad[diag.Join(path, near)] = true // not missing as well
+			if !hasKey(n, near) {
+				d.bad[diag.Join(path, near)] = true // not missing as well
+			}
 		} else if full := d.elsewhere(k.Value); full != "" && full != key {
 			fix = fmt.Sprintf("the key %s is meant, perhaps: check the indentation", full)
 		}
 		d.addAt(k, key, "unknown key "+diag.Quote(k.Value), fix)
 	}
+}
+
+func hasKey(mapping *yaml.Node, key string) bool {
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		if mapping.Content[i].Value == key {
+			return true
+		}
+	}
+	return false
 }
 
 // elsewhere is the path of a key of that name in another section, if there is just one.

@@ -36,13 +36,11 @@ func Load(path string, env []string) (*Config, error) {
 			return nil, Problems{fileProblem(path, err)}
 		}
 	}
-	return parse(path, data, env)
+	return Parse(path, data, env)
 }
 
 // Parse is Load for a file that has been read; nil data means no file.
-func Parse(file string, data []byte, env []string) (*Config, error) { return parse(file, data, env) }
-
-func parse(file string, data []byte, env []string) (*Config, error) {
+func Parse(file string, data []byte, env []string) (*Config, error) {
 	c := Default()
 	c.origins = map[string]origin{}
 	d := decoder{config: c, file: file, bad: map[string]bool{}}

@@ -86,6 +86,9 @@ func (r *Registration) SenderID(serverName string) string {
 	return "@" + r.SenderLocalpart + ":" + serverName
 }
 
+// RedactedURL is URL without a password, for showing it.
+func (r *Registration) RedactedURL() string { return redactURL(r.URL) }
+
 // String names the registration without its tokens.
 func (r *Registration) String() string {
 	if r == nil {

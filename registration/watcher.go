@@ -33,7 +33,7 @@ type WatchOptions struct {
 type Watcher struct {
 	opts   WatchOptions
 	set    atomic.Pointer[Set]
-	reload chan chan struct{}
+	reload chan reloadRequest
 	// ready is closed when changes of files are being reported, for tests.
 	ready chan struct{}
 }
@@ -50,7 +50,7 @@ func NewWatcher(opts WatchOptions) (*Watcher, error) {
 	if opts.Poll <= 0 {
 		opts.Poll = 30 * time.Second
 	}
-	w := &Watcher{opts: opts, reload: make(chan chan struct{}), ready: make(chan struct{})}
+	w := &Watcher{opts: opts, reload: make(chan reloadRequest), ready: make(chan struct{})}
 	set, err := load(opts.ServerName, opts.Paths, opts.Builtin, nil)
 	if err != nil {
 		return nil, err
@@ -63,17 +63,35 @@ func NewWatcher(opts WatchOptions) (*Watcher, error) {
 // Set is the current Set. It may be called at any time by anyone.
 func (w *Watcher) Set() *Set { return w.set.Load() }
 
+// reloadRequest asks Run to look at the files now, or at others.
+type reloadRequest struct {
+	paths   []string
+	builtin []*Registration
+	replace bool // paths and builtin take the place of those before
+	done    chan struct{}
+}
+
 // Reload looks at the files now and returns when that is done. It needs Run to be running,
 // and returns early with the context's error if that ends.
 func (w *Watcher) Reload(ctx context.Context) error {
-	done := make(chan struct{})
+	return w.request(ctx, reloadRequest{})
+}
+
+// Reconfigure replaces the paths and the registrations made in the program, and returns
+// when they are loaded, as Reload does. What is in both stays served throughout.
+func (w *Watcher) Reconfigure(ctx context.Context, paths []string, builtin ...*Registration) error {
+	return w.request(ctx, reloadRequest{paths: slices.Clone(paths), builtin: slices.Clone(builtin), replace: true})
+}
+
+func (w *Watcher) request(ctx context.Context, req reloadRequest) error {
+	req.done = make(chan struct{})
 	select {
-	case w.reload <- done:
+	case w.reload <- req:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	select {
-	case <-done:
+	case <-req.done:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -98,7 +116,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 	var first time.Time        // of the burst
 	var waited bool            // for a file that is gone to come back
 	for {
-		var done chan struct{} // of a caller of Reload
+		var done chan struct{} // of a caller who waits
 		select {
 		case <-ctx.Done():
 			return nil
@@ -123,7 +141,11 @@ func (w *Watcher) Run(ctx context.Context) error {
 				waited, quiet = true, time.After(w.opts.Debounce)
 				continue
 			}
-		case done = <-w.reload:
+		case req := <-w.reload:
+			done = req.done
+			if req.replace {
+				w.opts.Paths, w.opts.Builtin = req.paths, req.builtin
+			}
 		}
 		quiet, waited = nil, false
 		targets = newWatchTargets(w.opts.Paths)

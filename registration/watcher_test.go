@@ -221,6 +221,17 @@ func TestWatcherReloadAndPoll(t *testing.T) {
 	if got := ids(w.Set().All()); !slices.Equal(got, []string{"xmpp"}) {
 		t.Errorf("after Reload: %q", got)
 	}
+	other := filepath.Join(dir, "other", "b.yaml")
+	write(t, other, file("irc", "irc"))
+	if err := w.Reconfigure(t.Context(), []string{filepath.Dir(other)}, testRegistration("builtin")); err != nil {
+		t.Fatal(err)
+	}
+	if got := ids(w.Set().All()); !slices.Equal(got, []string{"builtin", "irc"}) {
+		t.Errorf("after Reconfigure: %q", got)
+	}
+	write(t, other, file("irc2", "irc"))
+	w.wait(t, "", "builtin", "irc2")
+
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	idle, err := NewWatcher(WatchOptions{Log: slog.New(slog.DiscardHandler)})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"sort"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -228,17 +229,11 @@ func invalidUTF8(data []byte) int {
 
 // syntaxProblem turns an error of the YAML library into a problem with its line.
 func syntaxProblem(file string, data []byte, err error) Problem {
-	text := strings.TrimPrefix(err.Error(), "yaml: ")
-	p := Problem{File: file}
-	if m := regexp.MustCompile(`^line (\d+): `).FindStringSubmatch(text); m != nil {
-		p.Line, _ = strconv.Atoi(m[1])
-		text = strings.TrimPrefix(text, m[0])
-	}
-	p.Message = "not valid YAML: " + text
+	line, text := splitSyntax(err)
+	p := Problem{File: file, Line: line, Message: "not valid YAML: " + text}
 	switch {
-	case strings.Contains(text, "cannot start any token"):
+	case strings.Contains(text, "cannot start any token"), strings.Contains(text, "found a tab character"):
 		if i := bytes.Index(data, []byte("\n\t")); i >= 0 {
-			// The library counts lines unevenly here; the tab itself is the place.
 			p.Line, p.Column = 2+bytes.Count(data[:i], []byte("\n")), 1
 			p.Fix = "indent with spaces, YAML allows no tabs"
 		} else {
@@ -246,12 +241,43 @@ func syntaxProblem(file string, data []byte, err error) Problem {
 		}
 	case strings.Contains(text, "mapping values are not allowed"):
 		p.Fix = "check the indentation, and put values that hold \": \" in quotes"
-	case strings.Contains(text, "did not find expected key"):
-		p.Fix = "check the indentation from this line on, and that quotes are closed"
+	case strings.Contains(text, "did not find expected"):
+		// The library names the line where the mapping or list around it begins.
+		p.Line = firstBadLine(data, text)
+		p.Fix = "check the indentation of this line and the one before, and that quotes are closed"
 	case strings.Contains(text, "unknown escape character"):
 		p.Fix = "use single quotes around regular expressions, so that backslashes stay as they are"
 	case strings.Contains(text, "control characters"):
 		p.Fix = "this is probably not a text file"
+	case strings.Contains(text, "unknown anchor"):
+		p.Line = 0 // the library does not say
+		p.Fix = "put a value that begins with * in quotes"
 	}
 	return p
+}
+
+// splitSyntax takes the line out of an error of the YAML library, which leaves it out if
+// it is the first.
+func splitSyntax(err error) (line int, text string) {
+	text = strings.TrimPrefix(err.Error(), "yaml: ")
+	if m := regexp.MustCompile(`^line (\d+): `).FindStringSubmatch(text); m != nil {
+		if n, err := strconv.Atoi(m[1]); err == nil {
+			return n, strings.TrimPrefix(text, m[0])
+		}
+	}
+	return 1, text
+}
+
+// firstBadLine is the line with which reading begins to fail with an error of that text.
+func firstBadLine(data []byte, text string) int {
+	lines := bytes.SplitAfter(data, []byte("\n"))
+	return 1 + sort.Search(len(lines)-1, func(i int) bool {
+		var doc yaml.Node
+		err := yaml.Unmarshal(bytes.Join(lines[:i+1], nil), &doc)
+		if err == nil {
+			return false
+		}
+		_, got := splitSyntax(err)
+		return got == text
+	})
 }
