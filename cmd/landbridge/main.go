@@ -28,6 +28,7 @@ type command struct {
 // commands are the subcommands, in the order in which they are listed.
 func commands() []command {
 	return []command{
+		{"serve", "run the homeserver and its bridges", runServe},
 		{"registration", "make, check and list registration files of application services", runRegistration},
 		{"config", "check and show the configuration", runConfig},
 		{"version", "print the version", runVersion},

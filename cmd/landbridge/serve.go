@@ -1,0 +1,348 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/landbridge-im/landbridge/config"
+	"github.com/landbridge-im/landbridge/homeserver"
+	"github.com/landbridge-im/landbridge/homeserver/client"
+	"github.com/landbridge-im/landbridge/registration"
+)
+
+// shutdownTime is how long requests under way are given when the server stops.
+const shutdownTime = 10 * time.Second
+
+func runServe(ctx context.Context, args []string, std stdio) error {
+	fs := newFlags("landbridge serve")
+	path := fs.String("c", "", "configuration `file`; without one, the defaults")
+	rest, err := parseFlags(fs, "landbridge serve [-c FILE]", args, std)
+	if err != nil {
+		return err
+	}
+	if len(rest) > 0 {
+		return usageError("landbridge serve: unexpected argument %q", rest[0])
+	}
+	cfg, err := config.Load(configPath(*path), os.Environ())
+	if err != nil {
+		return err
+	}
+	s := &serving{cfg: cfg, path: configPath(*path), std: std, began: time.Now()}
+	return s.run(ctx)
+}
+
+// configPath is the configuration file in use: as given, or LANDBRIDGE_CONFIG, or none.
+func configPath(given string) string {
+	if given != "" {
+		return given
+	}
+	return os.Getenv("LANDBRIDGE_CONFIG")
+}
+
+// serving is a running "landbridge serve".
+type serving struct {
+	cfg   *config.Config
+	path  string
+	std   stdio
+	began time.Time
+	level slog.LevelVar
+	log   *slog.Logger
+	hs    *homeserver.Server
+	watch *registration.Watcher
+}
+
+func (s *serving) run(ctx context.Context) (err error) {
+	s.log = newLog(s.std.Err, s.cfg.Log, &s.level)
+	if err := os.MkdirAll(s.cfg.DataDir, 0o700); err != nil {
+		return fmt.Errorf("making the data folder: %w", err)
+	}
+	unlock, err := lockDir(s.cfg.DataDir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	// The addresses are taken first: that they are in use should not be found out after a
+	// minute of opening databases.
+	listeners, err := s.listen(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		for _, l := range listeners {
+			l.Close() // closed already, unless the start failed
+		}
+	}()
+	if err := s.open(ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.hs.Close()) }()
+	return s.serve(ctx, listeners)
+}
+
+// open makes the homeserver.
+func (s *serving) open(ctx context.Context) error {
+	c := s.cfg
+	secret, err := sharedSecret(c.Registration)
+	if err != nil {
+		return err
+	}
+	s.watch, err = registration.NewWatcher(registration.WatchOptions{ServerName: c.Server.Name, Paths: c.AppServices.Registrations,
+		Log: s.log, OnChange: s.registrationsChanged})
+	if err != nil {
+		return err
+	}
+	for _, p := range s.watch.Set().Problems() {
+		s.log.Error("application-service registration refused", "problem", p.Error())
+	}
+	s.hs, err = homeserver.Open(ctx, homeserver.Options{
+		Name: c.Server.Name, PublicURL: c.PublicURL(), Dir: c.DataDir, Database: c.DatabaseURI().Reveal(), Readers: c.Database.MaxReaders,
+		Relaxed: c.Database.Synchronous == "normal", SharedSecret: secret, Settings: settings(c),
+		Limits:        client.Limits{Body: c.Limits.MaxRequestBody.Bytes(), SyncTimeout: c.Limits.SyncTimeoutMax.Std()},
+		Registrations: s.watch.Set(), Transport: s.transport, Log: s.log,
+	})
+	return err
+}
+
+// settings are what the client API can change while it runs.
+func settings(c *config.Config) client.Settings {
+	out := client.Settings{OpenRegistration: c.Registration.Open, RequireToken: c.Registration.RequireToken}
+	if r := c.RateLimits; r.Enabled {
+		out.MessageRate, out.MessageBurst = r.MessagePerSecond, r.MessageBurst
+		out.LoginRate, out.LoginBurst = r.LoginPerSecond, r.LoginBurst
+		out.RegistrationRate, out.RegistrationBurst = r.RegistrationPerSecond, r.RegistrationBurst
+	}
+	return out
+}
+
+func sharedSecret(r config.Registration) (string, error) {
+	if r.SharedSecretFile == "" {
+		return r.SharedSecret.Reveal(), nil
+	}
+	raw, err := os.ReadFile(r.SharedSecretFile)
+	if err != nil {
+		return "", fmt.Errorf("reading registration.shared_secret_file: %w", err)
+	}
+	return strings.TrimSpace(string(raw)), nil
+}
+
+// transport reaches a service outside over HTTP.
+func (s *serving) transport(r *registration.Registration) http.RoundTripper {
+	if r.URL == "" {
+		return nil
+	}
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.Proxy = nil // bridges are near; a proxy for the world is not meant for them
+	return t
+}
+
+func (s *serving) registrationsChanged(set *registration.Set) {
+	s.hs.Services().Replace(set)
+}
+
+// listener is an address that is served.
+type listener struct {
+	net.Listener
+	handler func() http.Handler
+}
+
+// listen takes the addresses.
+func (s *serving) listen(ctx context.Context) (out []listener, err error) {
+	defer func() {
+		if err != nil {
+			for _, l := range out {
+				err = errors.Join(err, l.Close())
+			}
+		}
+	}()
+	var lc net.ListenConfig
+	add := func(addr string, tlsConf *tls.Config, h func() http.Handler) error {
+		l, err := lc.Listen(ctx, "tcp", addr)
+		if err != nil {
+			return fmt.Errorf("listening on %s: %w", addr, err)
+		}
+		if tlsConf != nil {
+			l = tls.NewListener(l, tlsConf)
+		}
+		out = append(out, listener{l, h})
+		return nil
+	}
+	for _, addr := range s.cfg.Server.Listen {
+		if err := add(addr, nil, s.publicHandler); err != nil {
+			return out, err
+		}
+	}
+	f := s.cfg.Federation
+	if !f.Enabled || len(f.Listen) == 0 {
+		return out, nil
+	}
+	var conf *tls.Config
+	if f.TLSCert != "" {
+		cert, err := tls.LoadX509KeyPair(f.TLSCert, f.TLSKey)
+		if err != nil {
+			return out, fmt.Errorf("reading the federation certificate: %w", err)
+		}
+		conf = &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"h2", "http/1.1"}}
+	}
+	for _, addr := range f.Listen {
+		if err := add(addr, conf, func() http.Handler { return s.hs.Federation() }); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
+}
+
+// publicHandler serves the addresses that clients use.
+func (s *serving) publicHandler() http.Handler {
+	federation, clients := s.hs.Federation(), s.hs.Client()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p := r.URL.Path
+		switch {
+		case p == "/":
+			s.welcome(w)
+		case strings.HasPrefix(p, "/_matrix/federation/"), strings.HasPrefix(p, "/_matrix/key/"):
+			federation.ServeHTTP(w, r)
+		default:
+			clients.ServeHTTP(w, r)
+		}
+	})
+}
+
+func (s *serving) welcome(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	fmt.Fprintf(w, "This is the Matrix homeserver %s, served by Landbridge.\nLog in with any Matrix client; the homeserver's address is %s\n",
+		s.cfg.Server.Name, s.cfg.PublicURL())
+}
+
+// serve answers requests until ctx ends.
+func (s *serving) serve(ctx context.Context, listeners []listener) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.hs.Run(ctx) })
+	g.Go(func() error { return s.watch.Run(ctx) })
+	g.Go(func() error { return s.reloads(ctx) })
+	for _, l := range listeners {
+		srv := &http.Server{Handler: l.handler(), ReadHeaderTimeout: 20 * time.Second, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10,
+			ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+			// Requests that wait for news end when the server does.
+			BaseContext: func(net.Listener) context.Context { return ctx }}
+		g.Go(func() error {
+			if err := srv.Serve(l.Listener); !errors.Is(err, http.ErrServerClosed) {
+				return err
+			}
+			return nil
+		})
+		g.Go(func() error {
+			<-ctx.Done()
+			end, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
+			defer cancel()
+			if err := srv.Shutdown(end); err != nil {
+				return srv.Close()
+			}
+			return nil
+		})
+	}
+	if err := s.greet(ctx); err != nil {
+		return err
+	}
+	err := g.Wait()
+	s.log.Info("stopped")
+	return err
+}
+
+// greet tells what to do next.
+func (s *serving) greet(ctx context.Context) error {
+	s.log.Info("ready", "server", s.cfg.Server.Name, "address", s.cfg.PublicURL(), "after", time.Since(s.began).Round(time.Millisecond))
+	if !s.cfg.Registration.AdminSignupToken {
+		return nil
+	}
+	token, err := s.hs.Accounts().EnsureAdminToken(ctx)
+	if err != nil || token == "" {
+		return err
+	}
+	fmt.Fprintf(s.std.Out, `
+Landbridge serves %s at %s
+
+Nobody has an account yet. Sign up as its administrator with any Matrix client:
+  homeserver           %s
+  registration token   %s   (good for one account)
+`, s.cfg.Server.Name, s.cfg.PublicURL(), s.cfg.PublicURL(), token)
+	return nil
+}
+
+// newLog makes the log.
+func newLog(w io.Writer, c config.Log, level *slog.LevelVar) *slog.Logger {
+	setLevel(level, c.Level)
+	o := &slog.HandlerOptions{Level: level}
+	if c.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
+}
+
+func setLevel(v *slog.LevelVar, name string) {
+	var l slog.Level
+	if l.UnmarshalText([]byte(name)) == nil { // the configuration has been checked
+		v.Set(l)
+	}
+}
+
+// lockDir makes sure that one server at a time works on a data folder.
+func lockDir(dir string) (unlock func(), err error) {
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("locking the data folder: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("the data folder %s is in use by another Landbridge", dir)
+	}
+	return func() { f.Close() }, nil
+}
+
+// reloads takes the configuration in anew on every SIGHUP.
+func (s *serving) reloads(ctx context.Context) error {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, syscall.SIGHUP)
+	defer signal.Stop(c)
+	for {
+		select {
+		case <-c:
+			s.reload(ctx)
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// reload puts what can be changed into force and says what can't. A wrong configuration changes
+// nothing.
+func (s *serving) reload(ctx context.Context) {
+	next, err := config.Load(s.path, os.Environ())
+	if err != nil {
+		s.log.ErrorContext(ctx, "the new configuration is wrong; the old one stays in force", "err", err)
+		return
+	}
+	changed, restart := config.Reloadable(s.cfg, next)
+	setLevel(&s.level, next.Log.Level)
+	s.hs.Configure(settings(next))
+	if err := s.watch.Reconfigure(ctx, next.AppServices.Registrations); err != nil {
+		s.log.ErrorContext(ctx, "reloading application services", "err", err)
+	}
+	s.log.InfoContext(ctx, "configuration reloaded", "changed", changed)
+	if len(restart) > 0 {
+		s.log.WarnContext(ctx, "these changes take effect at the next start", "keys", restart)
+	}
+}
