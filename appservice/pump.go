@@ -269,7 +269,9 @@ func (p *pump) dispatch(w work) (err error) {
 	if !p.decode(w, evt) {
 		return nil
 	}
-	p.classify(evt, w.Kind)
+	if !p.classify(evt, w.Kind) {
+		return nil
+	}
 	if w.Kind == store.KindToDevice {
 		p.conn.EventProcessor.Dispatch(ctx, evt)
 		return p.ctx.Err()
@@ -303,8 +305,9 @@ func (p *pump) decode(w work, v any) bool {
 	return true
 }
 
-// classify sets what the JSON of an event does not say.
-func (p *pump) classify(evt *event.Event, kind store.Kind) {
+// classify sets what the JSON of an event does not say. It returns false if the
+// content is not what the type demands: bridgev2 would go on with an empty one.
+func (p *pump) classify(evt *event.Event, kind store.Kind) bool {
 	evt.Mautrix.ReceivedAt = time.Now()
 	switch {
 	case kind == store.KindToDevice:
@@ -322,8 +325,10 @@ func (p *pump) classify(evt *event.Event, kind store.Kind) {
 	}
 	if err := evt.Content.ParseRaw(evt.Type); err != nil && !errors.Is(err, event.ErrUnsupportedContentType) {
 		p.metrics.failed("content")
-		p.log.Warn("the content of an event is not as its type demands", "event_id", evt.ID, "room_id", evt.RoomID, "type", evt.Type.Type)
+		p.log.Warn("the content of an event is not as its type demands; it is skipped", "event_id", evt.ID, "room_id", evt.RoomID, "type", evt.Type.Type)
+		return false
 	}
+	return true
 }
 
 // known reports whether the bridge's database has what the event became.
