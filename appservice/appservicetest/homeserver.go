@@ -60,7 +60,8 @@ type Homeserver struct {
 	media    map[string][]byte
 	sent     map[string]id.EventID // by user and transaction id
 	services []*service
-	requests map[string]int // by method and pattern
+	hold     <-chan struct{} // to-device events for services wait for it
+	requests map[string]int  // by method and pattern
 }
 
 type user struct {

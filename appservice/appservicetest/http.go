@@ -8,6 +8,9 @@ import (
 	"maunium.net/go/mautrix/id"
 )
 
+// UserDevice is the one device of every ordinary user.
+const UserDevice id.DeviceID = "DEVICE"
+
 // request is a request that has been authenticated; hs.mu is held while it is
 // handled.
 type request struct {
@@ -90,5 +93,6 @@ func (hs *Homeserver) authenticate(r *request) *failure {
 	if r.user = hs.tokens[token]; r.user == "" {
 		return &failure{http.StatusUnauthorized, "M_UNKNOWN_TOKEN", "Unknown token"}
 	}
+	r.device = UserDevice
 	return nil
 }

@@ -2,6 +2,7 @@ package appservicetest
 
 import (
 	"encoding/json"
+	"maps"
 	"strings"
 
 	"maunium.net/go/mautrix/id"
@@ -126,6 +127,15 @@ func (hs *Homeserver) toDevice(u id.UserID, name id.DeviceID, d *device, msg map
 		if s.owns(u) {
 			msg["to_user_id"], msg["to_device_id"] = u, name
 			raw := marshal(msg)
+			if hs.hold != nil {
+				go func(hold <-chan struct{}) {
+					<-hold
+					hs.mu.Lock()
+					defer hs.mu.Unlock()
+					s.push(func(t *Transaction) { t.ToDevice = append(t.ToDevice, raw) })
+				}(hs.hold)
+				return
+			}
 			s.push(func(t *Transaction) { t.ToDevice = append(t.ToDevice, raw) })
 			return
 		}
@@ -194,4 +204,36 @@ func (hs *Homeserver) deviceChanged(u id.UserID) {
 			t.DeviceLists.Changed = append(t.DeviceLists.Changed, u)
 		})
 	}
+}
+
+// HoldToDevice keeps the to-device events for services back until release is
+// closed.
+func (hs *Homeserver) HoldToDevice(release <-chan struct{}) {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	hs.hold = release
+}
+
+// ForgetDevices loses all devices of a user.
+func (hs *Homeserver) ForgetDevices(u id.UserID) {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	hs.user(u).devices = map[id.DeviceID]*device{}
+}
+
+// Keys are the keys that a device has uploaded.
+type Keys struct {
+	Device  json.RawMessage
+	OneTime map[string]json.RawMessage
+}
+
+// DeviceKeys returns the keys of all devices of a user.
+func (hs *Homeserver) DeviceKeys(u id.UserID) map[id.DeviceID]Keys {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	out := map[id.DeviceID]Keys{}
+	for name, d := range hs.user(u).devices {
+		out[name] = Keys{Device: d.keys, OneTime: maps.Clone(d.oneTime)}
+	}
+	return out
 }

@@ -107,6 +107,7 @@ func (h *Helper) open(ctx context.Context) (existing bool, err error) {
 	h.store.DeviceID = client.DeviceID
 	h.client = client
 	h.client.Store = h.store
+	SignOneTimeKeys(client, h.store)
 
 	mach := crypto.NewOlmMachine(client, &h.log, h.store, h.conn.StateStore)
 	mach.DisableSharedGroupSessionTracking = true
