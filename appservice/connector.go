@@ -1,0 +1,142 @@
+package appservice
+
+import (
+	"context"
+	"sync"
+
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/commands"
+	"maunium.net/go/mautrix/bridgev2/matrix"
+	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/bridgev2/status"
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
+)
+
+// connector is bridgev2's Matrix connector, with the host listening to what is
+// reported through it.
+type connector struct {
+	*matrix.Connector
+	metrics *instanceMetrics
+
+	mu          sync.Mutex
+	logins      map[networkid.UserLoginID]status.BridgeState
+	global      status.BridgeState
+	redelivered map[id.EventID]bool
+}
+
+var (
+	_ bridgev2.MatrixConnector                           = (*connector)(nil)
+	_ bridgev2.MatrixConnectorWithServer                 = (*connector)(nil)
+	_ bridgev2.MatrixConnectorWithArbitraryRoomState     = (*connector)(nil)
+	_ bridgev2.MatrixConnectorWithPostRoomBridgeHandling = (*connector)(nil)
+	_ bridgev2.MatrixConnectorWithPublicMedia            = (*connector)(nil)
+	_ bridgev2.MatrixConnectorWithNameDisambiguation     = (*connector)(nil)
+	_ bridgev2.MatrixConnectorWithBridgeIdentifier       = (*connector)(nil)
+	_ bridgev2.MatrixConnectorWithURLPreviews            = (*connector)(nil)
+	_ bridgev2.MatrixConnectorWithAnalytics              = (*connector)(nil)
+	_ bridgev2.MatrixConnectorWithBeeperStreams          = (*connector)(nil)
+)
+
+func newConnector(mx *matrix.Connector, metrics *instanceMetrics) *connector {
+	return &connector{
+		Connector:   mx,
+		metrics:     metrics,
+		logins:      make(map[networkid.UserLoginID]status.BridgeState),
+		redelivered: make(map[id.EventID]bool),
+	}
+}
+
+// Init implements bridgev2.MatrixConnector.
+func (c *connector) Init(br *bridgev2.Bridge) {
+	c.Connector.Init(br)
+	// mautrix's own version of this command insists on its own connector type.
+	br.Commands.(*commands.Processor).AddHandler(&commands.FullHandler{
+		Name:    "discard-megolm-session",
+		Aliases: []string{"discard-session"},
+		Help: commands.HelpMeta{
+			Section:     commands.HelpSectionAdmin,
+			Description: "Discard the Megolm session in the room",
+		},
+		RequiresAdmin: true,
+		Func: func(ce *commands.Event) {
+			if c.Crypto == nil {
+				ce.Reply("This bridge does not take part in encrypted rooms.")
+				return
+			}
+			c.Crypto.ResetSession(ce.Ctx, ce.RoomID)
+			ce.Reply("The room's session is discarded; the next message from the remote network begins a new one.")
+		},
+	})
+}
+
+// SendMessageStatus implements bridgev2.MatrixConnector.
+func (c *connector) SendMessageStatus(ctx context.Context, ms *bridgev2.MessageStatus, evt *bridgev2.MessageStatusEventInfo) {
+	if evt.SourceEventID != "" { // not a marker
+		switch ms.Status {
+		case event.MessageStatusSuccess:
+			c.metrics.toRemote("ok")
+		case event.MessageStatusPending:
+			c.metrics.toRemote("pending")
+		default:
+			c.metrics.toRemote("failed")
+		}
+	}
+	c.Connector.SendMessageStatus(ctx, ms, evt)
+}
+
+// SendBridgeStatus implements bridgev2.MatrixConnector.
+func (c *connector) SendBridgeStatus(ctx context.Context, state *status.BridgeState) error {
+	c.mu.Lock()
+	if state.RemoteID == "" {
+		c.global = *state
+	} else {
+		c.logins[state.RemoteID] = *state
+	}
+	c.mu.Unlock()
+	return c.Connector.SendBridgeStatus(ctx, state)
+}
+
+// loginStatus is what the logins have last reported.
+func (c *connector) loginStatus() []LoginStatus {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var list []LoginStatus
+	for login, state := range c.logins {
+		list = append(list, LoginStatus{
+			ID:      login,
+			User:    state.UserID,
+			Name:    state.RemoteName,
+			State:   state.StateEvent,
+			Error:   string(state.Error),
+			Message: state.Message,
+			Since:   state.Timestamp.Time,
+		})
+	}
+	return list
+}
+
+func (c *connector) setRedelivered(evt id.EventID, is bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if is {
+		c.redelivered[evt] = true
+	} else {
+		delete(c.redelivered, evt)
+	}
+}
+
+// Redelivered reports whether the handling of a Matrix event had perhaps begun
+// before the process died: the remote network may have the message already. A
+// module that can ask its network about it should, before it sends; where the
+// answer is in the bridge's database the host has asked already. It is valid
+// while the event is being handled.
+func Redelivered(br *bridgev2.Bridge, evt id.EventID) bool {
+	c, ok := br.Matrix.(*connector)
+	if !ok {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.redelivered[evt]
+}

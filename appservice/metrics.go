@@ -1,0 +1,162 @@
+package appservice
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"maunium.net/go/mautrix/bridgev2/status"
+)
+
+// metrics are the host's collectors. Every one has the label "bridge".
+type metrics struct {
+	events   *prometheus.CounterVec   // bridge, direction, result
+	latency  *prometheus.HistogramVec // bridge
+	errors   *prometheus.CounterVec   // bridge, kind
+	restarts *prometheus.CounterVec   // bridge
+	requests *prometheus.CounterVec   // bridge, code
+	duration *prometheus.HistogramVec // bridge
+}
+
+func newMetrics() *metrics {
+	const ns, sub = "landbridge", "bridge"
+	return &metrics{
+		events: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: ns, Subsystem: sub, Name: "events_total",
+			Help: "Events that were bridged, by direction (to_remote, to_matrix) and result (ok, pending, failed, dropped)."}, []string{"bridge", "direction", "result"}),
+		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: ns, Subsystem: sub, Name: "event_seconds",
+			Help:    "Time from the homeserver's hand-over of an event to its effects being committed.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}}, []string{"bridge"}),
+		errors: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: ns, Subsystem: sub, Name: "errors_total",
+			Help: "Errors, by kind (start, panic, content, inbox, log)."}, []string{"bridge", "kind"}),
+		restarts: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: ns, Subsystem: sub, Name: "restarts_total",
+			Help: "Starts after a failure."}, []string{"bridge"}),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: ns, Subsystem: sub, Name: "homeserver_requests_total",
+			Help: "Requests to the homeserver, by status code or 'error'."}, []string{"bridge", "code"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: ns, Subsystem: sub, Name: "homeserver_request_seconds",
+			Help:    "Time until the homeserver began to answer.",
+			Buckets: prometheus.ExponentialBuckets(.0005, 4, 9)}, []string{"bridge"}),
+	}
+}
+
+func (m *metrics) collectors() []prometheus.Collector {
+	return []prometheus.Collector{m.events, m.latency, m.errors, m.restarts, m.requests, m.duration}
+}
+
+// of returns the metrics of one instance.
+func (m *metrics) of(id string) *instanceMetrics { return &instanceMetrics{m: m, id: id} }
+
+// forget drops what was counted for an instance that is removed.
+func (m *metrics) forget(id string) {
+	match := prometheus.Labels{"bridge": id}
+	for _, vec := range []interface {
+		DeletePartialMatch(prometheus.Labels) int
+	}{m.events, m.latency, m.errors, m.restarts, m.requests, m.duration} {
+		vec.DeletePartialMatch(match)
+	}
+}
+
+type instanceMetrics struct {
+	m  *metrics
+	id string
+}
+
+func (im *instanceMetrics) toRemote(result string) {
+	im.m.events.WithLabelValues(im.id, "to_remote", result).Inc()
+}
+
+func (im *instanceMetrics) toMatrix(result string) {
+	im.m.events.WithLabelValues(im.id, "to_matrix", result).Inc()
+}
+
+func (im *instanceMetrics) dropped(kind string) { im.toRemote("dropped_" + kind) }
+func (im *instanceMetrics) failed(kind string)  { im.m.errors.WithLabelValues(im.id, kind).Inc() }
+func (im *instanceMetrics) restarted()          { im.m.restarts.WithLabelValues(im.id).Inc() }
+func (im *instanceMetrics) handled(d time.Duration) {
+	im.m.latency.WithLabelValues(im.id).Observe(d.Seconds())
+}
+
+// countedTransport counts the requests of a bridge to its homeserver.
+type countedTransport struct {
+	next    http.RoundTripper
+	metrics *instanceMetrics
+}
+
+var _ http.RoundTripper = (*countedTransport)(nil)
+
+// RoundTrip implements http.RoundTripper.
+func (t *countedTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	begin := time.Now()
+	resp, err := t.next.RoundTrip(req)
+	t.metrics.m.duration.WithLabelValues(t.metrics.id).Observe(time.Since(begin).Seconds())
+	code, result := "error", "failed"
+	if err == nil {
+		code = strconv.Itoa(resp.StatusCode)
+		if resp.StatusCode < 300 {
+			result = "ok"
+		}
+	}
+	t.metrics.m.requests.WithLabelValues(t.metrics.id, code).Inc()
+	if req.Method == http.MethodPut && strings.Contains(req.URL.Path, "/rooms/") && strings.Contains(req.URL.Path, "/send/") {
+		t.metrics.toMatrix(result)
+	}
+	return resp, err
+}
+
+// hostCollector reports what the host knows at the time it is asked.
+type hostCollector struct {
+	host    *Host
+	up      *prometheus.Desc
+	waiting *prometheus.Desc
+	login   *prometheus.Desc
+}
+
+var _ prometheus.Collector = (*hostCollector)(nil)
+
+func newHostCollector(h *Host) *hostCollector {
+	return &hostCollector{host: h,
+		up:      prometheus.NewDesc("landbridge_bridge_up", "Whether the bridge runs.", []string{"bridge", "module"}, nil),
+		waiting: prometheus.NewDesc("landbridge_bridge_inbox_items", "Events that were taken over and are not yet handled.", []string{"bridge"}, nil),
+		login:   prometheus.NewDesc("landbridge_bridge_login_connected", "Whether a login is connected to the remote network.", []string{"bridge", "login"}, nil),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (c *hostCollector) Describe(ch chan<- *prometheus.Desc) {
+	ch <- c.up
+	ch <- c.waiting
+	ch <- c.login
+}
+
+// Collect implements prometheus.Collector.
+func (c *hostCollector) Collect(ch chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	for _, s := range c.host.Status() {
+		gauge(c.up, boolFloat(s.State == StateRunning), s.ID, s.Module)
+		gauge(c.waiting, float64(s.Waiting), s.ID)
+		for _, l := range s.Logins {
+			gauge(c.login, boolFloat(l.State == status.StateConnected), s.ID, string(l.ID))
+		}
+	}
+}
+
+func boolFloat(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// register registers the host's collectors.
+func (h *Host) register(reg prometheus.Registerer) error {
+	for _, c := range append(h.metrics.collectors(), newHostCollector(h)) {
+		if err := reg.Register(c); err != nil {
+			return fmt.Errorf("register metrics: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,188 @@
+package appservice
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"go.mau.fi/util/dbutil"
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/commands"
+	"maunium.net/go/mautrix/bridgev2/matrix"
+	"maunium.net/go/mautrix/bridgev2/networkid"
+
+	"github.com/landbridge-im/landbridge/appservice/crypto"
+	"github.com/landbridge-im/landbridge/appservice/store"
+	"github.com/landbridge-im/landbridge/appservice/zlog"
+)
+
+// run is one life of an instance, from a start to the next stop. bridgev2's
+// objects cannot be started twice, so a restart is a new run on the same files.
+type run struct {
+	bridge Bridge
+	br     *bridgev2.Bridge
+	conn   *connector
+	db     *dbutil.Database
+	box    *store.Inbox
+	pump   *pump
+	log    *slog.Logger
+
+	ctx     context.Context // lives until close
+	cancel  context.CancelFunc
+	began   bool       // br.Start was called
+	deliver sync.Mutex // orders Accept and add
+	closed  bool       // with deliver
+}
+
+const (
+	// closeTimeout bounds how long each step of a stop may take.
+	closeTimeout = 10 * time.Second
+	databaseFile = "bridge.db"
+)
+
+// guard turns a panic of f into an error.
+func guard(what string, f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("%s: panic: %v\n%s", what, v, debug.Stack())
+		}
+	}()
+	return f()
+}
+
+// newRun opens the files and makes the objects; nothing is started but the
+// inbox, which takes over what the homeserver sends from now on.
+func (in *instance) newRun(ctx context.Context, cfg Instance, reg Registration) (_ *run, err error) {
+	h := in.host
+	dir := filepath.Join(h.opts.Dir, cfg.ID)
+	r := &run{log: in.log}
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	defer func() {
+		if err != nil {
+			r.close()
+		}
+	}()
+
+	module := h.modules[cfg.Module]
+	err = guard("make bridge", func() error {
+		r.bridge, err = module.New(ctx, in.env(cfg))
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("configuration of bridge %s: %w", cfg.ID, err)
+	}
+	pickleKey, err := loadPickleKey(dir)
+	if err != nil {
+		return nil, err
+	}
+	bridgeCfg, err := bridgeConfig(cfg, h.opts.Homeserver, reg, pickleKey)
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, databaseFile)
+	if r.db, err = store.OpenBridge(path); err != nil {
+		return nil, err
+	}
+	if r.box, err = store.OpenInbox(ctx, path, h.opts.MaxPending); err != nil {
+		return nil, err
+	}
+	zl := zlog.New(in.log, nil)
+	r.db.Log = dbutil.ZeroLogger(zl.With().Str("db_section", "main").Logger())
+	var keys keyHandler
+	err = guard("make bridge", func() error {
+		mx := matrix.NewConnector(bridgeCfg)
+		r.conn = newConnector(mx, in.metrics)
+		r.br = bridgev2.NewBridge(networkid.BridgeID(cfg.ID), r.db, zl, &bridgeCfg.Bridge, r.conn, r.bridge.Connector(), commands.NewProcessor)
+		// The pointer is shared by every intent, so this is the place for it.
+		mx.AS.HTTPClient.Transport = &countedTransport{next: h.opts.Homeserver.Transport, metrics: in.metrics}
+		// The pump calls the handlers itself; bounds on time are its portals'.
+		mx.EventProcessor.ExecSyncWarnTime, mx.EventProcessor.ExecSyncTimeout = 0, 0
+		// Different bridges must not take each other's messages for their own.
+		mx.AS.DoublePuppetValue = cfg.ID
+		if cfg.Encryption.Allow {
+			helper := crypto.New(mx)
+			mx.Crypto, keys = helper, helper
+		} else {
+			mx.Crypto = nil
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	// The inbox outlives br in the same file; the host closes both.
+	r.br.ExternallyManagedDB = true
+	r.pump = newPump(r.box, r.br, r.conn, keys, in.log, in.metrics)
+	waiting, err := r.box.Pending(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r.pump.add(waiting)
+	return r, nil
+}
+
+// start starts the bridge. It returns when the bridge runs, fails, or ctx ends.
+func (r *run) start(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, r.cancel)
+	defer stop()
+	if err := r.br.DB.Upgrade(ctx); err != nil {
+		return fmt.Errorf("upgrade bridge database: %w", err)
+	}
+	r.began = true
+	if err := guard("start bridge", func() error { return r.br.Start(r.ctx) }); err != nil {
+		return fmt.Errorf("start bridge: %w", err)
+	}
+	r.pump.start()
+	if err := guard("start module", func() error { return r.bridge.Start(r.ctx, r.br) }); err != nil {
+		return fmt.Errorf("start module: %w", err)
+	}
+	return ctx.Err()
+}
+
+// failed is the module's channel of failures; nil if it has none.
+func (r *run) failed() <-chan error {
+	if f, ok := r.bridge.(Failer); ok {
+		return f.Failed()
+	}
+	return nil
+}
+
+// close ends everything, started or not. What is not handled stays in the inbox.
+func (r *run) close() error {
+	r.deliver.Lock()
+	r.closed = true
+	r.deliver.Unlock()
+
+	var errs []error
+	if r.pump != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+		r.pump.drain(ctx)
+		cancel()
+	}
+	r.cancel()
+	if r.began {
+		errs = append(errs,
+			guard("stop module", func() error { r.bridge.Stop(); return nil }),
+			guard("stop bridge", func() error { r.br.StopWithTimeout(closeTimeout); return nil }))
+	}
+	if r.pump != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+		r.pump.close(ctx)
+		cancel()
+	}
+	if r.conn != nil && r.conn.AS != nil {
+		r.conn.AS.HTTPClient.CloseIdleConnections()
+	}
+	if r.box != nil {
+		errs = append(errs, r.box.Close())
+	}
+	if r.db != nil {
+		errs = append(errs, r.db.Close())
+	}
+	return errors.Join(errs...)
+}
