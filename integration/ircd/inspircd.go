@@ -35,7 +35,7 @@ func InspIRCd(t testing.TB) *Server {
 <connect allow="*" timeout="60" pingfreq="120" sendq="1048576" recvq="65536" localmax="1000" globalmax="1000"
          maxchans="100" threshold="1000" commandrate="100000" resolvehostnames="no" useident="no" fakelag="no">
 <channels users="100">
-<options prefixquit="Quit: " defaultmodes="nt" syntaxhints="no">
+<options prefixquit="Quit: " defaultmodes="not" syntaxhints="no">
 <performance softlimit="10000" clonesonconnect="no">
 <security hideserver="" customversion="test">
 <dns server="127.0.0.1" timeout="1">
