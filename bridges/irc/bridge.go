@@ -1,0 +1,150 @@
+package irc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"gopkg.in/yaml.v3"
+	"maunium.net/go/mautrix/bridgev2"
+
+	"github.com/landbridge-im/landbridge/bridges/irc/demonet"
+	"github.com/landbridge-im/landbridge/bridges/irc/session"
+)
+
+// Deps is what the module needs of its host.
+type Deps struct {
+	Log *slog.Logger
+}
+
+// Bridge is a configured IRC bridge. New makes it; the host runs its Connector
+// in a bridgev2.Bridge, calls Start when that has started, and Stop when it has
+// stopped.
+type Bridge struct {
+	cfg  *Config
+	log  *slog.Logger
+	demo bool
+	// backoff is that of new connections; zero for the defaults.
+	backoff session.Backoff
+
+	br    *bridgev2.Bridge
+	store *store
+
+	mu     sync.Mutex
+	server *demonet.Server
+}
+
+// New checks a configuration and makes a bridge of it. Errors name line and key.
+func New(_ context.Context, cfg *yaml.Node, deps Deps) (*Bridge, error) {
+	parsed, err := ParseConfig(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("IRC configuration: %w", err)
+	}
+	b := &Bridge{cfg: parsed, log: deps.Log}
+	if b.log == nil {
+		b.log = slog.New(slog.DiscardHandler)
+	}
+	if len(parsed.Networks) == 0 {
+		b.demo = true
+		parsed.Networks = []NetworkConfig{demoNetwork()}
+		b.backoff = session.Backoff{Min: 100 * time.Millisecond, Max: 5 * time.Second}
+	}
+	return b, nil
+}
+
+// demoNetwork is the configuration for the demonstration network; its address is
+// known when it has started.
+func demoNetwork() NetworkConfig {
+	n := NetworkConfig{
+		ID: "demo", Name: "Demonstration network", Nick: "landbridge", Realname: "Landbridge",
+		RelayFormat: "<{name}> ", Burst: 100, PerSecond: 100, Queue: 10_000, OutageNotice: time.Minute,
+	}
+	for _, name := range demonet.Channels() {
+		n.Channels = append(n.Channels, ChannelConfig{Name: name})
+	}
+	n.fill()
+	return n
+}
+
+// Connector returns the NetworkConnector.
+func (b *Bridge) Connector() bridgev2.NetworkConnector { return &Connector{b: b} }
+
+// Start makes what is missing of the logins and rooms of the configured networks
+// and connects to them. It is called once, after the framework has started.
+func (b *Bridge) Start(ctx context.Context, br *bridgev2.Bridge) error {
+	if b.br != br {
+		return errors.New("the IRC bridge belongs to another bridge")
+	}
+	for _, cfg := range b.cfg.Networks {
+		login, err := b.ensureLogin(ctx, cfg)
+		if err != nil {
+			return err
+		}
+		n, ok := login.Client.(*network)
+		if !ok {
+			return fmt.Errorf("the login of %s has no client", cfg.ID)
+		}
+		if err := n.ensureRooms(ctx); err != nil {
+			return err
+		}
+		n.Connect(ctx)
+		n.roomsReady()
+	}
+	return nil
+}
+
+// Stop ends what the framework does not: the demonstration network.
+func (b *Bridge) Stop() {
+	b.mu.Lock()
+	server := b.server
+	b.server = nil
+	b.mu.Unlock()
+	if server != nil {
+		server.Close()
+	}
+}
+
+// DemoAddr returns where the demonstration network listens, or "" without one.
+func (b *Bridge) DemoAddr() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.server == nil {
+		return ""
+	}
+	return b.server.Addr()
+}
+
+// startDemo starts the demonstration network, on another port if its own is
+// taken.
+func (b *Bridge) startDemo() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.demo || b.server != nil {
+		return nil
+	}
+	opts := demonet.Options{Listen: b.cfg.DemoListen, People: true, Log: b.log}
+	server, err := demonet.Start(opts)
+	if err != nil {
+		b.log.Warn("the port of the demonstration network is taken, using another", "address", opts.Listen, "error", err)
+		opts.Listen = "127.0.0.1:0"
+		if server, err = demonet.Start(opts); err != nil {
+			return err
+		}
+	}
+	b.server = server
+	b.cfg.Networks[0].Address = server.Addr()
+	b.log.Info("the demonstration IRC network is running", "address", server.Addr())
+	return nil
+}
+
+func (b *Bridge) network(id string) *NetworkConfig {
+	for i := range b.cfg.Networks {
+		if b.cfg.Networks[i].ID == id {
+			return &b.cfg.Networks[i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,294 @@
+package irc
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/landbridge-im/landbridge/bridges/irc/session"
+)
+
+// Config is the module's configuration.
+type Config struct {
+	Networks []NetworkConfig
+	// PublicMediaURL is the address of a homeserver under which media can be
+	// downloaded without a login, for links to files; it is used where the bridge
+	// has no public media of its own.
+	PublicMediaURL string
+	// DemoListen is where the demonstration network listens. It runs only if no
+	// network is configured.
+	DemoListen string
+}
+
+// NetworkConfig is one IRC network.
+type NetworkConfig struct {
+	// ID names the network in Matrix ids; Name is what people see.
+	ID, Name string
+	// Address is host:port.
+	Address string
+	// TLS is nil for a connection in the clear.
+	TLS *tls.Config
+
+	Nick, Username, Realname, ServerPassword string
+	SASL                                     session.Mechanism
+	Channels                                 []ChannelConfig
+	// RelayFormat stands before what Matrix users say; see expandRelay.
+	RelayFormat string
+	Burst       int
+	PerSecond   float64
+	// Queue is how many messages may wait to be sent.
+	Queue int
+	// OutageNotice is how long an outage lasts before the rooms are told of it.
+	OutageNotice time.Duration
+	// RoomAlias is the localpart of the space's alias.
+	RoomAlias string
+}
+
+// ChannelConfig is one bridged channel.
+type ChannelConfig struct {
+	Name, Key string
+	// RoomAlias is the localpart of the room's alias.
+	RoomAlias string
+}
+
+// ConfigError is a mistake in the configuration.
+type ConfigError struct {
+	Line     int
+	Key, Msg string
+}
+
+func (e *ConfigError) Error() string {
+	return fmt.Sprintf("line %d: %s: %s", e.Line, e.Key, e.Msg)
+}
+
+func mistake(node *yaml.Node, key, format string, args ...any) error {
+	line := 0
+	if node != nil {
+		line = node.Line
+	}
+	return &ConfigError{Line: line, Key: key, Msg: fmt.Sprintf(format, args...)}
+}
+
+// ParseConfig reads the module's configuration. All mistakes are reported, each
+// with its line and key. A nil or empty node is an empty configuration.
+func ParseConfig(node *yaml.Node) (*Config, error) {
+	cfg := &Config{DemoListen: "127.0.0.1:6667"}
+	if node == nil || node.Kind == 0 || node.Tag == "!!null" {
+		return cfg, nil
+	}
+	if node.Kind == yaml.DocumentNode {
+		node = node.Content[0]
+	}
+	err := mapping(node, "", map[string]func(*yaml.Node, string) error{
+		"public_media_url": text(&cfg.PublicMediaURL),
+		"demo": func(n *yaml.Node, key string) error {
+			return mapping(n, key, map[string]func(*yaml.Node, string) error{"listen": text(&cfg.DemoListen)})
+		},
+		"networks": func(n *yaml.Node, key string) error {
+			return sequence(n, key, func(item *yaml.Node, key string) error {
+				network, err := parseNetwork(item, key)
+				cfg.Networks = append(cfg.Networks, network)
+				return err
+			})
+		},
+	})
+	return cfg, errors.Join(err, cfg.check(node))
+}
+
+var idPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,30}$`)
+
+// check finds what only shows when networks are looked at together.
+func (c *Config) check(node *yaml.Node) error {
+	var errs []error
+	ids := make(map[string]bool)
+	aliases := make(map[string]string)
+	for i := range c.Networks {
+		n := &c.Networks[i]
+		key := fmt.Sprintf("networks[%d]", i)
+		if n.ID != "" && ids[n.ID] {
+			errs = append(errs, mistake(node, key+".id", "%q is used twice", n.ID))
+		}
+		ids[n.ID] = true
+		list := []struct{ alias, of string }{{n.RoomAlias, "the space of " + n.ID}}
+		for _, ch := range n.Channels {
+			list = append(list, struct{ alias, of string }{ch.RoomAlias, n.ID + " " + ch.Name})
+		}
+		for _, a := range list {
+			if other, taken := aliases[a.alias]; taken && a.alias != "" {
+				errs = append(errs, mistake(node, key, "the alias %q is for both %s and %s", a.alias, other, a.of))
+			}
+			aliases[a.alias] = a.of
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// saslConfig is the sasl key of a network.
+type saslConfig struct {
+	mechanism, user, password string
+	cleartext                 bool
+	node                      *yaml.Node
+}
+
+type tlsConfig struct {
+	on       bool
+	ca, name string
+	insecure bool
+}
+
+func parseNetwork(node *yaml.Node, key string) (NetworkConfig, error) {
+	n := NetworkConfig{Burst: 5, PerSecond: 1, Queue: 1000, OutageNotice: time.Minute, RelayFormat: "<{name}> "}
+	secure := tlsConfig{on: true}
+	var sasl *saslConfig
+	err := mapping(node, key, map[string]func(*yaml.Node, string) error{
+		"id":              text(&n.ID),
+		"name":            text(&n.Name),
+		"address":         text(&n.Address),
+		"tls":             boolean(&secure.on),
+		"tls_ca":          text(&secure.ca),
+		"tls_server_name": text(&secure.name),
+		"nick":            ircWord(&n.Nick),
+		"username":        ircWord(&n.Username),
+		"realname":        ircLine(&n.Realname),
+		"server_password": ircLine(&n.ServerPassword),
+		"room_alias":      text(&n.RoomAlias),
+		"relay_format":    relayFormat(&n.RelayFormat),
+		"queue":           number(&n.Queue, 1, 100_000),
+		"outage_notice":   duration(&n.OutageNotice),
+		"flood": func(v *yaml.Node, key string) error {
+			return mapping(v, key, map[string]func(*yaml.Node, string) error{
+				"burst":      number(&n.Burst, 1, 1000),
+				"per_second": float(&n.PerSecond, 0.05, 1000),
+			})
+		},
+		"sasl": func(v *yaml.Node, key string) error {
+			sasl = &saslConfig{node: v, mechanism: "plain"}
+			return mapping(v, key, map[string]func(*yaml.Node, string) error{
+				"mechanism":       text(&sasl.mechanism),
+				"user":            text(&sasl.user),
+				"password":        text(&sasl.password),
+				"allow_cleartext": boolean(&sasl.cleartext),
+			})
+		},
+		"channels": func(v *yaml.Node, key string) error {
+			return sequence(v, key, func(item *yaml.Node, key string) error {
+				ch, err := parseChannel(item, key)
+				n.Channels = append(n.Channels, ch)
+				return err
+			})
+		},
+	})
+	errs := []error{err}
+	if !idPattern.MatchString(n.ID) {
+		errs = append(errs, mistake(node, key+".id", "is %q, but must be of lower-case letters, digits and hyphens, such as libera", n.ID))
+	}
+	if n.Nick == "" {
+		errs = append(errs, mistake(node, key+".nick", "is missing"))
+	}
+	host, _, err := net.SplitHostPort(n.Address)
+	if err != nil || host == "" {
+		errs = append(errs, mistake(node, key+".address", "is %q, but must be host:port, such as irc.libera.chat:6697", n.Address))
+	}
+	if secure.on {
+		n.TLS = &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
+		if secure.name != "" {
+			n.TLS.ServerName = secure.name
+		}
+		if secure.ca != "" {
+			pool, err := loadCA(secure.ca)
+			if err != nil {
+				errs = append(errs, mistake(node, key+".tls_ca", "%v", err))
+			}
+			n.TLS.RootCAs = pool
+		}
+	}
+	if sasl != nil {
+		mech, err := sasl.build(key, secure.on)
+		n.SASL = mech
+		errs = append(errs, err)
+	}
+	n.fill()
+	seen := make(map[string]bool)
+	for i, ch := range n.Channels {
+		folded := session.CasemapASCII.Fold(ch.Name)
+		if seen[folded] {
+			errs = append(errs, mistake(node, fmt.Sprintf("%s.channels[%d]", key, i), "%s is listed twice", ch.Name))
+		}
+		seen[folded] = true
+	}
+	return n, errors.Join(errs...)
+}
+
+// fill sets what follows from other values.
+func (n *NetworkConfig) fill() {
+	if n.Name == "" {
+		n.Name = n.ID
+	}
+	if n.RoomAlias == "" {
+		n.RoomAlias = "irc_" + n.ID
+	}
+	for i := range n.Channels {
+		if ch := &n.Channels[i]; ch.RoomAlias == "" && ch.Name != "" {
+			ch.RoomAlias = aliasLocalpart(n.ID, ch.Name)
+		}
+	}
+}
+
+func (s *saslConfig) build(key string, secure bool) (session.Mechanism, error) {
+	if !strings.EqualFold(s.mechanism, "plain") {
+		return nil, mistake(s.node, key+".sasl.mechanism", "is %q, but only plain is known", s.mechanism)
+	}
+	if s.user == "" || s.password == "" {
+		return nil, mistake(s.node, key+".sasl", "needs user and password")
+	}
+	if strings.ContainsRune(s.user+s.password, 0) {
+		return nil, mistake(s.node, key+".sasl", "user and password must not contain NUL")
+	}
+	if !secure && !s.cleartext {
+		return nil, mistake(s.node, key+".sasl", "would send the password in the clear: set tls, or sasl.allow_cleartext")
+	}
+	return &session.Plain{User: s.user, Password: s.password, AllowCleartext: s.cleartext}, nil
+}
+
+func loadCA(path string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no certificate in PEM form", path)
+	}
+	return pool, nil
+}
+
+// parseChannel reads a channel: its name alone, or a mapping.
+func parseChannel(node *yaml.Node, key string) (ChannelConfig, error) {
+	var ch ChannelConfig
+	if node.Kind == yaml.ScalarNode {
+		ch.Name = node.Value
+	} else if err := mapping(node, key, map[string]func(*yaml.Node, string) error{
+		"name": text(&ch.Name), "key": ircWord(&ch.Key), "room_alias": text(&ch.RoomAlias),
+	}); err != nil {
+		return ch, err
+	}
+	if !validChannelName(ch.Name) {
+		return ch, mistake(node, key+".name", "is %q, but must be a channel such as \"#go\" (quoted, because # begins a comment)", ch.Name)
+	}
+	if strings.ContainsAny(ch.RoomAlias, ":#\x00 ") {
+		return ch, mistake(node, key+".room_alias", "is %q, but must be the part between # and : of an alias", ch.RoomAlias)
+	}
+	return ch, nil
+}
+
+func validChannelName(name string) bool {
+	return len(name) >= 2 && len(name) <= 100 && strings.IndexByte("#&!+", name[0]) >= 0 && !strings.ContainsAny(name, " ,\x00\x07\r\n:")
+}

@@ -1,0 +1,49 @@
+package irc
+
+import (
+	"unicode/utf8"
+
+	"maunium.net/go/mautrix/bridgev2/database"
+)
+
+// MessageMetadata is kept with each bridged message, for quotes and corrections.
+type MessageMetadata struct {
+	// Name is who said it and Text the plain text, cut to maxMeta bytes.
+	Name string `json:"name,omitempty"`
+	Text string `json:"text,omitempty"`
+}
+
+// PortalMetadata is kept with each room.
+type PortalMetadata struct {
+	// Alias is the alias that was given to the room.
+	Alias string `json:"alias,omitempty"`
+}
+
+func metaTypes() database.MetaTypes {
+	return database.MetaTypes{
+		Portal:  func() any { return &PortalMetadata{} },
+		Message: func() any { return &MessageMetadata{} },
+	}
+}
+
+const maxMeta = 600
+
+func cutBytes(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n]
+}
+
+// metaOf returns a message's metadata, which is never nil.
+func metaOf(m *database.Message) *MessageMetadata {
+	if m != nil {
+		if meta, ok := m.Metadata.(*MessageMetadata); ok && meta != nil {
+			return meta
+		}
+	}
+	return &MessageMetadata{}
+}

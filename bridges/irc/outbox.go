@@ -1,0 +1,320 @@
+package irc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+
+	"github.com/landbridge-im/landbridge/bridges/irc/format"
+	"github.com/landbridge-im/landbridge/bridges/irc/session"
+)
+
+// errOutboxFull says that too much is waiting to be sent.
+var errOutboxFull = errors.New("too many messages are waiting to be sent to the IRC network")
+
+// errUncertain says that a line may or may not have arrived.
+var errUncertain = errors.New("the connection was lost before the server had answered; the message may not have arrived")
+
+// sender is the part of a session that the outbox needs.
+type sender interface {
+	Send(context.Context, *session.Line) error
+	InChannel(string) bool
+	MaxText(command, target string) int
+}
+
+var _ sender = (*session.Session)(nil)
+
+// outbox sends what is stored for one network, in order. See the package's
+// documentation for what a crash can do to it.
+type outbox struct {
+	network string
+	store   *store
+	session sender
+	log     *slog.Logger
+	limit   int
+	// settled is called for each message that is sent or has failed, in one
+	// goroutine.
+	settled func(context.Context, *outgoing, error)
+
+	mu      sync.Mutex
+	queue   []*outgoing       // waiting, by Seq
+	flying  int               // handed to the session and not settled
+	blocked map[string]string // channels that cannot be joined, with the reason
+	results []result          // to be settled
+	wake    chan struct{}
+	settle  chan struct{}
+}
+
+type result struct {
+	o   *outgoing
+	err error
+}
+
+func newOutbox(network string, st *store, s sender, log *slog.Logger, limit int, settled func(context.Context, *outgoing, error)) *outbox {
+	return &outbox{
+		network: network, store: st, session: s, log: log, limit: limit, settled: settled,
+		blocked: make(map[string]string), wake: make(chan struct{}, 1), settle: make(chan struct{}, 1),
+	}
+}
+
+// load takes over what an earlier run has left.
+func (b *outbox) load(ctx context.Context) error {
+	if err := b.store.prune(ctx); err != nil {
+		return err
+	}
+	list, err := b.store.waiting(ctx, b.network)
+	if err != nil {
+		return err
+	}
+	b.mu.Lock()
+	b.queue = list
+	b.mu.Unlock()
+	b.poke()
+	return nil
+}
+
+// poke makes the sender look again for something to send.
+func (b *outbox) poke() { signal(b.wake) }
+
+func signal(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}
+
+// add stores a message to be sent. It does not wait for the network.
+func (b *outbox) add(ctx context.Context, o *outgoing, with func(context.Context) error) error {
+	// Storing and queueing under one lock keeps the order of both the same.
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.queue)+b.flying >= b.limit {
+		return errOutboxFull
+	}
+	if err := b.store.put(ctx, b.network, o, with); err != nil {
+		return err
+	}
+	if reason, no := b.blocked[b.key(o.Channel)]; no {
+		b.finish(o, fmt.Errorf("the bridge cannot join %s: %s", o.Channel, reason))
+		return nil
+	}
+	b.queue = append(b.queue, o)
+	b.poke()
+	return nil
+}
+
+func (b *outbox) key(channel string) string { return session.CasemapASCII.Fold(channel) }
+
+// block fails all that waits for a channel, now and until unblock.
+func (b *outbox) block(channel, reason string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	key := b.key(channel)
+	b.blocked[key] = reason
+	b.queue = slices.DeleteFunc(b.queue, func(o *outgoing) bool {
+		if b.key(o.Channel) != key {
+			return false
+		}
+		b.finish(o, fmt.Errorf("the bridge cannot join %s: %s", o.Channel, reason))
+		return true
+	})
+}
+
+// unblock lets a channel's messages go again.
+func (b *outbox) unblock(channel string) {
+	b.mu.Lock()
+	delete(b.blocked, b.key(channel))
+	b.mu.Unlock()
+	b.poke()
+}
+
+// finish hands a message over to be settled; b.mu must be held.
+func (b *outbox) finish(o *outgoing, err error) {
+	b.results = append(b.results, result{o, err})
+	signal(b.settle)
+}
+
+// run sends until ctx is done.
+func (b *outbox) run(ctx context.Context) {
+	var settling sync.WaitGroup
+	settling.Add(1)
+	go func() {
+		defer settling.Done()
+		b.runSettle(ctx)
+	}()
+	defer settling.Wait()
+	for {
+		if o := b.take(); o != nil {
+			b.send(ctx, o)
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-b.wake:
+		}
+	}
+}
+
+// take removes the oldest message whose channel is joined.
+func (b *outbox) take() *outgoing {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	ready := make(map[string]bool)
+	for i, o := range b.queue {
+		in, known := ready[o.Channel]
+		if !known {
+			in = b.session.InChannel(o.Channel)
+			ready[o.Channel] = in
+		}
+		if in {
+			b.queue = slices.Delete(b.queue, i, i+1)
+			b.flying++
+			return o
+		}
+	}
+	return nil
+}
+
+// cut makes the lines of a message as they go over the wire.
+func (b *outbox) cut(o *outgoing) []string {
+	if o.Command == "TOPIC" {
+		return o.Lines
+	}
+	limit := b.session.MaxText(o.Command, o.Channel) - len(o.Prefix)
+	var lines []string
+	for _, line := range o.Lines {
+		for _, piece := range format.Split(line, limit) {
+			lines = append(lines, o.Prefix+piece)
+		}
+	}
+	return lines
+}
+
+// send hands the lines of a message that are left to the session.
+func (b *outbox) send(ctx context.Context, o *outgoing) {
+	if o.Fixed == nil && o.Written > 0 {
+		b.settleOne(o, nil) // a single line; a crash came after it was written
+		return
+	}
+	if o.Fixed == nil {
+		o.Fixed = b.cut(o)
+		if len(o.Fixed) > 1 {
+			if err := b.store.fix(ctx, o); err != nil {
+				b.settleOne(o, err)
+				return
+			}
+		}
+	}
+	first := o.Written
+	b.mu.Lock()
+	o.waiting, o.again = len(o.Fixed)-first, false
+	if o.waiting <= 0 { // a crash came after the last line
+		b.flying--
+		b.finish(o, o.failed)
+		b.mu.Unlock()
+		return
+	}
+	b.mu.Unlock()
+	for i := first; i < len(o.Fixed); i++ {
+		err := b.session.Send(ctx, &session.Line{
+			Command: o.Command,
+			Params:  []string{o.Channel, o.Fixed[i]},
+			Before: func() error {
+				// Not ctx: a line that is about to be written should be recorded even
+				// while the bridge is stopping.
+				if err := b.store.written(context.WithoutCancel(ctx), o.Seq, i+1); err != nil {
+					return err
+				}
+				o.Written = i + 1
+				return nil
+			},
+			Done: func(out session.Outcome) { b.lineDone(o, i, out) },
+		})
+		if err != nil {
+			b.mu.Lock()
+			left := len(o.Fixed) - i
+			b.mu.Unlock()
+			for range left {
+				b.lineDone(o, i, session.Outcome{State: session.NotSent, Err: session.ErrDisconnected})
+			}
+			return
+		}
+	}
+}
+
+// lineDone takes note of what became of a line. When all lines of a message are
+// accounted for, it is finished, or queued again for the lines that the end of
+// the connection left behind.
+func (b *outbox) lineDone(o *outgoing, i int, out session.Outcome) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch out.State {
+	case session.Delivered:
+		if i == 0 {
+			o.msgID = out.MsgID
+		}
+	case session.Refused:
+		o.fail(out.Err)
+	case session.Unknown:
+		o.fail(errUncertain)
+	case session.NotSent:
+		if errors.Is(out.Err, session.ErrDisconnected) {
+			o.again = true
+		} else {
+			o.fail(out.Err)
+		}
+	}
+	o.waiting--
+	if o.waiting > 0 {
+		return
+	}
+	b.flying--
+	if !o.again {
+		b.finish(o, o.failed)
+		return
+	}
+	at, _ := slices.BinarySearchFunc(b.queue, o, func(x, y *outgoing) int { return int(x.Seq - y.Seq) })
+	b.queue = slices.Insert(b.queue, at, o)
+	b.poke()
+}
+
+func (o *outgoing) fail(err error) {
+	if o.failed == nil {
+		o.failed = err
+	}
+}
+
+func (b *outbox) settleOne(o *outgoing, err error) {
+	b.mu.Lock()
+	b.flying--
+	b.finish(o, err)
+	b.mu.Unlock()
+}
+
+// runSettle records the results and reports them.
+func (b *outbox) runSettle(ctx context.Context) {
+	for {
+		b.mu.Lock()
+		results := b.results
+		b.results = nil
+		b.mu.Unlock()
+		for _, r := range results {
+			if err := b.store.done(context.WithoutCancel(ctx), r.o.Seq); err != nil {
+				b.log.Error("a sent message stays in the outbox", "error", err)
+			}
+			b.settled(ctx, r.o, r.err)
+		}
+		if len(results) > 0 {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-b.settle:
+		}
+	}
+}

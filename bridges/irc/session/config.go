@@ -1,0 +1,77 @@
+package session
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"time"
+)
+
+// Config describes a connection. Zero values of the optional fields are
+// replaced by the defaults named beside them.
+type Config struct {
+	// Addr is host:port.
+	Addr string
+	// TLS, if set, is used for the connection; its ServerName must be set.
+	TLS *tls.Config
+	// Dial replaces net.Dialer (optional).
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+
+	Nick     string
+	Username string // default: Nick
+	Realname string // default: Nick
+	Password string // server password, optional
+	// SASL authenticates before registration (optional).
+	SASL Mechanism
+
+	// Burst and PerSecond bound how fast lines are sent (default 5 and 1).
+	Burst     int
+	PerSecond float64
+	// Queue is how many lines may wait to be sent (default 64).
+	Queue int
+
+	// ConnectTimeout bounds dialling and registration (default 60 s).
+	ConnectTimeout time.Duration
+	// PingInterval is how long the server may be silent before it is asked for a
+	// sign of life, PingTimeout how long it may take to answer (default 60 s, 30 s).
+	PingInterval, PingTimeout time.Duration
+	// Backoff is the wait between attempts (default 2 s to 5 min).
+	Backoff Backoff
+	// RejoinDelay is the wait before a channel is joined again after a kick or a
+	// failure (default 30 s).
+	RejoinDelay time.Duration
+
+	Handler Handler
+	Log     *slog.Logger
+}
+
+func (c *Config) withDefaults() Config {
+	d := *c
+	set(&d.Username, d.Nick)
+	set(&d.Realname, d.Nick)
+	set(&d.Burst, 5)
+	set(&d.PerSecond, 1)
+	set(&d.Queue, 64)
+	set(&d.ConnectTimeout, time.Minute)
+	set(&d.PingInterval, time.Minute)
+	set(&d.PingTimeout, 30*time.Second)
+	set(&d.Backoff.Min, 2*time.Second)
+	set(&d.Backoff.Max, 5*time.Minute)
+	set(&d.RejoinDelay, 30*time.Second)
+	if d.Dial == nil {
+		dialer := &net.Dialer{KeepAlive: 30 * time.Second}
+		d.Dial = dialer.DialContext
+	}
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
+	return d
+}
+
+func set[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}

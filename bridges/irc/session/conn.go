@@ -1,0 +1,286 @@
+package session
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"time"
+)
+
+// conn is one connection of a session. The reader goroutine owns everything
+// that has no lock named beside it.
+type conn struct {
+	s   *Session
+	cfg Config
+	log *slog.Logger
+	net net.Conn
+	tls *tls.ConnectionState
+	id  string
+	seq uint64
+
+	state *state
+
+	// Registration.
+	registered  bool
+	nickTries   int
+	sasl        *saslExchange
+	saslDone    bool
+	capEnded    bool
+	offered     map[string]string
+	batches     map[string]string // open batches: reference -> type
+	ctcpReplies *bucket
+
+	capMu   sync.Mutex
+	enabled map[string]bool // by capMu
+
+	writeMu sync.Mutex
+	lastIn  time.Time // by activityMu
+	pinged  time.Time // by activityMu: when the server was asked for life, or zero
+
+	activityMu sync.Mutex
+
+	// Sending; see queue.go.
+	bucket       *bucket // writer goroutine
+	labels       uint64  // writer goroutine
+	out          chan *Line
+	controlReady chan struct{}
+	sendMu       sync.Mutex
+	controls     []string // by sendMu
+	drained      bool     // by sendMu
+	senders      sync.WaitGroup
+	sentMu       sync.Mutex
+	sent         []*sent // by sentMu
+	barriers     uint64  // by sentMu
+
+	closeOnce  sync.Once
+	closed     chan struct{}
+	readerDone chan struct{}
+	work       sync.WaitGroup
+	rejoins    map[string]*time.Timer // by rejoinMu; "" is the nick's
+	rejoinMu   sync.Mutex
+}
+
+var errPingTimeout = errors.New("the server did not answer a PING")
+
+// runConn makes one connection and serves it until it ends. The result says
+// whether it was registered.
+func (s *Session) runConn(ctx context.Context) (registered bool, err error) {
+	dialCtx, cancel := context.WithTimeout(ctx, s.cfg.ConnectTimeout)
+	defer cancel()
+	nc, err := s.cfg.Dial(dialCtx, "tcp", s.cfg.Addr)
+	if err != nil {
+		return false, fmt.Errorf("connect to %s: %w", s.cfg.Addr, err)
+	}
+	c := &conn{
+		s: s, cfg: s.cfg, log: s.log, net: nc, id: randomID(),
+		state:        newState(s.cfg.Nick),
+		offered:      make(map[string]string),
+		enabled:      make(map[string]bool),
+		batches:      make(map[string]string),
+		ctcpReplies:  newBucket(3, 0.1, time.Now()),
+		bucket:       newBucket(s.cfg.Burst, s.cfg.PerSecond, time.Now()),
+		out:          make(chan *Line, s.cfg.Queue),
+		controlReady: make(chan struct{}, 1),
+		closed:       make(chan struct{}),
+		readerDone:   make(chan struct{}),
+		rejoins:      make(map[string]*time.Timer),
+		lastIn:       time.Now(),
+	}
+	if s.cfg.TLS != nil {
+		tc := tls.Client(nc, s.cfg.TLS)
+		if err := tc.HandshakeContext(dialCtx); err != nil {
+			nc.Close()
+			return false, fmt.Errorf("TLS with %s: %w", s.cfg.Addr, err)
+		}
+		state := tc.ConnectionState()
+		c.net, c.tls = tc, &state
+	}
+	stop := context.AfterFunc(ctx, func() {
+		// Say goodbye, but do not wait for a server that does not listen.
+		_ = c.net.SetDeadline(time.Now().Add(2 * time.Second))
+		_ = c.write("QUIT :Bridge is stopping")
+		c.close()
+	})
+	defer stop()
+	c.work.Add(1)
+	go func() {
+		defer c.work.Done()
+		c.watch()
+	}()
+	err = c.read()
+	c.close()
+	s.setConn(nil)
+	close(c.readerDone)
+	c.stopRejoins()
+	if !c.registered {
+		// No writer was started; there is nothing to drain either, because the
+		// connection was never handed out.
+		c.work.Wait()
+		return false, err
+	}
+	c.work.Wait()
+	return true, err
+}
+
+func randomID() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+func (c *conn) close() {
+	c.closeOnce.Do(func() {
+		close(c.closed)
+		c.net.Close()
+	})
+}
+
+// write writes one line at once.
+func (c *conn) write(line string) error {
+	c.writeMu.Lock()
+	defer c.writeMu.Unlock()
+	_ = c.net.SetWriteDeadline(time.Now().Add(c.cfg.PingTimeout))
+	_, err := c.net.Write([]byte(line + "\r\n"))
+	if err != nil {
+		c.close()
+		return fmt.Errorf("write to the server: %w", err)
+	}
+	return nil
+}
+
+// read reads and handles lines until the connection ends.
+func (c *conn) read() error {
+	if err := c.begin(); err != nil {
+		return err
+	}
+	r := bufio.NewReaderSize(c.net, maxLine)
+	for {
+		line, err := readLine(r)
+		if err != nil {
+			if c.pingOverdue() {
+				return errPingTimeout
+			}
+			if !c.registered {
+				return fmt.Errorf("before the server's welcome: %w", err)
+			}
+			return fmt.Errorf("read from the server: %w", err)
+		}
+		c.alive()
+		if line == "" {
+			continue
+		}
+		m, err := parseLine(line)
+		if err != nil {
+			c.log.Debug("ignored a line of the server", "error", err)
+			continue
+		}
+		c.seq++
+		if err := c.handle(m); err != nil {
+			return err
+		}
+	}
+}
+
+func (c *conn) alive() {
+	c.activityMu.Lock()
+	c.lastIn, c.pinged = time.Now(), time.Time{}
+	c.activityMu.Unlock()
+}
+
+func (c *conn) pingOverdue() bool {
+	c.activityMu.Lock()
+	defer c.activityMu.Unlock()
+	return !c.pinged.IsZero() && time.Since(c.pinged) >= c.cfg.PingTimeout
+}
+
+// watch ends a registration that takes too long and a connection whose server
+// has gone away without a word.
+func (c *conn) watch() {
+	started := time.Now()
+	ticker := time.NewTicker(min(c.cfg.PingInterval, c.cfg.PingTimeout, c.cfg.ConnectTimeout)/4 + 1)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-c.closed:
+			return
+		case now := <-ticker.C:
+			if c.s.current() != c {
+				if now.Sub(started) > c.cfg.ConnectTimeout {
+					c.close()
+					return
+				}
+				continue
+			}
+			c.activityMu.Lock()
+			ask := c.pinged.IsZero() && now.Sub(c.lastIn) >= c.cfg.PingInterval
+			if ask {
+				c.pinged = now
+			}
+			overdue := !c.pinged.IsZero() && now.Sub(c.pinged) >= c.cfg.PingTimeout
+			c.activityMu.Unlock()
+			if overdue {
+				c.close()
+				return
+			}
+			if ask {
+				_ = c.write("PING :" + barrierPrefix + "alive")
+			}
+		}
+	}
+}
+
+func (c *conn) hasCap(name string) bool {
+	c.capMu.Lock()
+	defer c.capMu.Unlock()
+	return c.enabled[name]
+}
+
+func (c *conn) setCap(name string, on bool) {
+	c.capMu.Lock()
+	defer c.capMu.Unlock()
+	if on {
+		c.enabled[name] = true
+	} else {
+		delete(c.enabled, name)
+	}
+}
+
+// rejoinLater asks for a wanted channel again after the configured wait.
+func (c *conn) rejoinLater(w *want) time.Duration {
+	c.rejoinMu.Lock()
+	defer c.rejoinMu.Unlock()
+	key := CasemapASCII.Fold(w.name)
+	if old := c.rejoins[key]; old != nil {
+		old.Stop()
+	}
+	c.rejoins[key] = time.AfterFunc(c.cfg.RejoinDelay, func() {
+		if c.s.wantOf(CasemapASCII, w.name) != nil && !c.state.inChannel(w.name) {
+			c.control(joinLine(w.name, w.key))
+		}
+	})
+	return c.cfg.RejoinDelay
+}
+
+func (c *conn) stopRejoins() {
+	c.rejoinMu.Lock()
+	defer c.rejoinMu.Unlock()
+	for _, t := range c.rejoins {
+		t.Stop()
+	}
+}
+
+// truncate cuts foreign text that goes into errors and events.
+func truncate(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	return strings.ToValidUTF8(text[:n], "") + "…"
+}

@@ -1,0 +1,145 @@
+package ircd
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Server is a running IRC server.
+type Server struct {
+	// Addr is host:port of the plain listener, TLSAddr of the one with TLS (or
+	// empty), and CA the file of the certificate that it shows.
+	Addr, TLSAddr, CA string
+
+	t    testing.TB
+	args []string
+	cmd  *exec.Cmd
+	out  *output
+	done chan struct{}
+}
+
+// output keeps the end of what a server prints, to show when it does not start.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.buf.Len() > 64<<10 {
+		o.buf.Reset()
+	}
+	return o.buf.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
+}
+
+var installing sync.Mutex
+
+// need makes sure that a Debian package's program is there: it installs it as
+// root, and otherwise fails the test with what to install.
+func need(t testing.TB, pkg, path string) {
+	t.Helper()
+	installing.Lock()
+	defer installing.Unlock()
+	if _, err := os.Stat(path); err == nil {
+		return
+	}
+	if os.Geteuid() != 0 {
+		t.Fatalf("%s is missing: install it with `apt-get install %s`", path, pkg)
+	}
+	t.Logf("installing %s", pkg)
+	cmd := exec.Command("apt-get", "install", "-y", "--no-install-recommends", pkg)
+	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s is missing and `apt-get install %s` failed (%v); install it by hand (perhaps after apt-get update):\n%s", path, pkg, err, out)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Fatalf("%s is missing after the installation of %s", path, pkg)
+	}
+}
+
+// freePort returns a port of 127.0.0.1 that was free a moment ago.
+func freePort(t testing.TB) int {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().(*net.TCPAddr).Port
+}
+
+func write(t testing.TB, dir, name, content string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// run starts the server and waits until it accepts connections.
+func (s *Server) run() {
+	s.t.Helper()
+	s.Start()
+	s.t.Cleanup(s.Stop)
+}
+
+// Start starts the server again after Stop, on the same ports.
+func (s *Server) Start() {
+	s.t.Helper()
+	s.out = new(output)
+	s.cmd = exec.Command(s.args[0], s.args[1:]...)
+	s.cmd.Stdout, s.cmd.Stderr = s.out, s.out
+	if err := s.cmd.Start(); err != nil {
+		s.t.Fatalf("start %s: %v", s.args[0], err)
+	}
+	s.done = make(chan struct{})
+	go func(cmd *exec.Cmd, done chan struct{}) {
+		_ = cmd.Wait()
+		close(done)
+	}(s.cmd, s.done)
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		nc, err := net.DialTimeout("tcp", s.Addr, time.Second)
+		if err == nil {
+			nc.Close()
+			return
+		}
+		select {
+		case <-s.done:
+			s.t.Fatalf("%s ended at once:\n%s", strings.Join(s.args, " "), s.out)
+		case <-time.After(20 * time.Millisecond):
+		}
+		if time.Now().After(deadline) {
+			s.Stop()
+			s.t.Fatalf("%s does not listen on %s:\n%s", s.args[0], s.Addr, s.out)
+		}
+	}
+}
+
+// Stop kills the server, as a crash does. It may be called more than once.
+func (s *Server) Stop() {
+	if s.cmd == nil {
+		return
+	}
+	_ = s.cmd.Process.Kill()
+	<-s.done
+	s.cmd = nil
+}
+
+func loopback(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }

@@ -1,0 +1,43 @@
+package ircd
+
+import (
+	"fmt"
+	"testing"
+)
+
+// NgIRCd starts an ngircd: ISUPPORT NICKLEN=9 and CASEMAPPING=ascii, prefixes
+// (qaohv)~&@%+, and no capability but multi-prefix. The password is the
+// server's, or empty for none.
+func NgIRCd(t testing.TB, password string) *Server {
+	t.Helper()
+	const path = "/usr/sbin/ngircd"
+	need(t, "ngircd", path)
+	dir, port := t.TempDir(), freePort(t)
+	pass := ""
+	if password != "" {
+		pass = "Password = " + password
+	}
+	conf := write(t, dir, "ngircd.conf", fmt.Sprintf(`[Global]
+Name = ng.test.example
+Info = Test server
+Listen = 127.0.0.1
+Ports = %d
+ServerUID = root
+ServerGID = root
+MotdPhrase = "Test"
+%s
+[Limits]
+MaxConnections = 0
+MaxConnectionsIP = 0
+MaxJoins = 100
+MaxPenaltyTime = 0
+[Options]
+DNS = no
+Ident = no
+PAM = no
+OperCanUseMode = yes
+`, port, pass))
+	s := &Server{t: t, Addr: loopback(port), args: []string{path, "-n", "-f", conf}}
+	s.run()
+	return s
+}
