@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/landbridge-im/landbridge/appservice"
 	"github.com/landbridge-im/landbridge/config"
 	"github.com/landbridge-im/landbridge/homeserver"
 	"github.com/landbridge-im/landbridge/homeserver/client"
@@ -62,6 +63,7 @@ type serving struct {
 	level slog.LevelVar
 	log   *slog.Logger
 	hs    *homeserver.Server
+	host  *appservice.Host
 	watch *registration.Watcher
 }
 
@@ -100,8 +102,15 @@ func (s *serving) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.openBridges(ctx); err != nil {
+		return err
+	}
+	builtin, err := s.builtin()
+	if err != nil {
+		return err
+	}
 	s.watch, err = registration.NewWatcher(registration.WatchOptions{ServerName: c.Server.Name, Paths: c.AppServices.Registrations,
-		Log: s.log, OnChange: s.registrationsChanged})
+		Builtin: builtin, Log: s.log, OnChange: s.registrationsChanged})
 	if err != nil {
 		return err
 	}
@@ -137,16 +146,6 @@ func sharedSecret(r config.Registration) (string, error) {
 		return "", fmt.Errorf("reading registration.shared_secret_file: %w", err)
 	}
 	return strings.TrimSpace(string(raw)), nil
-}
-
-// transport reaches a service outside over HTTP.
-func (s *serving) transport(r *registration.Registration) http.RoundTripper {
-	if r.URL == "" {
-		return nil
-	}
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.Proxy = nil // bridges are near; a proxy for the world is not meant for them
-	return t
 }
 
 func (s *serving) registrationsChanged(set *registration.Set) {
@@ -233,6 +232,7 @@ func (s *serving) serve(ctx context.Context, listeners []listener) error {
 	g.Go(func() error { return s.hs.Run(ctx) })
 	g.Go(func() error { return s.watch.Run(ctx) })
 	g.Go(func() error { return s.reloads(ctx) })
+	g.Go(func() error { return s.runBridges(ctx) })
 	for _, l := range listeners {
 		srv := &http.Server{Handler: l.handler(), ReadHeaderTimeout: 20 * time.Second, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10,
 			ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
@@ -338,9 +338,10 @@ func (s *serving) reload(ctx context.Context) {
 	changed, restart := config.Reloadable(s.cfg, next)
 	setLevel(&s.level, next.Log.Level)
 	s.hs.Configure(settings(next))
-	if err := s.watch.Reconfigure(ctx, next.AppServices.Registrations); err != nil {
-		s.log.ErrorContext(ctx, "reloading application services", "err", err)
+	if err := s.reloadBridges(ctx, next); err != nil {
+		s.log.ErrorContext(ctx, "reloading bridges and application services", "err", err)
 	}
+	s.cfg = next
 	s.log.InfoContext(ctx, "configuration reloaded", "changed", changed)
 	if len(restart) > 0 {
 		s.log.WarnContext(ctx, "these changes take effect at the next start", "keys", restart)
