@@ -52,6 +52,9 @@ type actor struct {
 	// events in them and in the batch that is being built.
 	flying []*batch
 	aloft  map[int64]*event.Event
+	// recent remembers the requests of late, so that a retry is recognised without a look at the
+	// store.
+	recent recentTxns
 	// settled are batches that it has; guarded by settledMu.
 	settledMu sync.Mutex
 	settled   int
@@ -170,6 +173,7 @@ func (a *actor) load(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("loading room: %w", err)
 	}
+	a.recent.since = s.Position()
 	tips, err := s.Events(ctx, row.Extremities)
 	if err != nil {
 		return fmt.Errorf("loading room %s: %w", row.ID, err)
@@ -187,6 +191,7 @@ func (a *actor) settle() {
 	for _, b := range a.flying[:n] {
 		for _, e := range b.events {
 			delete(a.aloft, e.NID)
+			a.recent.add(e)
 		}
 	}
 	a.flying = a.flying[n:]

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base32"
 	"encoding/json/jsontext"
+	"errors"
 	"fmt"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
@@ -45,7 +46,7 @@ func (m *Manager) Create(ctx context.Context, c Creation) (store.RoomName, []*ev
 func (a *actor) create(ctx context.Context, b *batch, c Creation) error {
 	now := a.m.o.Now().UnixMilli()
 	if c.TS == 0 {
-		c.TS = now
+		c.TS = a.m.creationTime(now)
 	}
 	a.room = store.Room{NID: a.nid, Version: c.Version, CreatedTS: now}
 	if !c.Version.RoomIDIsCreateEventID() {
@@ -53,8 +54,7 @@ func (a *actor) create(ctx context.Context, b *batch, c Creation) error {
 	}
 	none := ""
 	p := Proposal{Type: "m.room.create", Sender: c.Creator, StateKey: &none, Content: c.Content, TS: c.TS}
-	e, err := event.Build(event.Proto{Version: c.Version, RoomID: a.room.ID, Type: p.Type, Sender: p.Sender,
-		StateKey: p.StateKey, Content: p.Content, TS: p.TS, Depth: 1}, a.m.o.Signer)
+	e, err := a.buildCreate(ctx, p, c.Version)
 	if err != nil {
 		return err
 	}
@@ -87,6 +87,33 @@ func (a *actor) create(ctx context.Context, b *batch, c Creation) error {
 		b.extra = append(b.extra, func(t *store.Tx) error { return c.Extra(t, b.room) })
 	}
 	return nil
+}
+
+// buildCreate makes the create event. Two that say the same would name the same room in the
+// versions whose room id is the hash of it; the later one is moved on by a millisecond.
+func (a *actor) buildCreate(ctx context.Context, p Proposal, v event.Version) (*event.Event, error) {
+	for {
+		e, err := event.Build(event.Proto{Version: v, RoomID: a.room.ID, Type: p.Type, Sender: p.Sender,
+			StateKey: p.StateKey, Content: p.Content, TS: p.TS, Depth: 1}, a.m.o.Signer)
+		if err != nil || !v.RoomIDIsCreateEventID() {
+			return e, err
+		}
+		_, err = a.m.o.Store.RoomByID(ctx, e.InRoom)
+		if errors.Is(err, store.ErrNotFound) {
+			return e, nil
+		} else if err != nil {
+			return nil, err
+		}
+		p.TS++
+	}
+}
+
+// creationTime is now, or a little later if a room has been made in this very millisecond.
+func (m *Manager) creationTime(now int64) int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.lastCreation = max(now, m.lastCreation+1)
+	return m.lastCreation
 }
 
 // newRoomID makes a room id for the versions that do not derive it.

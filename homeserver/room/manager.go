@@ -28,6 +28,8 @@ type Proposal struct {
 	// with the first one's event. TxnScope 0 means that it is not.
 	TxnScope int64
 	Txn      string
+	// asked is the log position until which the store has been asked for the transaction.
+	asked int64
 }
 
 // Options say what a Manager needs.
@@ -48,7 +50,9 @@ type Manager struct {
 	mu     sync.Mutex
 	actors map[int64]*actor
 	closed bool
-	wg     sync.WaitGroup
+	// lastCreation is the time of the newest create event, in milliseconds.
+	lastCreation int64
+	wg           sync.WaitGroup
 	// stop ends the actors.
 	stop chan struct{}
 }
@@ -124,7 +128,9 @@ func (m *Manager) Active() int {
 // Send puts one event into a room and returns it once it is durable.
 func (m *Manager) Send(ctx context.Context, room int64, p Proposal) (*event.Event, error) {
 	if p.TxnScope != 0 {
-		// A retry of long ago; retries of what is still under way are the actor's to know.
+		// A retry of long ago; retries of what is still under way are the actor's to know. The
+		// position is taken first: what comes after it the actor has seen.
+		p.asked = m.o.Store.Position()
 		e, err := m.o.Store.EventByTxn(ctx, p.TxnScope, p.Txn, room)
 		if !errors.Is(err, store.ErrNotFound) {
 			return e, err

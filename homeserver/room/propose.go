@@ -29,10 +29,16 @@ func (a *actor) propose(ctx context.Context, b *batch, p Proposal) (*event.Event
 		return e, nil
 	}
 	if p.TxnScope != 0 {
-		// The request may have been answered between its first look and our turn.
-		e, err := a.m.o.Store.EventByTxn(ctx, p.TxnScope, p.Txn, a.nid)
-		if !errors.Is(err, store.ErrNotFound) {
-			return e, err
+		// The request may have been answered between the look at the store and our turn.
+		e, sure := a.recent.find(p.TxnScope, p.Txn, p.asked)
+		if e != nil {
+			return e, nil
+		}
+		if !sure {
+			e, err := a.m.o.Store.EventByTxn(ctx, p.TxnScope, p.Txn, a.nid)
+			if !errors.Is(err, store.ErrNotFound) {
+				return e, err
+			}
 		}
 	}
 	if a.room.ID == "" {
