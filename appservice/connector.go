@@ -70,6 +70,14 @@ func (c *connector) Init(br *bridgev2.Bridge) {
 	})
 }
 
+// GetCapabilities implements bridgev2.MatrixConnector. Batches are not sent,
+// whatever the homeserver offers; see doc.go.
+func (c *connector) GetCapabilities() *bridgev2.MatrixCapabilities {
+	caps := *c.Connector.GetCapabilities()
+	caps.BatchSending = false
+	return &caps
+}
+
 // SendMessageStatus implements bridgev2.MatrixConnector.
 func (c *connector) SendMessageStatus(ctx context.Context, ms *bridgev2.MessageStatus, evt *bridgev2.MessageStatusEventInfo) {
 	if evt.SourceEventID != "" { // not a marker

@@ -3,8 +3,10 @@ package appservice_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -359,5 +361,145 @@ func TestBadConfiguration(t *testing.T) {
 	}
 	if err := r.host.Start(r.ctx, "nope"); !errors.Is(err, appservice.ErrUnknown) {
 		t.Errorf("start of an unknown bridge: %v", err)
+	}
+}
+
+// A homeserver that refuses the bridge is asked again.
+func TestHomeserverRefuses(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	if err := r.host.Add(r.ctx, echo("lobby")); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.host.Start(r.ctx, "echo"); err == nil || !strings.Contains(err.Error(), "M_UNKNOWN_TOKEN") {
+		t.Errorf("start without a registration: %v", err)
+	}
+	if s := r.host.Status()[0]; s.State == appservice.StateRunning || s.LastError == "" {
+		t.Errorf("status %+v", s)
+	}
+	r.connect(r.host, "echo")
+	r.wait("the start", func() bool { return r.host.Status()[0].State == appservice.StateRunning })
+	r.hs.SendText(r.room("lobby"), alice, "at last")
+	r.waitSent(1)
+}
+
+// Stop ends a start that cannot end by itself.
+func TestStopDuringStart(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	asked := make(chan struct{}, 100)
+	host, err := appservice.New(appservice.Options{Dir: t.TempDir(), Log: testLog(t), Modules: []appservice.Module{appservicetest.NewNetwork().Module()},
+		Homeserver: appservice.Homeserver{URL: "http://homeserver", Domain: domain, Transport: inproc.Transport(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			asked <- struct{}{}
+			<-r.Context().Done()
+		}))}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := host.Add(ctx, echo()); err != nil {
+		t.Fatal(err)
+	}
+	started := make(chan error, 1)
+	go func() { started <- host.Start(ctx, "echo") }()
+	<-asked
+	if err := host.Stop("echo"); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-started; err == nil {
+		t.Error("Start returned no error")
+	}
+	if s := host.Status()[0]; s.State != appservice.StateStopped {
+		t.Errorf("state %v", s.State)
+	}
+}
+
+func TestConfigureAndRemove(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.add(r.host, echo("lobby"))
+	r.start(r.host, "echo")
+	r.room("lobby")
+	if err := r.host.Configure(r.ctx, echo("lobby", "")); err == nil {
+		t.Error("a bad configuration was taken")
+	}
+	if err := r.host.Configure(r.ctx, echo("lobby", "attic")); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.host.Restart(r.ctx, "echo"); err != nil {
+		t.Fatal(err)
+	}
+	r.room("attic")
+	if err := r.host.Remove("echo"); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.host.Status()) != 0 || r.host.Bridge("echo") != nil {
+		t.Error("the instance is still there")
+	}
+	reg := r.service(r.newHostWith(r.dir, "lobby"), "echo") // the tokens are kept
+	if status, _ := put(t, r.host, "POST", "/_matrix/app/v1/ping", reg.HSToken, "{}"); status != http.StatusServiceUnavailable {
+		t.Errorf("a removed bridge answers %d", status)
+	}
+}
+
+func (r *rig) newHostWith(dir string, channels ...string) *appservice.Host {
+	r.t.Helper()
+	host := r.newHost(dir)
+	if err := host.Add(r.ctx, echo(channels...)); err != nil {
+		r.t.Fatal(err)
+	}
+	return host
+}
+
+// From the homeserver's event to the remote network, one at a time.
+func BenchmarkToRemote(b *testing.B) {
+	r := newRig(b)
+	r.add(r.host, echo("lobby"))
+	r.start(r.host, "echo")
+	room := r.room("lobby")
+	n := 0
+	for b.Loop() {
+		n++
+		r.hs.SendText(room, alice, "hello")
+		r.waitSent(n)
+	}
+}
+
+// The same with many under way in 16 rooms.
+func BenchmarkToRemoteMany(b *testing.B) {
+	r := newRig(b)
+	var names []string
+	for i := range 16 {
+		names = append(names, fmt.Sprint("room", i))
+	}
+	r.add(r.host, echo(names...))
+	r.start(r.host, "echo")
+	var rooms []id.RoomID
+	for _, name := range names {
+		rooms = append(rooms, r.room(name))
+	}
+	n := 0
+	for b.Loop() {
+		r.hs.SendText(rooms[n%16], alice, "hello")
+		if n++; n%100 == 0 {
+			r.waitSent(n)
+		}
+	}
+}
+
+// From the remote network to the homeserver.
+func BenchmarkToMatrix(b *testing.B) {
+	r := newRig(b)
+	r.add(r.host, echo("lobby"))
+	r.start(r.host, "echo")
+	room := r.room("lobby")
+	const send = "PUT /_matrix/client/v3/rooms/{room}/send/{type}/{txn}"
+	r.net.Say("lobby", "bob", "first")
+	r.wait("bob's ghost", func() bool { return len(r.hs.Events(room, "m.room.message")) == 1 })
+	n := r.hs.Requests(send)
+	for b.Loop() {
+		n++
+		r.net.Say("lobby", "bob", "hello")
+		r.wait("the message", func() bool { return r.hs.Requests(send) >= n })
 	}
 }

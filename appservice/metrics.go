@@ -71,9 +71,9 @@ func (im *instanceMetrics) toMatrix(result string) {
 	im.m.events.WithLabelValues(im.id, "to_matrix", result).Inc()
 }
 
-func (im *instanceMetrics) dropped(kind string) { im.toRemote("dropped_" + kind) }
-func (im *instanceMetrics) failed(kind string)  { im.m.errors.WithLabelValues(im.id, kind).Inc() }
-func (im *instanceMetrics) restarted()          { im.m.restarts.WithLabelValues(im.id).Inc() }
+func (im *instanceMetrics) dropped()           { im.toRemote("dropped") }
+func (im *instanceMetrics) failed(kind string) { im.m.errors.WithLabelValues(im.id, kind).Inc() }
+func (im *instanceMetrics) restarted()         { im.m.restarts.WithLabelValues(im.id).Inc() }
 func (im *instanceMetrics) handled(d time.Duration) {
 	im.m.latency.WithLabelValues(im.id).Observe(d.Seconds())
 }

@@ -38,7 +38,8 @@ type Bridge interface {
 	// once.
 	Connector() bridgev2.NetworkConnector
 	// Start is called when br has started: the place to make logins and
-	// portals. ctx lives until the bridge is stopped. An error has the host
+	// portals and to add handlers of Matrix events. Events from Matrix are
+	// handled after it has returned, so it must not wait for one. ctx lives until the bridge is stopped. An error has the host
 	// stop the bridge and try again later.
 	Start(ctx context.Context, br *bridgev2.Bridge) error
 	// Stop ends what Start began. It is called before br is stopped, also when

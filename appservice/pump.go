@@ -27,7 +27,7 @@ const deviceLane = ""
 
 const (
 	// maxEphemeral bounds the ephemeral events that wait in one lane; what is
-	// more is dropped, oldest knowledge being worth least.
+	// more is dropped.
 	maxEphemeral = 64
 	// keyWait bounds how long an encrypted event waits for the to-device
 	// events that came before it.
@@ -95,7 +95,7 @@ func (p *pump) add(items []store.Item) {
 		}
 		if it.Kind == kindEphemeral {
 			if l.ephemeral >= maxEphemeral {
-				p.metrics.dropped("ephemeral")
+				p.metrics.dropped()
 				continue
 			}
 			l.ephemeral++

@@ -55,6 +55,13 @@ func guard(what string, f func() error) (err error) {
 	return f()
 }
 
+func wrap(what string, err error) error {
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
+
 // newRun opens the files and makes the objects; nothing is started but the
 // inbox, which takes over what the homeserver sends from now on.
 func (in *instance) newRun(ctx context.Context, cfg Instance, reg Registration) (_ *run, err error) {
@@ -134,13 +141,14 @@ func (r *run) start(ctx context.Context) error {
 		return fmt.Errorf("upgrade bridge database: %w", err)
 	}
 	r.began = true
-	if err := guard("start bridge", func() error { return r.br.Start(r.ctx) }); err != nil {
-		return fmt.Errorf("start bridge: %w", err)
+	if err := guard("start bridge", func() error { return wrap("start bridge", r.br.Start(r.ctx)) }); err != nil {
+		return err
 	}
+	if err := guard("start module", func() error { return wrap("start module", r.bridge.Start(r.ctx, r.br)) }); err != nil {
+		return err
+	}
+	// Not before: what waits in the inbox needs the module's logins and relays.
 	r.pump.start()
-	if err := guard("start module", func() error { return r.bridge.Start(r.ctx, r.br) }); err != nil {
-		return fmt.Errorf("start module: %w", err)
-	}
 	return ctx.Err()
 }
 

@@ -60,15 +60,15 @@ func (n *Network) Sent() []Sent {
 func (n *Network) WaitSent(ctx context.Context, count int) ([]Sent, error) {
 	for {
 		n.mu.Lock()
-		sent, changed := append([]Sent(nil), n.sent...), n.changed
+		have, changed := len(n.sent), n.changed
 		n.mu.Unlock()
-		if len(sent) >= count {
-			return sent, nil
+		if have >= count {
+			return n.Sent(), nil
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return sent, fmt.Errorf("waiting for %d messages, have %d: %w", count, len(sent), ctx.Err())
+			return n.Sent(), fmt.Errorf("waiting for %d messages, have %d: %w", count, have, ctx.Err())
 		}
 	}
 }

@@ -22,8 +22,8 @@ const (
 
 // Item is one thing to be handled.
 type Item struct {
-	Seq     int64  // place in the inbox; given by Accept
-	Kind    Kind   //
+	Seq     int64 // place in the inbox; given by Accept
+	Kind    Kind
 	Lane    string // items of one lane are handled one after the other
 	EventID string // empty for what has none
 	Body    []byte // JSON, as the homeserver sent it
