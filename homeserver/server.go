@@ -15,6 +15,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/appservices"
 	"github.com/landbridge-im/landbridge/homeserver/client"
 	"github.com/landbridge-im/landbridge/homeserver/event"
+	"github.com/landbridge-im/landbridge/homeserver/media"
 	"github.com/landbridge-im/landbridge/homeserver/room"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/homeserver/sync"
@@ -37,7 +38,10 @@ type Options struct {
 	// SharedSecret allows signing up with it; empty switches that off.
 	SharedSecret string
 	Settings     client.Settings
-	Limits       client.Limits
+	// MediaDir is where files are kept, and MaxUpload their largest size in bytes.
+	MediaDir  string
+	MaxUpload int64
+	Limits    client.Limits
 	// Registrations are the application services, and Transport reaches them; see
 	// appservices.Options.
 	Registrations *registration.Set
@@ -89,11 +93,15 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
+	repo, err := media.New(media.Config{Dir: o.MediaDir, Server: o.Name, Store: s.store, Log: o.Log, Now: o.Now, MaxUpload: o.MaxUpload})
+	if err != nil {
+		return nil, err
+	}
 	s.services = appservices.New(appservices.Options{Store: s.store, ServerName: o.Name, Set: o.Registrations,
 		Transport: o.Transport, Typing: s.typing.In, Log: o.Log, Now: o.Now})
 	syncer := sync.New(sync.Options{Store: s.store, Notifier: s.notifier, Typing: s.typing, Devices: devices{s.store}, Now: o.Now})
 	s.client = client.New(client.Options{ServerName: o.Name, PublicURL: o.PublicURL, Store: s.store, Rooms: s.rooms, Sync: syncer,
-		Notifier: s.notifier, Typing: s.typing, Accounts: s.accounts, Services: s.services, Limits: o.Limits, Log: o.Log, Now: o.Now}, o.Settings)
+		Notifier: s.notifier, Typing: s.typing, Accounts: s.accounts, Services: s.services, Media: repo, Limits: o.Limits, Log: o.Log, Now: o.Now}, o.Settings)
 	return s, nil
 }
 

@@ -120,6 +120,7 @@ func (s *serving) open(ctx context.Context) error {
 	s.hs, err = homeserver.Open(ctx, homeserver.Options{
 		Name: c.Server.Name, PublicURL: c.PublicURL(), Dir: c.DataDir, Database: c.DatabaseURI().Reveal(), Readers: c.Database.MaxReaders,
 		Relaxed: c.Database.Synchronous == "normal", SharedSecret: secret, Settings: settings(c),
+		MediaDir: c.MediaPath(), MaxUpload: c.Media.MaxUpload.Bytes(),
 		Limits:        client.Limits{Body: c.Limits.MaxRequestBody.Bytes(), SyncTimeout: c.Limits.SyncTimeoutMax.Std()},
 		Registrations: s.watch.Set(), Transport: s.transport, Log: s.log,
 	})
@@ -128,7 +129,8 @@ func (s *serving) open(ctx context.Context) error {
 
 // settings are what the client API can change while it runs.
 func settings(c *config.Config) client.Settings {
-	out := client.Settings{OpenRegistration: c.Registration.Open, RequireToken: c.Registration.RequireToken}
+	out := client.Settings{OpenRegistration: c.Registration.Open, RequireToken: c.Registration.RequireToken,
+		OldMedia: c.Media.AllowOldEndpoints}
 	if r := c.RateLimits; r.Enabled {
 		out.MessageRate, out.MessageBurst = r.MessagePerSecond, r.MessageBurst
 		out.LoginRate, out.LoginBurst = r.LoginPerSecond, r.LoginBurst

@@ -8,6 +8,7 @@ import (
 
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
 	"github.com/landbridge-im/landbridge/homeserver/appservices"
+	"github.com/landbridge-im/landbridge/homeserver/media"
 	"github.com/landbridge-im/landbridge/homeserver/room"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/homeserver/sync"
@@ -25,6 +26,7 @@ type Options struct {
 	Typing    *sync.Typing
 	Accounts  *accounts.Accounts
 	Services  *appservices.Services
+	Media     *media.Repo
 	Limits    Limits
 	Log       *slog.Logger
 	Now       func() time.Time
@@ -43,6 +45,8 @@ type Settings struct {
 	// OpenRegistration lets anybody sign up; RequireToken asks for a token even then. Without
 	// OpenRegistration a token always is needed.
 	OpenRegistration, RequireToken bool
+	// OldMedia serves media without authentication too, at the paths from before version 1.11.
+	OldMedia bool
 	// The rates are per second, with a burst; a rate of 0 switches the limit off.
 	MessageRate, LoginRate, RegistrationRate    float64
 	MessageBurst, LoginBurst, RegistrationBurst int
@@ -89,7 +93,7 @@ func (a *API) on(method string, prefixes []string, path string, who access, h ha
 }
 
 func (a *API) routes() {
-	const get, put, post, del = http.MethodGet, http.MethodPut, http.MethodPost, http.MethodDelete
+	const get, put, post, del, patch = http.MethodGet, http.MethodPut, http.MethodPost, http.MethodDelete, http.MethodPatch
 	root, v1 := []string{""}, []string{"/_matrix/client/v1"}
 	unstable := func(name string) []string { return []string{"/_matrix/client/unstable/" + name} }
 	on := a.on
@@ -122,6 +126,7 @@ func (a *API) routes() {
 	on(get, profiles, "/profile/{userId}/{keyName}", anyone, a.getProfileField)
 	on(put, profiles, "/profile/{userId}/{keyName}", user, a.putProfileField)
 	on(del, profiles, "/profile/{userId}/{keyName}", user, a.deleteProfileField)
+	on(patch, v3, "/profile/{userId}", user, a.patchProfile)
 	on(put, unstable("com.beeper.msc4437"), "/profile/{userId}", user, a.putProfile)
 
 	on(post, v3, "/createRoom", user, a.createRoom)
@@ -169,6 +174,9 @@ func (a *API) routes() {
 	on(get, v3, "/directory/list/room/{roomId}", anyone, a.getVisibility)
 	on(put, v3, "/directory/list/room/{roomId}", user, a.putVisibility)
 
+	a.mediaRoutes()
+
+	on(post, unstable("com.beeper.backfill"), "/rooms/{roomId}/batch_send", user, a.batchSend)
 	on(post, v1, "/appservice/{appserviceId}/ping", user, a.pingService)
 	on(post, unstable("fi.mau.msc2659"), "/appservice/{appserviceId}/ping", user, a.pingService)
 }

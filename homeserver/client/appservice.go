@@ -1,7 +1,10 @@
 package client
 
 import (
+	"encoding/json/jsontext"
+
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
+	"github.com/landbridge-im/landbridge/homeserver/room"
 )
 
 // pingService is POST /v1/appservice/{appserviceId}/ping.
@@ -20,4 +23,67 @@ func (a *API) pingService(c *call) (any, error) {
 		return nil, err
 	}
 	return map[string]int64{"duration_ms": d.Milliseconds()}, nil
+}
+
+// batchMax bounds the events of one import.
+const batchMax = 10000
+
+// batchSend is POST .../com.beeper.backfill/rooms/{roomId}/batch_send: a bridge brings in history,
+// with the people and times of then. The ids that the bridge made up name the events within the
+// request only; the answer has the real ones, in the same order.
+func (a *API) batchSend(c *call) (any, error) {
+	r, err := c.room(0)
+	if err != nil {
+		return nil, err
+	}
+	var q struct {
+		Forward bool `json:"forward"`
+		// ForwardIfEmpty asks for forward unless somebody has said something already.
+		ForwardIfEmpty bool `json:"forward_if_no_messages"`
+		Events         []struct {
+			ID       string         `json:"event_id"`
+			Sender   string         `json:"sender"`
+			Type     string         `json:"type"`
+			StateKey *string        `json:"state_key"`
+			TS       int64          `json:"origin_server_ts"`
+			Content  jsontext.Value `json:"content"`
+		} `json:"events"`
+	}
+	if err := c.body(&q); err != nil {
+		return nil, err
+	}
+	if c.session.Service == nil {
+		return nil, mxerror.Forbidden("Only application services may bring in history.")
+	}
+	if m, err := a.standing(c.ctx, r, c.session.UserID); err != nil {
+		return nil, err
+	} else if m.Membership != "join" {
+		return nil, mxerror.Forbidden("You are not in this room.")
+	}
+	if len(q.Events) > batchMax {
+		return nil, mxerror.TooLarge("One import can have at most %d events.", batchMax)
+	}
+	past := make([]room.Past, len(q.Events))
+	for i, e := range q.Events {
+		switch {
+		case e.StateKey != nil:
+			return nil, mxerror.BadJSON("events[%d] is a state event; history has none.", i)
+		case !a.owns(c.session.Service, e.Sender):
+			return nil, mxerror.New(403, "M_EXCLUSIVE", "events[%d]: %s is outside of this application service's namespaces.", i, clip(e.Sender))
+		case e.Type == "" || e.Content.Kind() != '{' || e.TS <= 0:
+			return nil, mxerror.BadJSON("events[%d] needs a type, a content and an origin_server_ts.", i)
+		case e.Type == "m.room.redaction":
+			return nil, mxerror.BadJSON("events[%d]: leave out what was redacted instead of redacting it.", i)
+		}
+		past[i] = room.Past{Sender: e.Sender, Type: e.Type, Content: e.Content, TS: e.TS, Name: e.ID}
+	}
+	events, err := a.o.Rooms.Import(c.ctx, r.NID, past, room.Direction{Forward: q.Forward, ForwardIfQuiet: q.ForwardIfEmpty})
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]string, len(events))
+	for i, e := range events {
+		ids[i] = e.ID
+	}
+	return map[string][]string{"event_ids": ids}, nil
 }

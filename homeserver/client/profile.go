@@ -103,6 +103,15 @@ func (a *API) putProfile(c *call) (any, error) {
 	return nil, a.setProfile(c, body, true)
 }
 
+// patchProfile is PATCH /profile/{userId}, by which bridges set several fields at once.
+func (a *API) patchProfile(c *call) (any, error) {
+	var body object
+	if err := c.body(&body); err != nil {
+		return nil, err
+	}
+	return nil, a.setProfile(c, body, false)
+}
+
 // setProfile changes fields (a nil value removes one) of the profile in the path, or (whole) all
 // of it, and shows a new name or avatar in the user's rooms.
 func (a *API) setProfile(c *call, set map[string]jsontext.Value, whole bool) error {

@@ -95,7 +95,7 @@ func (r *router) find(escaped string) (routes map[string]*route, params []string
 // methods lists what a path can be asked for, for CORS and 405.
 func methods(routes map[string]*route) string {
 	var out []string
-	for _, m := range [...]string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete} {
+	for _, m := range [...]string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 		if routes[m] != nil {
 			out = append(out, m)
 		}

@@ -7,22 +7,20 @@ import (
 // versions is GET /versions.
 func (a *API) versions(c *call) (any, error) {
 	features := map[string]bool{
-		"org.matrix.msc3916.stable":     true, // authenticated media
-		"org.matrix.msc4222":            true, // state_after
-		"fi.mau.msc2246.stable":         true, // asynchronous uploads
-		"fi.mau.msc2659.stable":         true, // application-service ping
-		"uk.tcpip.msc4133.stable":       true, // profile fields
-		"com.beeper.msc4169":            true, // redactions sent as events
-		"org.matrix.e2e_cross_signing":  true,
-		"org.matrix.simplified_msc3575": false,
+		"org.matrix.msc3916.stable":    true, // authenticated media
+		"org.matrix.msc4222":           true, // state_after
+		"fi.mau.msc2246.stable":        true, // asynchronous uploads
+		"fi.mau.msc2659.stable":        true, // application-service ping
+		"uk.tcpip.msc4133.stable":      true, // profile fields
+		"com.beeper.msc4169":           true, // redactions sent as events
+		"org.matrix.e2e_cross_signing": true,
 	}
 	if c.session != nil && c.session.Service != nil {
 		// These change how a room is made and filled; they are for bridges only.
 		features["com.beeper.room_create_autojoin_invites"] = true
 		features["com.beeper.msc4437"] = true
 		features["com.beeper.arbitrary_profile_meta"] = true
-		features["com.beeper.room_yeeting"] = false
-		features["com.beeper.batch_sending"] = false
+		features["com.beeper.batch_sending"] = true
 	}
 	return map[string]any{
 		"versions": []string{"r0.6.1", "v1.1", "v1.2", "v1.3", "v1.4", "v1.5", "v1.6", "v1.7", "v1.8", "v1.9",

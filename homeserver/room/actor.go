@@ -104,7 +104,7 @@ func (a *actor) turn(t turn) {
 	}
 	a.settle()
 	before := a.mark()
-	if err = t.build(t.ctx, a, b); err == nil && len(b.events) > 0 {
+	if err = t.build(t.ctx, a, b); err == nil && !b.empty() {
 		err = b.encode()
 	}
 	if err != nil {
@@ -112,7 +112,7 @@ func (a *actor) turn(t turn) {
 		t.done <- answer{err: err}
 		return
 	}
-	if len(b.events) == 0 {
+	if b.empty() {
 		// Nothing new, e.g. the answer to a retry; what it answers with may be in flight.
 		a.answerAfter(b, t)
 		return

@@ -11,8 +11,11 @@ import (
 
 // batch is what one turn makes: written by one write of the store, all or nothing.
 type batch struct {
-	events    []*event.Event
-	raw       [][]byte
+	events []*event.Event
+	raw    [][]byte
+	// past are events that come before all others, oldest first.
+	past      []*event.Event
+	pastRaw   [][]byte
 	packs     []statetree.Pack
 	pruned    []*event.Event
 	prunedRaw [][]byte
@@ -34,28 +37,34 @@ type batch struct {
 }
 
 // encode makes the stored form of the events and enforces their size.
-func (b *batch) encode() error {
-	b.raw = make([][]byte, len(b.events))
-	for i, e := range b.events {
+func (b *batch) encode() (err error) {
+	if b.raw, err = encodeAll(b.events); err != nil {
+		return err
+	}
+	if b.pastRaw, err = encodeAll(b.past); err != nil {
+		return err
+	}
+	b.prunedRaw, err = encodeAll(b.pruned)
+	return err
+}
+
+func encodeAll(events []*event.Event) ([][]byte, error) {
+	raws := make([][]byte, len(events))
+	for i, e := range events {
 		raw, err := e.JSON()
 		if err != nil {
-			return mxerror.BadJSON("The event's content is not valid JSON.").Because(err)
+			return nil, mxerror.BadJSON("The event's content is not valid JSON.").Because(err)
 		}
 		if err := event.CheckSize(raw); err != nil {
-			return err
+			return nil, err
 		}
-		b.raw[i] = raw
+		raws[i] = raw
 	}
-	b.prunedRaw = make([][]byte, len(b.pruned))
-	for i, e := range b.pruned {
-		raw, err := e.JSON()
-		if err != nil {
-			return err
-		}
-		b.prunedRaw[i] = raw
-	}
-	return nil
+	return raws, nil
 }
+
+// empty tells whether there is nothing to write.
+func (b *batch) empty() bool { return len(b.events)+len(b.past) == 0 }
 
 // write is the batch's part of a transaction. It may run more than once.
 func (b *batch) write(t *store.Tx) error {
@@ -77,6 +86,9 @@ func (b *batch) write(t *store.Tx) error {
 			}
 		}
 	}
+	if err := b.writePast(t); err != nil {
+		return err
+	}
 	for i, e := range b.pruned {
 		if err := t.PruneEvent(e, b.prunedRaw[i]); err != nil {
 			return err
@@ -87,7 +99,7 @@ func (b *batch) write(t *store.Tx) error {
 			return err
 		}
 	}
-	if !b.fresh {
+	if !b.fresh && len(b.events) > 0 {
 		t.SetRoom(b.room)
 	}
 	return nil
