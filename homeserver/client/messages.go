@@ -55,7 +55,21 @@ func (a *API) messages(c *call) (any, error) {
 		return nil, err
 	}
 	p := page{limit: int(limit), back: back, filter: f}
-	p.from, p.to = pageBounds(back, from, to, v.upto)
+	p.from, p.to = store.Beginning, store.End
+	if back {
+		p.from, p.to = p.to, p.from
+	}
+	for _, t := range []struct {
+		token *sync.Position
+		place *store.Place
+	}{{from, &p.from}, {to, &p.to}} {
+		if t.token == nil {
+			continue
+		}
+		if *t.place, err = t.token.In(c.ctx, a.o.Store, v.room.NID); err != nil {
+			return nil, err
+		}
+	}
 	events, end, err := a.page(c, v, p)
 	if err != nil {
 		return nil, err
@@ -64,13 +78,13 @@ func (a *API) messages(c *call) (any, error) {
 	if out, err = c.render().Events(c.ctx, out, events); err != nil {
 		return nil, err
 	}
-	start := p.from
+	start := sync.At(p.from)
 	if from != nil {
-		start = int64(*from)
+		start = *from
 	} else if back {
-		start = min(a.o.Store.Position(), v.upto)
+		start = sync.Position{Log: min(a.o.Store.Position(), v.upto), IsLog: true}
 	}
-	out = append(out, `,"start":"`+sync.Position(start).String()+`"`...)
+	out = append(out, `,"start":"`+start.String()+`"`...)
 	if end != nil {
 		out = append(out, `,"end":"`+end.String()+`"`...)
 	}
@@ -92,28 +106,9 @@ func (c *call) position(name string) (*sync.Position, error) {
 	return &p, err
 }
 
-// firstEver lies before every event.
-const firstEver = -1 << 62
-
-// pageBounds turns tokens into bounds: from is where to begin, to where to stop. Going back,
-// events lie in (to, from]; going forward in (from, to].
-func pageBounds(back bool, from, to *sync.Position, upto int64) (int64, int64) {
-	begin, stop := int64(firstEver), upto
-	if back {
-		begin, stop = upto, firstEver
-	}
-	if from != nil {
-		begin = min(int64(*from), upto)
-	}
-	if to != nil {
-		stop = min(int64(*to), upto)
-	}
-	return begin, stop
-}
-
 // page is one page of a room's history.
 type page struct {
-	from, to int64
+	from, to store.Place
 	limit    int
 	back     bool
 	filter   sync.EventFilter
@@ -128,16 +123,16 @@ func (a *API) page(c *call, v view, p page) (events []*event.Event, end *sync.Po
 		chunk := min(max(p.limit, 1)+1, 200)
 		var got []*event.Event
 		if p.back {
-			got, err = a.o.Store.Timeline(c.ctx, v.room.NID, p.to, at, chunk)
+			got, err = a.o.Store.HistoryBack(c.ctx, v.room.NID, at, p.to, v.upto, chunk)
 		} else {
-			got, err = a.o.Store.TimelineForward(c.ctx, v.room.NID, at, p.to, chunk)
+			got, err = a.o.Store.HistoryForward(c.ctx, v.room.NID, at, p.to, v.upto, chunk)
 		}
 		if err != nil {
 			return nil, nil, err
 		}
 		for _, e := range got {
 			if len(events) == p.limit {
-				pos := sync.Position(at)
+				pos := sync.At(at)
 				return events, &pos, nil
 			}
 			ok := p.filter.Allows(e)
@@ -149,9 +144,9 @@ func (a *API) page(c *call, v view, p page) (events []*event.Event, end *sync.Po
 			if ok {
 				events = append(events, e)
 			}
-			at = e.Pos
+			at = store.After(e)
 			if p.back {
-				at--
+				at = store.Before(e)
 			}
 		}
 		seen += len(got)
@@ -159,7 +154,7 @@ func (a *API) page(c *call, v view, p page) (events []*event.Event, end *sync.Po
 			return events, nil, nil
 		}
 		if seen >= pageScan {
-			pos := sync.Position(at)
+			pos := sync.At(at)
 			return events, &pos, nil
 		}
 	}
@@ -244,19 +239,19 @@ func (a *API) eventContext(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	before, start, err := a.page(c, v, page{from: e.Pos - 1, to: firstEver, limit: int(limit) / 2, back: true, filter: f})
+	before, start, err := a.page(c, v, page{from: store.Before(e), to: store.Beginning, limit: int(limit) / 2, back: true, filter: f})
 	if err != nil {
 		return nil, err
 	}
-	after, end, err := a.page(c, v, page{from: e.Pos, to: v.upto, limit: int(limit) - int(limit)/2, filter: f})
+	after, end, err := a.page(c, v, page{from: store.After(e), to: store.End, limit: int(limit) - int(limit)/2, filter: f})
 	if err != nil {
 		return nil, err
 	}
 	if start == nil {
-		start = lastOf(before, e.Pos-1, true)
+		start = lastOf(before, store.Before(e), true)
 	}
 	if end == nil {
-		end = lastOf(after, e.Pos, false)
+		end = lastOf(after, store.After(e), false)
 	}
 	last := e
 	if len(after) > 0 {
@@ -280,12 +275,14 @@ func (a *API) eventContext(c *call) (any, error) {
 	return jsontext.Value(out), err
 }
 
-func lastOf(events []*event.Event, none int64, back bool) *sync.Position {
-	p := sync.Position(none)
+// lastOf is the token after the last of some events, in the direction of reading.
+func lastOf(events []*event.Event, none store.Place, back bool) *sync.Position {
+	p := sync.At(none)
 	if len(events) > 0 {
-		p = sync.Position(events[len(events)-1].Pos)
+		last := events[len(events)-1]
+		p = sync.At(store.After(last))
 		if back {
-			p--
+			p = sync.At(store.Before(last))
 		}
 	}
 	return &p

@@ -153,7 +153,7 @@ func (a *API) members(c *call) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if v.root, err = a.o.Store.RootAt(c.ctx, v.room.NID, min(int64(pos), v.upto)); err != nil {
+		if v.root, err = a.rootAt(c, v, pos); err != nil {
 			return nil, err
 		}
 	}
@@ -168,6 +168,18 @@ func (a *API) members(c *call) (any, error) {
 	})
 	out, err := c.render().Events(c.ctx, []byte(`{"chunk":`), events)
 	return jsontext.Value(append(out, '}')), err
+}
+
+// rootAt is the state at a place that the reader may know.
+func (a *API) rootAt(c *call, v view, p sync.Position) (statetree.Ref, error) {
+	if p.IsLog {
+		return a.o.Store.RootAt(c.ctx, v.room.NID, min(p.Log, v.upto))
+	}
+	last, err := a.o.Store.HistoryBack(c.ctx, v.room.NID, p.Place, store.Beginning, v.upto, 1)
+	if err != nil || len(last) == 0 {
+		return 0, err
+	}
+	return last[0].Root, nil
 }
 
 // memberEvents lists the membership events of a state.

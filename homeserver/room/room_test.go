@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/json/jsontext"
+	"encoding/json/v2"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -305,3 +306,5 @@ func BenchmarkSend(b *testing.B) {
 		})
 	}
 }
+
+func unmarshal(raw []byte, into any) error { return json.Unmarshal(raw, into) }

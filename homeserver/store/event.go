@@ -145,9 +145,47 @@ func (s *Store) TimelineForward(ctx context.Context, room, after, upto int64, li
 	return s.timeline(ctx, "event_timeline_forward", room, after, upto, limit)
 }
 
+// Place is a place in a room's history: just after the event of this depth and position. History
+// is in the order of the graph; for what happened here that is the order of the log, and what
+// was brought in later stands where it belongs.
+type Place struct{ Depth, Pos int64 }
+
+// Before is the place just before an event, and After the one just after it.
+func Before(e *event.Event) Place { return Place{e.Depth, e.Pos - 1} }
+
+// After is the place just after an event.
+func After(e *event.Event) Place { return Place{e.Depth, e.Pos} }
+
+// Beginning and End lie before and after everything in a room.
+var (
+	Beginning = Place{-1, 0}
+	End       = Place{1<<62 - 1, 1<<62 - 1}
+)
+
+// HistoryBack reads a room's history in (to, from], newest first, as it was at a log position.
+func (s *Store) HistoryBack(ctx context.Context, room int64, from, to Place, upto int64, limit int) ([]*event.Event, error) {
+	return s.timeline(ctx, "event_history_back", room, from.Depth, from.Pos, to.Depth, to.Pos, upto, limit)
+}
+
+// HistoryForward reads a room's history in (from, to], oldest first, as it was at a log position.
+func (s *Store) HistoryForward(ctx context.Context, room int64, from, to Place, upto int64, limit int) ([]*event.Event, error) {
+	return s.timeline(ctx, "event_history_forward", room, from.Depth, from.Pos, to.Depth, to.Pos, upto, limit)
+}
+
+// PlaceAt is the place in a room's history that a log position stands for.
+func (s *Store) PlaceAt(ctx context.Context, room, upto int64) (Place, error) {
+	e, err := s.LastEvent(ctx, room, upto)
+	if errors.Is(err, ErrNotFound) {
+		return Beginning, nil
+	} else if err != nil {
+		return Place{}, err
+	}
+	return After(e), nil
+}
+
 // timeline asks for numbers only, which the index alone can tell; most events are in memory.
-func (s *Store) timeline(ctx context.Context, query string, room, after, upto int64, limit int) ([]*event.Event, error) {
-	nids, err := collect(ctx, s, query, scanInt, room, after, upto, limit)
+func (s *Store) timeline(ctx context.Context, query string, args ...any) ([]*event.Event, error) {
+	nids, err := collect(ctx, s, query, scanInt, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -235,9 +235,9 @@ func (b *builder) timeline(ctx context.Context, st standing, name store.RoomName
 	if len(events) == 0 && !limited && from > 0 && !b.q.FullState && st.Pos <= from {
 		return false, nil
 	}
-	start := upto // where the timeline starts: just after this position
-	if len(events) > 0 {
-		start = events[0].Pos - 1
+	start, before, err := b.startOf(ctx, st.Room, events, upto)
+	if err != nil {
+		return false, err
 	}
 	o := b.out
 	o.str(`"timeline":{"events":`)
@@ -245,12 +245,14 @@ func (b *builder) timeline(ctx context.Context, st standing, name store.RoomName
 		return false, err
 	}
 	o.str(`,"limited":` + strconv.FormatBool(limited) + `,"prev_batch":`)
-	o.quote(Position(start).String())
+	o.quote(At(start).String())
 	o.str("}")
-	to := start
-	section := `,"state":{"events":[`
+	to, section := before, `,"state":{"events":[`
 	if b.q.StateAfter {
-		to, section = upto, `,"state_after":{"events":[`
+		section = `,"state_after":{"events":[`
+		if to, err = b.s.o.Store.RootAt(ctx, st.Room, upto); err != nil {
+			return false, err
+		}
 	}
 	state, err := b.stateChange(ctx, st.Room, from, to, events)
 	if err != nil {
@@ -276,6 +278,25 @@ func (b *builder) timeline(ctx context.Context, st standing, name store.RoomName
 	return true, nil
 }
 
+// startOf is the place just before a timeline, and the state there.
+func (b *builder) startOf(ctx context.Context, room int64, events []*event.Event, upto int64) (store.Place, statetree.Ref, error) {
+	s := b.s.o.Store
+	if len(events) == 0 {
+		place, err := s.PlaceAt(ctx, room, upto)
+		if err != nil {
+			return place, 0, err
+		}
+		root, err := s.RootAt(ctx, room, upto)
+		return place, root, err
+	}
+	first := events[0]
+	if !first.IsState() {
+		return store.Before(first), first.Root, nil
+	}
+	root, err := s.RootAt(ctx, room, first.Pos-1)
+	return store.Before(first), root, err
+}
+
 // recent reads the newest events of (from, upto] that the filter lets through, oldest first.
 func (b *builder) recent(ctx context.Context, st standing, name store.RoomName, from, upto int64, current string) (events []*event.Event, limited bool, err error) {
 	f := b.q.Filter.Room.Timeline
@@ -284,13 +305,17 @@ func (b *builder) recent(ctx context.Context, st standing, name store.RoomName, 
 		return nil, false, nil
 	}
 	reader := Reader{ID: b.q.UserID, Current: current}
-	after := from
-	if from == 0 {
-		after = -1 << 62 // all that there is, history brought in later too
-	}
+	// For a client that knows the room, what is new is what came since; else it is the end of the
+	// room's history, which also has what was brought in later.
+	place := store.End
 	// Filters and what may not be seen can hide many events: look through a bounded number.
 	for at, seen := upto, 0; len(events) <= limit; {
-		page, err := b.s.o.Store.Timeline(ctx, st.Room, after, at, min(limit+1, 100))
+		var page []*event.Event
+		if from > 0 {
+			page, err = b.s.o.Store.Timeline(ctx, st.Room, from, at, min(limit+1, 100))
+		} else {
+			page, err = b.s.o.Store.HistoryBack(ctx, st.Room, place, store.Beginning, upto, min(limit+1, 100))
+		}
 		if err != nil {
 			return nil, false, err
 		}
@@ -312,7 +337,7 @@ func (b *builder) recent(ctx context.Context, st standing, name store.RoomName, 
 		if len(page) < min(limit+1, 100) || seen >= 10*maxLimit {
 			break
 		}
-		at = page[len(page)-1].Pos - 1
+		at, place = page[len(page)-1].Pos-1, store.Before(page[len(page)-1])
 	}
 	if len(events) > limit {
 		events, limited = events[:limit], true
@@ -347,8 +372,8 @@ func (b *builder) loadIgnored(ctx context.Context) error {
 }
 
 // stateChange lists the state events by which a client gets from what it knows of a room to the
-// state at a place in the log.
-func (b *builder) stateChange(ctx context.Context, room, from, to int64, timeline []*event.Event) ([]*event.Event, error) {
+// given state.
+func (b *builder) stateChange(ctx context.Context, room, from int64, after statetree.Ref, timeline []*event.Event) ([]*event.Event, error) {
 	s, f := b.s.o.Store, b.q.Filter.Room.State
 	var before statetree.Ref
 	var err error
@@ -356,10 +381,6 @@ func (b *builder) stateChange(ctx context.Context, room, from, to int64, timelin
 		if before, err = s.RootAt(ctx, room, from); err != nil {
 			return nil, err
 		}
-	}
-	after, err := s.RootAt(ctx, room, to)
-	if err != nil {
-		return nil, err
 	}
 	senders := map[string]bool{}
 	if f.LazyLoadMembers {

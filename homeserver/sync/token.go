@@ -1,11 +1,13 @@
 package sync
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"strings"
 
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
+	"github.com/landbridge-im/landbridge/homeserver/store"
 )
 
 // Token is a position in what a client has seen: of the log; of what is not logged (who is
@@ -36,23 +38,48 @@ func ParseToken(s string) (Token, error) {
 	return Token{n[0], n[1], n[2]}, nil
 }
 
-// Position is a token of /messages: just after the event at this place in the log.
-type Position int64
+// Position is a token of /messages: a place in a room's history, or a position of the log, which
+// every room has a place for.
+type Position struct {
+	store.Place
+	// Log is set instead of Place for a token that /sync has given.
+	Log   int64
+	IsLog bool
+}
 
-// String is the token as clients see it: t<pos>.
-func (p Position) String() string { return "t" + strconv.FormatInt(int64(p), 10) }
+// At is the token of a place.
+func At(p store.Place) Position { return Position{Place: p} }
+
+// String is the token as clients see it: t<depth>_<pos>, or the one of /sync.
+func (p Position) String() string {
+	if p.IsLog {
+		return Token{Log: p.Log, Device: p.Log}.String()
+	}
+	return fmt.Sprintf("t%d_%d", p.Depth, p.Pos)
+}
+
+// In finds the place that the token stands for in a room.
+func (p Position) In(ctx context.Context, s *store.Store, room int64) (store.Place, error) {
+	if p.IsLog {
+		return s.PlaceAt(ctx, room, p.Log)
+	}
+	return p.Place, nil
+}
 
 // ParsePosition reads a token of /messages. Specification: "from: [...] This token can be
 // obtained from a prev_batch or next_batch token returned by the /sync endpoint".
 func ParsePosition(s string) (Position, error) {
 	if rest, ok := strings.CutPrefix(s, "t"); ok {
-		if n, err := strconv.ParseInt(rest, 10, 64); err == nil {
-			return Position(n), nil
+		depth, pos, ok := strings.Cut(rest, "_")
+		d, err1 := strconv.ParseInt(depth, 10, 64)
+		n, err2 := strconv.ParseInt(pos, 10, 64)
+		if ok && err1 == nil && err2 == nil {
+			return At(store.Place{Depth: d, Pos: n}), nil
 		}
 	} else if t, err := ParseToken(s); err == nil {
-		return Position(t.Log), nil
+		return Position{Log: t.Log, IsLog: true}, nil
 	}
-	return 0, mxerror.InvalidParam("%q is not a pagination token of this server.", clip(s))
+	return Position{}, mxerror.InvalidParam("%q is not a pagination token of this server.", clip(s))
 }
 
 func clip(s string) string { return s[:min(len(s), 64)] }

@@ -20,6 +20,12 @@ WHERE nid IN ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19
 SELECT nid FROM event WHERE room_nid = $1 AND pos > $2 AND pos <= $3 ORDER BY pos DESC LIMIT $4
 -- name: event_timeline_forward
 SELECT nid FROM event WHERE room_nid = $1 AND pos > $2 AND pos <= $3 ORDER BY pos LIMIT $4
+-- name: event_history_back
+SELECT nid FROM event WHERE room_nid = $1 AND (depth, pos) <= ($2, $3) AND (depth, pos) > ($4, $5) AND pos <= $6
+ORDER BY depth DESC, pos DESC LIMIT $7
+-- name: event_history_forward
+SELECT nid FROM event WHERE room_nid = $1 AND (depth, pos) > ($2, $3) AND (depth, pos) <= ($4, $5) AND pos <= $6
+ORDER BY depth, pos LIMIT $7
 -- name: event_last
 SELECT nid, room_nid, id, pos, depth, author, state_key, ts, root, replaces, flags, redacted_by, txn_scope, txn, json FROM event
 WHERE room_nid = $1 AND pos <= $2 ORDER BY pos DESC LIMIT 1

@@ -48,6 +48,7 @@ CREATE TABLE event (
 );
 CREATE UNIQUE INDEX event_id ON event (id);
 CREATE UNIQUE INDEX event_timeline ON event (room_nid, pos) WHERE pos IS NOT NULL;
+CREATE INDEX event_history ON event (room_nid, depth, pos) WHERE pos IS NOT NULL;
 CREATE UNIQUE INDEX event_txn ON event (txn_scope, txn, room_nid) WHERE txn_scope IS NOT NULL;
 
 -- The nodes that one change of state added; see package statetree.
