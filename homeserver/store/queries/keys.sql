@@ -37,6 +37,8 @@ INSERT INTO cross_signing_key (user_nid, usage, json) VALUES ($1, $2, $3)
 ON CONFLICT (user_nid, usage) DO UPDATE SET json = excluded.json
 -- name: cross_signing_key_list
 SELECT usage, json FROM cross_signing_key WHERE user_nid = $1 ORDER BY usage
+-- name: cross_signing_key_delete
+DELETE FROM cross_signing_key WHERE user_nid = $1 AND usage = $2
 -- name: key_signature_put
 INSERT INTO key_signature (target_nid, target_key, signer_nid, signer_key, signature) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (target_nid, target_key, signer_nid, signer_key) DO UPDATE SET signature = excluded.signature
@@ -59,4 +61,6 @@ DELETE FROM request_txn WHERE created_ts < $1
 -- name: request_txn_delete
 DELETE FROM request_txn WHERE scope = $1
 -- name: device_list_changed
-SELECT DISTINCT user_nid FROM log WHERE kind = 5 AND pos > $1 AND pos <= $2 ORDER BY user_nid
+SELECT DISTINCT user_nid FROM log WHERE kind = 5 AND pos > $1 AND pos <= $2 AND ref = 0 ORDER BY user_nid
+-- name: device_list_changed_for
+SELECT DISTINCT user_nid FROM log WHERE kind = 5 AND pos > $1 AND pos <= $2 AND ref IN (0, $3) ORDER BY user_nid
