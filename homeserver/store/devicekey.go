@@ -49,7 +49,8 @@ func (s *Store) DeviceListChangesFor(ctx context.Context, viewer, after, upto in
 	return collect(ctx, s, "device_list_changed_for", scanInt, after, upto, viewer)
 }
 
-// DeviceListChanges lists the users whose published keys changed for everybody in (after, upto].
+// DeviceListChanges lists the users whose published keys changed, for everybody or for one
+// viewer, in (after, upto].
 func (s *Store) DeviceListChanges(ctx context.Context, after, upto int64) ([]int64, error) {
 	return collect(ctx, s, "device_list_changed", scanInt, after, upto)
 }

@@ -7,6 +7,8 @@ ON CONFLICT (user_nid, device_id) DO UPDATE SET json = excluded.json
 SELECT device_id, json FROM device_key WHERE user_nid = $1 AND device_id = $2
 -- name: device_key_list
 SELECT device_id, json FROM device_key WHERE user_nid = $1 ORDER BY device_id
+-- name: device_list_changed_for
+SELECT DISTINCT user_nid FROM log WHERE kind = 5 AND pos > $1 AND pos <= $2 AND ref IN (0, $3) ORDER BY user_nid
 -- name: device_key_delete
 DELETE FROM device_key WHERE user_nid = $1 AND device_id = $2
 -- name: one_time_key_put
@@ -61,6 +63,4 @@ DELETE FROM request_txn WHERE created_ts < $1
 -- name: request_txn_delete
 DELETE FROM request_txn WHERE scope = $1
 -- name: device_list_changed
-SELECT DISTINCT user_nid FROM log WHERE kind = 5 AND pos > $1 AND pos <= $2 AND ref = 0 ORDER BY user_nid
--- name: device_list_changed_for
-SELECT DISTINCT user_nid FROM log WHERE kind = 5 AND pos > $1 AND pos <= $2 AND ref IN (0, $3) ORDER BY user_nid
+SELECT DISTINCT user_nid FROM log WHERE kind = 5 AND pos > $1 AND pos <= $2 ORDER BY user_nid
