@@ -33,6 +33,11 @@ func (t *Tx) SetCrossSigningKey(user int64, k CrossSigningKey) error {
 	return t.exec("cross_signing_key_put", user, k.Usage, k.JSON)
 }
 
+// DeleteCrossSigningKey removes a cross-signing key. It does not log the change.
+func (t *Tx) DeleteCrossSigningKey(user int64, usage string) error {
+	return t.exec("cross_signing_key_delete", user, usage)
+}
+
 // KeySignature is a signature that somebody put on a key beside the uploader's own.
 type KeySignature struct {
 	// Target is whose key was signed, and TargetKey which: a device id, or the public part of a

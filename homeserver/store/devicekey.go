@@ -36,7 +36,21 @@ func (t *Tx) DeviceListChanged(user int64) error {
 	return err
 }
 
-// DeviceListChanges lists the users whose published keys changed in (after, upto].
+// DeviceListChangedFor logs that one viewer, and nobody else, sees a user's keys otherwise than
+// before: with a signature of the viewer's own.
+func (t *Tx) DeviceListChangedFor(user, viewer int64) error {
+	_, err := t.Log(Entry{Kind: KindDeviceList, User: user, Ref: viewer})
+	return err
+}
+
+// DeviceListChangesFor lists the users whose published keys, as a viewer sees them, changed in
+// (after, upto].
+func (s *Store) DeviceListChangesFor(ctx context.Context, viewer, after, upto int64) ([]int64, error) {
+	return collect(ctx, s, "device_list_changed_for", scanInt, after, upto, viewer)
+}
+
+// DeviceListChanges lists the users whose published keys changed, for everybody or for one
+// viewer, in (after, upto].
 func (s *Store) DeviceListChanges(ctx context.Context, after, upto int64) ([]int64, error) {
 	return collect(ctx, s, "device_list_changed", scanInt, after, upto)
 }

@@ -18,7 +18,8 @@ const (
 	KindAccountData
 	// KindToDevice is a message to a device of User.
 	KindToDevice
-	// KindDeviceList is a change of the keys that User's devices publish.
+	// KindDeviceList is a change of the keys that User's devices publish; when Ref is not 0, only
+	// the user Ref sees it.
 	KindDeviceList
 	// KindProfile is a change of User's profile.
 	KindProfile

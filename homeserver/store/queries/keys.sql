@@ -7,6 +7,8 @@ ON CONFLICT (user_nid, device_id) DO UPDATE SET json = excluded.json
 SELECT device_id, json FROM device_key WHERE user_nid = $1 AND device_id = $2
 -- name: device_key_list
 SELECT device_id, json FROM device_key WHERE user_nid = $1 ORDER BY device_id
+-- name: device_list_changed_for
+SELECT DISTINCT user_nid FROM log WHERE kind = 5 AND pos > $1 AND pos <= $2 AND ref IN (0, $3) ORDER BY user_nid
 -- name: device_key_delete
 DELETE FROM device_key WHERE user_nid = $1 AND device_id = $2
 -- name: one_time_key_put
@@ -37,6 +39,8 @@ INSERT INTO cross_signing_key (user_nid, usage, json) VALUES ($1, $2, $3)
 ON CONFLICT (user_nid, usage) DO UPDATE SET json = excluded.json
 -- name: cross_signing_key_list
 SELECT usage, json FROM cross_signing_key WHERE user_nid = $1 ORDER BY usage
+-- name: cross_signing_key_delete
+DELETE FROM cross_signing_key WHERE user_nid = $1 AND usage = $2
 -- name: key_signature_put
 INSERT INTO key_signature (target_nid, target_key, signer_nid, signer_key, signature) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (target_nid, target_key, signer_nid, signer_key) DO UPDATE SET signature = excluded.signature
