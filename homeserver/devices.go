@@ -52,6 +52,6 @@ func (d devices) Counts(ctx context.Context, user int64, device string) (map[str
 	return otk, fallback, err
 }
 
-func (d devices) ChangedLists(ctx context.Context, after, upto int64) ([]int64, error) {
-	return d.s.DeviceListChanges(ctx, after, upto)
+func (d devices) ChangedLists(ctx context.Context, viewer, after, upto int64) ([]int64, error) {
+	return d.s.DeviceListChangesFor(ctx, viewer, after, upto)
 }

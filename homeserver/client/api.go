@@ -8,6 +8,7 @@ import (
 
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
 	"github.com/landbridge-im/landbridge/homeserver/appservices"
+	"github.com/landbridge-im/landbridge/homeserver/keys"
 	"github.com/landbridge-im/landbridge/homeserver/media"
 	"github.com/landbridge-im/landbridge/homeserver/room"
 	"github.com/landbridge-im/landbridge/homeserver/store"
@@ -27,6 +28,7 @@ type Options struct {
 	Accounts  *accounts.Accounts
 	Services  *appservices.Services
 	Media     *media.Repo
+	Keys      *keys.Keys
 	Limits    Limits
 	Log       *slog.Logger
 	Now       func() time.Time
@@ -173,6 +175,14 @@ func (a *API) routes() {
 	on(del, v3, "/directory/room/{roomAlias}", user, a.deleteAlias)
 	on(get, v3, "/directory/list/room/{roomId}", anyone, a.getVisibility)
 	on(put, v3, "/directory/list/room/{roomId}", user, a.putVisibility)
+
+	on(post, v3, "/keys/upload", user, a.keysUpload)
+	on(post, v3, "/keys/query", user, a.keysQuery)
+	on(post, v3, "/keys/claim", user, a.keysClaim)
+	on(get, v3, "/keys/changes", user, a.keysChanges)
+	on(post, v3, "/keys/device_signing/upload", user, a.crossSigning)
+	on(post, v3, "/keys/signatures/upload", user, a.signatures)
+	on(put, v3, "/sendToDevice/{eventType}/{txnId}", user, a.sendToDevice)
 
 	a.mediaRoutes()
 

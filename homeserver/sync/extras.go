@@ -1,7 +1,6 @@
 package sync
 
 import (
-	"cmp"
 	"context"
 	"encoding/json/v2"
 	"errors"
@@ -139,74 +138,93 @@ func Receipts(ctx context.Context, s *store.Store, receipts []store.Receipt, rea
 }
 
 // deviceLists writes whose device lists have changed, and with whom the user shares no room any
-// more. Specification, "Tracking the device list for a user": changed has users "who now share
-// an encrypted room with the client since the previous sync response", too.
+// more.
 func (b *builder) deviceLists(ctx context.Context) error {
 	if b.q.Initial {
 		return nil
 	}
-	changed, left := map[int64]bool{}, map[int64]bool{}
-	updated, err := b.s.o.Devices.ChangedLists(ctx, b.since(), b.upto.Log)
-	if err != nil {
+	d, err := b.changedDevices(ctx)
+	if err != nil || len(d.Changed)+len(d.Left) == 0 {
 		return err
 	}
-	maybe := map[int64]bool{}
+	b.some = true
+	raw, err := json.Marshal(d)
+	b.out.str(`,"device_lists":` + string(raw))
+	return err
+}
+
+// DeviceLists tells whose devices' keys a client must ask for anew, and whose it need not follow
+// any more.
+type DeviceLists struct {
+	Changed []string `json:"changed"`
+	Left    []string `json:"left"`
+}
+
+// DeviceLists compares two positions of a user: GET /keys/changes.
+func (s *Syncer) DeviceLists(ctx context.Context, userID string, user int64, from, to Token) (DeviceLists, error) {
+	u, err := s.o.Notifier.activate(ctx, user)
+	if err != nil {
+		return DeviceLists{}, err
+	}
+	b := &builder{s: s, q: Request{UserID: userID, User: user, Since: from}, upto: to, rooms: s.o.Notifier.standings(u)}
+	return b.changedDevices(ctx)
+}
+
+// changedDevices finds it out. Specification, "Tracking the device list for a user": changed has
+// users "who now share an encrypted room with the client since the previous sync response", too.
+func (b *builder) changedDevices(ctx context.Context) (out DeviceLists, err error) {
+	updated, err := b.s.o.Devices.ChangedLists(ctx, b.q.User, b.since(), b.upto.Log)
+	if err != nil {
+		return out, err
+	}
+	changed, left := map[int64]bool{}, map[int64]bool{}
 	for _, u := range updated {
-		maybe[u] = true
+		changed[u] = true
 	}
 	for _, st := range b.rooms {
 		if st.last <= b.since() && st.Pos <= b.since() {
 			continue
 		}
-		if err := b.memberChanges(ctx, st, maybe, left); err != nil {
-			return err
+		if err := b.memberChanges(ctx, st, changed, left); err != nil {
+			return out, err
 		}
 	}
-	for u := range maybe {
-		if ok, err := b.shares(ctx, u); err != nil {
-			return err
-		} else if ok {
-			changed[u] = true
-			delete(left, u)
+	for u := range changed {
+		ok, err := b.shares(ctx, u)
+		if err != nil {
+			return out, err
+		}
+		if !ok {
+			delete(changed, u)
 		}
 	}
 	for u := range left {
-		if ok, err := b.shares(ctx, u); err != nil {
-			return err
-		} else if ok {
+		ok, err := b.shares(ctx, u)
+		if err != nil {
+			return out, err
+		}
+		if ok {
 			delete(left, u)
 		}
 	}
-	if len(changed)+len(left) == 0 {
-		return nil
+	if out.Changed, err = b.userList(ctx, changed); err != nil {
+		return out, err
 	}
-	b.some = true
-	o := b.out
-	o.str(`,"device_lists":{"changed":`)
-	if err := b.userList(ctx, changed); err != nil {
-		return err
-	}
-	o.str(`,"left":`)
-	if err := b.userList(ctx, left); err != nil {
-		return err
-	}
-	o.str("}")
-	return nil
+	out.Left, err = b.userList(ctx, left)
+	return out, err
 }
 
-func (b *builder) userList(ctx context.Context, users map[int64]bool) error {
+func (b *builder) userList(ctx context.Context, users map[int64]bool) ([]string, error) {
 	ids := []string{}
 	for u := range users {
 		id, err := b.s.o.Store.UserID(ctx, u)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		ids = append(ids, id)
 	}
-	slices.SortFunc(ids, cmp.Compare)
-	raw, err := json.Marshal(ids)
-	b.out.str(string(raw))
-	return err
+	slices.Sort(ids)
+	return ids, nil
 }
 
 // memberChanges finds who has come into or gone from a room, seen from this user: when the user

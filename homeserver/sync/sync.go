@@ -19,8 +19,9 @@ type Devices interface {
 	// Counts are the one-time keys left, by algorithm, and the algorithms whose fallback key is
 	// unused.
 	Counts(ctx context.Context, user int64, device string) (otk map[string]int, fallback []string, err error)
-	// ChangedLists lists the users whose device lists changed in (after, upto].
-	ChangedLists(ctx context.Context, after, upto int64) (users []int64, err error)
+	// ChangedLists lists the users whose device lists, as a viewer sees them, changed in
+	// (after, upto].
+	ChangedLists(ctx context.Context, viewer, after, upto int64) (users []int64, err error)
 }
 
 // Options say what a Syncer needs.
