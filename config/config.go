@@ -124,6 +124,11 @@ type Bridge struct {
 	Module string `yaml:"module"`
 	// Enabled may be false to keep a bridge's configuration without running it.
 	Enabled bool `yaml:"enabled"`
+	// Encryption is none, allow (take part in encrypted rooms), default (encrypt the rooms that
+	// the bridge makes) or require (drop what is not encrypted).
+	Encryption string `yaml:"encryption"`
+	// Admins are the user ids of those who may give the bridge's bot every command.
+	Admins []string `yaml:"admins"`
 	// Config is the module's own, or nil; its nodes know their lines in the file. It may
 	// hold secrets: never print it.
 	Config *yaml.Node `yaml:"config" json:"-"`

@@ -145,7 +145,10 @@ bridges:
 	}
 	moduleConfig := c.Bridges[1].Config
 	c.Bridges[1].Config = nil
-	want.Bridges = []Bridge{{"a", "irc", true, nil}, {"b", "irc", false, nil}}
+	want.Bridges = []Bridge{
+		{ID: "a", Module: "irc", Enabled: true, Encryption: "none", Admins: []string{}},
+		{ID: "b", Module: "irc", Encryption: "none", Admins: []string{}},
+	}
 	origins := c.origins
 	c.origins = nil
 	if !reflect.DeepEqual(c, want) {

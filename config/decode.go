@@ -130,7 +130,7 @@ func (d *decoder) bridges(n *yaml.Node, path string) {
 	for i, item := range n.Content {
 		key := fmt.Sprintf("%s[%d]", path, i)
 		d.config.origins[key] = origin{d.file, item.Line, item.Column}
-		b := Bridge{Enabled: true}
+		b := Bridge{Enabled: true, Encryption: "none", Admins: []string{}}
 		if value := diag.Resolve(item); value.Kind == yaml.MappingNode {
 			d.section(value, key, reflect.ValueOf(&b).Elem())
 		} else {

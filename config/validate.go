@@ -246,6 +246,16 @@ func (v *validator) bridges() {
 				v.add(key+"."+name.key, diag.Quote(name.value)+" is no name for this", fix)
 			}
 		}
+		switch b.Encryption {
+		case "none", "allow", "default", "require":
+		default:
+			v.add(key+".encryption", diag.Quote(b.Encryption)+" is no kind of encryption", "write none, allow, default or require")
+		}
+		for _, admin := range b.Admins {
+			if !strings.HasPrefix(admin, "@") || !strings.Contains(admin, ":") {
+				v.add(key+".admins", diag.Quote(admin)+" is no user id", "write @anna:"+v.config.Server.Name+", say")
+			}
+		}
 		if j, ok := first[b.ID]; ok && b.ID != "" {
 			v.add(key+".id", fmt.Sprintf("%s is also the id of bridges[%d]", diag.Quote(b.ID), j), "give each bridge an id of its own")
 		} else {

@@ -65,7 +65,14 @@ func (s *serving) bridges(c *config.Config) []config.Bridge {
 }
 
 func instance(b config.Bridge) appservice.Instance {
-	return appservice.Instance{ID: b.ID, Module: b.Module, Config: b.Config}
+	in := appservice.Instance{ID: b.ID, Module: b.Module, Config: b.Config, Permissions: map[string]string{"*": "relay"}}
+	in.Encryption.Allow = b.Encryption == "allow" || b.Encryption == "default" || b.Encryption == "require"
+	in.Encryption.Default = b.Encryption == "default" || b.Encryption == "require"
+	in.Encryption.Require = b.Encryption == "require"
+	for _, admin := range b.Admins {
+		in.Permissions[admin] = "admin"
+	}
+	return in
 }
 
 // builtin are the registrations of the bridges in this process.
