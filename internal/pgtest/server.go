@@ -115,9 +115,9 @@ func (s *Server) start(ctx context.Context) error {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w\n%s", err, out)
 	}
-	// The shell ends the server when its standard input is closed: also when this process is
-	// killed, and cannot do it.
-	s.cmd = exec.Command("/bin/sh", "-c", `"$@" </dev/null & read x; kill -QUIT $!; wait`, "sh", postgres, "-D", data,
+	// The shell ends the server, and cleans up, when its standard input is closed: also when this
+	// process is killed, and cannot do it.
+	s.cmd = exec.Command("/bin/sh", "-c", `dir=$1; shift; "$@" </dev/null & read x; kill -QUIT $!; wait; cd /; rm -rf "$dir"`, "sh", s.dir, postgres, "-D", data,
 		"-c", "listen_addresses=", "-c", "unix_socket_directories="+s.dir, "-c", "fsync=off", "-c", "full_page_writes=off",
 		"-c", "max_connections=300", "-c", "shared_buffers=32MB", "-c", "autovacuum=off")
 	s.cmd.SysProcAttr, s.cmd.Dir = attr, s.dir
