@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 
@@ -76,6 +77,11 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	loc, err := parseURI(o.URI, !o.Relaxed)
 	if err != nil {
 		return nil, err
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && loc.name == "sqlite" {
+		if err := checkLibc(info); err != nil {
+			return nil, err
+		}
 	}
 	if loc.path != "" {
 		if err := os.MkdirAll(filepath.Dir(loc.path), 0o700); err != nil {
