@@ -33,7 +33,7 @@ func (s *serving) openBridges(ctx context.Context) (err error) {
 	s.host, err = appservice.New(appservice.Options{
 		Dir:        filepath.Join(s.cfg.DataDir, "bridges"),
 		Homeserver: appservice.Homeserver{URL: "http://in-process", Domain: s.cfg.Server.Name, Transport: inproc.Transport(homeserver)},
-		Modules:    modules(), Log: s.log,
+		Modules:    modules(), Log: s.log, Metrics: s.metrics,
 	})
 	if err != nil {
 		return err
@@ -52,7 +52,7 @@ var demoBridge = config.Bridge{ID: "irc", Module: "irc", Enabled: true}
 
 // bridges are the bridges to run.
 func (s *serving) bridges(c *config.Config) []config.Bridge {
-	if s.path == "" && len(c.Bridges) == 0 {
+	if s.path == "" && len(c.Bridges) == 0 { // see demo
 		return []config.Bridge{demoBridge}
 	}
 	var on []config.Bridge

@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/landbridge-im/landbridge/appservice"
@@ -56,19 +57,21 @@ func configPath(given string) string {
 
 // serving is a running "landbridge serve".
 type serving struct {
-	cfg   *config.Config
-	path  string
-	std   stdio
-	began time.Time
-	level slog.LevelVar
-	log   *slog.Logger
-	hs    *homeserver.Server
-	host  *appservice.Host
-	watch *registration.Watcher
+	cfg     *config.Config
+	path    string
+	std     stdio
+	began   time.Time
+	level   slog.LevelVar
+	log     *slog.Logger
+	hs      *homeserver.Server
+	host    *appservice.Host
+	metrics *prometheus.Registry
+	watch   *registration.Watcher
 }
 
 func (s *serving) run(ctx context.Context) (err error) {
 	s.log = newLog(s.std.Err, s.cfg.Log, &s.level)
+	s.metrics = newMetrics()
 	if err := os.MkdirAll(s.cfg.DataDir, 0o700); err != nil {
 		return fmt.Errorf("making the data folder: %w", err)
 	}
@@ -124,7 +127,10 @@ func (s *serving) open(ctx context.Context) error {
 		Limits:        client.Limits{Body: c.Limits.MaxRequestBody.Bytes(), SyncTimeout: c.Limits.SyncTimeoutMax.Std()},
 		Registrations: s.watch.Set(), Transport: s.transport, Log: s.log,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return s.metrics.Register(s.hs.Collector())
 }
 
 // settings are what the client API can change while it runs.
@@ -154,7 +160,7 @@ func (s *serving) registrationsChanged(set *registration.Set) {
 	s.hs.Services().Replace(set)
 }
 
-// listener is an address that is served.
+// listener is an address that is served. The one of the metrics has no handler.
 type listener struct {
 	net.Listener
 	handler func() http.Handler
@@ -183,6 +189,11 @@ func (s *serving) listen(ctx context.Context) (out []listener, err error) {
 	}
 	for _, addr := range s.cfg.Server.Listen {
 		if err := add(addr, nil, s.publicHandler); err != nil {
+			return out, err
+		}
+	}
+	if s.cfg.Metrics.Enabled {
+		if err := add(s.cfg.Metrics.Listen, nil, nil); err != nil {
 			return out, err
 		}
 	}
@@ -236,6 +247,10 @@ func (s *serving) serve(ctx context.Context, listeners []listener) error {
 	g.Go(func() error { return s.reloads(ctx) })
 	g.Go(func() error { return s.runBridges(ctx) })
 	for _, l := range listeners {
+		if l.handler == nil {
+			g.Go(func() error { return s.serveMetrics(ctx, l) })
+			continue
+		}
 		srv := &http.Server{Handler: l.handler(), ReadHeaderTimeout: 20 * time.Second, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10,
 			ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 			// Requests that wait for news end when the server does.
@@ -262,26 +277,6 @@ func (s *serving) serve(ctx context.Context, listeners []listener) error {
 	err := g.Wait()
 	s.log.Info("stopped")
 	return err
-}
-
-// greet tells what to do next.
-func (s *serving) greet(ctx context.Context) error {
-	s.log.Info("ready", "server", s.cfg.Server.Name, "address", s.cfg.PublicURL(), "after", time.Since(s.began).Round(time.Millisecond))
-	if !s.cfg.Registration.AdminSignupToken {
-		return nil
-	}
-	token, err := s.hs.Accounts().EnsureAdminToken(ctx)
-	if err != nil || token == "" {
-		return err
-	}
-	fmt.Fprintf(s.std.Out, `
-Landbridge serves %s at %s
-
-Nobody has an account yet. Sign up as its administrator with any Matrix client:
-  homeserver           %s
-  registration token   %s   (good for one account)
-`, s.cfg.Server.Name, s.cfg.PublicURL(), s.cfg.PublicURL(), token)
-	return nil
 }
 
 // newLog makes the log.

@@ -247,7 +247,16 @@ func (s *Store) Submit(ctx context.Context, epoch int64, fn func(*Tx) error, don
 	return s.writer.put(ctx, op{epoch, fn, done})
 }
 
-// WriterStats counts groups committed and writes in them, since the start.
-func (s *Store) WriterStats() (groups, writes int64) {
-	return s.writer.groups.Load(), s.writer.writes.Load()
+// WriterStats tells how the writer does.
+type WriterStats struct {
+	// Groups counts commits, and Writes the writes in them, since the start.
+	Groups, Writes int64
+	// Waiting writes are in the queue, which holds WaitingMax.
+	Waiting, WaitingMax int
+}
+
+// WriterStats tells how the writer does.
+func (s *Store) WriterStats() WriterStats {
+	w := s.writer
+	return WriterStats{w.groups.Load(), w.writes.Load(), len(w.queue), cap(w.queue)}
 }

@@ -131,8 +131,8 @@ func TestConcurrentWritersAreGrouped(t *testing.T) {
 			}
 			last[e.User]++
 		}
-		if groups, writes := f.WriterStats(); writes != writers*each || groups >= writes {
-			t.Errorf("%d groups for %d writes", groups, writes)
+		if st := f.WriterStats(); st.Writes != writers*each || st.Groups >= st.Writes {
+			t.Errorf("%d groups for %d writes", st.Groups, st.Writes)
 		}
 	})
 }
