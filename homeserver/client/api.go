@@ -176,6 +176,12 @@ func (a *API) routes() {
 	on(get, v3, "/directory/list/room/{roomId}", anyone, a.getVisibility)
 	on(put, v3, "/directory/list/room/{roomId}", user, a.putVisibility)
 
+	on(get, v3, "/publicRooms", optional, a.getPublicRooms)
+	on(post, v3, "/publicRooms", user, a.postPublicRooms)
+	on(get, append(unstable("org.matrix.msc2946"), v1...), "/rooms/{roomId}/hierarchy", user, a.hierarchy)
+	on(get, v1, "/room_summary/{roomIdOrAlias}", optional, a.roomSummary)
+	on(get, unstable("im.nheko.summary"), "/summary/{roomIdOrAlias}", optional, a.roomSummary)
+
 	on(post, v3, "/keys/upload", user, a.keysUpload)
 	on(post, v3, "/keys/query", user, a.keysQuery)
 	on(post, v3, "/keys/claim", user, a.keysClaim)
