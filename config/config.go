@@ -53,8 +53,6 @@ type Database struct {
 type Registration struct {
 	// Open lets anybody do it.
 	Open bool `yaml:"open"`
-	// RequireToken asks those for a registration token.
-	RequireToken bool `yaml:"require_token"`
 	// SharedSecret lets scripts make accounts (/_synapse/admin/v1/register); empty: off.
 	SharedSecret Secret `yaml:"shared_secret"`
 	// SharedSecretFile holds the shared secret instead. [Load] reads it into SharedSecret.
@@ -106,7 +104,6 @@ type Media struct {
 // Limits bound what strangers can send and ask for.
 type Limits struct {
 	MaxRequestBody Size     `yaml:"max_request_body"` // of JSON, not of files
-	MaxEventSize   Size     `yaml:"max_event_size"`   // at most 64KiB, the limit of the specification
 	SyncTimeoutMax Duration `yaml:"sync_timeout_max"` // longest wait for news
 }
 
@@ -166,7 +163,6 @@ func Default() *Config {
 		Media:      Media{MaxUpload: 50 << 20},
 		Limits: Limits{
 			MaxRequestBody: 4 << 20,
-			MaxEventSize:   64 << 10,
 			SyncTimeoutMax: Duration(time.Minute),
 		},
 		AppServices: AppServices{Registrations: []string{}},

@@ -203,11 +203,11 @@ server:
   level: debug
 data_dir:
 database: {uri: mysql://u:hunter2@h, max_readers: many, synchronous: ful}
-registration: {open: "true", require_token: true, shared_secret: 12345678}
+registration: {open: "true", shared_secret: 12345678}
 rate_limits: {login_per_second: -1, message_burst: 0, join_burst: 1.5}
 federation: {tls_cert: a.pem, listen: [8448, "x"]}
 media: {max_upload: 50 bananas}
-limits: {max_event_size: 1MiB, sync_timeout_max: 30}
+limits: {max_request_body: 1, sync_timeout_max: 30}
 app_services: [a.yaml]
 bridges:
   - {id: a, module: irc}
@@ -229,16 +229,15 @@ bad.yaml:9:17: error: database.uri: is neither sqlite: nor postgres://; write sq
 bad.yaml:9:51: error: database.max_readers: must be a whole number but is the text "many"; write 10, say
 bad.yaml:9:70: error: database.synchronous: is "ful"; write full if that is what was meant
 bad.yaml:10:22: error: registration.open: must be true or false but is the text "true"; write true without quotes
-bad.yaml:10:45: error: registration.require_token: is true, but registration.open is false, so nobody could use a token; write open: true, tokens are asked for then
-bad.yaml:10:66: error: registration.shared_secret: must be a text but is a number; write it in quotes
+bad.yaml:10:45: error: registration.shared_secret: must be a text but is a number; write it in quotes
 bad.yaml:11:33: error: rate_limits.login_per_second: must be more than 0 and at most 1000000 but is -1; write rate_limits: {enabled: false} to have no limits
 bad.yaml:11:52: error: rate_limits.message_burst: must be from 1 to 1000000 but is 0; write rate_limits: {enabled: false} to have no limits
 bad.yaml:11:67: error: rate_limits.join_burst: must be a whole number but is the number 1.5; write 10, say
 bad.yaml:12:24: error: federation.tls_cert: is set without federation.tls_key; name the file with the private key too
 bad.yaml:12:39: error: federation.listen: must be a list of texts, but entry 1 is the number 8448; put each entry in quotes
 bad.yaml:13:21: error: media.max_upload: must be a size but is "50 bananas"; write 50MiB, say
-bad.yaml:14:26: error: limits.max_event_size: must be from 4KiB to 64KiB but is 1MiB
-bad.yaml:14:50: error: limits.sync_timeout_max: must be a duration with its unit but is the number 30; write 30s or 5m, say
+bad.yaml:14:28: error: limits.max_request_body: must be from 64KiB to 1GiB but is 1
+bad.yaml:14:49: error: limits.sync_timeout_max: must be a duration with its unit but is the number 30; write 30s or 5m, say
 bad.yaml:15:15: error: app_services: must hold further keys but is a list of 1; write them indented below it
 bad.yaml:18:10: error: bridges[1].id: "a" is also the id of bridges[0]; give each bridge an id of its own
 bad.yaml:18:13: error: bridges[1].modul: unknown key "modul"; write "module" if that is what was meant

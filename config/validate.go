@@ -27,8 +27,6 @@ func (c *Config) validate(bad map[string]bool) Problems {
 	v.federation()
 	v.size("media.max_upload", c.Media.MaxUpload, 1, 16<<30)
 	v.size("limits.max_request_body", c.Limits.MaxRequestBody, 64<<10, 1<<30)
-	// "The complete event MUST NOT be larger than 65536 bytes" (client-server API, size limits).
-	v.size("limits.max_event_size", c.Limits.MaxEventSize, 4<<10, 65536)
 	if d := c.Limits.SyncTimeoutMax.Std(); d < time.Second || d > time.Hour {
 		v.add("limits.sync_timeout_max", "must be from 1s to 1h but is "+c.Limits.SyncTimeoutMax.String(), "write 1m")
 	}
@@ -190,9 +188,6 @@ func checkDatabase(uri URI) string {
 
 func (v *validator) registration() {
 	r := v.config.Registration
-	if r.RequireToken && !r.Open {
-		v.add("registration.require_token", "is true, but registration.open is false, so nobody could use a token", "write open: true, tokens are asked for then")
-	}
 	if s := r.SharedSecret.Reveal(); s != "" && len(s) < 8 {
 		v.add("registration.shared_secret", fmt.Sprintf("has only %d characters and could be guessed", len(s)), "use 32 letters and digits")
 	}

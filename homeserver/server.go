@@ -42,7 +42,6 @@ type Options struct {
 	// MediaDir is where files are kept, and MaxUpload their largest size in bytes.
 	MediaDir  string
 	MaxUpload int64
-	Limits    client.Limits
 	// Registrations are the application services, and Transport reaches them; see
 	// appservices.Options.
 	Registrations *registration.Set
@@ -63,7 +62,8 @@ type Server struct {
 	accounts *accounts.Accounts
 	services *appservices.Services
 	client   *client.API
-	mux      *http.ServeMux
+	// draining is closed when Run ends.
+	draining chan struct{}
 }
 
 // Open opens the database and makes the parts ready to serve.
@@ -71,7 +71,7 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Server{o: o}
+	s := &Server{o: o, draining: make(chan struct{})}
 	if s.signer, err = loadSigner(filepath.Join(o.Dir, "signing.key"), o.Name); err != nil {
 		return nil, err
 	}
@@ -104,9 +104,9 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	}
 	s.services = appservices.New(appservices.Options{Store: s.store, ServerName: o.Name, Set: o.Registrations,
 		Transport: o.Transport, Typing: s.typing.In, Log: o.Log, Now: o.Now})
-	syncer := sync.New(sync.Options{Store: s.store, Notifier: s.notifier, Typing: s.typing, Devices: devices{s.store}, Now: o.Now})
+	syncer := sync.New(sync.Options{Store: s.store, Notifier: s.notifier, Typing: s.typing, Devices: devices{s.store}, Now: o.Now, Draining: s.draining})
 	s.client = client.New(client.Options{ServerName: o.Name, PublicURL: o.PublicURL, Store: s.store, Rooms: s.rooms, Sync: syncer,
-		Notifier: s.notifier, Typing: s.typing, Accounts: s.accounts, Services: s.services, Media: repo, Keys: encryption, Limits: o.Limits, Log: o.Log, Now: o.Now}, o.Settings)
+		Notifier: s.notifier, Typing: s.typing, Accounts: s.accounts, Services: s.services, Media: repo, Keys: encryption, Log: o.Log, Now: o.Now}, o.Settings)
 	return s, nil
 }
 
@@ -160,8 +160,10 @@ func (s *Server) Store() *store.Store { return s.store }
 // Configure changes what can be changed while the server runs.
 func (s *Server) Configure(set client.Settings) { s.client.Configure(set) }
 
-// Run does what goes on by itself, until ctx ends.
+// Run does what goes on by itself, until ctx ends. From then on nobody waits for news any more.
+// It is called once.
 func (s *Server) Run(ctx context.Context) error {
+	defer close(s.draining)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.services.Run(ctx) })
 	return g.Wait()

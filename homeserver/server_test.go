@@ -29,8 +29,8 @@ func start(t testing.TB) *hs {
 	t.Helper()
 	dir := t.TempDir()
 	s, err := Open(t.Context(), Options{Name: "test", PublicURL: "http://test", Dir: dir, Database: filepath.Join(dir, "hs.db"), MediaDir: filepath.Join(dir, "media"),
-		Settings: client.Settings{OpenRegistration: true}, Limits: client.Limits{Body: 1 << 20, SyncTimeout: time.Minute},
-		Log: slog.New(slog.DiscardHandler)})
+		Settings: client.Settings{OpenRegistration: true, MaxBody: 1 << 20, SyncTimeout: time.Minute},
+		Log:      slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

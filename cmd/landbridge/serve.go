@@ -124,7 +124,6 @@ func (s *serving) open(ctx context.Context) error {
 		Name: c.Server.Name, PublicURL: c.PublicURL(), Dir: c.DataDir, Database: c.DatabaseURI().Reveal(), Readers: c.Database.MaxReaders,
 		Relaxed: c.Database.Synchronous == "normal", SharedSecret: secret, Settings: settings(c),
 		MediaDir: c.MediaPath(), MaxUpload: c.Media.MaxUpload.Bytes(),
-		Limits:        client.Limits{Body: c.Limits.MaxRequestBody.Bytes(), SyncTimeout: c.Limits.SyncTimeoutMax.Std()},
 		Registrations: s.watch.Set(), Transport: s.transport, Log: s.log,
 	})
 	if err != nil {
@@ -135,12 +134,14 @@ func (s *serving) open(ctx context.Context) error {
 
 // settings are what the client API can change while it runs.
 func settings(c *config.Config) client.Settings {
-	out := client.Settings{OpenRegistration: c.Registration.Open, RequireToken: c.Registration.RequireToken,
-		OldMedia: c.Media.AllowOldEndpoints}
+	out := client.Settings{OpenRegistration: c.Registration.Open, OldMedia: c.Media.AllowOldEndpoints,
+		MaxBody: c.Limits.MaxRequestBody.Bytes(), SyncTimeout: c.Limits.SyncTimeoutMax.Std()}
 	if r := c.RateLimits; r.Enabled {
-		out.MessageRate, out.MessageBurst = r.MessagePerSecond, r.MessageBurst
-		out.LoginRate, out.LoginBurst = r.LoginPerSecond, r.LoginBurst
-		out.RegistrationRate, out.RegistrationBurst = r.RegistrationPerSecond, r.RegistrationBurst
+		out.Messages = client.Rate{PerSecond: r.MessagePerSecond, Burst: r.MessageBurst}
+		out.Logins = client.Rate{PerSecond: r.LoginPerSecond, Burst: r.LoginBurst}
+		out.Registrations = client.Rate{PerSecond: r.RegistrationPerSecond, Burst: r.RegistrationBurst}
+		out.Joins = client.Rate{PerSecond: r.JoinPerSecond, Burst: r.JoinBurst}
+		out.Invites = client.Rate{PerSecond: r.InvitePerSecond, Burst: r.InviteBurst}
 	}
 	return out
 }
@@ -252,9 +253,7 @@ func (s *serving) serve(ctx context.Context, listeners []listener) error {
 			continue
 		}
 		srv := &http.Server{Handler: l.handler(), ReadHeaderTimeout: 20 * time.Second, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10,
-			ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
-			// Requests that wait for news end when the server does.
-			BaseContext: func(net.Listener) context.Context { return ctx }}
+			ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
 		g.Go(func() error {
 			if err := srv.Serve(l.Listener); !errors.Is(err, http.ErrServerClosed) {
 				return err

@@ -29,29 +29,29 @@ type Options struct {
 	Services  *appservices.Services
 	Media     *media.Repo
 	Keys      *keys.Keys
-	Limits    Limits
 	Log       *slog.Logger
 	Now       func() time.Time
 }
 
-// Limits bound single requests.
-type Limits struct {
-	// Body is the largest JSON body, in bytes.
-	Body int64
-	// SyncTimeout is the longest wait of a /sync.
-	SyncTimeout time.Duration
+// Rate is how often one user or address may do something: so many times a second in the long run,
+// and Burst times at once. A PerSecond of 0 means as often as they like.
+type Rate struct {
+	PerSecond float64
+	Burst     int
 }
 
 // Settings are what may change while the server runs.
 type Settings struct {
-	// OpenRegistration lets anybody sign up; RequireToken asks for a token even then. Without
-	// OpenRegistration a token always is needed.
-	OpenRegistration, RequireToken bool
+	// OpenRegistration lets anybody sign up; without it a registration token is needed.
+	OpenRegistration bool
 	// OldMedia serves media without authentication too, at the paths from before version 1.11.
 	OldMedia bool
-	// The rates are per second, with a burst; a rate of 0 switches the limit off.
-	MessageRate, LoginRate, RegistrationRate    float64
-	MessageBurst, LoginBurst, RegistrationBurst int
+	// MaxBody is the largest JSON body, in bytes.
+	MaxBody int64
+	// SyncTimeout is the longest wait of a /sync.
+	SyncTimeout time.Duration
+
+	Messages, Logins, Registrations, Joins, Invites Rate
 }
 
 // API serves the client-server API. It is safe for concurrent use.
@@ -62,7 +62,7 @@ type API struct {
 	limits   atomic.Pointer[limiters]
 }
 
-type limiters struct{ messages, logins, registrations *accounts.Limiter }
+type limiters struct{ messages, logins, registrations, joins, invites *accounts.Limiter }
 
 // New makes the API.
 func New(o Options, s Settings) *API {
@@ -75,11 +75,8 @@ func New(o Options, s Settings) *API {
 // Configure changes the settings.
 func (a *API) Configure(s Settings) {
 	a.settings.Store(&s)
-	a.limits.Store(&limiters{
-		messages:      accounts.NewLimiter(s.MessageRate, s.MessageBurst),
-		logins:        accounts.NewLimiter(s.LoginRate, s.LoginBurst),
-		registrations: accounts.NewLimiter(s.RegistrationRate, s.RegistrationBurst),
-	})
+	limiter := func(r Rate) *accounts.Limiter { return accounts.NewLimiter(r.PerSecond, r.Burst) }
+	a.limits.Store(&limiters{limiter(s.Messages), limiter(s.Logins), limiter(s.Registrations), limiter(s.Joins), limiter(s.Invites)})
 }
 
 var _ http.Handler = (*API)(nil)

@@ -94,10 +94,11 @@ func (a *API) makeSender(ctx context.Context, reg *registration.Registration) (i
 	return l.UserNID, nil
 }
 
-// limitMessages bounds how fast somebody sends.
-func (a *API) limitMessages(c *call) error {
-	if s := c.session; s.Service != nil && !s.Service.IsRateLimited() {
+// limit counts what a user does, and refuses it if that is too much. Application services whose
+// registration says so may do as much as they like.
+func (c *call) limit(l *accounts.Limiter) error {
+	if s := c.session.Service; s != nil && !s.IsRateLimited() {
 		return nil
 	}
-	return a.limits.Load().messages.Allow(c.session.UserID)
+	return l.Allow(c.session.UserID)
 }

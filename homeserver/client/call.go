@@ -74,7 +74,7 @@ func (c *call) body(dst any) error {
 
 // rawBody reads the whole body.
 func (c *call) rawBody() ([]byte, error) {
-	raw, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, c.api.o.Limits.Body))
+	raw, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, c.api.settings.Load().MaxBody))
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):

@@ -53,6 +53,15 @@ func (c *call) target(q *membershipRequest) error {
 
 // setMembership proposes a membership event.
 func (a *API) setMembership(c *call, r store.RoomName, userID, membership string, extra object) (*event.Event, error) {
+	if l := a.limits.Load(); membership == "invite" {
+		if err := c.limit(l.invites); err != nil {
+			return nil, err
+		}
+	} else if membership == "join" || membership == "knock" {
+		if err := c.limit(l.joins); err != nil {
+			return nil, err
+		}
+	}
 	content, err := a.memberContent(c.ctx, userID, membership, extra)
 	if err != nil {
 		return nil, err

@@ -59,7 +59,7 @@ func (a *API) register(c *call) (any, error) {
 		}
 	}
 	stage := accounts.StageRegistrationToken
-	if set := a.settings.Load(); set.OpenRegistration && !set.RequireToken {
+	if a.settings.Load().OpenRegistration {
 		stage = accounts.StageDummy
 	}
 	passed, err := a.o.Accounts.Interact(c.ctx, accounts.UIARequest{

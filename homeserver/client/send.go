@@ -99,7 +99,7 @@ func (a *API) setState(c *call) (any, error) {
 }
 
 func (a *API) propose(c *call, nid int64, p room.Proposal) (any, error) {
-	if err := a.limitMessages(c); err != nil {
+	if err := c.limit(a.limits.Load().messages); err != nil {
 		return nil, err
 	}
 	e, err := a.o.Rooms.Send(c.ctx, nid, p)

@@ -24,10 +24,8 @@ func (a *API) sync(c *call) error {
 	if err != nil {
 		return err
 	}
-	q.Timeout = min(time.Duration(max(ms, 0))*time.Millisecond, a.o.Limits.SyncTimeout)
-	if ms > int64(a.o.Limits.SyncTimeout/time.Millisecond) {
-		q.Timeout = a.o.Limits.SyncTimeout
-	}
+	longest := a.settings.Load().SyncTimeout
+	q.Timeout = time.Duration(min(max(ms, 0), longest.Milliseconds())) * time.Millisecond
 	q.FullState = c.query.Get("full_state") == "true"
 	q.StateAfter = c.query.Get("use_state_after") == "true" || c.query.Get("org.matrix.msc4222.use_state_after") == "true"
 	if f := c.query.Get("filter"); f != "" {

@@ -31,6 +31,8 @@ type Options struct {
 	Typing   *Typing
 	Devices  Devices
 	Now      func() time.Time
+	// Draining is closed when the server is about to stop: whoever waits is answered.
+	Draining <-chan struct{}
 }
 
 // Syncer answers /sync. It is safe for concurrent use.
@@ -88,6 +90,8 @@ func (s *Syncer) Serve(ctx context.Context, q Request, w io.Writer) (n int64, er
 		select {
 		case <-wake:
 		case <-deadline.C:
+			last = true
+		case <-s.o.Draining:
 			last = true
 		case <-ctx.Done():
 			return 0, ctx.Err()
