@@ -244,10 +244,10 @@ func TestRooms(t *testing.T) {
 func TestFromIRC(t *testing.T) {
 	t.Parallel()
 	withServers(t, func(t *testing.T, s *ircd.Server, _ bool) {
+		alice := ircd.Dial(t, s.Addr, "alice") // the first is the operator
+		alice.Join("#room")
 		r := newRig(t, networkConfig(s.Addr, ""))
 		room := r.hs.byAlias("irc_net_#room")
-		alice := ircd.Dial(t, s.Addr, "alice")
-		alice.Join("#room")
 		_, at := r.hs.await(room, 0, "join of alice", memberEvent(ghostAlice, "join"))
 		alice.Send("PRIVMSG #room :hello \x02bold\x02")
 		e, at := r.hs.await(room, at, "message", message(ghostAlice, "hello bold"))
