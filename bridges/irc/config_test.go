@@ -150,3 +150,23 @@ func TestCorrection(t *testing.T) {
 		}
 	}
 }
+
+func TestExampleConfig(t *testing.T) {
+	t.Parallel()
+	cfg, err := parseText(t, ExampleConfig)
+	if err != nil || len(cfg.Networks) != 1 || len(cfg.Networks[0].Channels) != 2 {
+		t.Errorf("the example is %+v, %v", cfg, err)
+	}
+	// What is commented out is right, too.
+	var lines []string
+	for _, line := range strings.Split(ExampleConfig, "\n") {
+		trimmed := strings.TrimLeft(line, " ")
+		if strings.HasPrefix(trimmed, "#") && !strings.HasPrefix(trimmed, "# ") && !strings.Contains(line, "tls_ca") {
+			line = strings.Replace(line, "#", "", 1)
+		}
+		lines = append(lines, line)
+	}
+	if _, err := parseText(t, strings.Join(lines, "\n")); err != nil {
+		t.Error(err)
+	}
+}

@@ -27,6 +27,8 @@ func (n *network) pump(ctx context.Context) {
 		select {
 		case e := <-n.incoming:
 			n.handle(ctx, e)
+		case <-n.outage.due():
+			n.outage.tell()
 		case <-ctx.Done():
 			for {
 				select {
@@ -59,7 +61,7 @@ func (n *network) handle(ctx context.Context, e session.Event) {
 	case session.JoinFailed:
 		if ch := n.channel(e.Channel); ch != nil {
 			n.outbox.block(ch.Name, e.Text)
-			n.outage.cannotJoin(ctx, ch, e)
+			n.outage.cannotJoin(ch, e)
 		}
 	case session.Join:
 		n.onMember(ctx, e.Meta, e.Channel, e.User.Nick, event.MembershipJoin, e.User.Nick, "")
@@ -180,7 +182,7 @@ func (n *network) onKick(ctx context.Context, e session.Kick) {
 		return
 	}
 	if ch := n.channel(e.Channel); ch != nil {
-		n.outage.kicked(ctx, ch, e)
+		n.outage.kicked(ch, e)
 	}
 }
 
@@ -192,7 +194,7 @@ func (n *network) onQuit(ctx context.Context, e session.Quit) {
 	for _, channel := range e.Channels {
 		n.onMember(ctx, e.Meta, channel, e.User.Nick, event.MembershipLeave, e.User.Nick, reason)
 	}
-	n.ids.gone(ctx, n.fold(e.User.Nick))
+	n.ids.quit(ctx, n.fold(e.User.Nick))
 }
 
 // onNick follows a rename. It goes through the portals, so that it comes after

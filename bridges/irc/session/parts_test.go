@@ -2,6 +2,7 @@ package session
 
 import (
 	"bufio"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -55,6 +56,23 @@ func TestAltNick(t *testing.T) {
 		if got := altNick("bridge", tc.try, tc.limit); got != tc.want {
 			t.Errorf("altNick(%d, %d) = %q, want %q", tc.try, tc.limit, got, tc.want)
 		}
+	}
+}
+
+func TestJoinLines(t *testing.T) {
+	t.Parallel()
+	var wants []*want
+	for _, name := range strings.Fields("#a #b #c #d #e #f #g #h #i #j #k #l") {
+		wants = append(wants, &want{name: name})
+	}
+	wants[2].key = "key"
+	want := []string{"JOIN #a,#b", "JOIN #c key", "JOIN #d,#e,#f,#g,#h,#i,#j,#k,#l"}
+	if got := joinLines(wants); !slices.Equal(got, want) {
+		t.Errorf("joinLines = %q", got)
+	}
+	wants[2].key = ""
+	if got := joinLines(wants); len(got) != 2 || got[1] != "JOIN #k,#l" {
+		t.Errorf("joinLines = %q", got)
 	}
 }
 
