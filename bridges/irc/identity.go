@@ -120,6 +120,14 @@ func (ids *identities) gone(ctx context.Context, folded string) {
 	}
 }
 
+// quit ends the tie of a nick that has left the network; who is present under it
+// now is somebody else.
+func (ids *identities) quit(ctx context.Context, folded string) {
+	ids.mu.Lock()
+	defer ids.mu.Unlock()
+	ids.unset(ctx, folded)
+}
+
 // nick returns how a ghost is called at present, if that is known.
 func (ids *identities) nick(ghost networkid.UserID) (string, bool) {
 	ids.mu.Lock()

@@ -27,6 +27,8 @@ func (n *network) pump(ctx context.Context) {
 		select {
 		case e := <-n.incoming:
 			n.handle(ctx, e)
+		case <-n.outage.due():
+			n.outage.tell()
 		case <-ctx.Done():
 			for {
 				select {
@@ -59,7 +61,7 @@ func (n *network) handle(ctx context.Context, e session.Event) {
 	case session.JoinFailed:
 		if ch := n.channel(e.Channel); ch != nil {
 			n.outbox.block(ch.Name, e.Text)
-			n.outage.cannotJoin(ctx, ch, e)
+			n.outage.cannotJoin(ch, e)
 		}
 	case session.Join:
 		n.onMember(ctx, e.Meta, e.Channel, e.User.Nick, event.MembershipJoin, e.User.Nick, "")
@@ -113,11 +115,10 @@ func (n *network) onNames(ctx context.Context, e session.Names) {
 		if n.fold(m.Nick) == self {
 			continue
 		}
-		ghost := n.ghostOf(ctx, m.Nick)
+		ghost := n.person(ctx, m.Nick)
 		members[ghost] = bridgev2.ChatMember{
 			EventSender: bridgev2.EventSender{Sender: ghost},
 			Membership:  event.MembershipJoin,
-			UserInfo:    userInfo(m.Nick),
 		}
 	}
 	topic := plainTopic(e.Topic)
@@ -146,20 +147,17 @@ func (n *network) onMember(ctx context.Context, m session.Meta, channel, nick st
 	if ch == nil {
 		return
 	}
-	ghost := n.ghostOf(ctx, nick)
+	ghost := n.person(ctx, nick)
 	var sender networkid.UserID // the bridge bot
 	if by != "" && n.fold(by) != n.fold(n.session.Nick()) {
 		sender = ghost
 		if n.fold(by) != n.fold(nick) && n.session.Present(by) {
-			sender = n.ghostOf(ctx, by)
+			sender = n.person(ctx, by)
 		} else if n.fold(by) != n.fold(nick) {
 			sender = ""
 		}
 	}
 	member := bridgev2.ChatMember{EventSender: bridgev2.EventSender{Sender: ghost}, Membership: to}
-	if to == event.MembershipJoin {
-		member.UserInfo = userInfo(nick)
-	}
 	if reason = format.Plain(reason); reason != "" {
 		member.MemberEventExtra = map[string]any{"reason": reason}
 	}
@@ -180,7 +178,7 @@ func (n *network) onKick(ctx context.Context, e session.Kick) {
 		return
 	}
 	if ch := n.channel(e.Channel); ch != nil {
-		n.outage.kicked(ctx, ch, e)
+		n.outage.kicked(ch, e)
 	}
 }
 
@@ -192,35 +190,16 @@ func (n *network) onQuit(ctx context.Context, e session.Quit) {
 	for _, channel := range e.Channels {
 		n.onMember(ctx, e.Meta, channel, e.User.Nick, event.MembershipLeave, e.User.Nick, reason)
 	}
-	n.ids.gone(ctx, n.fold(e.User.Nick))
+	n.ids.quit(ctx, n.fold(e.User.Nick))
 }
 
-// onNick follows a rename. It goes through the portals, so that it comes after
-// what was said before it; the first portal that gets to it does it.
+// onNick follows a rename.
 func (n *network) onNick(ctx context.Context, e session.NickChange) {
 	if e.Self || e.Old == "" {
 		return
 	}
 	ghost := n.ids.rename(ctx, n.fold(e.Old), e.New, n.fold(e.New))
-	for _, channel := range e.Channels {
-		ch := n.channel(channel)
-		if ch == nil {
-			continue
-		}
-		n.queue(&simplevent.ChatInfoChange{
-			EventMeta: n.meta(bridgev2.RemoteEventChatInfoChange, ch, e.Meta, ghost),
-			ChatInfoChange: &bridgev2.ChatInfoChange{ChatInfo: &bridgev2.ChatInfo{
-				ExtraUpdates: func(ctx context.Context, portal *bridgev2.Portal) bool {
-					if g, err := portal.Bridge.GetGhostByID(ctx, ghost); err != nil {
-						n.log.Error("a rename is not shown", "error", err)
-					} else {
-						g.UpdateInfo(ctx, userInfo(e.New))
-					}
-					return false
-				},
-			}},
-		})
-	}
+	n.introduce(ctx, ghost, e.New)
 }
 
 // plainTopic is a topic as Matrix shows it.
@@ -233,7 +212,7 @@ func (n *network) onTopic(ctx context.Context, e session.Topic) {
 	}
 	var sender networkid.UserID
 	if e.By.Nick != "" && n.session.Present(e.By.Nick) && n.fold(e.By.Nick) != n.fold(n.session.Nick()) {
-		sender = n.ghostOf(ctx, e.By.Nick)
+		sender = n.person(ctx, e.By.Nick)
 	}
 	topic := plainTopic(e.Text)
 	n.queue(&simplevent.ChatInfoChange{
@@ -278,7 +257,7 @@ func (n *network) onMessage(ctx context.Context, e session.Message) {
 		converted.ReplyTo = &networkid.MessageOptionalPartID{MessageID: n.remoteID(ch, e.ReplyTo)}
 	}
 	msg := &simplevent.PreConvertedMessage{
-		EventMeta: n.meta(bridgev2.RemoteEventMessage, ch, e.Meta, n.ghostOf(ctx, e.From.Nick)),
+		EventMeta: n.meta(bridgev2.RemoteEventMessage, ch, e.Meta, n.person(ctx, e.From.Nick)),
 		Data:      converted,
 		ID:        n.messageID(ch, e.Meta),
 	}

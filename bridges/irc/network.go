@@ -28,6 +28,9 @@ type network struct {
 	// incoming holds events between the connection and the portals. When it is
 	// full the connection is read no further.
 	incoming chan session.Event
+	// introduced holds the names of the ghosts that Matrix knows of in this run;
+	// it belongs to the pump.
+	introduced map[networkid.UserID]string
 
 	mu      sync.Mutex
 	wanted  bool // Connect was called
@@ -48,7 +51,10 @@ var (
 const incomingBuffer = 10_000
 
 func newNetwork(ctx context.Context, b *Bridge, cfg NetworkConfig, login *bridgev2.UserLogin) (*network, error) {
-	n := &network{b: b, cfg: cfg, login: login, log: b.log.With("network", cfg.ID), incoming: make(chan session.Event, incomingBuffer)}
+	n := &network{b: b, cfg: cfg, login: login, log: b.log.With("network", cfg.ID),
+		incoming:   make(chan session.Event, incomingBuffer),
+		introduced: make(map[networkid.UserID]string),
+	}
 	n.session = session.New(session.Config{
 		Addr: cfg.Address, TLS: cfg.TLS, Nick: cfg.Nick, Username: cfg.Username, Realname: cfg.Realname,
 		Password: cfg.ServerPassword, SASL: cfg.SASL, Burst: cfg.Burst, PerSecond: cfg.PerSecond,
@@ -206,8 +212,3 @@ func (n *network) GetCapabilities(context.Context, *bridgev2.Portal) *event.Room
 
 // fold folds a nick by the network's casemapping.
 func (n *network) fold(nick string) string { return n.session.Support().Casemapping.Fold(nick) }
-
-// ghostOf returns the ghost of a nick.
-func (n *network) ghostOf(ctx context.Context, nick string) networkid.UserID {
-	return n.ids.ghost(ctx, nick, n.fold(nick))
-}

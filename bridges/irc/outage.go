@@ -3,7 +3,6 @@ package irc
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"maunium.net/go/mautrix/bridgev2/status"
@@ -18,7 +17,6 @@ import (
 type outage struct {
 	n *network
 
-	mu    sync.Mutex
 	down  bool
 	timer *time.Timer
 	// told holds the channels whose rooms know that they are cut off.
@@ -34,8 +32,6 @@ func (o *outage) connecting(e session.Connecting) {
 }
 
 func (o *outage) registered(session.Registered) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
 	o.down = false
 	if o.timer != nil {
 		o.timer.Stop()
@@ -56,57 +52,55 @@ func (o *outage) disconnected(e session.Disconnected) {
 		return // stopped on purpose
 	}
 	o.n.login.BridgeState.Send(state)
-	o.mu.Lock()
-	defer o.mu.Unlock()
 	o.reason = e.Err.Error()
 	if o.down {
 		return
 	}
 	o.down = true
-	o.timer = time.AfterFunc(o.n.cfg.OutageNotice, o.tell)
+	o.timer = time.NewTimer(o.n.cfg.OutageNotice)
 }
 
-// tell says in all rooms that the network is away, if it still is.
-func (o *outage) tell() {
-	o.mu.Lock()
-	if !o.down {
-		o.mu.Unlock()
-		return
+// due is ready when the rooms are to be told that the network is away.
+func (o *outage) due() <-chan time.Time {
+	if o.timer == nil {
+		return nil
 	}
-	reason := o.reason
+	return o.timer.C
+}
+
+// tell says in all rooms that the network is away.
+func (o *outage) tell() {
+	o.timer = nil
 	if o.told == nil {
 		o.told = make(map[string]bool)
 	}
 	for _, ch := range o.n.cfg.Channels {
 		o.told[ch.Name] = true
 	}
-	o.mu.Unlock()
 	for i := range o.n.cfg.Channels {
 		o.say(&o.n.cfg.Channels[i], fmt.Sprintf(
-			"⚠️ The connection to %s is lost (%s). What you write is kept and sent when it is back.", o.n.cfg.Name, reason))
+			"⚠️ The connection to %s is lost (%s). What you write is kept and sent when it is back.", o.n.cfg.Name, o.reason))
 	}
 }
 
 // joined says in a room that it is connected again, if it was told otherwise.
 func (o *outage) joined(ch *ChannelConfig) {
-	o.mu.Lock()
 	told := o.told[ch.Name]
 	delete(o.told, ch.Name)
-	o.mu.Unlock()
 	if told {
 		o.say(ch, fmt.Sprintf("The connection to %s on %s is back.", ch.Name, o.n.cfg.Name))
 	}
 }
 
 // cannotJoin says once in a room that its channel cannot be joined.
-func (o *outage) cannotJoin(_ context.Context, ch *ChannelConfig, e session.JoinFailed) {
+func (o *outage) cannotJoin(ch *ChannelConfig, e session.JoinFailed) {
 	if o.mark(ch) {
 		o.say(ch, fmt.Sprintf("⚠️ The bridge cannot join %s: %s. It keeps trying.", ch.Name, e.Text))
 	}
 }
 
 // kicked says once in a room that the bridge was removed from its channel.
-func (o *outage) kicked(_ context.Context, ch *ChannelConfig, e session.Kick) {
+func (o *outage) kicked(ch *ChannelConfig, e session.Kick) {
 	if o.mark(ch) {
 		o.say(ch, fmt.Sprintf("⚠️ The bridge was kicked from %s by %s (%s). It tries to return.", ch.Name, e.By.Nick, e.Reason))
 	}
@@ -114,8 +108,6 @@ func (o *outage) kicked(_ context.Context, ch *ChannelConfig, e session.Kick) {
 
 // mark reports whether a room is to be told that it is cut off.
 func (o *outage) mark(ch *ChannelConfig) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
 	if o.told == nil {
 		o.told = make(map[string]bool)
 	}
@@ -125,8 +117,6 @@ func (o *outage) mark(ch *ChannelConfig) bool {
 }
 
 func (o *outage) stop() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
 	if o.timer != nil {
 		o.timer.Stop()
 	}

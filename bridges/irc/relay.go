@@ -50,7 +50,7 @@ func expandRelay(f, name string, user id.UserID) string {
 // not too long.
 func relayName(name, otherwise string) string {
 	lines := format.FromText(strings.ReplaceAll(name, "\n", " "))
-	name = strings.TrimSpace(strings.Join(lines, " "))
+	name = strings.Join(strings.Fields(strings.Join(lines, " ")), " ")
 	if name == "" || !strings.ContainsFunc(name, unicode.IsGraphic) {
 		return otherwise
 	}

@@ -72,7 +72,7 @@ func newPeople(s *Server) *people {
 	}
 	for nick, channels := range homes {
 		c := newClient(s, nil)
-		c.nick, c.user, c.real, c.registered = nick, "demo", "Scripted person", true
+		c.nick, c.user, c.real, c.registered = nick, "~demo", "Scripted person", true
 		s.nicks[nick] = c
 		s.clients[c] = true
 		p.all[nick] = c

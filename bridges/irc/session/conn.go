@@ -62,6 +62,7 @@ type conn struct {
 
 	closeOnce  sync.Once
 	closed     chan struct{}
+	quit       chan struct{} // closed when the session is stopped
 	readerDone chan struct{}
 	work       sync.WaitGroup
 	rejoins    map[string]*time.Timer // by rejoinMu; "" is the nick's
@@ -90,6 +91,7 @@ func (s *Session) runConn(ctx context.Context) (registered bool, err error) {
 		out:          make(chan *Line, s.cfg.Queue),
 		controlReady: make(chan struct{}, 1),
 		closed:       make(chan struct{}),
+		quit:         make(chan struct{}),
 		readerDone:   make(chan struct{}),
 		rejoins:      make(map[string]*time.Timer),
 		lastIn:       time.Now(),
@@ -103,12 +105,7 @@ func (s *Session) runConn(ctx context.Context) (registered bool, err error) {
 		state := tc.ConnectionState()
 		c.net, c.tls = tc, &state
 	}
-	stop := context.AfterFunc(ctx, func() {
-		// Say goodbye, but do not wait for a server that does not listen.
-		_ = c.net.SetDeadline(time.Now().Add(2 * time.Second))
-		_ = c.write("QUIT :Bridge is stopping")
-		c.close()
-	})
+	stop := context.AfterFunc(ctx, c.leave)
 	defer stop()
 	c.work.Add(1)
 	go func() {
@@ -135,6 +132,27 @@ func randomID() string {
 	_, _ = rand.Read(b[:])
 	return hex.EncodeToString(b[:])
 }
+
+// leave ends the connection in good order: the writer stops and says goodbye, and
+// the server's answers to what was sent before are read until it hangs up. A
+// server that does not listen is not waited for.
+func (c *conn) leave() {
+	if c.s.current() != c {
+		c.close()
+		return
+	}
+	close(c.quit)
+	timer := time.NewTimer(quitWait)
+	defer timer.Stop()
+	select {
+	case <-c.closed:
+	case <-timer.C:
+		c.close()
+	}
+}
+
+// quitWait is how long the server may take to hang up.
+const quitWait = 2 * time.Second
 
 func (c *conn) close() {
 	c.closeOnce.Do(func() {

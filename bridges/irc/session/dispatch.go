@@ -128,10 +128,10 @@ func (c *conn) handleCommand(m *irc.Message) {
 			c.emit(NickChange{Meta: c.meta(m), Old: from.Nick, New: to, Self: self, Channels: c.state.rename(from.Nick, to)})
 		}
 	case "TOPIC":
+		c.state.setTopic(m.Param(0), m.Param(1))
 		if self {
 			c.answered(m, "TOPIC", m.Param(0), Outcome{State: Delivered})
 		}
-		c.state.setTopic(m.Param(0), m.Param(1))
 		c.emit(Topic{Meta: c.meta(m), Channel: m.Param(0), Text: m.Param(1), By: from})
 	case "MODE":
 		c.onMode(m, from)

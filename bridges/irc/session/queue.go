@@ -151,8 +151,15 @@ func (c *conn) nextControl() (string, bool) {
 func (c *conn) writer() {
 	defer c.drain()
 	for {
+		select {
+		case <-c.quit:
+			c.goodbye()
+			return
+		default:
+		}
 		if line, ok := c.nextControl(); ok {
 			if !c.pace() || c.write(line) != nil {
+				c.goodbye()
 				return
 			}
 			continue
@@ -160,10 +167,12 @@ func (c *conn) writer() {
 		select {
 		case <-c.closed:
 			return
+		case <-c.quit:
 		case <-c.controlReady:
 		case line := <-c.out:
 			if !c.pace() {
 				finish(line, Outcome{State: NotSent, Err: ErrDisconnected})
+				c.goodbye()
 				return
 			}
 			if !c.writeLine(line) {
@@ -174,7 +183,18 @@ func (c *conn) writer() {
 	}
 }
 
-// pace waits for a token; false means that the connection has ended.
+// goodbye quits if the session is being stopped, and waits for the end of the
+// connection.
+func (c *conn) goodbye() {
+	select {
+	case <-c.quit:
+		_ = c.write("QUIT :Bridge is stopping")
+		<-c.closed
+	default:
+	}
+}
+
+// pace waits for a token; false means that the connection has ended or is to.
 func (c *conn) pace() bool {
 	for {
 		wait := c.bucket.take(time.Now())
@@ -186,6 +206,9 @@ func (c *conn) pace() bool {
 		timer := time.NewTimer(wait)
 		select {
 		case <-c.closed:
+			timer.Stop()
+			return false
+		case <-c.quit:
 			timer.Stop()
 			return false
 		case <-timer.C:

@@ -275,8 +275,8 @@ func (c *conn) greeted() {
 	}
 	c.s.setConn(c)
 	c.s.cfg.Handler.HandleEvent(Registered{Nick: c.state.nickName(), Support: c.state.support()})
-	for _, w := range c.s.wants() {
-		c.control(joinLine(w.name, w.key))
+	for _, line := range joinLines(c.s.wants()) {
+		c.control(line)
 	}
 	if c.state.nickName() != c.cfg.Nick {
 		c.regainNick()
@@ -293,4 +293,26 @@ func (c *conn) regainNick() {
 			c.control("NICK " + c.cfg.Nick)
 		}
 	})
+}
+
+// maxJoins is how many channels one JOIN names.
+const maxJoins = 10
+
+// joinLines joins channels, several with one line where no key is needed.
+func joinLines(wants []*want) []string {
+	var lines []string
+	n := maxJoins // in the last line
+	for _, w := range wants {
+		last := len(lines) - 1
+		switch {
+		case w.key != "":
+			lines, n = append(lines, joinLine(w.name, w.key)), maxJoins
+		case n < maxJoins && len(lines[last])+1+len(w.name) < 400:
+			lines[last] += "," + w.name
+			n++
+		default:
+			lines, n = append(lines, joinLine(w.name, "")), 1
+		}
+	}
+	return lines
 }

@@ -1,0 +1,347 @@
+package irc
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.mau.fi/util/dbutil"
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/database"
+	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/id"
+	_ "modernc.org/sqlite"
+
+	"github.com/landbridge-im/landbridge/bridges/irc/session"
+)
+
+// openTestStore opens the module's tables in a file, as often as one likes.
+func openTestStore(t *testing.T, path string) *store {
+	t.Helper()
+	raw, err := sql.Open("sqlite", "file:"+path+"?_txlock=immediate&_pragma=foreign_keys(1)&_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { raw.Close() })
+	db, err := dbutil.NewWithDB(raw, "sqlite3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	br := &bridgev2.Bridge{ID: "irc", DB: database.New("irc", database.MetaTypes{}, db)}
+	st, err := openStore(zerolog.Nop().WithContext(context.Background()), br)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st
+}
+
+// wire is a sender that plays the network.
+type wire struct {
+	mu     sync.Mutex
+	lines  []string
+	absent bool // the channel is not joined
+	limit  int
+	// fate says what becomes of a line, by its number; nil delivers.
+	fate func(i int, text string) (session.Outcome, bool)
+}
+
+func (w *wire) InChannel(string) bool { w.mu.Lock(); defer w.mu.Unlock(); return !w.absent }
+
+func (w *wire) MaxText(string, string) int {
+	if w.limit == 0 {
+		return 400
+	}
+	return w.limit
+}
+
+func (w *wire) Send(_ context.Context, line *session.Line) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	text := line.Params[1]
+	out, write := session.Outcome{State: session.Delivered}, true
+	if w.fate != nil {
+		out, write = w.fate(len(w.lines), text)
+	}
+	if write {
+		if err := line.Before(); err != nil {
+			out = session.Outcome{State: session.NotSent, Err: err}
+		} else {
+			w.lines = append(w.lines, text)
+		}
+	}
+	go line.Done(out)
+	return nil
+}
+
+func (w *wire) sent() []string { w.mu.Lock(); defer w.mu.Unlock(); return slices.Clone(w.lines) }
+
+type settledRec struct {
+	id  id.EventID
+	err error
+}
+
+// startOutbox runs an outbox until the returned function is called.
+func startOutbox(t *testing.T, st *store, w *wire, limit int) (*outbox, chan settledRec, func()) {
+	t.Helper()
+	settled := make(chan settledRec, 1000)
+	b := newOutbox("net", st, w, slog.New(slog.DiscardHandler), limit, func(_ context.Context, o *outgoing, err error) {
+		settled <- settledRec{o.EventID, err}
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	if err := b.load(ctx); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() { defer close(done); b.run(ctx) }()
+	var once sync.Once
+	stop := func() { once.Do(func() { cancel(); <-done }) }
+	t.Cleanup(stop)
+	return b, settled, stop
+}
+
+func outgoingText(event string, lines ...string) *outgoing {
+	return &outgoing{EventID: id.EventID(event), Channel: "#a", Command: "PRIVMSG", Prefix: "<m> ", Lines: lines}
+}
+
+func waitSettled(t *testing.T, ch chan settledRec) settledRec {
+	t.Helper()
+	select {
+	case r := <-ch:
+		return r
+	case <-time.After(10 * time.Second):
+		t.Fatal("a message is not settled")
+		return settledRec{}
+	}
+}
+
+func TestOutboxOrderAndDuplicates(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	st := openTestStore(t, filepath.Join(t.TempDir(), "x.db"))
+	w := &wire{}
+	b, settled, _ := startOutbox(t, st, w, 100)
+	for i := range 20 {
+		if err := b.add(ctx, outgoingText(fmt.Sprint("$", i), fmt.Sprint(i), "more"), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := b.add(ctx, outgoingText("$3", "3"), nil); !errors.Is(err, errDuplicate) {
+		t.Errorf("a waiting event again: %v", err)
+	}
+	for range 20 {
+		if r := waitSettled(t, settled); r.err != nil {
+			t.Error(r)
+		}
+	}
+	if err := b.add(ctx, outgoingText("$3", "3"), nil); !errors.Is(err, errDuplicate) {
+		t.Errorf("a sent event again: %v", err)
+	}
+	var want []string
+	for i := range 20 {
+		want = append(want, fmt.Sprintf("<m> %d", i), "<m> more")
+	}
+	if got := w.sent(); !slices.Equal(got, want) {
+		t.Errorf("sent %q", got)
+	}
+}
+
+func TestOutboxRollsBackWithItsCaller(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	st := openTestStore(t, filepath.Join(t.TempDir(), "x.db"))
+	w := &wire{}
+	b, settled, _ := startOutbox(t, st, w, 100)
+	boom := errors.New("boom")
+	if err := b.add(ctx, outgoingText("$1", "x"), func(context.Context) error { return boom }); !errors.Is(err, boom) {
+		t.Errorf("add = %v", err)
+	}
+	if err := b.add(ctx, outgoingText("$1", "y"), nil); err != nil {
+		t.Errorf("add after a failure = %v", err)
+	}
+	waitSettled(t, settled)
+	if got := w.sent(); !slices.Equal(got, []string{"<m> y"}) {
+		t.Errorf("sent %q", got)
+	}
+}
+
+// TestOutboxCrash stops at each point of a message of three lines, as a crash
+// does, and goes on with a new outbox on the same file.
+func TestOutboxCrash(t *testing.T) {
+	t.Parallel()
+	for crashAt := range 4 {
+		t.Run(fmt.Sprint(crashAt), func(t *testing.T) {
+			t.Parallel()
+			ctx := context.Background()
+			path := filepath.Join(t.TempDir(), "x.db")
+			st := openTestStore(t, path)
+			o := outgoingText("$1", "one", "two", "three")
+			if err := st.put(ctx, "net", o, nil); err != nil {
+				t.Fatal(err)
+			}
+			// What the sender does before the crash.
+			o.Fixed = []string{"<m> one", "<m> two", "<m> three"}
+			if err := st.fix(ctx, o); err != nil {
+				t.Fatal(err)
+			}
+			for i := range crashAt {
+				if err := st.written(ctx, o.Seq, i+1); err != nil {
+					t.Fatal(err)
+				}
+			}
+			// The limit has changed meanwhile, which changes nothing.
+			w := &wire{limit: 32}
+			_, settled, _ := startOutbox(t, openTestStore(t, path), w, 100)
+			if r := waitSettled(t, settled); r.err != nil || r.id != "$1" {
+				t.Errorf("settled %+v", r)
+			}
+			if got := w.sent(); !slices.Equal(got, o.Fixed[crashAt:]) {
+				t.Errorf("sent %q after %d lines were written", got, crashAt)
+			}
+		})
+	}
+}
+
+func TestOutboxReconnect(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	st := openTestStore(t, filepath.Join(t.TempDir(), "x.db"))
+	broken := true
+	w := &wire{}
+	w.fate = func(i int, text string) (session.Outcome, bool) {
+		switch {
+		case broken && text == "<m> b":
+			broken, w.absent = false, true // from here on the connection is gone
+			return session.Outcome{State: session.Unknown, Err: session.ErrDisconnected}, true
+		case w.absent:
+			return session.Outcome{State: session.NotSent, Err: session.ErrDisconnected}, false
+		}
+		return session.Outcome{State: session.Delivered}, true
+	}
+	b, settled, _ := startOutbox(t, st, w, 100)
+	for _, x := range []string{"a", "b", "c", "d"} {
+		if err := b.add(ctx, outgoingText("$"+x, x), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	results := map[id.EventID]error{}
+	for range 2 {
+		r := waitSettled(t, settled)
+		results[r.id] = r.err
+	}
+	if results["$a"] != nil || !errors.Is(results["$b"], errUncertain) {
+		t.Errorf("results = %v", results)
+	}
+	w.mu.Lock()
+	w.absent = false
+	w.mu.Unlock()
+	b.poke()
+	for range 2 {
+		if r := waitSettled(t, settled); r.err != nil {
+			t.Error(r)
+		}
+	}
+	if got := w.sent(); !slices.Equal(got, []string{"<m> a", "<m> b", "<m> c", "<m> d"}) {
+		t.Errorf("sent %q", got)
+	}
+}
+
+func TestOutboxBounds(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	st := openTestStore(t, filepath.Join(t.TempDir(), "x.db"))
+	w := &wire{absent: true}
+	b, settled, _ := startOutbox(t, st, w, 2)
+	for i, want := range []error{nil, nil, errOutboxFull} {
+		if err := b.add(ctx, outgoingText(fmt.Sprint("$", i), "x"), nil); !errors.Is(err, want) {
+			t.Errorf("add %d = %v, want %v", i, err, want)
+		}
+	}
+	b.block("#A", "banned")
+	for range 2 {
+		if r := waitSettled(t, settled); r.err == nil {
+			t.Error("a message to a channel that cannot be joined has not failed")
+		}
+	}
+	if err := b.add(ctx, outgoingText("$9", "x"), nil); err != nil {
+		t.Fatal(err)
+	}
+	if r := waitSettled(t, settled); r.err == nil || r.id != "$9" {
+		t.Errorf("settled %+v", r)
+	}
+	b.unblock("#a")
+	w.mu.Lock()
+	w.absent = false
+	w.mu.Unlock()
+	if err := b.add(ctx, outgoingText("$10", "x"), nil); err != nil {
+		t.Fatal(err)
+	}
+	if r := waitSettled(t, settled); r.err != nil {
+		t.Errorf("settled %+v", r)
+	}
+}
+
+func TestIdentities(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	path := filepath.Join(t.TempDir(), "x.db")
+	present := map[string]bool{}
+	load := func() *identities {
+		ids, err := loadIdentities(ctx, "net", openTestStore(t, path), slog.New(slog.DiscardHandler), func(nick string) bool { return present[nick] })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ids
+	}
+	check := func(got, want networkid.UserID) {
+		t.Helper()
+		if got != want {
+			t.Errorf("ghost = %q, want %q", got, want)
+		}
+	}
+	ids := load()
+	present["bob"] = true
+	check(ids.ghost(ctx, "Bob", "bob"), "net_bob")
+	delete(present, "bob")
+	present["robert"] = true
+	check(ids.rename(ctx, "bob", "Robert", "robert"), "net_bob")
+	if nick, _ := ids.nick("net_bob"); nick != "Robert" {
+		t.Errorf("nick = %q", nick)
+	}
+	// Another bob comes while the ghost is in use.
+	present["bob"] = true
+	check(ids.ghost(ctx, "bob", "bob"), "net_bob~2")
+	// A restart changes nothing.
+	ids = load()
+	check(ids.ghost(ctx, "Robert", "robert"), "net_bob")
+	check(ids.ghost(ctx, "bob", "bob"), "net_bob~2")
+	// When Robert is gone the ghost is free, but the second bob keeps his own.
+	delete(present, "robert")
+	ids.gone(ctx, "robert")
+	check(ids.ghost(ctx, "bob", "bob"), "net_bob~2")
+	delete(present, "bob")
+	ids.gone(ctx, "bob")
+	present["bob"] = true
+	check(ids.ghost(ctx, "bob", "bob"), "net_bob")
+	// Two people swap nicks.
+	present["eve"] = true
+	check(ids.ghost(ctx, "eve", "eve"), "net_eve")
+	check(ids.rename(ctx, "eve", "tmp", "tmp"), "net_eve")
+	check(ids.rename(ctx, "bob", "eve", "eve"), "net_bob")
+	check(ids.rename(ctx, "tmp", "bob", "bob"), "net_eve")
+	check(ids.ghost(ctx, "bob", "bob"), "net_eve")
+	// A tie of someone who left while the bridge was away gives way.
+	present = map[string]bool{"eve2": true}
+	ids = load()
+	present["bob"], present["eve"] = false, false
+	check(ids.ghost(ctx, "eve2", "eve2"), "net_eve2")
+	present["xyz"] = true
+	check(ids.ghost(ctx, "xyz", "xyz"), "net_xyz")
+}

@@ -1,0 +1,157 @@
+package session
+
+import (
+	"bufio"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+)
+
+func TestFold(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		value, in, want string
+	}{
+		{"rfc1459", `A[]\~Z`, "a{}|^z"},
+		{"", `A[]\~`, "a{}|^"},
+		{"rfc1459-strict", `A[]\~`, "a{}|~"},
+		{"strict-rfc1459", `[~`, "{~"},
+		{"ascii", `A[]\~É`, `a[]\~É`},
+		{"rfc7613", "ABC", "abc"},
+	} {
+		if got := ParseCasemapping(tc.value).Fold(tc.in); got != tc.want {
+			t.Errorf("%s: Fold(%q) = %q, want %q", tc.value, tc.in, got, tc.want)
+		}
+	}
+}
+
+func TestISupport(t *testing.T) {
+	t.Parallel()
+	s := newISupport()
+	s.add(strings.Fields(`CASEMAPPING=ascii CHANTYPES=#! PREFIX=(qaohv)~&@%+ CHANMODES=beI,k,l,imn,extra NICKLEN=9 TOPICLEN=300 LINELEN=1024 NETWORK=A\x20B STATUSMSG=@+ SAFELIST`))
+	if s.Casemapping != CasemapASCII || s.ChanTypes != "#!" || s.PrefixModes != "qaohv" || s.PrefixSymbols != "~&@%+" ||
+		s.ChanModes != [4]string{"beI", "k", "l", "imn"} || s.NickLen != 9 || s.TopicLen != 300 || s.LineLen != 1024 || s.Network != "A B" {
+		t.Errorf("ISupport = %+v", s)
+	}
+	if !s.IsChannel("!x") || s.IsChannel("&x") || s.IsChannel("") || s.splitStatus("@#x") != "#x" || s.splitStatus("@x") != "@x" {
+		t.Error("channels are told wrongly")
+	}
+	s.add([]string{"-PREFIX", "-NICKLEN", "LINELEN=0"})
+	if s.PrefixModes != "ov" || s.NickLen != 0 || s.LineLen != 1024 {
+		t.Errorf("after removal: %+v", s)
+	}
+}
+
+func TestAltNick(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		try, limit int
+		want       string
+	}{
+		{1, 0, "bridge_"}, {2, 0, "bridge__"}, {3, 0, "bridge1"}, {12, 0, "bridge10"},
+		{1, 6, "bridg_"}, {12, 6, "brid10"}, {1, 20, "bridge_"},
+	} {
+		if got := altNick("bridge", tc.try, tc.limit); got != tc.want {
+			t.Errorf("altNick(%d, %d) = %q, want %q", tc.try, tc.limit, got, tc.want)
+		}
+	}
+}
+
+func TestJoinLines(t *testing.T) {
+	t.Parallel()
+	var wants []*want
+	for _, name := range strings.Fields("#a #b #c #d #e #f #g #h #i #j #k #l") {
+		wants = append(wants, &want{name: name})
+	}
+	wants[2].key = "key"
+	want := []string{"JOIN #a,#b", "JOIN #c key", "JOIN #d,#e,#f,#g,#h,#i,#j,#k,#l"}
+	if got := joinLines(wants); !slices.Equal(got, want) {
+		t.Errorf("joinLines = %q", got)
+	}
+	wants[2].key = ""
+	if got := joinLines(wants); len(got) != 2 || got[1] != "JOIN #k,#l" {
+		t.Errorf("joinLines = %q", got)
+	}
+}
+
+func TestBackoff(t *testing.T) {
+	t.Parallel()
+	b := Backoff{Min: time.Second, Max: 10 * time.Second}
+	for failures, want := range map[int]time.Duration{1: time.Second, 2: 2 * time.Second, 3: 4 * time.Second, 5: 10 * time.Second, 1000: 10 * time.Second} {
+		for range 50 {
+			if d := b.delay(failures); d < want*3/4 || d > want*5/4+1 {
+				t.Errorf("delay(%d) = %v, want about %v", failures, d, want)
+			}
+		}
+	}
+}
+
+func TestBucket(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(0, 0)
+	b := newBucket(2, 4, now)
+	if b.take(now) != 0 || b.take(now) != 0 {
+		t.Fatal("the burst is not free")
+	}
+	wait := b.take(now)
+	if wait < 250*time.Millisecond || wait > 260*time.Millisecond {
+		t.Errorf("wait = %v, want 250 ms", wait)
+	}
+	if b.take(now.Add(wait)) != 0 {
+		t.Error("no token after the wait")
+	}
+	if b.take(now.Add(time.Hour)) != 0 || b.take(now.Add(time.Hour)) != 0 || b.take(now.Add(time.Hour)) == 0 {
+		t.Error("more than the burst was saved up")
+	}
+}
+
+func TestLineFormat(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		line Line
+		want string
+	}{
+		{Line{Command: "PRIVMSG", Params: []string{"#a", ""}}, "PRIVMSG #a :"},
+		{Line{Command: "PRIVMSG", Params: []string{"#a", ":x y"}}, "PRIVMSG #a ::x y"},
+		{Line{Command: "AWAY"}, "AWAY"},
+		{Line{Command: "PRIVMSG", Params: []string{"#a b", "x"}}, ""},
+		{Line{Command: "PRIVMSG", Params: []string{":a", "x"}}, ""},
+		{Line{Command: "PRIVMSG", Params: []string{"", "x"}}, ""},
+		{Line{Command: "PRIVMSG", Params: []string{"#a", "x\ry"}}, ""},
+		{Line{Command: "PRIVMSG", Params: []string{"#a", "x\x00"}}, ""},
+	} {
+		if got, err := tc.line.format(); got != tc.want || (err != nil) != (tc.want == "") {
+			t.Errorf("format(%q) = %q, %v; want %q", tc.line.Params, got, err, tc.want)
+		}
+	}
+}
+
+// FuzzParseLine checks that no line of a server makes the parser panic or lets
+// anything through that is not text.
+func FuzzParseLine(f *testing.F) {
+	for _, s := range []string{
+		"PING :x", ":a!b@c PRIVMSG #x :hi", "@time=2020;a=\\:\\s :a JOIN #x", "@a ", "@a :b ", ":", " ", "@ :  x", "caf\xe9 \x00", "@a=b  :c   001  d",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		line, err := readLine(bufio.NewReaderSize(strings.NewReader(in+"\n"), maxLine))
+		if err != nil {
+			return
+		}
+		m, err := parseLine(line)
+		if err != nil {
+			return
+		}
+		if m.Command == "" {
+			t.Fatalf("%q has no command", in)
+		}
+		for _, p := range append(m.Params, m.Command) {
+			if !utf8.ValidString(p) || strings.ContainsAny(p, "\n\x00") {
+				t.Fatalf("%q has the parameter %q", in, p)
+			}
+		}
+	})
+}
