@@ -176,9 +176,7 @@ func TestInteractivePassword(t *testing.T) {
 	if c.Code != "M_FORBIDDEN" {
 		t.Errorf("%+v", c)
 	}
-	if c := asChallenge(t, try(c.Session, "eve", "eves own one")); c.Code != "M_FORBIDDEN" {
-		t.Errorf("another user's password: %+v", c)
-	}
+	wantCode(t, "another user's password", try(c.Session, "eve", "eves own one"), "M_FORBIDDEN")
 	if err := try(c.Session, "a", password); err != nil {
 		t.Error(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/json/jsontext"
 	"encoding/json/v2"
+	"errors"
 	"net/http"
 	"slices"
 	"sync"
@@ -163,6 +164,9 @@ func (a *Accounts) Interact(ctx context.Context, r UIARequest) (*Passed, error) 
 		}
 		if err := a.stage(ctx, s, given, r); err != nil {
 			s.failed++
+			if errors.Is(err, errSomebodyElse) {
+				return nil, err
+			}
 			if e, ok := mxerror.As(err); ok && e.Status < 500 && e.Status != http.StatusTooManyRequests {
 				return nil, challenge(e)
 			}
@@ -180,6 +184,9 @@ func (a *Accounts) Interact(ctx context.Context, r UIARequest) (*Passed, error) 
 	}
 	return nil, challenge(nil)
 }
+
+// errSomebodyElse answers a right password of the wrong user: trying again will not help.
+var errSomebodyElse = mxerror.Forbidden("This needs the confirmation of the user who is logged in, not of somebody else.")
 
 // stage checks one stage.
 func (a *Accounts) stage(ctx context.Context, s *uiaSession, given auth, r UIARequest) error {
@@ -212,7 +219,7 @@ func (a *Accounts) stage(ctx context.Context, s *uiaSession, given auth, r UIARe
 			return err
 		}
 		if r.Session == nil || r.Session.UserNID != nid {
-			return WrongPassword()
+			return errSomebodyElse
 		}
 		return nil
 	}

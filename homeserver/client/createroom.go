@@ -317,6 +317,25 @@ func powerLevels(q *createRoomRequest, creator string, v event.Version) (object,
 	for k, o := range q.PowerOverride {
 		out[k] = o
 	}
+	if v.PrivilegedRoomCreators() && q.PowerOverride["users"] != nil {
+		// Clients from before these versions name themselves here, which the rules now forbid;
+		// as creators they have more power than they ask for anyway.
+		var named map[string]jsontext.Value
+		if err := json.Unmarshal(q.PowerOverride["users"], &named); err != nil {
+			return nil, mxerror.BadJSON("power_level_content_override.users must be an object.")
+		}
+		delete(named, creator)
+		if q.Preset == "trusted_private_chat" {
+			for _, u := range q.Invite {
+				delete(named, u)
+			}
+		}
+		raw, err := json.Marshal(named, json.Deterministic(true))
+		if err != nil {
+			return nil, err
+		}
+		out["users"] = raw
+	}
 	return out, nil
 }
 

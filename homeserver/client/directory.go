@@ -11,6 +11,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
+	"github.com/landbridge-im/landbridge/homeserver/room"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 )
 
@@ -139,7 +140,61 @@ func (a *API) deleteAlias(c *call) (any, error) {
 			return nil, mxerror.Forbidden("Only who made an alias, or may change the room's aliases, can delete it.")
 		}
 	}
-	return nil, a.o.Store.Write(c.ctx, func(t *store.Tx) error { return t.DeleteAlias(alias) })
+	if err := a.o.Store.Write(c.ctx, func(t *store.Tx) error { return t.DeleteAlias(alias) }); err != nil {
+		return nil, err
+	}
+	return nil, a.dropCanonical(c, al)
+}
+
+// dropCanonical takes a deleted alias out of the room's canonical ones, if the caller may.
+func (a *API) dropCanonical(c *call, al store.Alias) error {
+	if ok, err := a.mayChange(c, al.Room, "m.room.canonical_alias"); err != nil || !ok {
+		return err
+	}
+	row, err := a.o.Store.LoadRoom(c.ctx, al.Room)
+	if err != nil {
+		return err
+	}
+	e, err := a.o.Store.StateEvent(c.ctx, row.Root, "m.room.canonical_alias", "")
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	content := object{}
+	if err := json.Unmarshal(e.Content, &content); err != nil {
+		return err
+	}
+	changed := false
+	if e.ContentString("alias") == al.Alias {
+		delete(content, "alias")
+		changed = true
+	}
+	if alts := gjson.GetBytes(e.Content, "alt_aliases"); alts.IsArray() {
+		left := []jsontext.Value{}
+		for _, alt := range alts.Array() {
+			if alt.Str == al.Alias {
+				changed = true
+			} else {
+				left = append(left, jsontext.Value(alt.Raw))
+			}
+		}
+		raw, err := json.Marshal(left)
+		if err != nil {
+			return err
+		}
+		content["alt_aliases"] = raw
+	}
+	if !changed {
+		return nil
+	}
+	raw, err := json.Marshal(content, json.Deterministic(true))
+	if err != nil {
+		return err
+	}
+	none := ""
+	_, err = a.o.Rooms.Send(c.ctx, al.Room, room.Proposal{Sender: c.session.UserID, Type: "m.room.canonical_alias", StateKey: &none, Content: raw})
+	return err
 }
 
 // mayChange tells whether the caller is in a room and has the power for a type of state.

@@ -110,7 +110,15 @@ func (a *API) joinRoom(c *call) (any, error) {
 		return nil, err
 	}
 	if m.Membership != "join" {
-		extra := reason(body["reason"])
+		// What else the body has goes into the event, as clients have come to rely on.
+		extra := object{}
+		for k, v := range body {
+			switch k {
+			case "third_party_signed", "membership", "displayname", "avatar_url", "join_authorised_via_users_server":
+			default:
+				extra[k] = v
+			}
+		}
 		if _, err := a.setMembership(c, r, c.session.UserID, "join", extra); err != nil {
 			return nil, err
 		}

@@ -150,7 +150,11 @@ func (a *API) page(c *call, v view, p page) (events []*event.Event, end *sync.Po
 			}
 		}
 		seen += len(got)
-		if len(got) < chunk {
+		if len(got) < chunk && len(events) > 0 {
+			// Clients expect a token with anything but an empty page; the next will be that.
+			pos := sync.At(at)
+			return events, &pos, nil
+		} else if len(got) < chunk {
 			return events, nil, nil
 		}
 		if seen >= pageScan {
@@ -185,7 +189,9 @@ func (a *API) lazyMembers(c *call, v view, events []*event.Event, dst []byte) ([
 func (a *API) visibleEvent(c *call, r store.RoomName, id string) (*event.Event, view, error) {
 	missing := mxerror.NotFound("There is no such event in this room, or you may not see it.")
 	v, err := c.look(r)
-	if err != nil {
+	if mxerror.Is(err, "M_FORBIDDEN") {
+		return nil, v, missing // somebody outside is not told whether it is there
+	} else if err != nil {
 		return nil, v, err
 	}
 	e, err := a.o.Store.EventByID(c.ctx, id)

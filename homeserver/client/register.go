@@ -2,6 +2,7 @@ package client
 
 import (
 	"encoding/json/jsontext"
+	"strings"
 
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
@@ -73,7 +74,8 @@ func (a *API) register(c *call) (any, error) {
 	}
 	l, err := a.o.Accounts.Register(c.ctx, accounts.Registration{
 		Localpart: q.Username, Password: q.Password, Token: passed.RegistrationToken, Login: !q.InhibitLogin,
-		Device: accounts.DeviceRequest{ID: q.DeviceID, Name: q.DeviceName, IP: c.address()},
+		DisplayName: q.Username,
+		Device:      accounts.DeviceRequest{ID: q.DeviceID, Name: q.DeviceName, IP: c.address()},
 	})
 	if err != nil {
 		return nil, err
@@ -117,6 +119,7 @@ func (a *API) registerForService(c *call, q registerRequest) (any, error) {
 
 // available tells as an error why a name can't be signed up with.
 func (a *API) available(c *call, localpart string) error {
+	localpart = strings.ToLower(localpart) // as signing up will make it
 	id, err := a.o.Accounts.UserID(localpart, false)
 	if err != nil {
 		return err

@@ -245,7 +245,6 @@ func TestBadUploads(t *testing.T) {
 		"a float":          {UploadRequest{DeviceKeys: jsontext.Value(`{"x":1.5}`)}, "M_BAD_JSON"},
 		"no object":        {UploadRequest{DeviceKeys: jsontext.Value(`[]`)}, "M_BAD_JSON"},
 		"huge":             {UploadRequest{DeviceKeys: with(func(o object) { o["x"] = strings.Repeat("x", maxKey) })}, "M_TOO_LARGE"},
-		"unsigned":         {UploadRequest{DeviceKeys: raw(t, d.unsignedKeys())}, "M_INVALID_SIGNATURE"},
 		"tampered with":    {UploadRequest{DeviceKeys: raw(t, tampered)}, "M_INVALID_SIGNATURE"},
 		"signed by others": {UploadRequest{DeviceKeys: raw(t, signBy(d.unsignedKeys(), d.UserID, id, seedOf("eve")))}, "M_INVALID_SIGNATURE"},
 		"key name":         {UploadRequest{OneTimeKeys: map[string]jsontext.Value{"nocolon": jsontext.Value(`"k"`)}}, "M_INVALID_PARAM"},

@@ -174,11 +174,11 @@ func StrippedState(ctx context.Context, s *store.Store, own *event.Event) ([]*ev
 // left writes a room that the user has left or was removed from since.
 func (b *builder) left(ctx context.Context, st standing) (bool, error) {
 	m := st.Membership.Membership
-	if m != "leave" && m != "ban" || st.Forgotten {
+	if m != "leave" && m != "ban" {
 		return false, nil
 	}
 	if b.q.Initial || st.Pos <= b.since() {
-		if !b.q.Filter.Room.IncludeLeave || !b.q.Initial && !b.q.FullState {
+		if st.Forgotten || !b.q.Filter.Room.IncludeLeave || !b.q.Initial && !b.q.FullState {
 			return false, nil
 		}
 	}
