@@ -188,6 +188,7 @@ func (a *API) routes() {
 	on(put, v3, "/sendToDevice/{eventType}/{txnId}", user, a.sendToDevice)
 
 	a.mediaRoutes()
+	a.pushRoutes()
 
 	on(post, unstable("com.beeper.backfill"), "/rooms/{roomId}/batch_send", user, a.batchSend)
 	on(post, v1, "/appservice/{appserviceId}/ping", user, a.pingService)

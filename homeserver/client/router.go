@@ -8,7 +8,7 @@ import (
 
 // router finds the route of a path. Paths are matched in their escaped form, part by part, so
 // that an identifier may hold an escaped slash; a part {name} stands for any one part, and
-// {name...} at the end for all the rest, also none.
+// {name...} at the end for all the rest, also none. A slash at the end makes another path.
 type router struct{ root node }
 
 type node struct {
@@ -29,7 +29,7 @@ type route struct {
 
 func (r *router) add(method, pattern string, rt *route) {
 	n := &r.root
-	for part := range strings.SplitSeq(strings.Trim(pattern, "/"), "/") {
+	for part := range strings.SplitSeq(strings.TrimPrefix(pattern, "/"), "/") {
 		if strings.HasPrefix(part, "{") {
 			if n.param == nil {
 				n.param = &node{tail: strings.HasSuffix(part, "...}")}

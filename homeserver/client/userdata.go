@@ -10,6 +10,7 @@ import (
 	"maunium.net/go/mautrix/crypto/canonicaljson"
 
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
+	"github.com/landbridge-im/landbridge/homeserver/push"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/homeserver/sync"
 )
@@ -51,6 +52,9 @@ func (a *API) getAccountData(hasRoom bool) handler {
 			return nil, err
 		}
 		d, err := a.o.Store.AccountData(c.ctx, c.session.User, nid, typ)
+		if nid == 0 && typ == push.Type && (err == nil || errors.Is(err, store.ErrNotFound)) {
+			return push.Render(c.session.UserID, d.Content)
+		}
 		if errors.Is(err, store.ErrNotFound) {
 			return nil, mxerror.NotFound("There is no account data of this type.")
 		}

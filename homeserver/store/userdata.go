@@ -43,6 +43,11 @@ func (s *Store) AccountData(ctx context.Context, user, room int64, typ string) (
 	return scanAccountData(s.row(ctx, "account_data_get", user, room, typ))
 }
 
+// AccountData is Store.AccountData as the transaction sees it.
+func (t *Tx) AccountData(user, room int64, typ string) (AccountData, error) {
+	return scanAccountData(t.row("account_data_get", user, room, typ))
+}
+
 // AccountDataAfter lists what changed in (after, upto], in order.
 func (s *Store) AccountDataAfter(ctx context.Context, user, after, upto int64) ([]AccountData, error) {
 	return collect(ctx, s, "account_data_after", scanAccountData, user, after, upto)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/landbridge-im/landbridge/homeserver/push"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 )
 
@@ -101,7 +102,30 @@ func (b *builder) loadAccountData(ctx context.Context) error {
 	for _, d := range all {
 		b.data[d.Room] = append(b.data[d.Room], d)
 	}
+	if err := b.pushRules(); err != nil {
+		return err
+	}
 	return b.loadIgnored(ctx)
+}
+
+// pushRules puts the rendered push rules in the place of what is stored of them. Everybody has
+// some, also who never changed any: an initial sync tells them always.
+func (b *builder) pushRules() error {
+	global := b.data[0]
+	at := slices.IndexFunc(global, func(d store.AccountData) bool { return d.Type == push.Type })
+	if at < 0 {
+		if !b.q.Initial {
+			return nil
+		}
+		at, global = len(global), append(global, store.AccountData{Type: push.Type})
+	}
+	raw, err := push.Render(b.q.UserID, global[at].Content)
+	if err != nil {
+		return err
+	}
+	global[at].Content = string(raw)
+	b.data[0] = global
+	return nil
 }
 
 // accountData writes the events of one room's (or 0, the global) account data.
@@ -110,7 +134,7 @@ func (b *builder) accountData(room int64, f EventFilter) bool {
 	wrote := false
 	for _, d := range b.data[room] {
 		// "{}" is what a deletion leaves (MSC3391); an initial sync need not tell of it.
-		if !f.AllowsType(d.Type) || b.q.Initial && d.Content == "{}" && d.Type != "m.push_rules" {
+		if !f.AllowsType(d.Type) || b.q.Initial && d.Content == "{}" {
 			continue
 		}
 		if wrote {

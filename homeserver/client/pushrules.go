@@ -1,0 +1,131 @@
+package client
+
+import (
+	"encoding/json/jsontext"
+	"net/http"
+
+	"github.com/landbridge-im/landbridge/homeserver/push"
+)
+
+// pushRoutes mounts the endpoints of push rules. The specification has the first two with a slash
+// at the end; some clients leave it out.
+func (a *API) pushRoutes() {
+	const get, put, del = http.MethodGet, http.MethodPut, http.MethodDelete
+	const rule = "/pushrules/global/{kind}/{ruleId}"
+	for _, slash := range [...]string{"", "/"} {
+		a.on(get, v3, "/pushrules"+slash, user, a.getPushRules)
+		a.on(get, v3, "/pushrules/global"+slash, user, a.getGlobalPushRules)
+	}
+	a.on(get, v3, rule, user, a.getPushRule)
+	a.on(put, v3, rule, user, a.putPushRule)
+	a.on(del, v3, rule, user, a.deletePushRule)
+	a.on(get, v3, rule+"/enabled", user, a.getPushRuleEnabled)
+	a.on(put, v3, rule+"/enabled", user, a.putPushRuleEnabled)
+	a.on(get, v3, rule+"/actions", user, a.getPushRuleActions)
+	a.on(put, v3, rule+"/actions", user, a.putPushRuleActions)
+}
+
+// pushRules reads the caller's rules.
+func (c *call) pushRules() (*push.Rules, error) {
+	changes, err := push.Load(c.ctx, c.api.o.Store, c.session.User)
+	if err != nil {
+		return nil, err
+	}
+	return changes.Rules(c.session.UserID), nil
+}
+
+// pushRule reads the rule of the path.
+func (c *call) pushRule() (r push.Rule, err error) {
+	kind, err := push.ParseKind(c.params[0])
+	if err != nil {
+		return r, err
+	}
+	rules, err := c.pushRules()
+	if err != nil {
+		return r, err
+	}
+	return rules.Find(kind, c.params[1])
+}
+
+// changePushRule changes something about the rule of the path.
+func (c *call) changePushRule(change func(ch *push.Changes, kind push.Kind, id string) error) error {
+	kind, err := push.ParseKind(c.params[0])
+	if err != nil {
+		return err
+	}
+	return push.Update(c.ctx, c.api.o.Store, c.session.User, func(ch *push.Changes) error { return change(ch, kind, c.params[1]) })
+}
+
+// getPushRules is GET /pushrules/.
+func (a *API) getPushRules(c *call) (any, error) {
+	rules, err := c.pushRules()
+	return map[string]*push.Rules{"global": rules}, err
+}
+
+// getGlobalPushRules is GET /pushrules/global/.
+func (a *API) getGlobalPushRules(c *call) (any, error) { return c.pushRules() }
+
+// getPushRule is GET /pushrules/global/{kind}/{ruleId}.
+func (a *API) getPushRule(c *call) (any, error) { return c.pushRule() }
+
+// putPushRule is PUT /pushrules/global/{kind}/{ruleId}.
+func (a *API) putPushRule(c *call) (any, error) {
+	kind, err := push.ParseKind(c.params[0])
+	if err != nil {
+		return nil, err
+	}
+	raw, err := c.rawBody()
+	if err != nil {
+		return nil, err
+	}
+	rule, err := push.ParseRule(kind, c.params[1], raw)
+	if err != nil {
+		return nil, err
+	}
+	return nil, c.changePushRule(func(ch *push.Changes, kind push.Kind, _ string) error {
+		return ch.Put(kind, rule, c.query.Get("before"), c.query.Get("after"))
+	})
+}
+
+// deletePushRule is DELETE /pushrules/global/{kind}/{ruleId}.
+func (a *API) deletePushRule(c *call) (any, error) {
+	return nil, c.changePushRule((*push.Changes).Delete)
+}
+
+// getPushRuleEnabled is GET /pushrules/global/{kind}/{ruleId}/enabled.
+func (a *API) getPushRuleEnabled(c *call) (any, error) {
+	r, err := c.pushRule()
+	return map[string]bool{"enabled": r.Enabled}, err
+}
+
+// putPushRuleEnabled is PUT /pushrules/global/{kind}/{ruleId}/enabled.
+func (a *API) putPushRuleEnabled(c *call) (any, error) {
+	raw, err := c.rawBody()
+	if err != nil {
+		return nil, err
+	}
+	on, err := push.ParseEnabled(raw)
+	if err != nil {
+		return nil, err
+	}
+	return nil, c.changePushRule(func(ch *push.Changes, kind push.Kind, id string) error { return ch.Enable(kind, id, on) })
+}
+
+// getPushRuleActions is GET /pushrules/global/{kind}/{ruleId}/actions.
+func (a *API) getPushRuleActions(c *call) (any, error) {
+	r, err := c.pushRule()
+	return map[string][]jsontext.Value{"actions": r.Actions}, err
+}
+
+// putPushRuleActions is PUT /pushrules/global/{kind}/{ruleId}/actions.
+func (a *API) putPushRuleActions(c *call) (any, error) {
+	raw, err := c.rawBody()
+	if err != nil {
+		return nil, err
+	}
+	actions, err := push.ParseActions(raw)
+	if err != nil {
+		return nil, err
+	}
+	return nil, c.changePushRule(func(ch *push.Changes, kind push.Kind, id string) error { return ch.SetActions(kind, id, actions) })
+}
