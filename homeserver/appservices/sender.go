@@ -43,6 +43,7 @@ type sender struct {
 	stop  context.CancelFunc
 	wake  chan struct{}
 	rooms *interest
+	began int64 // where a service without a cursor begins
 
 	mu       sync.Mutex
 	typed    map[int64]bool // rooms where typing changed
@@ -57,6 +58,7 @@ func newSender(s *Services, r *registration.Registration, rt http.RoundTripper, 
 		base = "http://in-process"
 	}
 	return &sender{s: s, reg: r, base: trimSlash(base), stop: stop, wake: make(chan struct{}, 1),
+		began: s.began,
 		http:  &http.Client{Transport: rt, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 		rooms: newInterest(s.o.Store, s.o.ServerName, r), typed: map[int64]bool{},
 		state: Status{ID: r.ID, Reachable: true, Since: s.o.Now()}}
@@ -123,9 +125,7 @@ func (d *sender) loop(ctx context.Context) {
 func (d *sender) deliver(ctx context.Context) error {
 	cur, err := d.s.o.Store.Cursor(ctx, d.reg.ID)
 	if errors.Is(err, store.ErrNotFound) {
-		// A new service hears of what happens from now on.
-		cur = store.Cursor{Pos: d.s.o.Store.Position()}
-		cur.Upto = cur.Pos
+		cur = store.Cursor{Pos: d.began, Upto: d.began}
 		err = d.save(ctx, cur)
 	}
 	if err != nil {

@@ -38,13 +38,16 @@ type Services struct {
 
 	mu      sync.Mutex
 	senders map[string]*sender
-	run     context.Context // nil until Run
-	wg      sync.WaitGroup
+	// began is the log position at which the registrations came into force: a service that was
+	// never heard of before is told of what comes after it.
+	began int64
+	run   context.Context // nil until Run
+	wg    sync.WaitGroup
 }
 
 // New makes the services; nothing is delivered until Run.
 func New(o Options) *Services {
-	s := &Services{o: o, senders: map[string]*sender{}}
+	s := &Services{o: o, senders: map[string]*sender{}, began: o.Store.Position()}
 	s.set.Store(o.Set)
 	return s
 }
@@ -68,6 +71,7 @@ func (s *Services) Replace(set *registration.Set) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.set.Store(set)
+	s.began = s.o.Store.Position()
 	if s.run != nil {
 		s.reconcile()
 	}

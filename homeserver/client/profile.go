@@ -5,7 +5,6 @@ import (
 	"encoding/json/jsontext"
 	"encoding/json/v2"
 	"errors"
-	"strings"
 
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 	"github.com/landbridge-im/landbridge/homeserver/room"
@@ -192,7 +191,8 @@ func containsField(fields []store.Field, name, value string) bool {
 }
 
 // checkField applies the rules for profile fields: names are at most 255 bytes; displayname and
-// avatar_url are texts, the latter an mxc URI.
+// avatar_url are texts. Some people have addresses of other kinds than mxc as their avatar; clients
+// do not show them, and the server need not mind.
 func checkField(name string, v jsontext.Value) error {
 	if name == "" || len(name) > 255 {
 		return mxerror.New(400, "M_KEY_TOO_LARGE", "The name of a profile field can have at most 255 bytes.")
@@ -207,9 +207,6 @@ func checkField(name string, v jsontext.Value) error {
 		}
 		if len(s) > 1024 {
 			return mxerror.InvalidParam("%s can have at most 1024 bytes.", name)
-		}
-		if name == "avatar_url" && s != "" && !strings.HasPrefix(s, "mxc://") {
-			return mxerror.InvalidParam("avatar_url must be an mxc:// address.")
 		}
 	}
 	return nil

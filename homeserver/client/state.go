@@ -82,10 +82,13 @@ func wasJoined(c *call, leave *event.Event) (bool, error) {
 	return false, nil
 }
 
-// lookParam opens the room of a path parameter.
+// lookParam opens the room of a path parameter. Of a room that is not here, nobody is told more
+// than of one that they are not in.
 func (c *call) lookParam(i int) (view, error) {
 	r, err := c.room(i)
-	if err != nil {
+	if mxerror.Is(err, "M_NOT_FOUND") {
+		return view{}, mxerror.Forbidden("You are not in this room.")
+	} else if err != nil {
 		return view{}, err
 	}
 	return c.look(r)
@@ -172,7 +175,7 @@ func (a *API) members(c *call) (any, error) {
 
 // rootAt is the state at a place that the reader may know.
 func (a *API) rootAt(c *call, v view, p sync.Position) (statetree.Ref, error) {
-	if p.IsLog {
+	if p.Log != 0 {
 		return a.o.Store.RootAt(c.ctx, v.room.NID, min(p.Log, v.upto))
 	}
 	last, err := a.o.Store.HistoryBack(c.ctx, v.room.NID, p.Place, store.Beginning, v.upto, 1)
@@ -223,13 +226,19 @@ func (a *API) joinedMembers(c *call) (any, error) {
 		return nil, err
 	}
 	type member struct {
-		Name   string `json:"display_name,omitzero"`
-		Avatar string `json:"avatar_url,omitzero"`
+		Name   *string `json:"display_name"`
+		Avatar *string `json:"avatar_url"`
+	}
+	text := func(e *event.Event, key string) *string {
+		if s := e.ContentString(key); s != "" {
+			return &s
+		}
+		return nil
 	}
 	joined := map[string]member{}
 	for _, e := range events {
 		if e.Membership() == "join" {
-			joined[*e.StateKey] = member{e.ContentString("displayname"), e.ContentString("avatar_url")}
+			joined[*e.StateKey] = member{text(e, "displayname"), text(e, "avatar_url")}
 		}
 	}
 	return map[string]any{"joined": joined}, nil

@@ -62,7 +62,7 @@ func checkDeviceKeys(raw jsontext.Value, o Owner) (*deviceKeys, error) {
 	}
 	key, ok := d.identity()
 	if !ok {
-		return nil, mxerror.InvalidParam("device_keys needs a key %s%s.", ed25519Prefix, o.DeviceID)
+		return nil, mxerror.BadJSON("device_keys needs a key %s%s.", ed25519Prefix, o.DeviceID)
 	}
 	// Clients check the signature of every device themselves and trust none without it; one that
 	// is there and wrong is refused here already, since nothing good can come of it.

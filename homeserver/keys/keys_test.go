@@ -240,7 +240,7 @@ func TestBadUploads(t *testing.T) {
 		"key of another":   {UploadRequest{DeviceKeys: with(func(o object) { o["keys"].(object)["ed25519:E"] = pub(d.key) })}, "M_INVALID_PARAM"},
 		"short key":        {UploadRequest{DeviceKeys: with(func(o object) { o["keys"].(object)["curve25519:D"] = "AAAA" })}, "M_INVALID_PARAM"},
 		"no base64":        {UploadRequest{DeviceKeys: with(func(o object) { o["keys"].(object)["curve25519:D"] = "%" })}, "M_INVALID_PARAM"},
-		"no identity":      {UploadRequest{DeviceKeys: with(func(o object) { delete(o["keys"].(object), id) })}, "M_INVALID_PARAM"},
+		"no identity":      {UploadRequest{DeviceKeys: with(func(o object) { delete(o["keys"].(object), id) })}, "M_BAD_JSON"},
 		"algorithms":       {UploadRequest{DeviceKeys: with(func(o object) { o["algorithms"] = "x" })}, "M_BAD_JSON"},
 		"a float":          {UploadRequest{DeviceKeys: jsontext.Value(`{"x":1.5}`)}, "M_BAD_JSON"},
 		"no object":        {UploadRequest{DeviceKeys: jsontext.Value(`[]`)}, "M_BAD_JSON"},

@@ -125,9 +125,9 @@ func decode(body []byte, dst any) error {
 	return err
 }
 
-// checkActions checks a rule's actions and strips what is history: "Clients and homeservers MUST
-// ignore these actions [dont_notify and coalesce], for instance, by stripping them from actions
-// arrays they encounter."
+// checkActions checks a rule's actions. "Clients and homeservers MUST ignore these actions
+// [dont_notify and coalesce]": they have no effect, but are kept for the clients that set them and
+// look whether they are there.
 func checkActions(actions *[]jsontext.Value) ([]jsontext.Value, error) {
 	if actions == nil {
 		return nil, mxerror.MissingParam("actions is missing.")
@@ -137,13 +137,10 @@ func checkActions(actions *[]jsontext.Value) ([]jsontext.Value, error) {
 	}
 	out := make([]jsontext.Value, 0, len(*actions))
 	for i, raw := range *actions {
-		a, err := parseAction(raw)
-		if err != nil {
+		if _, err := parseAction(raw); err != nil {
 			return nil, at(err, "actions", i)
 		}
-		if !a.historical {
-			out = append(out, compact(raw))
-		}
+		out = append(out, compact(raw))
 	}
 	return out, nil
 }

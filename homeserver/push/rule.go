@@ -24,7 +24,7 @@ func ParseKind(s string) (Kind, error) {
 	case Override, Content, Room, Sender, Underride:
 		return k, nil
 	}
-	return "", mxerror.InvalidParam("The kinds of push rules are override, content, room, sender and underride.")
+	return "", mxerror.NotFound("There is no such kind of push rule. The kinds of push rules are override, content, room, sender and underride.")
 }
 
 // conditional tells whether rules of the kind have conditions: "Only applicable to underride and

@@ -82,7 +82,7 @@ func TestTokens(t *testing.T) {
 	if got, err := ParseToken(tok.String()); err != nil || got != tok {
 		t.Errorf("%s became %v, %v", tok, got, err)
 	}
-	for _, p := range []Position{At(store.Place{Depth: 3, Pos: -9}), {Log: 7, IsLog: true}} {
+	for _, p := range []Position{At(store.Place{Depth: 3, Pos: -9}), {Place: store.Place{Depth: 3, Pos: 2}, Log: 9}, {Log: 7, IsLog: true}} {
 		if got, err := ParsePosition(p.String()); err != nil || got != p {
 			t.Errorf("%s became %v, %v", p, got, err)
 		}

@@ -245,7 +245,7 @@ func (b *builder) timeline(ctx context.Context, st standing, name store.RoomName
 		return false, err
 	}
 	o.str(`,"limited":` + strconv.FormatBool(limited) + `,"prev_batch":`)
-	o.quote(At(start).String())
+	o.quote(Position{Place: start, Log: upto}.String())
 	o.str("}")
 	to, section := before, `,"state":{"events":[`
 	if b.q.StateAfter {

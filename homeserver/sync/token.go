@@ -42,8 +42,9 @@ func ParseToken(s string) (Token, error) {
 // every room has a place for.
 type Position struct {
 	store.Place
-	// Log is set instead of Place for a token that /sync has given.
-	Log   int64
+	// Log is the position of the log at which /sync gave the token; 0 if another endpoint did.
+	Log int64
+	// IsLog means that there is no Place, only Log.
 	IsLog bool
 }
 
@@ -54,6 +55,9 @@ func At(p store.Place) Position { return Position{Place: p} }
 func (p Position) String() string {
 	if p.IsLog {
 		return Token{Log: p.Log, Device: p.Log}.String()
+	}
+	if p.Log != 0 {
+		return fmt.Sprintf("t%d_%d_%d", p.Depth, p.Pos, p.Log)
 	}
 	return fmt.Sprintf("t%d_%d", p.Depth, p.Pos)
 }
@@ -70,11 +74,15 @@ func (p Position) In(ctx context.Context, s *store.Store, room int64) (store.Pla
 // obtained from a prev_batch or next_batch token returned by the /sync endpoint".
 func ParsePosition(s string) (Position, error) {
 	if rest, ok := strings.CutPrefix(s, "t"); ok {
-		depth, pos, ok := strings.Cut(rest, "_")
-		d, err1 := strconv.ParseInt(depth, 10, 64)
-		n, err2 := strconv.ParseInt(pos, 10, 64)
-		if ok && err1 == nil && err2 == nil {
-			return At(store.Place{Depth: d, Pos: n}), nil
+		var n [3]int64
+		parts := strings.Split(rest, "_")
+		ok := len(parts) == 2 || len(parts) == 3
+		for i := 0; ok && i < len(parts); i++ {
+			v, err := strconv.ParseInt(parts[i], 10, 64)
+			n[i], ok = v, err == nil
+		}
+		if ok {
+			return Position{Place: store.Place{Depth: n[0], Pos: n[1]}, Log: n[2]}, nil
 		}
 	} else if t, err := ParseToken(s); err == nil {
 		return Position{Log: t.Log, IsLog: true}, nil
