@@ -122,7 +122,7 @@ func next(text string, i int) int {
 
 // find finds the first match at or behind a place.
 func (s segment) find(text string, from int, b *budget) (start, end int, ok bool) {
-	if from > len(text) {
+	if from > len(text) || *b < 0 {
 		return 0, 0, false
 	}
 	if !s.wild {

@@ -3,6 +3,7 @@ package sync
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 
@@ -102,7 +103,7 @@ func (b *builder) loadAccountData(ctx context.Context) error {
 	for _, d := range all {
 		b.data[d.Room] = append(b.data[d.Room], d)
 	}
-	if err := b.pushRules(); err != nil {
+	if err := b.pushRules(ctx); err != nil {
 		return err
 	}
 	return b.loadIgnored(ctx)
@@ -110,14 +111,20 @@ func (b *builder) loadAccountData(ctx context.Context) error {
 
 // pushRules puts the rendered push rules in the place of what is stored of them. Everybody has
 // some, also who never changed any: an initial sync tells them always.
-func (b *builder) pushRules() error {
+func (b *builder) pushRules(ctx context.Context) error {
 	global := b.data[0]
 	at := slices.IndexFunc(global, func(d store.AccountData) bool { return d.Type == push.Type })
 	if at < 0 {
 		if !b.q.Initial {
 			return nil
 		}
-		at, global = len(global), append(global, store.AccountData{Type: push.Type})
+		// What changed just now is past the position of this answer, but defaults would be wrong.
+		d, err := b.s.o.Store.AccountData(ctx, b.q.User, 0, push.Type)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		d.Type = push.Type
+		at, global = len(global), append(global, d)
 	}
 	raw, err := push.Render(b.q.UserID, global[at].Content)
 	if err != nil {
