@@ -6,20 +6,35 @@ export GOFLAGS := -tags=goolm
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: run build test lint fmt
+# What changes state from many goroutines is tested once more with the race detector.
+RACE := ./homeserver/... ./appservice/... ./bridges/irc/session ./registration ./internal/inproc
+
+.PHONY: run build test race lint fmt bench
 
 run: build ## build and start with no configuration
 	./bin/landbridge serve
 
 build: ## a static binary in bin/
+	@test -d "$$(go env GOCACHE)" && [ -n "$$(ls -A "$$(go env GOCACHE)" 2>/dev/null)" ] || echo "building for the first time; this takes a minute or two"
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/landbridge ./cmd/landbridge
 
-test: ## everything
+test: need-servers ## everything, then the core once more with the race detector
 	go test ./...
+	@$(MAKE) --no-print-directory race
 
-lint:
+race: ## needs a C compiler, which the product itself does not
+	@command -v gcc >/dev/null || { echo "the race detector needs gcc: apt-get install gcc libc6-dev"; exit 1; }
+	CGO_ENABLED=1 go test -race $(RACE)
+
+lint: ## formatting, vet, staticcheck
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
 	go vet ./...
+	go tool staticcheck ./...
 
 fmt:
 	gofmt -w $$(git ls-files '*.go')
+
+# Tests run against real servers. Where they are missing and we may, they are installed.
+.PHONY: need-servers
+need-servers:
+	@./internal/testdeps.sh

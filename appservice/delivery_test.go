@@ -159,9 +159,9 @@ func TestBadRequests(t *testing.T) {
 			t.Errorf("%v: %d %s", tc, status, body)
 		}
 	}
-	sent := r.waitSent(2)
+	r.waitSent(2)
 	r.wait("the marks", func() bool { return r.host.Status()[0].Waiting == 0 })
-	if sent = r.waitSent(2); len(sent) != 2 || sent[0].Body != "one" || sent[1].Body != "two" {
+	if sent := r.waitSent(2); len(sent) != 2 || sent[0].Body != "one" || sent[1].Body != "two" {
 		t.Errorf("sent %+v", sent)
 	}
 }

@@ -194,7 +194,7 @@ func TestToIRC(t *testing.T) {
 		r.hs.mu.Lock()
 		r.hs.add(room, user, "m.room.topic", &empty, obj{"topic": "mine"}, 0)
 		r.hs.mu.Unlock()
-		_, at = r.hs.await(room, at, "topic put back", func(e *fakeEvent) bool {
+		r.hs.await(room, at, "topic put back", func(e *fakeEvent) bool {
 			return e.Type == "m.room.topic" && e.Sender == "@ircbot:test.example"
 		})
 		alice.Send("MODE #room +o bridge")

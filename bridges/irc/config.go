@@ -141,7 +141,6 @@ type saslConfig struct {
 type tlsConfig struct {
 	on       bool
 	ca, name string
-	insecure bool
 }
 
 func parseNetwork(node *yaml.Node, key string) (NetworkConfig, error) {

@@ -329,13 +329,6 @@ func (h *homeserver) await(room *fakeRoom, from int, what string, match func(*fa
 	}
 }
 
-// length returns how many events a room has.
-func (h *homeserver) length(room *fakeRoom) int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return len(room.timeline)
-}
-
 // say sends an event as a user.
 func (h *homeserver) say(room *fakeRoom, user, kind string, content obj) string {
 	h.mu.Lock()

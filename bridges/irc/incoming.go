@@ -304,6 +304,7 @@ func (n *network) ensureTaken(ctx context.Context, portal *bridgev2.Portal, msg 
 			return
 		case <-timer.C:
 		}
+		//lint:ignore SA1019 the portal's queue has no way to say that handling failed, and this must not be lost
 		portal.Internal().HandleRemoteMessage(ctx, n.login, msg)
 	}
 	n.log.Error("the homeserver does not take a message; it is lost", "message_id", fmt.Sprint(msg.ID))

@@ -94,9 +94,7 @@ func (b *bridge) take(id string, raw []byte) {
 		return
 	}
 	b.txns[id] = string(raw)
-	for _, body := range bodies(string(raw)) {
-		b.got = append(b.got, body)
-	}
+	b.got = append(b.got, bodies(string(raw))...)
 }
 
 func sameEvents(a, b string) bool { return fmt.Sprint(bodies(a)) == fmt.Sprint(bodies(b)) }

@@ -178,4 +178,5 @@ func (c *call) ts() (int64, error) {
 	return c.number("ts", 0)
 }
 
-func clip(s string) string { return s[:min(len(s), 255)] }
+// clip makes what a stranger sent fit to be repeated in an error.
+func clip(s string) string { return strings.ToValidUTF8(s[:min(len(s), 255)], "\uFFFD") }

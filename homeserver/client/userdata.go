@@ -92,21 +92,20 @@ func (a *API) setAccountData(c *call, nid int64, typ string, content jsontext.Va
 	})
 }
 
-// tags reads the m.tag account data of a room.
-func (a *API) tags(c *call, nid int64) (object, error) {
+// parseTags reads the content of m.tag account data.
+func parseTags(raw string) (object, error) {
 	var content struct {
 		Tags object `json:"tags"`
 	}
-	d, err := a.o.Store.AccountData(c.ctx, c.session.User, nid, "m.tag")
-	if err == nil {
-		err = json.Unmarshal([]byte(d.Content), &content)
-	} else if errors.Is(err, store.ErrNotFound) {
-		err = nil
+	if raw != "" {
+		if err := json.Unmarshal([]byte(raw), &content); err != nil {
+			return nil, err
+		}
 	}
 	if content.Tags == nil {
 		content.Tags = object{}
 	}
-	return content.Tags, err
+	return content.Tags, nil
 }
 
 // getTags is GET /user/{userId}/rooms/{roomId}/tags.
@@ -115,11 +114,16 @@ func (a *API) getTags(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	tags, err := a.tags(c, nid)
+	d, err := a.o.Store.AccountData(c.ctx, c.session.User, nid, "m.tag")
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return nil, err
+	}
+	tags, err := parseTags(d.Content)
 	return map[string]any{"tags": tags}, err
 }
 
-// changeTag is PUT and DELETE /user/{userId}/rooms/{roomId}/tags/{tag}.
+// changeTag is PUT and DELETE /user/{userId}/rooms/{roomId}/tags/{tag}. It reads where it writes,
+// so that two clients can change tags at once.
 func (a *API) changeTag(remove bool) handler {
 	return func(c *call) (any, error) {
 		nid, tag, err := c.dataRoom(true)
@@ -135,20 +139,26 @@ func (a *API) changeTag(remove bool) handler {
 				return nil, err
 			}
 		}
-		tags, err := a.tags(c, nid)
-		if err != nil {
-			return nil, err
-		}
-		if remove {
-			delete(tags, tag)
-		} else {
-			tags[tag] = content
-		}
-		raw, err := json.Marshal(map[string]any{"tags": tags}, json.Deterministic(true))
-		if err != nil {
-			return nil, mxerror.BadJSON("The content is not valid.").Because(err)
-		}
-		return nil, a.setAccountData(c, nid, "m.tag", raw)
+		return nil, a.o.Store.Write(c.ctx, func(t *store.Tx) error {
+			d, err := t.AccountData(c.session.User, nid, "m.tag")
+			if err != nil && !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+			tags, err := parseTags(d.Content)
+			if err != nil {
+				return err
+			}
+			if remove {
+				delete(tags, tag)
+			} else {
+				tags[tag] = content
+			}
+			raw, err := json.Marshal(map[string]any{"tags": tags}, json.Deterministic(true))
+			if err != nil {
+				return store.Refuse(mxerror.BadJSON("The content is not valid.").Because(err))
+			}
+			return t.SetAccountData(c.session.User, store.AccountData{Room: nid, Type: "m.tag", Content: string(raw)})
+		})
 	}
 }
 

@@ -72,6 +72,6 @@ func parseURI(uri string, full bool) (location, error) {
 	case "postgres", "postgresql":
 		return location{dialect: postgresDialect(), dsn: uri}, nil
 	default:
-		return location{}, fmt.Errorf("database URI scheme %q: want sqlite: or postgres:", scheme)
+		return location{}, fmt.Errorf("database URI scheme %q: want sqlite or postgres", scheme)
 	}
 }

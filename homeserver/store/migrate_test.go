@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -247,7 +246,9 @@ func TestOpenFailure(t *testing.T) {
 		s, err := Open(test.ctx, Options{URI: test.uri, Log: slog.New(slog.DiscardHandler)})
 		if err == nil {
 			t.Errorf("%s was opened", name)
-			err = errors.Join(s.Close())
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
 		}
 	}
 	if raw, err := os.ReadFile(garbage); err != nil || !strings.HasPrefix(string(raw), "this is no database") {

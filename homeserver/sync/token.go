@@ -90,4 +90,5 @@ func ParsePosition(s string) (Position, error) {
 	return Position{}, mxerror.InvalidParam("%q is not a pagination token of this server.", clip(s))
 }
 
-func clip(s string) string { return s[:min(len(s), 64)] }
+// clip makes what a stranger sent fit to be repeated in an error.
+func clip(s string) string { return strings.ToValidUTF8(s[:min(len(s), 64)], "\uFFFD") }

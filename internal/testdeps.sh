@@ -1,0 +1,29 @@
+#!/bin/sh
+# Installs the servers that tests run against, or says which are missing.
+set -eu
+
+missing=
+find_pg() { ls /usr/lib/postgresql/*/bin/postgres 2>/dev/null || command -v postgres; }
+[ -n "$(find_pg || true)" ] || missing="$missing postgresql"
+[ -x /usr/sbin/ngircd ] || command -v ngircd >/dev/null || missing="$missing ngircd"
+[ -x /usr/sbin/inspircd ] || command -v inspircd >/dev/null || missing="$missing inspircd"
+command -v gcc >/dev/null || missing="$missing gcc libc6-dev"
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+	echo "the tests need these Debian packages (or their like):$missing" >&2
+	exit 1
+fi
+echo "installing what the tests need:$missing"
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -q >/dev/null
+# The tests start their own servers; the packages' services are not wanted.
+printf '#!/bin/sh\nexit 101\n' >/tmp/policy-rc.d.$$
+if [ ! -e /usr/sbin/policy-rc.d ]; then
+	install -m 755 /tmp/policy-rc.d.$$ /usr/sbin/policy-rc.d
+	trap 'rm -f /usr/sbin/policy-rc.d /tmp/policy-rc.d.$$' EXIT
+else
+	trap 'rm -f /tmp/policy-rc.d.$$' EXIT
+fi
+# shellcheck disable=SC2086
+apt-get install -y -q --no-install-recommends $missing >/dev/null
