@@ -119,7 +119,7 @@ func TestPushRulesChange(t *testing.T) {
 		body         any
 		check        func(s pushRuleset) bool
 	}{
-		{"PUT", "room/!r:test", m{"actions": []any{"dont_notify"}}, func(s pushRuleset) bool { return s["room"][0].ID == "!r:test" && len(s["room"][0].Actions) == 0 }},
+		{"PUT", "room/!r:test", m{"actions": []any{"dont_notify"}}, func(s pushRuleset) bool { return s["room"][0].ID == "!r:test" && len(s["room"][0].Actions) == 1 }},
 		{"PUT", "content/" + url.PathEscape("käse?"), m{"actions": []any{}, "pattern": "käse"}, func(s pushRuleset) bool { return s["content"][0].ID == "käse?" && s["content"][0].Pattern == "käse" }},
 		{"PUT", "override/a", actions, func(s pushRuleset) bool { return s["override"][0].ID == ".m.rule.master" && s["override"][1].ID == "a" }},
 		{"PUT", "override/b?after=a", actions, func(s pushRuleset) bool { return slices.Equal(s.ids("override"), []string{"a", "b"}) }},

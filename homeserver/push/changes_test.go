@@ -194,8 +194,8 @@ func TestParseRule(t *testing.T) {
 	}{
 		{Override, "x", `{"actions":[]}`, `[] - []`},
 		{Override, "x", `{"actions":["notify"],"conditions":null,"more":{}}`, `[] - ["notify"]`},
-		{Room, "x", `{"actions":["dont_notify"],"conditions":[7],"pattern":"p"}`, `- - []`},
-		{Sender, "x", `{"actions":["coalesce", "notify", {"set_tweak": "sound", "value": {"deep": [ ]}}]}`, `- - ["notify",{"set_tweak":"sound","value":{"deep":[]}}]`},
+		{Room, "x", `{"actions":["dont_notify"],"conditions":[7],"pattern":"p"}`, `- - ["dont_notify"]`},
+		{Sender, "x", `{"actions":["coalesce", "notify", {"set_tweak": "sound", "value": {"deep": [ ]}}]}`, `- - ["coalesce","notify",{"set_tweak":"sound","value":{"deep":[]}}]`},
 		{Content, "x", `{"actions":[],"pattern":"a*b"}`, `- a*b []`},
 		{Underride, "x", `{"actions":[],"conditions":[ {"kind": "org.new", "key": 7} ]}`, `[{"kind":"org.new","key":7}] - []`},
 		{Override, "x", `{"actions":[],"conditions":[{"kind":"event_property_is","key":"k","value":null}]}`, `[{"kind":"event_property_is","key":"k","value":null}] - []`},
@@ -281,7 +281,7 @@ func TestParseOthers(t *testing.T) {
 		}
 	}
 	for body, want := range map[string]string{
-		`{"actions":["notify"]}`: `["notify"]`, `{"actions":["dont_notify"]}`: `[]`, `{}`: "400 M_MISSING_PARAM", `{"actions":[0]}`: "400 M_INVALID_PARAM",
+		`{"actions":["notify"]}`: `["notify"]`, `{"actions":["dont_notify"]}`: `["dont_notify"]`, `{}`: "400 M_MISSING_PARAM", `{"actions":[0]}`: "400 M_INVALID_PARAM",
 	} {
 		a, err := ParseActions([]byte(body))
 		if got := code(err); got != want && (err != nil || join(a) != want) {
@@ -293,7 +293,7 @@ func TestParseOthers(t *testing.T) {
 			t.Error(k, got, err)
 		}
 	}
-	if _, err := ParseKind("device"); code(err) != "400 M_INVALID_PARAM" {
+	if _, err := ParseKind("device"); code(err) != "404 M_NOT_FOUND" {
 		t.Error(err)
 	}
 }
