@@ -6,7 +6,7 @@ export GOFLAGS := -tags=goolm
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: run build test lint fmt
+.PHONY: run build test lint fmt notices
 
 run: build ## build and start with no configuration
 	./bin/landbridge serve
@@ -23,3 +23,6 @@ lint:
 
 fmt:
 	gofmt -w $$(git ls-files '*.go')
+
+notices: ## THIRD_PARTY_NOTICES, of what is linked
+	go run ./internal/notices
