@@ -9,7 +9,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 # What changes state from many goroutines is tested once more with the race detector.
 RACE := ./homeserver/... ./appservice/... ./bridges/irc/session ./registration ./internal/inproc
 
-.PHONY: run build test race lint fmt bench
+.PHONY: run build test race lint fmt notices
 
 run: build ## build and start with no configuration
 	./bin/landbridge serve
@@ -33,6 +33,9 @@ lint: ## formatting, vet, staticcheck
 
 fmt:
 	gofmt -w $$(git ls-files '*.go')
+
+notices: ## THIRD_PARTY_NOTICES, of what is linked
+	go run ./internal/notices
 
 # Tests run against real servers. Where they are missing and we may, they are installed.
 .PHONY: need-servers
