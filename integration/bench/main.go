@@ -1,0 +1,125 @@
+// Command bench measures the real landbridge binary from outside, over HTTP on the loopback
+// interface, and prints a table. The load is made on the same machine and is part of what is
+// measured, so it is made cheaply.
+//
+// With -binary it measures another build, for example one of an older commit. Each group of
+// measurements runs on a server of its own; see groups for where to add one.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"time"
+
+	"github.com/landbridge-im/landbridge/integration/testserver"
+)
+
+// group is a set of measurements that share a server.
+type group struct {
+	name string
+	// registrations are application services to write before the server starts, by file name.
+	registrations map[string]string
+	run           func(context.Context, *bench) error
+}
+
+// groups lists what is measured, in the order in which it is shown.
+func groups() []group {
+	return []group{
+		{name: "start", run: start},
+		{name: "send", run: sends},
+		{name: "sync", run: syncLatency},
+		{name: "store", run: store},
+		{name: "crowd", registrations: map[string]string{"crowd.yaml": crowdRegistration}, run: crowd},
+	}
+}
+
+// bench is one run of a group.
+type bench struct {
+	*testserver.Server
+	report   *report
+	duration time.Duration
+	events   int
+	members  int
+	// profile is called around the heaviest part of a group with a name for it, to let an outside
+	// profiler look at the server then.
+	profile func(ctx context.Context, name string, pid int) (stop func())
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	b := bench{}
+	out := flag.String("json", "bench.json", "write the results to this `file` too; empty for none")
+	binary := flag.String("binary", "", "measure this `file` instead of a fresh build")
+	dir := flag.String("dir", "", "`folder` for the servers' data; it should be on a real disk")
+	only := flag.String("only", ".", "run the groups that match this `regexp`: start, send, sync, store, crowd")
+	perf := flag.String("perf", "", "record profiles of the server with perf into this `folder`")
+	flag.DurationVar(&b.duration, "duration", 5*time.Second, "how long each rate is measured")
+	flag.IntVar(&b.events, "events", 100_000, "how many events the store is filled with")
+	flag.IntVar(&b.members, "members", 10_000, "how many members the large room has")
+	flag.Parse()
+	pick, err := regexp.Compile(*only)
+	if err != nil {
+		return fmt.Errorf("-only: %w", err)
+	}
+	tmp, err := os.MkdirTemp(*dir, "landbridge-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp)
+	if *binary == "" {
+		*binary = filepath.Join(tmp, "landbridge")
+		if err := testserver.Build(ctx, *binary); err != nil {
+			return err
+		}
+	}
+	b.report = newReport()
+	b.profile = profiler(*perf)
+	for _, g := range groups() {
+		if !pick.MatchString(g.name) {
+			continue
+		}
+		if err := b.group(ctx, g, filepath.Join(tmp, g.name), *binary); err != nil {
+			return fmt.Errorf("%s: %w", g.name, err)
+		}
+	}
+	b.report.print(os.Stdout)
+	if *out == "" {
+		return nil
+	}
+	return b.report.write(*out)
+}
+
+func (b bench) group(ctx context.Context, g group, dir, binary string) (err error) {
+	regs := filepath.Join(dir, "registrations")
+	if err := os.MkdirAll(regs, 0o700); err != nil {
+		return err
+	}
+	for name, text := range g.registrations {
+		if err := os.WriteFile(filepath.Join(regs, name), []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(os.Stderr, "bench: %s ...\n", g.name)
+	b.Server, err = testserver.Start(ctx, testserver.Options{Binary: binary, Dir: dir, Registrations: []string{regs}})
+	if err != nil {
+		return err
+	}
+	if err := g.run(ctx, &b); err != nil {
+		return fmt.Errorf("%w\n%s", err, b.Log()[max(0, len(b.Log())-3000):])
+	}
+	return b.Stop()
+}
