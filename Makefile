@@ -9,7 +9,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 # What changes state from many goroutines is tested once more with the race detector.
 RACE := ./homeserver/... ./appservice/... ./bridges/irc/session ./registration ./internal/inproc
 
-.PHONY: run build test race lint fmt notices
+.PHONY: run build test race bench lint fmt notices
 
 run: build ## build and start with no configuration
 	./bin/landbridge serve
@@ -25,6 +25,9 @@ test: need-servers ## everything, then the core once more with the race detector
 race: ## needs a C compiler, which the product itself does not
 	@command -v gcc >/dev/null || { echo "the race detector needs gcc: apt-get install gcc libc6-dev"; exit 1; }
 	CGO_ENABLED=1 go test -race $(RACE)
+
+bench: build ## a table of what the binary achieves on this machine, also as bench.json
+	go run ./integration/bench
 
 lint: ## formatting, vet, staticcheck
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
