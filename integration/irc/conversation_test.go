@@ -1,0 +1,390 @@
+package irc_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/landbridge-im/landbridge/integration/bridgetest"
+	"github.com/landbridge-im/landbridge/integration/ircd"
+	"github.com/landbridge-im/landbridge/integration/testserver"
+)
+
+const sighup = syscall.SIGHUP
+
+// talk is a bridged channel with one person on either side.
+type talk struct {
+	t       *testing.T
+	ctx     context.Context
+	anna    *bridgetest.Matrix
+	room    string
+	bob     *bridgetest.Person
+	channel string
+	network string
+}
+
+// eachWay is how long a message may take.
+const eachWay = time.Second
+
+// toIRC does something in Matrix and returns the lines that bob reads because of
+// it, within the time.
+func (k *talk) toIRC(what string, n int, do func() error) []bridgetest.Line {
+	k.t.Helper()
+	from := k.bob.Lines.Len()
+	began := time.Now()
+	if err := do(); err != nil {
+		k.t.Fatalf("%s: %v", what, err)
+	}
+	ctx, cancel := context.WithTimeout(k.ctx, 10*time.Second)
+	defer cancel()
+	var lines []bridgetest.Line
+	for range n {
+		l, next, err := k.bob.Lines.Wait(ctx, from, func(l bridgetest.Line) bool {
+			return (l.Command == "PRIVMSG" || l.Command == "NOTICE" || l.Command == "TOPIC") && len(l.Params) > 0 && strings.EqualFold(l.Params[0], k.channel)
+		})
+		if err != nil {
+			k.t.Fatalf("%s: line %d of %d did not come: %v; bob has read %v", what, len(lines)+1, n, err, k.bob.Lines.All(from))
+		}
+		lines, from = append(lines, l), next
+	}
+	if took := lines[n-1].At.Sub(began); took > eachWay {
+		k.t.Errorf("%s took %v", what, took)
+	}
+	return lines
+}
+
+// toMatrix does something on IRC and returns the event that anna sees because of
+// it, within the time.
+func (k *talk) toMatrix(what string, match func(bridgetest.Event) bool, do func()) bridgetest.Event {
+	k.t.Helper()
+	from := k.anna.Events.Len()
+	began := time.Now()
+	do()
+	ctx, cancel := context.WithTimeout(k.ctx, 10*time.Second)
+	defer cancel()
+	e, _, err := k.anna.Await(ctx, from, k.room, what, match)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	if took := e.At.Sub(began); took > eachWay {
+		k.t.Errorf("%s took %v", what, took)
+	}
+	return e
+}
+
+func (k *talk) ghost(nick string) string {
+	return "@irc_" + k.network + "__" + strings.ToLower(nick) + ":test"
+}
+
+func message(body string) func(bridgetest.Event) bool {
+	return func(e bridgetest.Event) bool { return e.Type == "m.room.message" && e.Body() == body }
+}
+
+// membership matches a change to a membership of a user, with a reason that has
+// the text.
+func membership(user, to, reason string) func(bridgetest.Event) bool {
+	return func(e bridgetest.Event) bool {
+		return e.Type == "m.room.member" && e.StateKey != nil && *e.StateKey == user &&
+			e.Field("membership") == to && strings.Contains(e.Field("reason"), reason)
+	}
+}
+
+// unping removes the character that keeps a relayed name from alerting.
+func unping(s string) string { return strings.ReplaceAll(s, "\u200b", "") }
+
+func TestConversation(t *testing.T) {
+	t.Parallel()
+	t.Run("demonstration", func(t *testing.T) {
+		t.Parallel()
+		addr := freeAddr(t)
+		s := testserver.New(t, testserver.Options{Env: withToken,
+			Extra: fmt.Sprintf("bridges:\n  - {id: irc, module: irc, config: {demo: {listen: %q}}}\n", addr)})
+		conversation(t, s, "demo", addr, "#lobby", []string{"ada", "brian", "carla"})
+	})
+	t.Run("ngircd", func(t *testing.T) {
+		t.Parallel()
+		ng := ircd.NgIRCd(t, "")
+		s := testserver.New(t, testserver.Options{Env: withToken,
+			Extra: "bridges:\n" + bridgetest.IRCBridge("irc", "none", bridgetest.IRCNetwork{ID: "ng", Addr: ng.Addr, Channels: []string{"#Chan", "#other"}})})
+		conversation(t, s, "ng", ng.Addr, "#Chan", nil)
+	})
+	t.Run("inspircd", func(t *testing.T) {
+		t.Parallel()
+		insp := ircd.InspIRCd(t)
+		s := testserver.New(t, testserver.Options{Env: withToken,
+			Extra: "bridges:\n" + bridgetest.IRCBridge("irc", "none", bridgetest.IRCNetwork{ID: "insp", Addr: insp.Addr, Channels: []string{"#chan", "#other"}})})
+		conversation(t, s, "insp", insp.Addr, "#chan", nil)
+	})
+}
+
+// conversation is what two people want of a bridge.
+func conversation(t *testing.T, s *testserver.Server, network, addr, channel string, people []string) {
+	ctx := withTimeout(t, patience)
+	anna := user(ctx, t, s, "anna", printedToken(t, s))
+	if err := anna.Do(ctx, "PUT", "/v3/profile/"+anna.UserID+"/displayname", map[string]string{"displayname": "Anna"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	k := &talk{t: t, ctx: ctx, anna: anna, channel: channel, network: network}
+
+	// The space leads to the channel.
+	space := joinSoon(ctx, t, anna, "#irc_"+network+":test")
+	alias := "#irc_" + network + "_" + strings.ToLower(channel) + ":test"
+	var room string
+	waitFor(ctx, t, "the channel's alias", func() (ok bool) {
+		var err error
+		room, err = anna.Resolve(ctx, alias)
+		return err == nil
+	})
+	waitFor(ctx, t, "the room in the space", func() bool {
+		state, err := anna.AllState(ctx, space)
+		return err == nil && slices.ContainsFunc(state, func(e bridgetest.Event) bool {
+			return e.Type == "m.space.child" && e.StateKey != nil && *e.StateKey == room && e.Field("via") == "" && len(e.Content) > 2
+		})
+	})
+	var hierarchy struct {
+		Rooms []struct {
+			RoomID string `json:"room_id"`
+			Name   string `json:"name"`
+			Alias  string `json:"canonical_alias"`
+		} `json:"rooms"`
+	}
+	if err := anna.Do(ctx, "GET", "/v1/rooms/"+space+"/hierarchy", nil, &hierarchy); err != nil {
+		t.Fatal(err)
+	}
+	found := false
+	for _, r := range hierarchy.Rooms {
+		found = found || r.RoomID == room && r.Name == channel && r.Alias == alias
+	}
+	if !found {
+		t.Errorf("%s is not in the hierarchy of the space: %+v", alias, hierarchy)
+	}
+	if k.room = joinSoon(ctx, t, anna, alias); k.room != room {
+		t.Fatalf("%s is %s and %s", alias, room, k.room)
+	}
+	for _, nick := range people {
+		waitFor(ctx, t, "the name of "+nick, func() bool {
+			members, err := anna.Members(ctx, room)
+			return err == nil && members[k.ghost(nick)] == nick
+		})
+	}
+	k.bob = person(ctx, t, addr, "Bob", channel)
+	waitFor(ctx, t, "the bridge in the channel", func() bool {
+		names, err := k.bob.Names(ctx, channel)
+		return err == nil && (slices.Contains(names, "lbridge") || slices.Contains(names, "landbridge"))
+	})
+	waitFor(ctx, t, "bob in the room", func() bool {
+		members, err := anna.Members(ctx, room)
+		return err == nil && members[k.ghost("bob")] == "Bob"
+	})
+	k.words()
+	k.formatting()
+	k.answers()
+	k.long()
+	k.topics()
+	k.comings(addr)
+	k.latency()
+}
+
+func (k *talk) words() {
+	t := k.t
+	e := k.toMatrix("a message", message("hello Matrix"), func() { k.bob.Say(k.channel, "hello Matrix") })
+	if e.Sender != k.ghost("bob") || e.Field("msgtype") != "m.text" {
+		t.Errorf("the message came as %v", e)
+	}
+	e = k.toMatrix("an action", message("waves"), func() { k.bob.Say(k.channel, "\x01ACTION waves\x01") })
+	if e.Field("msgtype") != "m.emote" {
+		t.Errorf("the action came as %v", e)
+	}
+	e = k.toMatrix("a notice", message("a notice"), func() { k.bob.Send("NOTICE " + k.channel + " :a notice") })
+	if e.Field("msgtype") != "m.notice" {
+		t.Errorf("the notice came as %v", e)
+	}
+	for _, c := range []struct{ what, kind, body, command, text string }{
+		{"a message", "m.text", "hello IRC, schön 😀", "PRIVMSG", "<Anna> hello IRC, schön 😀"},
+		{"an action", "m.emote", "dances", "PRIVMSG", "* Anna dances"},
+		{"a notice", "m.notice", "take notice", "NOTICE", "<Anna> take notice"},
+	} {
+		lines := k.toIRC(c.what, 1, func() error {
+			_, err := k.anna.Send(k.ctx, k.room, "m.room.message", map[string]any{"msgtype": c.kind, "body": c.body})
+			return err
+		})
+		if l := lines[0]; l.Command != c.command || unping(l.Text()) != c.text {
+			t.Errorf("%s to IRC: got %v, want %s %q", c.what, l, c.command, c.text)
+		}
+	}
+}
+
+func (k *talk) formatting() {
+	t := k.t
+	e := k.toMatrix("formatting", message("bold italic red plain"), func() {
+		k.bob.Say(k.channel, "\x02bold\x02 \x1ditalic\x1d \x0304red\x03 plain")
+	})
+	html := e.Field("formatted_body")
+	if e.Field("format") != "org.matrix.custom.html" || !strings.Contains(html, "<strong>bold</strong>") || !strings.Contains(html, "<em>italic</em>") || !strings.Contains(html, "color") {
+		t.Errorf("formatting came as %v", e)
+	}
+	lines := k.toIRC("formatting", 1, func() error {
+		_, err := k.anna.Send(k.ctx, k.room, "m.room.message", map[string]any{"msgtype": "m.text", "body": "**bold** and code",
+			"format": "org.matrix.custom.html", "formatted_body": "<b>bold</b> and <i>slanted</i>"})
+		return err
+	})
+	if text := unping(lines[0].Text()); !strings.Contains(text, "\x02bold") || !strings.Contains(text, "\x1dslanted") {
+		t.Errorf("formatting went as %q", text)
+	}
+}
+
+func (k *talk) answers() {
+	t := k.t
+	said := k.toMatrix("a question", message("what time is it?"), func() { k.bob.Say(k.channel, "what time is it?") })
+	var reply string
+	lines := k.toIRC("a reply", 1, func() (err error) {
+		reply, err = k.anna.Send(k.ctx, k.room, "m.room.message", map[string]any{"msgtype": "m.text", "body": "half past ten",
+			"m.relates_to": map[string]any{"m.in_reply_to": map[string]string{"event_id": said.ID}}})
+		return err
+	})
+	if text := unping(lines[0].Text()); text != "<Anna> Bob: “what time is it?” — half past ten" {
+		t.Errorf("the reply went as %q", text)
+	}
+	lines = k.toIRC("an edit", 1, func() error {
+		_, err := k.anna.Send(k.ctx, k.room, "m.room.message", map[string]any{"msgtype": "m.text", "body": "* half past eleven",
+			"m.new_content": map[string]string{"msgtype": "m.text", "body": "half past eleven"},
+			"m.relates_to":  map[string]string{"rel_type": "m.replace", "event_id": reply}})
+		return err
+	})
+	if text := unping(lines[0].Text()); text != "<Anna> s/ten/eleven/" {
+		t.Errorf("the edit went as %q", text)
+	}
+}
+
+func (k *talk) long() {
+	t := k.t
+	words := make([]string, 300)
+	for i := range words {
+		words[i] = fmt.Sprintf("word%03d", i)
+	}
+	long := strings.Join(words, " ")
+	from := k.bob.Lines.Len()
+	if _, err := k.anna.Say(k.ctx, k.room, long); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := k.bob.Await(k.ctx, from, "", "PRIVMSG", "word299"); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, l := range k.bob.Lines.All(from) {
+		if l.Command != "PRIVMSG" || !strings.Contains(l.Text(), "word") {
+			continue
+		}
+		text, ok := strings.CutPrefix(unping(l.Text()), "<Anna> ")
+		if !ok {
+			t.Errorf("a part has no name: %q", l.Text())
+		}
+		got = append(got, text)
+	}
+	if joined := strings.Join(got, " "); joined != long || len(got) < 5 {
+		t.Errorf("the long message came in %d parts, as %q", len(got), joined)
+	}
+	lines := k.toIRC("three lines", 3, func() error {
+		_, err := k.anna.Say(k.ctx, k.room, "one\ntwo\n\nthree")
+		return err
+	})
+	for i, want := range []string{"<Anna> one", "<Anna> two", "<Anna> three"} {
+		if unping(lines[i].Text()) != want {
+			t.Errorf("line %d: %q", i, lines[i].Text())
+		}
+	}
+	// And in the other direction, a line as long as IRC allows.
+	most := strings.Repeat("x", 400)
+	k.toMatrix("a long line", message(most), func() { k.bob.Say(k.channel, most) })
+}
+
+func (k *talk) topics() {
+	t := k.t
+	topic := func(text string) func(bridgetest.Event) bool {
+		return func(e bridgetest.Event) bool { return e.Type == "m.room.topic" && e.Field("topic") == text }
+	}
+	// Whoever comes first to a channel of a real network is its operator.
+	k.bob.Send("TOPIC " + k.channel)
+	if k.network != "demo" {
+		e := k.toMatrix("a topic", topic("from IRC"), func() {
+			k.bob.Send("TOPIC " + k.channel + " :from IRC")
+		})
+		if e.Sender != k.ghost("bob") && !strings.HasPrefix(e.Sender, "@ircbot") {
+			t.Errorf("the topic was set by %s", e.Sender)
+		}
+	}
+	if err := k.anna.SetState(k.ctx, k.room, "m.room.topic", "", map[string]string{"topic": "from Matrix"}); err != nil {
+		if !bridgetest.IsStatus(err, 403) {
+			t.Fatal(err)
+		}
+		t.Errorf("a member cannot set the topic: %v", err)
+		return
+	}
+	if _, _, err := k.bob.Await(k.ctx, 0, "", "TOPIC", "from Matrix"); err != nil {
+		t.Error(err)
+	}
+}
+
+func (k *talk) comings(addr string) {
+	t := k.t
+	var carl *bridgetest.Person
+	k.toMatrix("a join", membership(k.ghost("carl"), "join", ""), func() { carl = person(k.ctx, t, addr, "Carl", k.channel) })
+	k.toMatrix("a part", membership(k.ghost("carl"), "leave", "lunch"), func() { carl.Send("PART " + k.channel + " :lunch") })
+	k.toMatrix("a second join", membership(k.ghost("carl"), "join", ""), func() { carl.Send("JOIN " + k.channel) })
+	k.toMatrix("a nick change", func(e bridgetest.Event) bool {
+		return membership(k.ghost("carl"), "join", "")(e) && e.Field("displayname") == "Carlos"
+	}, func() { carl.Send("NICK Carlos") })
+	e := k.toMatrix("a message after a nick change", message("still me"), func() { carl.Say(k.channel, "still me") })
+	if e.Sender != k.ghost("carl") {
+		t.Errorf("after a nick change the sender is %s", e.Sender)
+	}
+	k.toMatrix("a quit", membership(k.ghost("carl"), "leave", ""), func() { carl.Send("QUIT :tired") })
+	dora := person(k.ctx, t, addr, "Dora")
+	k.toMatrix("dora's join", membership(k.ghost("dora"), "join", ""), func() { dora.Send("JOIN " + k.channel) })
+	from := k.bob.Lines.Len()
+	k.bob.Send("KICK " + k.channel + " Dora :enough")
+	l, _, err := k.bob.Lines.Wait(k.ctx, from, func(l bridgetest.Line) bool { return l.Command == "KICK" || l.Command == "482" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l.Command == "KICK" {
+		if _, _, err := k.anna.Await(k.ctx, 0, k.room, "the kick", membership(k.ghost("dora"), "leave", "enough")); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func (k *talk) latency() {
+	t := k.t
+	out, err := bridgetest.MatrixToIRC(k.ctx, k.anna, k.room, k.bob, 200)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := bridgetest.IRCToMatrix(k.ctx, k.bob, k.channel, k.anna, k.room, 200)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%s: Matrix to IRC %v; IRC to Matrix %v", k.network, out, in)
+	if out.Percentile(50) > eachWay || in.Percentile(50) > eachWay {
+		t.Error("a conversation is not possible at this pace")
+	}
+}
+
+// state returns the content of a state event as a map.
+func state(ctx context.Context, t testing.TB, m *bridgetest.Matrix, room, kind, key string) map[string]any {
+	t.Helper()
+	var raw json.RawMessage
+	if err := m.State(ctx, room, kind, key, &raw); err != nil {
+		t.Fatal(err)
+	}
+	var out map[string]any
+	if err := json.Unmarshal(raw, &out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
