@@ -293,6 +293,11 @@ func (r *crashRoom) check(ctx context.Context, t *testing.T, admin *bridgetest.M
 	// the channel; what it had not yet passed on when it was killed is gone, for
 	// IRC does not repeat.
 	spans := r.present(kills)
+	cameAt := map[string]time.Time{}
+	for _, e := range synced {
+		cameAt[e.Body()] = e.At
+	}
+	var took bridgetest.Latencies
 	for _, p := range r.people {
 		var said []string
 		for _, s := range p.said {
@@ -307,6 +312,9 @@ func (r *crashRoom) check(ctx context.Context, t *testing.T, admin *bridgetest.M
 		var heard, late int
 		var oldest time.Duration
 		for _, s := range p.said {
+			if at, ok := cameAt[s.text]; ok {
+				took = append(took, at.Sub(s.at))
+			}
 			for _, sp := range spans {
 				if s.at.After(sp.from) && s.at.Before(sp.to) {
 					heard++
@@ -324,6 +332,7 @@ func (r *crashRoom) check(ctx context.Context, t *testing.T, admin *bridgetest.M
 		t.Logf("from %s: %d said, %d while the bridge was there, %d of them lost in its hands, up to %v before the crash",
 			p.p.Nick, len(said), heard, late, oldest.Round(time.Millisecond))
 	}
+	t.Logf("from IRC to a reader, over all crashes: %v", took)
 }
 
 // inHand is how long the bridge may have a line from IRC in its hands, on a
