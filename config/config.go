@@ -12,14 +12,14 @@ type Config struct {
 	Server       Server       `yaml:"server"`
 	DataDir      string       `yaml:"data_dir"` // everything that is kept, unless another key says otherwise
 	Database     Database     `yaml:"database"`
-	Registration Registration `yaml:"registration" reload:"yes"`
+	Registration Registration `yaml:"registration"`
 	RateLimits   RateLimits   `yaml:"rate_limits" reload:"yes"`
 	Federation   Federation   `yaml:"federation"`
 	Media        Media        `yaml:"media"`
 	Limits       Limits       `yaml:"limits" reload:"yes"`
 	AppServices  AppServices  `yaml:"app_services" reload:"yes"`
 	Bridges      []Bridge     `yaml:"bridges" reload:"yes"`
-	Log          Log          `yaml:"log" reload:"yes"`
+	Log          Log          `yaml:"log"`
 	Metrics      Metrics      `yaml:"metrics"`
 
 	origins map[string]origin // by key path, of values that are not defaults
@@ -52,7 +52,7 @@ type Database struct {
 // Registration is who may make an account.
 type Registration struct {
 	// Open lets anybody do it.
-	Open bool `yaml:"open"`
+	Open bool `yaml:"open" reload:"yes"`
 	// SharedSecret lets scripts make accounts (/_synapse/admin/v1/register); empty: off.
 	SharedSecret Secret `yaml:"shared_secret"`
 	// SharedSecretFile holds the shared secret instead. [Load] reads it into SharedSecret.
@@ -94,7 +94,7 @@ type Federation struct {
 
 // Media are uploaded files.
 type Media struct {
-	MaxUpload Size `yaml:"max_upload" reload:"yes"` // of one file
+	MaxUpload Size `yaml:"max_upload"` // of one file
 	// Path is the folder of files; empty means what [Config.MediaPath] derives.
 	Path string `yaml:"path"`
 	// AllowOldEndpoints serves files without authentication at /_matrix/media/v3 too.
@@ -133,8 +133,8 @@ type Bridge struct {
 
 // Log is what the program tells while it runs.
 type Log struct {
-	Level  string `yaml:"level"`  // debug, info, warn or error
-	Format string `yaml:"format"` // text or json
+	Level  string `yaml:"level" reload:"yes"` // debug, info, warn or error
+	Format string `yaml:"format"`             // text or json
 }
 
 // Metrics are counters for Prometheus.

@@ -134,7 +134,8 @@ func changedBridges(old, new []Bridge) []string {
 	for _, b := range slices.Concat(old, new) {
 		a, inOld := find(old, b.ID)
 		c, inNew := find(new, b.ID)
-		if inOld && inNew && a.Module == c.Module && a.Enabled == c.Enabled && sameYAML(a.Config, c.Config, 0) {
+		if inOld && inNew && a.Module == c.Module && a.Enabled == c.Enabled && a.Encryption == c.Encryption &&
+			slices.Equal(a.Admins, c.Admins) && sameYAML(a.Config, c.Config, 0) {
 			continue
 		}
 		out = append(out, "bridges."+b.ID)

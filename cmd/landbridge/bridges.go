@@ -17,11 +17,16 @@ import (
 	"github.com/landbridge-im/landbridge/registration"
 )
 
-// modules are the kinds of bridge that this build has. A build with others lists them here.
-func modules() []appservice.Module {
+// modules are the kinds of bridge that this build has. A build with others lists them here. made,
+// if not nil, is told of each IRC bridge.
+func modules(made func(*irc.Bridge)) []appservice.Module {
 	return []appservice.Module{
 		{Name: "irc", New: func(ctx context.Context, env appservice.Env) (appservice.Bridge, error) {
-			return irc.New(ctx, env.Config, irc.Deps{Log: env.Log})
+			b, err := irc.New(ctx, env.Config, irc.Deps{Log: env.Log})
+			if err == nil && made != nil {
+				made(b)
+			}
+			return b, err
 		}},
 	}
 }
@@ -33,7 +38,7 @@ func (s *serving) openBridges(ctx context.Context) (err error) {
 	s.host, err = appservice.New(appservice.Options{
 		Dir:        filepath.Join(s.cfg.DataDir, "bridges"),
 		Homeserver: appservice.Homeserver{URL: "http://in-process", Domain: s.cfg.Server.Name, Transport: inproc.Transport(homeserver)},
-		Modules:    modules(), Log: s.log, Metrics: s.metrics,
+		Modules:    modules(func(b *irc.Bridge) { s.irc.Store(b) }), Log: s.log, Metrics: s.metrics,
 	})
 	if err != nil {
 		return err
@@ -111,6 +116,9 @@ func (s *serving) transport(r *registration.Registration) http.RoundTripper {
 func (s *serving) runBridges(ctx context.Context) error {
 	if err := s.host.StartAll(ctx); err != nil && ctx.Err() == nil {
 		s.log.ErrorContext(ctx, "not all bridges have started; they are tried again", "err", err)
+	}
+	if s.demo() && ctx.Err() == nil {
+		s.greetDemo()
 	}
 	<-ctx.Done()
 	s.host.StopAll()

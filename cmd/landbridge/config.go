@@ -2,12 +2,18 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
+	"net/http"
 	"os"
 	"strings"
 
+	"github.com/rs/zerolog"
+
+	"github.com/landbridge-im/landbridge/appservice"
 	"github.com/landbridge-im/landbridge/config"
 	"github.com/landbridge-im/landbridge/configs"
 )
@@ -34,7 +40,7 @@ func loadConfig(path string) (*config.Config, error) {
 	return config.Load(path, os.Environ())
 }
 
-func runConfigCheck(_ context.Context, args []string, std stdio) error {
+func runConfigCheck(ctx context.Context, args []string, std stdio) error {
 	fs := newFlags("landbridge config check")
 	path := configFlag(fs)
 	rest, err := parseFlags(fs, "landbridge config check [-c FILE]", args, std)
@@ -48,8 +54,34 @@ func runConfigCheck(_ context.Context, args []string, std stdio) error {
 	if err != nil {
 		return err
 	}
+	if err := checkBridges(ctx, *path, c); err != nil {
+		return err
+	}
 	_, err = fmt.Fprintf(std.Out, "The configuration is good: server %s at %s, data in %s.\n", c.Server.Name, c.PublicURL(), c.DataDir)
 	return err
+}
+
+// checkBridges has the modules check their own parts of the configuration.
+func checkBridges(ctx context.Context, file string, c *config.Config) error {
+	var errs []error
+	for _, b := range c.Bridges {
+		if err := checkBridge(ctx, b); err != nil {
+			errs = append(errs, fmt.Errorf("%s: bridge %s: %w", file, b.ID, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func checkBridge(ctx context.Context, b config.Bridge) error {
+	var names []string
+	for _, m := range modules(nil) {
+		if m.Name == b.Module {
+			_, err := m.New(ctx, appservice.Env{ID: b.ID, Config: b.Config, Log: slog.New(slog.DiscardHandler), Zerolog: zerolog.Nop(), HTTP: http.DefaultClient})
+			return err
+		}
+		names = append(names, m.Name)
+	}
+	return fmt.Errorf("there is no module %q; there are: %s", b.Module, strings.Join(names, ", "))
 }
 
 // fileArgument takes the one file that may be given without -c.

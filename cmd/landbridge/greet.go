@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"time"
 )
 
@@ -26,10 +27,22 @@ Later, log in there with the name and password that you chose.
 `, c.PublicURL(), token)
 		}
 	}
-	if s.demo() {
-		fmt.Fprintf(out, `
+	return nil
+}
+
+// greetDemo tells how to meet the people of the demonstration network.
+func (s *serving) greetDemo() {
+	b := s.irc.Load()
+	if b == nil || b.DemoAddr() == "" {
+		return
+	}
+	host, port, err := net.SplitHostPort(b.DemoAddr())
+	if err != nil {
+		return
+	}
+	fmt.Fprintf(s.std.Out, `
 No network is configured, so a small demonstration IRC network runs inside:
-  with an IRC client     connect to 127.0.0.1 port 6667 (without TLS) and /join #lobby
+  with an IRC client     connect to %[2]s port %[3]s (without TLS) and /join #lobby
   with a Matrix client   join the space #irc_demo:%[1]s, or the room #irc_demo_#lobby:%[1]s
 To bridge a real network, put this into landbridge.yaml, with its name and your channels,
 and start "landbridge serve -c landbridge.yaml":
@@ -46,9 +59,7 @@ and start "landbridge serve -c landbridge.yaml":
             nick: my-bridge
             channels: [{name: "#my-channel"}]
 
-`, c.Server.Name)
-	}
-	return nil
+`, s.cfg.Server.Name, host, port)
 }
 
 // demo tells whether the demonstration network runs.

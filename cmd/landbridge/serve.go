@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/landbridge-im/landbridge/appservice"
+	"github.com/landbridge-im/landbridge/bridges/irc"
 	"github.com/landbridge-im/landbridge/config"
 	"github.com/landbridge-im/landbridge/homeserver"
 	"github.com/landbridge-im/landbridge/homeserver/client"
@@ -47,12 +49,12 @@ func runServe(ctx context.Context, args []string, std stdio) error {
 	return s.run(ctx)
 }
 
-// configPath is the configuration file in use: as given, or LANDBRIDGE_CONFIG, or none.
+// configPath is the configuration file in use: as given, or in the environment, or none.
 func configPath(given string) string {
 	if given != "" {
 		return given
 	}
-	return os.Getenv("LANDBRIDGE_CONFIG")
+	return os.Getenv(config.EnvConfig)
 }
 
 // serving is a running "landbridge serve".
@@ -65,6 +67,7 @@ type serving struct {
 	log     *slog.Logger
 	hs      *homeserver.Server
 	host    *appservice.Host
+	irc     atomic.Pointer[irc.Bridge] // the newest, for its demonstration network
 	metrics *prometheus.Registry
 	watch   *registration.Watcher
 }
@@ -101,10 +104,6 @@ func (s *serving) run(ctx context.Context) (err error) {
 // open makes the homeserver.
 func (s *serving) open(ctx context.Context) error {
 	c := s.cfg
-	secret, err := sharedSecret(c.Registration)
-	if err != nil {
-		return err
-	}
 	if err := s.openBridges(ctx); err != nil {
 		return err
 	}
@@ -122,7 +121,7 @@ func (s *serving) open(ctx context.Context) error {
 	}
 	s.hs, err = homeserver.Open(ctx, homeserver.Options{
 		Name: c.Server.Name, PublicURL: c.PublicURL(), Dir: c.DataDir, Database: c.DatabaseURI().Reveal(), Readers: c.Database.MaxReaders,
-		Relaxed: c.Database.Synchronous == "normal", SharedSecret: secret, Settings: settings(c),
+		Relaxed: c.Database.Synchronous == "normal", SharedSecret: c.Registration.SharedSecret.Reveal(), Settings: settings(c),
 		MediaDir: c.MediaPath(), MaxUpload: c.Media.MaxUpload.Bytes(),
 		Registrations: s.watch.Set(), Transport: s.transport, Log: s.log,
 	})
@@ -144,17 +143,6 @@ func settings(c *config.Config) client.Settings {
 		out.Invites = client.Rate{PerSecond: r.InvitePerSecond, Burst: r.InviteBurst}
 	}
 	return out
-}
-
-func sharedSecret(r config.Registration) (string, error) {
-	if r.SharedSecretFile == "" {
-		return r.SharedSecret.Reveal(), nil
-	}
-	raw, err := os.ReadFile(r.SharedSecretFile)
-	if err != nil {
-		return "", fmt.Errorf("reading registration.shared_secret_file: %w", err)
-	}
-	return strings.TrimSpace(string(raw)), nil
 }
 
 func (s *serving) registrationsChanged(set *registration.Set) {

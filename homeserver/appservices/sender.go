@@ -31,7 +31,10 @@ const (
 	// backoffMin and backoffMax bound the time between two tries.
 	backoffMin = 200 * time.Millisecond
 	backoffMax = time.Minute
-	replyMax   = 64 << 10
+	// failuresTold is how many failures in a row are worth a line in the log: a bridge that is
+	// just starting is not.
+	failuresTold = 4
+	replyMax     = 64 << 10
 )
 
 // sender delivers to one service.
@@ -246,15 +249,17 @@ func (d *sender) forget(ctx context.Context, t *transaction) error {
 	})
 }
 
-// note records how a try went, and logs the first failure and the recovery.
+// note records how a try went, and logs lasting failure and recovery.
 func (d *sender) note(ctx context.Context, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err == nil {
 		d.state.Transactions++
 		if !d.state.Reachable {
-			d.s.o.Log.InfoContext(ctx, "application service takes transactions again", "service", d.reg.ID,
-				"after", d.s.o.Now().Sub(d.state.Since).Round(time.Millisecond), "tries", d.failures)
+			if d.failures >= failuresTold {
+				d.s.o.Log.InfoContext(ctx, "application service takes transactions again", "service", d.reg.ID,
+					"after", d.s.o.Now().Sub(d.state.Since).Round(time.Millisecond), "tries", d.failures)
+			}
 			d.state.Reachable, d.state.Since, d.state.LastError, d.failures = true, d.s.o.Now(), "", 0
 		}
 		return
@@ -262,8 +267,10 @@ func (d *sender) note(ctx context.Context, err error) {
 	d.failures++
 	d.state.LastError = err.Error()
 	if d.state.Reachable {
-		d.s.o.Log.WarnContext(ctx, "application service does not take transactions", "service", d.reg.ID, "err", err)
 		d.state.Reachable, d.state.Since = false, d.s.o.Now()
+	}
+	if d.failures == failuresTold {
+		d.s.o.Log.WarnContext(ctx, "application service does not take transactions", "service", d.reg.ID, "err", err)
 	}
 }
 

@@ -59,12 +59,13 @@ func (a *API) register(c *call) (any, error) {
 			return nil, err
 		}
 	}
-	stage := accounts.StageRegistrationToken
+	// A token always helps: it may make an administrator.
+	flows := []accounts.Flow{{Stages: []string{accounts.StageRegistrationToken}}}
 	if a.settings.Load().OpenRegistration {
-		stage = accounts.StageDummy
+		flows = append([]accounts.Flow{{Stages: []string{accounts.StageDummy}}}, flows...)
 	}
 	passed, err := a.o.Accounts.Interact(c.ctx, accounts.UIARequest{
-		Flows: []accounts.Flow{{Stages: []string{stage}}}, Method: c.r.Method, Path: c.r.URL.Path, Body: raw,
+		Flows: flows, Method: c.r.Method, Path: c.r.URL.Path, Body: raw,
 	})
 	if err != nil {
 		return nil, err

@@ -87,6 +87,14 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 		if err := os.MkdirAll(filepath.Dir(loc.path), 0o700); err != nil {
 			return nil, fmt.Errorf("making the database folder: %w", err)
 		}
+		// Others on the machine have no business in it; SQLite gives its companions the same mode.
+		f, err := os.OpenFile(loc.path, os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return nil, fmt.Errorf("opening the database: %w", err)
+		}
+		if err := f.Close(); err != nil {
+			return nil, fmt.Errorf("opening the database: %w", err)
+		}
 	}
 	if o.Readers == 0 {
 		o.Readers = 4
