@@ -116,9 +116,6 @@ func (s *serving) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range s.watch.Set().Problems() {
-		s.log.Error("application-service registration refused", "problem", p.Error())
-	}
 	s.hs, err = homeserver.Open(ctx, homeserver.Options{
 		Name: c.Server.Name, PublicURL: c.PublicURL(), Dir: c.DataDir, Database: c.DatabaseURI().Reveal(), Readers: c.Database.MaxReaders,
 		Relaxed: c.Database.Synchronous == "normal", SharedSecret: c.Registration.SharedSecret.Reveal(), Settings: settings(c),
