@@ -14,6 +14,9 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/store"
 )
 
+// viaKey names in a join's content the member who vouches for it.
+const viaKey = "join_authorised_via_users_server"
+
 // authoriseJoin completes a join into a restricted room. Room version 8: "the join event must
 // have join_authorised_via_users_server in its content: the user ID of a member of the room who
 // is able to invite other users", and the server of that user vouches that the one who joins is
@@ -21,6 +24,14 @@ import (
 func (a *actor) authoriseJoin(ctx context.Context, p Proposal) (Proposal, error) {
 	if gjson.GetBytes(p.Content, "membership").Str != "join" || *p.StateKey != p.Sender {
 		return p, nil
+	}
+	// Who vouches for a join is for this server to say, and stays unsaid where nobody need.
+	if gjson.GetBytes(p.Content, viaKey).Exists() {
+		content, err := sjson.DeleteBytes(p.Content, viaKey)
+		if err != nil {
+			return p, err
+		}
+		p.Content = jsontext.Value(content)
 	}
 	rules, err := a.state(ctx, "m.room.join_rules", "")
 	if err != nil || rules == nil {
@@ -51,7 +62,7 @@ func (a *actor) authoriseJoin(ctx context.Context, p Proposal) (Proposal, error)
 	if via == "" {
 		return p, mxerror.New(400, "M_UNABLE_TO_GRANT_JOIN", "Nobody of this server who may invite is in the room.")
 	}
-	content, err := sjson.SetBytes(p.Content, "join_authorised_via_users_server", via)
+	content, err := sjson.SetBytes(p.Content, viaKey, via)
 	p.Content = jsontext.Value(content)
 	return p, err
 }

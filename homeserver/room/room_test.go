@@ -252,6 +252,11 @@ func TestRestrictedJoin(t *testing.T) {
 	if e.ContentString("join_authorised_via_users_server") != alice {
 		t.Fatalf("not vouched for: %s", e.Content)
 	}
+	// Who is in already needs nobody to vouch, and can't name somebody either.
+	e = r.send(club, state(bob, "m.room.member", bob, `{"membership":"join","displayname":"Bobby","join_authorised_via_users_server":"unused"}`))
+	if e.ContentString("displayname") != "Bobby" || e.ContentString("join_authorised_via_users_server") != "" {
+		t.Fatalf("the new name made %s", e.Content)
+	}
 }
 
 // TestManyAtOnce sends from many goroutines into a few rooms while actors come and go.
