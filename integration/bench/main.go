@@ -33,6 +33,7 @@ func groups() []group {
 		{name: "start", run: start},
 		{name: "send", run: sends},
 		{name: "sync", run: syncLatency},
+		{name: "bridge", run: bridgeLatency},
 		{name: "store", run: store},
 		{name: "crowd", registrations: map[string]string{"crowd.yaml": crowdRegistration}, run: crowd},
 	}
@@ -41,10 +42,12 @@ func groups() []group {
 // bench is one run of a group.
 type bench struct {
 	*testserver.Server
-	report   *report
-	duration time.Duration
-	events   int
-	members  int
+	// binary is what is measured, and dir a folder for a further server of the group.
+	binary, dir string
+	report      *report
+	duration    time.Duration
+	events      int
+	members     int
 	// profile is called around the heaviest part of a group with a name for it, to let an outside
 	// profiler look at the server then.
 	profile func(ctx context.Context, name string, pid int) (stop func())
@@ -65,7 +68,7 @@ func run(ctx context.Context) error {
 	out := flag.String("json", "bench.json", "write the results to this `file` too; empty for none")
 	binary := flag.String("binary", "", "measure this `file` instead of a fresh build")
 	dir := flag.String("dir", "", "`folder` for the servers' data; it should be on a real disk")
-	only := flag.String("only", ".", "run the groups that match this `regexp`: start, send, sync, store, crowd")
+	only := flag.String("only", ".", "run the groups that match this `regexp`: start, send, sync, bridge, store, crowd")
 	perf := flag.String("perf", "", "record profiles of the server with perf into this `folder`")
 	flag.DurationVar(&b.duration, "duration", 5*time.Second, "how long each rate is measured")
 	flag.IntVar(&b.events, "events", 100_000, "how many events the store is filled with")
@@ -114,6 +117,10 @@ func (b bench) group(ctx context.Context, g group, dir, binary string) (err erro
 		}
 	}
 	fmt.Fprintf(os.Stderr, "bench: %s ...\n", g.name)
+	b.binary, b.dir = binary, filepath.Join(dir, "more")
+	if err := os.MkdirAll(b.dir, 0o700); err != nil {
+		return err
+	}
 	b.Server, err = testserver.Start(ctx, testserver.Options{Binary: binary, Dir: dir, Registrations: []string{regs}})
 	if err != nil {
 		return err
