@@ -134,6 +134,7 @@ func (n *network) onNames(ctx context.Context, e session.Names) {
 			info.Topic = &topic
 			info.Members = &bridgev2.ChatMemberList{
 				IsFull: true, TotalMemberCount: len(members), MemberMap: members, ExcludeChangesFromTimeline: true,
+				PowerLevels: channelPower(),
 			}
 			return info, nil
 		},

@@ -179,6 +179,7 @@ func (n *network) GetChatInfo(ctx context.Context, portal *bridgev2.Portal) (*br
 		return nil, fmt.Errorf("%s is no configured channel of %s", portal.ID, n.cfg.ID)
 	}
 	info.Name = &ch.Name
+	info.Members.PowerLevels = channelPower()
 	parent := spaceKey(n.cfg.ID).ID
 	info.ParentID = &parent
 	if topic, ok := n.session.Topic(ch.Name); ok {
@@ -186,6 +187,12 @@ func (n *network) GetChatInfo(ctx context.Context, portal *bridgev2.Portal) (*br
 		info.Topic = &topic
 	}
 	return info, nil
+}
+
+// channelPower lets everybody propose a topic: whether the channel takes one is for IRC to decide,
+// and if it does not, the old topic is put back and the sender told.
+func channelPower() *bridgev2.PowerLevelOverrides {
+	return &bridgev2.PowerLevelOverrides{Events: map[event.Type]int{event.StateTopic: 0}}
 }
 
 // GetUserInfo implements bridgev2.NetworkAPI.

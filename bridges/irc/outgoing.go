@@ -38,12 +38,14 @@ func (n *network) HandleMatrixMessage(ctx context.Context, msg *bridgev2.MatrixM
 	if err != nil {
 		return nil, refusal(err)
 	}
+	// What is kept is the sender's own words: a quote of a quote, or a correction of one, would say
+	// more than anybody said.
+	text := cutBytes(format.Plain(strings.Join(lines, " ")), maxMeta)
 	if msg.ReplyTo != nil {
 		lines[0] = n.quote(msg.ReplyTo) + lines[0]
 	}
 	name := senderName(msg.OrigSender, msg.Event.Sender)
 	o := n.outgoing(ch, msg.Event, msg.Content, name, lines)
-	text := cutBytes(format.Plain(strings.Join(lines, " ")), maxMeta)
 	row := &database.Message{
 		ID: networkid.MessageID("m/" + string(msg.Event.ID)), MXID: msg.Event.ID, Room: msg.Portal.PortalKey,
 		SenderID: selfID(n.cfg.ID), SenderMXID: msg.Event.Sender, Timestamp: eventTime(msg.Event),
