@@ -104,26 +104,29 @@ func TestConversation(t *testing.T) {
 		addr := freeAddr(t)
 		s := testserver.New(t, testserver.Options{Env: withToken,
 			Extra: fmt.Sprintf("bridges:\n  - {id: irc, module: irc, config: {demo: {listen: %q}}}\n", addr)})
-		conversation(t, s, "demo", addr, "#lobby", []string{"ada", "brian", "carla"})
+		conversation(t, s, nil, "demo", addr, "#lobby", []string{"ada", "brian", "carla"})
 	})
 	t.Run("ngircd", func(t *testing.T) {
 		t.Parallel()
 		ng := ircd.NgIRCd(t, "")
+		// Whoever comes first to a channel of a real network is its operator.
+		bob := person(withTimeout(t, patience), t, ng.Addr, "Bob", "#Chan")
 		s := testserver.New(t, testserver.Options{Env: withToken,
 			Extra: "bridges:\n" + bridgetest.IRCBridge("irc", "none", bridgetest.IRCNetwork{ID: "ng", Addr: ng.Addr, Channels: []string{"#Chan", "#other"}})})
-		conversation(t, s, "ng", ng.Addr, "#Chan", nil)
+		conversation(t, s, bob, "ng", ng.Addr, "#Chan", nil)
 	})
 	t.Run("inspircd", func(t *testing.T) {
 		t.Parallel()
 		insp := ircd.InspIRCd(t)
+		bob := person(withTimeout(t, patience), t, insp.Addr, "Bob", "#chan")
 		s := testserver.New(t, testserver.Options{Env: withToken,
 			Extra: "bridges:\n" + bridgetest.IRCBridge("irc", "none", bridgetest.IRCNetwork{ID: "insp", Addr: insp.Addr, Channels: []string{"#chan", "#other"}})})
-		conversation(t, s, "insp", insp.Addr, "#chan", nil)
+		conversation(t, s, bob, "insp", insp.Addr, "#chan", nil)
 	})
 }
 
-// conversation is what two people want of a bridge.
-func conversation(t *testing.T, s *testserver.Server, network, addr, channel string, people []string) {
+// conversation is what two people want of a bridge. bob is on IRC already, or nil.
+func conversation(t *testing.T, s *testserver.Server, bob *bridgetest.Person, network, addr, channel string, people []string) {
 	ctx := withTimeout(t, patience)
 	anna := user(ctx, t, s, "anna", printedToken(t, s))
 	if err := anna.Do(ctx, "PUT", "/v3/profile/"+anna.UserID+"/displayname", map[string]string{"displayname": "Anna"}, nil); err != nil {
@@ -172,7 +175,9 @@ func conversation(t *testing.T, s *testserver.Server, network, addr, channel str
 			return err == nil && members[k.ghost(nick)] == nick
 		})
 	}
-	k.bob = person(ctx, t, addr, "Bob", channel)
+	if k.bob = bob; bob == nil {
+		k.bob = person(ctx, t, addr, "Bob", channel)
+	}
 	waitFor(ctx, t, "the bridge in the channel", func() bool {
 		names, err := k.bob.Names(ctx, channel)
 		return err == nil && (slices.Contains(names, "lbridge") || slices.Contains(names, "landbridge"))
@@ -308,8 +313,6 @@ func (k *talk) topics() {
 	topic := func(text string) func(bridgetest.Event) bool {
 		return func(e bridgetest.Event) bool { return e.Type == "m.room.topic" && e.Field("topic") == text }
 	}
-	// Whoever comes first to a channel of a real network is its operator.
-	k.bob.Send("TOPIC " + k.channel)
 	if k.network != "demo" {
 		e := k.toMatrix("a topic", topic("from IRC"), func() {
 			k.bob.Send("TOPIC " + k.channel + " :from IRC")
