@@ -16,8 +16,6 @@ type endpoint struct {
 	method, path, body string
 	// forbidden is the status for somebody who is not in the room; 0 where that is no matter.
 	forbidden int
-	// lax is set where a body is not read, or need not be an object.
-	lax bool
 	// own is set where the path names the caller.
 	own bool
 }
