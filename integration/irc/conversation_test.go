@@ -264,6 +264,18 @@ func (k *talk) answers() {
 	if text := unping(lines[0].Text()); text != "<Anna> s/ten/eleven/" {
 		t.Errorf("the edit went as %q", text)
 	}
+	k.answersToAnswers(reply)
+}
+
+func (k *talk) answersToAnswers(reply string) {
+	lines := k.toIRC("a reply to a reply", 1, func() error {
+		_, err := k.anna.Send(k.ctx, k.room, "m.room.message", map[string]any{"msgtype": "m.text", "body": "so late?",
+			"m.relates_to": map[string]any{"m.in_reply_to": map[string]string{"event_id": reply}}})
+		return err
+	})
+	if text := unping(lines[0].Text()); text != "<Anna> Anna: “half past eleven” — so late?" {
+		k.t.Errorf("the reply to a reply went as %q", text)
+	}
 }
 
 func (k *talk) long() {
