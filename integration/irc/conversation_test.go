@@ -149,23 +149,24 @@ func conversation(t *testing.T, s *testserver.Server, bob *bridgetest.Person, ne
 			return e.Type == "m.space.child" && e.StateKey != nil && *e.StateKey == room && e.Field("via") == "" && len(e.Content) > 2
 		})
 	})
-	var hierarchy struct {
-		Rooms []struct {
-			RoomID string `json:"room_id"`
-			Name   string `json:"name"`
-			Alias  string `json:"canonical_alias"`
-		} `json:"rooms"`
-	}
-	if err := anna.Do(ctx, "GET", "/v1/rooms/"+space+"/hierarchy", nil, &hierarchy); err != nil {
-		t.Fatal(err)
-	}
-	found := false
-	for _, r := range hierarchy.Rooms {
-		found = found || r.RoomID == room && r.Name == channel && r.Alias == alias
-	}
-	if !found {
-		t.Errorf("%s is not in the hierarchy of the space: %+v", alias, hierarchy)
-	}
+	waitFor(ctx, t, "the room in the hierarchy of the space", func() bool {
+		var hierarchy struct {
+			Rooms []struct {
+				RoomID string `json:"room_id"`
+				Name   string `json:"name"`
+				Alias  string `json:"canonical_alias"`
+			} `json:"rooms"`
+		}
+		if err := anna.Do(ctx, "GET", "/v1/rooms/"+space+"/hierarchy", nil, &hierarchy); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range hierarchy.Rooms {
+			if r.RoomID == room && r.Name == channel && r.Alias == alias {
+				return true
+			}
+		}
+		return false
+	})
 	if k.room = joinSoon(ctx, t, anna, alias); k.room != room {
 		t.Fatalf("%s is %s and %s", alias, room, k.room)
 	}
