@@ -277,7 +277,7 @@ func (p *pump) dispatch(w work) (err error) {
 		return p.ctx.Err()
 	}
 	if evt.Type.IsState() {
-		mautrix.UpdateStateStore(ctx, p.conn.AS.StateStore, evt)
+		p.memory().update(ctx, evt)
 	}
 	if w.Redelivered && evt.ID != "" {
 		if p.known(ctx, evt.ID) {
@@ -343,7 +343,24 @@ func (p *pump) known(ctx context.Context, evt id.EventID) bool {
 
 // isOwn reports whether the event was sent by the bridge.
 func (p *pump) isOwn(evt *event.Event) bool {
-	return evt.Type != event.StateTombstone && (evt.Sender == p.conn.Bot.UserID || p.br.IsGhostMXID(evt.Sender))
+	return evt.Type != event.StateTombstone && p.isOwnUser(evt.Sender)
+}
+
+func (p *pump) isOwnUser(user id.UserID) bool {
+	return user == p.conn.Bot.UserID || p.br.IsGhostMXID(user)
+}
+
+// memory is the bridge's memory of the state of rooms; it is there once the
+// bridge has started.
+func (p *pump) memory() *stateMemory {
+	return &stateMemory{store: p.conn.AS.StateStore, own: p.isOwnUser,
+		ask: func(ctx context.Context, room id.RoomID, kind event.Type, key string) error {
+			evt, err := p.conn.Bot.FullStateEvent(ctx, room, kind, key)
+			if err == nil && evt == nil {
+				err = errors.New("no such state")
+			}
+			return err
+		}}
 }
 
 // waitForKeys waits until the device items up to seq are handled: they hold the
