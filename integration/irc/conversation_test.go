@@ -2,7 +2,6 @@ package irc_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -398,18 +397,4 @@ func (k *talk) latency() {
 	if out.Percentile(50) > eachWay || in.Percentile(50) > eachWay {
 		t.Error("a conversation is not possible at this pace")
 	}
-}
-
-// state returns the content of a state event as a map.
-func state(ctx context.Context, t testing.TB, m *bridgetest.Matrix, room, kind, key string) map[string]any {
-	t.Helper()
-	var raw json.RawMessage
-	if err := m.State(ctx, room, kind, key, &raw); err != nil {
-		t.Fatal(err)
-	}
-	var out map[string]any
-	if err := json.Unmarshal(raw, &out); err != nil {
-		t.Fatal(err)
-	}
-	return out
 }
