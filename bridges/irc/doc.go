@@ -34,13 +34,19 @@
 // ignored. The sender takes from the outbox in order. Immediately before each
 // line is written to the socket, the outbox records it as written, so a crash at
 // any moment repeats nothing; what can be lost is a line for which the process
-// dies between that record and the write that follows it at once. Lines on a
-// connection that breaks before the server has answered are reported to their
-// sender as uncertain, not repeated.
+// dies between that record and the write that follows it at once, and one that
+// the server has not read when the connection of the dead process is reset.
+// Lines for which the server's answer is not known, because the connection broke
+// or the process died before it came, are reported to their sender as uncertain,
+// not repeated.
 //
 // From IRC: each line has an id of its own (the network's msgid, or connection
 // and counter), which the framework uses to ignore repetitions. Lines wait in a
 // bounded buffer, and a full buffer slows the reading of the connection; none is
 // dropped. A line that the homeserver does not take is tried again, in its
-// place, for half a minute.
+// place, for half a minute. That buffer, and the portals' queues behind it, are
+// in memory: a process that is killed loses what it has read and not yet given to
+// the homeserver, some milliseconds' worth, or as long as the room's members are
+// being taken over after a join; what is said while nobody listens is lost in any
+// case, for IRC does not repeat.
 package irc

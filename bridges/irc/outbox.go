@@ -69,6 +69,12 @@ func (b *outbox) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	for _, o := range list {
+		if o.Written > 0 {
+			// The process died before it knew the server's answer.
+			o.failed = errUncertain
+		}
+	}
 	b.mu.Lock()
 	b.queue = list
 	b.mu.Unlock()
@@ -197,7 +203,7 @@ func (b *outbox) cut(o *outgoing) []string {
 // send hands the lines of a message that are left to the session.
 func (b *outbox) send(ctx context.Context, o *outgoing) {
 	if o.Fixed == nil && o.Written > 0 {
-		b.settleOne(o, nil) // a single line; a crash came after it was written
+		b.settleOne(o, o.failed) // a single line; a crash came after it was recorded as written
 		return
 	}
 	if o.Fixed == nil {
