@@ -337,7 +337,7 @@ func (r *crashRoom) check(ctx context.Context, t *testing.T, admin *bridgetest.M
 
 // inHand is how long the bridge may have a line from IRC in its hands, on a
 // machine with much to do.
-const inHand = 5 * time.Second
+const inHand = time.Second
 
 // settle waits until bob has read what the senders sent last, or for so long
 // that it will not come.
