@@ -128,9 +128,6 @@ func TestConversation(t *testing.T) {
 func conversation(t *testing.T, s *testserver.Server, bob *bridgetest.Person, network, addr, channel string, people []string) {
 	ctx := withTimeout(t, patience)
 	anna := user(ctx, t, s, "anna", printedToken(t, s))
-	if err := anna.Do(ctx, "PUT", "/v3/profile/"+anna.UserID+"/displayname", map[string]string{"displayname": "Anna"}, nil); err != nil {
-		t.Fatal(err)
-	}
 	k := &talk{t: t, ctx: ctx, anna: anna, channel: channel, network: network}
 
 	// The space leads to the channel.
@@ -177,6 +174,15 @@ func conversation(t *testing.T, s *testserver.Server, bob *bridgetest.Person, ne
 	}
 	if k.bob = bob; bob == nil {
 		k.bob = person(ctx, t, addr, "Bob", channel)
+	}
+	waitFor(ctx, t, "Bob in the room", func() bool {
+		members, err := anna.Members(ctx, room)
+		_, ok := members[k.ghost("bob")]
+		return err == nil && ok
+	})
+	// A new name is used from the next message on.
+	if err := anna.Do(ctx, "PUT", "/v3/profile/"+anna.UserID+"/displayname", map[string]string{"displayname": "Anna"}, nil); err != nil {
+		t.Fatal(err)
 	}
 	waitFor(ctx, t, "the bridge in the channel", func() bool {
 		names, err := k.bob.Names(ctx, channel)
