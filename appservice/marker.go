@@ -22,6 +22,7 @@ import (
 // it has no event id, so no status of it is sent anywhere.
 type marker struct {
 	once sync.Once
+	do   func() // called in the portal's turn; may be nil
 	done chan struct{}
 }
 
@@ -33,7 +34,12 @@ func (m *marker) GetRelatesTo() *event.RelatesTo { return m.OptionalGetRelatesTo
 // OptionalGetRelatesTo implements event.Relatable. bridgev2 calls it when the
 // portal has come to the marker.
 func (m *marker) OptionalGetRelatesTo() *event.RelatesTo {
-	m.once.Do(func() { close(m.done) })
+	m.once.Do(func() {
+		defer close(m.done)
+		if m.do != nil {
+			m.do()
+		}
+	})
 	return nil
 }
 
@@ -44,16 +50,20 @@ func (m *marker) SetRelatesTo(*event.RelatesTo) {}
 const portalCheck = 5 * time.Second
 
 // waitHandled returns when the portal of the room, if there is one, has handled
-// what was queued for it before the call. The error is ctx's.
-func waitHandled(ctx context.Context, br *bridgev2.Bridge, room id.RoomID, bot id.UserID) error {
+// what was queued for it before the call. The portal calls do then, before it
+// goes on; without a portal, waitHandled does. do may be nil. The error is ctx's.
+func waitHandled(ctx context.Context, br *bridgev2.Bridge, room id.RoomID, bot id.UserID, do func()) error {
 	portal, err := br.GetPortalByMXID(ctx, room)
 	if err != nil || portal == nil {
 		// Without a portal nothing was queued; when the database cannot tell,
 		// it could not when the event was to be queued either.
+		if do != nil {
+			do()
+		}
 		return ctx.Err()
 	}
 	key := portal.PortalKey
-	m := &marker{done: make(chan struct{})}
+	m := &marker{do: do, done: make(chan struct{})}
 	res := br.QueueMatrixEvent(ctx, &event.Event{
 		Type:    event.BeeperSendState,
 		Sender:  bot,

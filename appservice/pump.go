@@ -293,7 +293,7 @@ func (p *pump) dispatch(w work) (err error) {
 	if w.Kind == store.KindEvent && p.isOwn(evt) {
 		return p.ctx.Err() // bridgev2 does not queue its own echoes
 	}
-	return waitHandled(p.ctx, p.br, evt.RoomID, p.conn.Bot.UserID)
+	return waitHandled(p.ctx, p.br, evt.RoomID, p.conn.Bot.UserID, nil)
 }
 
 func (p *pump) decode(w work, v any) bool {
@@ -360,6 +360,11 @@ func (p *pump) memory() *stateMemory {
 				err = errors.New("no such state")
 			}
 			return err
+		},
+		turn: func(ctx context.Context, room id.RoomID, f func()) {
+			// The error is that of the bridge's end; the event stays in the inbox
+			// then, and comes again.
+			_ = waitHandled(ctx, p.br, room, p.conn.Bot.UserID, f)
 		}}
 }
 

@@ -14,38 +14,54 @@ import (
 // What the bridge does itself it remembers at once, and the event comes back
 // later: a ghost that has joined and left again is then told that it has joined.
 // Taking that for the news would make the next join of that ghost be left out as
-// unnecessary. So the homeserver is asked when an echo does not agree with the
-// memory. The answer, too, may be overtaken by what the bridge does meanwhile;
-// then the echo of that disagrees, and corrects it.
+// unnecessary. So an echo that does not agree with the memory is not believed:
+// the homeserver is asked, in a turn of the room's portal, where the bridge does
+// nothing else to the room meanwhile.
 type stateMemory struct {
 	store mautrix.StateStore
 	// own reports whether a user is the bridge's.
 	own func(id.UserID) bool
 	// ask reads an entry of a room's state into store.
 	ask func(ctx context.Context, room id.RoomID, kind event.Type, key string) error
+	// turn calls f when the portal of the room has handled what came before; if
+	// there is none, or it ends, at once or never.
+	turn func(ctx context.Context, room id.RoomID, f func())
 }
 
 // update takes over what a state event says.
 func (m *stateMemory) update(ctx context.Context, evt *event.Event) {
-	if m.doubtful(ctx, evt) && m.ask(ctx, evt.RoomID, evt.Type, evt.GetStateKey()) == nil {
+	if !m.echo(evt) {
+		mautrix.UpdateStateStore(ctx, m.store, evt)
 		return
 	}
-	mautrix.UpdateStateStore(ctx, m.store, evt)
+	if m.agrees(ctx, evt) {
+		return
+	}
+	m.turn(ctx, evt.RoomID, func() {
+		if m.ask(ctx, evt.RoomID, evt.Type, evt.GetStateKey()) != nil {
+			mautrix.UpdateStateStore(ctx, m.store, evt)
+		}
+	})
 }
 
-// doubtful reports whether an event may be older than the memory.
-func (m *stateMemory) doubtful(ctx context.Context, evt *event.Event) bool {
+// echo reports whether an event may be older than the memory.
+func (m *stateMemory) echo(evt *event.Event) bool {
 	switch evt.Type {
 	case event.StateMember:
-		user := id.UserID(evt.GetStateKey())
-		content, ok := evt.Content.Parsed.(*event.MemberEventContent)
-		if !ok || !m.own(user) {
-			return false
-		}
-		known, err := m.store.TryGetMember(ctx, evt.RoomID, user)
-		return err == nil && known != nil && known.Membership != content.Membership
+		return m.own(id.UserID(evt.GetStateKey()))
 	case event.StatePowerLevels:
 		return m.own(evt.Sender)
 	}
 	return false
+}
+
+// agrees reports whether an echo says what is remembered.
+func (m *stateMemory) agrees(ctx context.Context, evt *event.Event) bool {
+	content, ok := evt.Content.Parsed.(*event.MemberEventContent)
+	if !ok {
+		return false
+	}
+	known, err := m.store.TryGetMember(ctx, evt.RoomID, id.UserID(evt.GetStateKey()))
+	return err == nil && known != nil && known.Membership == content.Membership &&
+		known.Displayname == content.Displayname && known.AvatarURL == content.AvatarURL
 }
