@@ -40,15 +40,18 @@ type membershipRequest struct {
 	Reason jsontext.Value `json:"reason"`
 }
 
-// target reads the user and the reason that a request is about.
-func (c *call) target(q *membershipRequest) error {
-	if err := c.body(q); err != nil {
-		return err
+// target reads the room, the user and the reason that a request is about.
+func (c *call) target() (r store.RoomName, q membershipRequest, err error) {
+	if r, err = c.room(0); err != nil {
+		return r, q, err
+	}
+	if err := c.body(&q); err != nil {
+		return r, q, err
 	}
 	if q.UserID == "" {
-		return mxerror.MissingParam("user_id is missing.")
+		return r, q, mxerror.MissingParam("user_id is missing.")
 	}
-	return checkUserID(q.UserID)
+	return r, q, checkUserID(q.UserID)
 }
 
 // setMembership proposes a membership event.
@@ -156,12 +159,8 @@ func (a *API) knockRoom(c *call) (any, error) {
 
 // invite is POST /rooms/{roomId}/invite.
 func (a *API) invite(c *call) (any, error) {
-	var q membershipRequest
-	r, err := c.room(0)
+	r, q, err := c.target()
 	if err != nil {
-		return nil, err
-	}
-	if err := c.target(&q); err != nil {
 		return nil, err
 	}
 	_, err = a.setMembership(c, r, q.UserID, "invite", reason(q.Reason))
@@ -192,12 +191,8 @@ func (a *API) leaveRoom(c *call) (any, error) {
 // kick is POST /rooms/{roomId}/kick: "The caller must have the required power level"; it also
 // takes back an invitation or turns down a knock.
 func (a *API) kick(c *call) (any, error) {
-	var q membershipRequest
-	r, err := c.room(0)
+	r, q, err := c.target()
 	if err != nil {
-		return nil, err
-	}
-	if err := c.target(&q); err != nil {
 		return nil, err
 	}
 	m, err := a.standing(c.ctx, r, q.UserID)
@@ -215,12 +210,8 @@ func (a *API) kick(c *call) (any, error) {
 
 // ban is POST /rooms/{roomId}/ban.
 func (a *API) ban(c *call) (any, error) {
-	var q membershipRequest
-	r, err := c.room(0)
+	r, q, err := c.target()
 	if err != nil {
-		return nil, err
-	}
-	if err := c.target(&q); err != nil {
 		return nil, err
 	}
 	_, err = a.setMembership(c, r, q.UserID, "ban", reason(q.Reason))
@@ -229,12 +220,8 @@ func (a *API) ban(c *call) (any, error) {
 
 // unban is POST /rooms/{roomId}/unban.
 func (a *API) unban(c *call) (any, error) {
-	var q membershipRequest
-	r, err := c.room(0)
+	r, q, err := c.target()
 	if err != nil {
-		return nil, err
-	}
-	if err := c.target(&q); err != nil {
 		return nil, err
 	}
 	m, err := a.standing(c.ctx, r, q.UserID)

@@ -104,7 +104,7 @@ func (e *Event) appendUnsigned(dst []byte, v View) []byte {
 	return append(dst, '}')
 }
 
-// Stripped appends the stripped form of a state event, as invited and knocking users see it:
+// AppendStripped appends the stripped form of a state event, as invited and knocking users see it:
 // type, state_key, content and sender.
 func (e *Event) AppendStripped(dst []byte) []byte {
 	dst = append(dst, `{"content":`...)
