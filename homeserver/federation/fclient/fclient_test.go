@@ -59,7 +59,6 @@ type remote struct {
 	*httptest.Server
 	name    string
 	handler func(http.ResponseWriter, *http.Request)
-	conns   atomic.Int32
 
 	mu       sync.Mutex
 	requests []string
@@ -285,7 +284,7 @@ func TestAnswers(t *testing.T) {
 			w.WriteHeader(500)
 			io.WriteString(w, `{"errcode":"M_UNKNOWN"}`)
 		}, func(err error) bool { return Is(err, "M_UNKNOWN") }, false},
-		{"a proxy", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<html>", 502) },
+		{"a proxy", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<html>", http.StatusBadGateway) },
 			func(err error) bool { var e *Error; return errors.As(err, &e) && e.Status == 502 }, true},
 		{"too many", func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(429)
@@ -294,7 +293,7 @@ func TestAnswers(t *testing.T) {
 			var e *Error
 			return errors.As(err, &e) && e.RetryAfter == time.Minute
 		}, true},
-		{"a redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/other", 302) },
+		{"a redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/other", http.StatusFound) },
 			func(err error) bool { var e *Error; return errors.As(err, &e) && e.Status == 302 }, false},
 		{"no JSON", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"server":`) }, func(err error) bool { return err != nil }, false},
 		{"another type", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"server":[]}`) }, func(err error) bool { return err != nil }, false},
