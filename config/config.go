@@ -90,6 +90,9 @@ type Federation struct {
 	ExtraCA string `yaml:"extra_ca"`
 	// AllowLoopback lets other servers be on this machine or in private networks.
 	AllowLoopback bool `yaml:"allow_loopback"`
+	// KeyServers are names of servers that are trusted to tell the signing keys of those that
+	// don't answer.
+	KeyServers []string `yaml:"key_servers"`
 }
 
 // Media are uploaded files.
@@ -159,7 +162,7 @@ func Default() *Config {
 			JoinPerSecond: 1, JoinBurst: 20,
 			InvitePerSecond: 1, InviteBurst: 20,
 		},
-		Federation: Federation{Listen: []string{}},
+		Federation: Federation{Listen: []string{}, KeyServers: []string{}},
 		Media:      Media{MaxUpload: 50 << 20},
 		Limits: Limits{
 			MaxRequestBody: 4 << 20,

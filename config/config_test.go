@@ -205,7 +205,7 @@ data_dir:
 database: {uri: mysql://u:hunter2@h, max_readers: many, synchronous: ful}
 registration: {open: "true", shared_secret: 12345678}
 rate_limits: {login_per_second: -1, message_burst: 0, join_burst: 1.5}
-federation: {tls_cert: a.pem, listen: [8448, "x"]}
+federation: {tls_cert: a.pem, listen: [8448, "x"], key_servers: [a b]}
 media: {max_upload: 50 bananas}
 limits: {max_request_body: 1, sync_timeout_max: 30}
 app_services: [a.yaml]
@@ -235,6 +235,7 @@ bad.yaml:11:52: error: rate_limits.message_burst: must be from 1 to 1000000 but 
 bad.yaml:11:67: error: rate_limits.join_burst: must be a whole number but is the number 1.5; write 10, say
 bad.yaml:12:24: error: federation.tls_cert: is set without federation.tls_key; name the file with the private key too
 bad.yaml:12:39: error: federation.listen: must be a list of texts, but entry 1 is the number 8448; put each entry in quotes
+bad.yaml:12:65: error: federation.key_servers: entry 1 "a b" holds ' ', which no server name may hold; write the name of a server, such as matrix.org
 bad.yaml:13:21: error: media.max_upload: must be a size but is "50 bananas"; write 50MiB, say
 bad.yaml:14:28: error: limits.max_request_body: must be from 64KiB to 1GiB but is 1
 bad.yaml:14:49: error: limits.sync_timeout_max: must be a duration with its unit but is the number 30; write 30s or 5m, say

@@ -222,6 +222,11 @@ func (v *validator) federation() {
 	case f.TLSKey != "" && f.TLSCert == "":
 		v.add("federation.tls_key", "is set without federation.tls_cert", "name the file with the certificate too")
 	}
+	for i, name := range f.KeyServers {
+		if err := CheckServerName(name); err != nil {
+			v.add("federation.key_servers", fmt.Sprintf("entry %d %s", i+1, err), "write the name of a server, such as matrix.org")
+		}
+	}
 }
 
 func (v *validator) bridges() {

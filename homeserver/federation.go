@@ -1,65 +1,111 @@
 package homeserver
 
 import (
-	"crypto/ed25519"
-	"encoding/base64"
+	"context"
+	"crypto/x509"
 	"encoding/json/v2"
 	"net/http"
-	"time"
+	"net/netip"
 
-	"maunium.net/go/mautrix/crypto/canonicaljson"
+	"github.com/landbridge-im/landbridge/homeserver/federation/discovery"
+	"github.com/landbridge-im/landbridge/homeserver/federation/fclient"
+	"github.com/landbridge-im/landbridge/homeserver/federation/keyring"
+	"github.com/landbridge-im/landbridge/homeserver/mxerror"
+	"github.com/landbridge-im/landbridge/internal/safedial"
 )
 
-// keyLifetime is how long other servers may rely on the published key without asking again.
-const keyLifetime = 24 * time.Hour
+// Federation says how other servers are reached.
+type Federation struct {
+	// Enabled allows calling other servers at all.
+	Enabled bool
+	// RootCAs vouch for them; nil means the system's.
+	RootCAs *x509.CertPool
+	// AllowPrivate are ranges that aren't public and where servers may be nevertheless.
+	AllowPrivate []netip.Prefix
+	// Notaries are servers that are asked for the keys of those that don't answer.
+	Notaries []keyring.Notary
+}
 
-// federation serves what a server must tell others of itself: its version and its keys.
+// outside is what connects the server with others.
+type outside struct {
+	own     *keyring.Own
+	backoff *fclient.Backoff
+	client  *fclient.Client
+	ring    *keyring.Ring
+}
+
+// openOutside makes the parts that know other servers.
+func (s *Server) openOutside(own *keyring.Own) (o *outside, err error) {
+	f := s.o.Federation
+	o = &outside{own: own}
+	dial := safedial.Policy{Allow: f.AllowPrivate}.DialContext
+	finder, err := discovery.New(discovery.Options{Dial: dial, RootCAs: f.RootCAs, Log: s.o.Log, Now: s.o.Now})
+	if err != nil {
+		return nil, err
+	}
+	if o.backoff, err = fclient.NewBackoff(s.store, s.o.Log, s.o.Now); err != nil {
+		return nil, err
+	}
+	o.client = fclient.New(fclient.Options{Finder: finder, Signer: own.Signer(), Backoff: o.backoff, Dial: dial, RootCAs: f.RootCAs, Log: s.o.Log})
+	o.ring, err = keyring.New(keyring.Options{Own: own, Cache: keyring.StoreCache{Store: s.store}, Fetcher: o.client, Notaries: f.Notaries, Log: s.o.Log, Now: s.o.Now})
+	return o, err
+}
+
+// run keeps what is learned about other servers, until ctx ends.
+func (o *outside) run(ctx context.Context) error {
+	defer o.client.Close()
+	return o.backoff.Run(ctx)
+}
+
+// federation serves what a server must tell others of itself, its version and its keys, and, as a
+// notary, the keys of others.
 func (s *Server) federation() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /_matrix/federation/v1/version", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, map[string]any{"server": map[string]string{"name": "Landbridge", "version": "dev"}})
+	on := func(method, path string, fn func(*http.Request) (any, error)) {
+		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+			if r.Method != method && (method != http.MethodGet || r.Method != http.MethodHead) {
+				w.Header().Set("Allow", method)
+				s.answer(w, r, nil, mxerror.New(http.StatusMethodNotAllowed, "M_UNRECOGNIZED", "The method %s is not allowed here.", r.Method))
+				return
+			}
+			v, err := fn(r)
+			s.answer(w, r, v, err)
+		})
+	}
+	on(http.MethodGet, "/_matrix/federation/v1/version", func(*http.Request) (any, error) {
+		return map[string]any{"server": map[string]string{"name": "Landbridge", "version": "dev"}}, nil
 	})
-	mux.HandleFunc("GET /_matrix/key/v2/server", func(w http.ResponseWriter, _ *http.Request) {
-		keys, err := s.serverKeys()
-		if err != nil {
-			s.o.Log.Error("signing the server's keys", "err", err)
-			w.WriteHeader(http.StatusInternalServerError)
-			return
-		}
-		writeJSON(w, keys)
-	})
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusNotFound)
-		w.Write([]byte(`{"errcode":"M_UNRECOGNIZED","error":"Unrecognized request."}`))
+	on(http.MethodGet, "/_matrix/key/v2/server", func(*http.Request) (any, error) { return s.outside.ring.ServeServer() })
+	if s.o.Federation.Enabled {
+		on(http.MethodGet, "/_matrix/key/v2/query/{server}", func(r *http.Request) (any, error) {
+			return s.outside.ring.ServeQuery(r, r.PathValue("server"))
+		})
+		on(http.MethodPost, "/_matrix/key/v2/query", func(r *http.Request) (any, error) { return s.outside.ring.ServeQueries(r) })
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		s.answer(w, r, nil, mxerror.New(http.StatusNotFound, "M_UNRECOGNIZED", "Unrecognized request."))
 	})
 	return mux
 }
 
-// serverKeys is the answer to GET /_matrix/key/v2/server, signed.
-func (s *Server) serverKeys() (map[string]any, error) {
-	public := s.signer.Key.Public().(ed25519.PublicKey)
-	keys := map[string]any{
-		"server_name":     s.o.Name,
-		"valid_until_ts":  s.o.Now().Add(keyLifetime).UnixMilli(),
-		"verify_keys":     map[string]any{s.signer.KeyID: map[string]string{"key": base64.RawStdEncoding.EncodeToString(public)}},
-		"old_verify_keys": map[string]any{},
-	}
-	raw, err := canonicaljson.Marshal(keys)
+// answer writes what another server asked for, or why it doesn't get it.
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, v any, err error) {
+	status := http.StatusOK
 	if err != nil {
-		return nil, err
+		e, ok := mxerror.As(err)
+		if !ok {
+			s.o.Log.Error("answering another server", "method", r.Method, "err", err)
+			e = mxerror.New(http.StatusInternalServerError, "M_UNKNOWN", "Internal error.")
+		}
+		status, v = e.Status, map[string]string{"errcode": e.Code, "error": e.Message}
 	}
-	signature := base64.RawStdEncoding.EncodeToString(ed25519.Sign(s.signer.Key, raw))
-	keys["signatures"] = map[string]any{s.o.Name: map[string]string{s.signer.KeyID: signature}}
-	return keys, nil
-}
-
-func writeJSON(w http.ResponseWriter, v any) {
 	raw, err := json.Marshal(v, json.Deterministic(true))
 	if err != nil {
+		s.o.Log.Error("encoding an answer to another server", "err", err)
 		w.WriteHeader(http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
 	w.Write(raw)
 }

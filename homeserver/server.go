@@ -15,6 +15,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/appservices"
 	"github.com/landbridge-im/landbridge/homeserver/client"
 	"github.com/landbridge-im/landbridge/homeserver/event"
+	"github.com/landbridge-im/landbridge/homeserver/federation/keyring"
 	"github.com/landbridge-im/landbridge/homeserver/keys"
 	"github.com/landbridge-im/landbridge/homeserver/media"
 	"github.com/landbridge-im/landbridge/homeserver/room"
@@ -46,6 +47,7 @@ type Options struct {
 	// appservices.Options.
 	Registrations *registration.Set
 	Transport     func(*registration.Registration) http.RoundTripper
+	Federation    Federation
 	Log           *slog.Logger
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
@@ -55,6 +57,7 @@ type Options struct {
 type Server struct {
 	o        Options
 	signer   event.Signer
+	outside  *outside
 	store    *store.Store
 	rooms    *room.Manager
 	notifier *sync.Notifier
@@ -72,9 +75,11 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 		o.Now = time.Now
 	}
 	s := &Server{o: o, draining: make(chan struct{})}
-	if s.signer, err = loadSigner(filepath.Join(o.Dir, "signing.key"), o.Name); err != nil {
+	own, err := keyring.Load(filepath.Join(o.Dir, "signing.key"), o.Name)
+	if err != nil {
 		return nil, err
 	}
+	s.signer = own.Signer()
 	s.store, err = store.Open(ctx, store.Options{URI: o.Database, Readers: o.Readers, Relaxed: o.Relaxed, Log: o.Log, Publish: s.publish})
 	if err != nil {
 		return nil, err
@@ -85,6 +90,9 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 		}
 	}()
 	if err := s.checkName(ctx); err != nil {
+		return nil, err
+	}
+	if s.outside, err = s.openOutside(own); err != nil {
 		return nil, err
 	}
 	s.rooms = room.NewManager(room.Options{Store: s.store, Signer: s.signer, Log: o.Log, Now: o.Now})
@@ -166,6 +174,7 @@ func (s *Server) Run(ctx context.Context) error {
 	defer close(s.draining)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.services.Run(ctx) })
+	g.Go(func() error { return s.outside.run(ctx) })
 	return g.Wait()
 }
 

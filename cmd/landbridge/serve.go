@@ -116,11 +116,15 @@ func (s *serving) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	federation, err := federationOptions(c.Federation)
+	if err != nil {
+		return err
+	}
 	s.hs, err = homeserver.Open(ctx, homeserver.Options{
 		Name: c.Server.Name, PublicURL: c.PublicURL(), Dir: c.DataDir, Database: c.DatabaseURI().Reveal(), Readers: c.Database.MaxReaders,
 		Relaxed: c.Database.Synchronous == "normal", SharedSecret: c.Registration.SharedSecret.Reveal(), Settings: settings(c),
 		MediaDir: c.MediaPath(), MaxUpload: c.Media.MaxUpload.Bytes(),
-		Registrations: s.watch.Set(), Transport: s.transport, Log: s.log,
+		Registrations: s.watch.Set(), Transport: s.transport, Federation: federation, Log: s.log,
 	})
 	if err != nil {
 		return err

@@ -16,6 +16,7 @@ import (
 	"maunium.net/go/mautrix/federation/pdu"
 	"maunium.net/go/mautrix/id"
 
+	"github.com/landbridge-im/landbridge/homeserver/authrules"
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 	"github.com/landbridge-im/landbridge/homeserver/store"
@@ -225,7 +226,7 @@ func (a *actor) authorise(e *event.Event, auth []*event.Event) error {
 	for i, x := range auth {
 		pdus[i] = x.PDU
 	}
-	err := eventauth.Authorize(e.Version, e.PDU, pdus, a.createOnly, a.ownKey)
+	err := authrules.Authorize(e.Version, e.PDU, pdus, a.createOnly, a.ownKey)
 	if err == nil {
 		return nil
 	}

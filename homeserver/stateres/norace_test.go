@@ -1,0 +1,5 @@
+//go:build !race
+
+package stateres
+
+const raceFactor = 1
