@@ -12,7 +12,7 @@ import (
 // /logout: "Invalidates an existing access token, so that it can no longer be used for
 // authorization. The device associated with the access token is also deleted."
 func (a *Accounts) Logout(ctx context.Context, s *Session) error {
-	return a.DeleteDevices(ctx, s.UserNID, s.DeviceID)
+	return a.DeleteDevices(ctx, s.User, s.DeviceID)
 }
 
 // LogoutAll ends all sessions of a user.
@@ -102,38 +102,4 @@ func active(tx *store.Tx, user int64) error {
 		return store.Refuse(deactivated())
 	}
 	return err
-}
-
-// Deactivate closes an account for good: no password, no devices. Leaving the rooms is left to
-// the caller.
-func (a *Accounts) Deactivate(ctx context.Context, user int64) error {
-	err := a.store.Write(ctx, func(tx *store.Tx) error {
-		if err := active(tx, user); err != nil {
-			return err
-		}
-		if err := tx.Deactivate(user, a.nowMS()); err != nil {
-			return err
-		}
-		return deleteDevices(tx, user, 0)
-	})
-	if err != nil {
-		return public(err)
-	}
-	a.sessions.forget(user, 0)
-	return nil
-}
-
-// SetAdmin makes somebody an administrator of the server, or no longer.
-func (a *Accounts) SetAdmin(ctx context.Context, user int64, admin bool) error {
-	err := a.store.Write(ctx, func(tx *store.Tx) error {
-		if err := active(tx, user); err != nil {
-			return err
-		}
-		return tx.SetAdmin(user, admin)
-	})
-	if err != nil {
-		return public(err)
-	}
-	a.sessions.forget(user, 0)
-	return nil
 }

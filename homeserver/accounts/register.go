@@ -30,6 +30,10 @@ type Registration struct {
 	// Login gives the account a device and a token at once.
 	Login  bool
 	Device DeviceRequest
+	// ThreePIDs are addresses that the person has shown to be theirs.
+	ThreePIDs []store.ThreePID
+	// Policies are those that the person accepted.
+	Policies []Policy
 }
 
 func userInUse(id string) error {
@@ -103,20 +107,11 @@ func (a *Accounts) Register(ctx context.Context, r Registration) (*Login, error)
 
 func (a *Accounts) putAccount(tx *store.Tx, id string, account store.Account, r Registration) (*Login, error) {
 	now := a.nowMS()
-	if r.Token != "" {
-		k, err := tx.RegistrationToken(r.Token)
-		if errors.Is(err, store.ErrNotFound) || err == nil && !k.Valid(now) {
-			return nil, store.Refuse(mxerror.Forbidden("The registration token is not valid, or has been used up."))
-		}
-		if err != nil {
-			return nil, err
-		}
-		if err := tx.UseRegistrationToken(r.Token); err != nil {
-			return nil, err
-		}
-		account.Admin = account.Admin || k.MakesAdmin
+	admin, err := a.useToken(tx, r.Token)
+	if err != nil {
+		return nil, err
 	}
-	var err error
+	account.Admin = account.Admin || admin
 	if account.User, err = tx.NameUser(id); err != nil {
 		return nil, err
 	}
@@ -137,8 +132,46 @@ func (a *Accounts) putAccount(tx *store.Tx, id string, account store.Account, r 
 			return nil, err
 		}
 	}
+	if err := a.putExtras(tx, account.User, r); err != nil {
+		return nil, err
+	}
 	if !r.Login {
 		return &Login{UserID: id, UserNID: account.User}, nil
 	}
 	return a.putLogin(tx, id, account.User, r.Device)
+}
+
+// useToken uses a registration token up, and tells whether it makes an administrator.
+func (a *Accounts) useToken(tx *store.Tx, token string) (admin bool, err error) {
+	if token == "" {
+		return false, nil
+	}
+	k, err := tx.RegistrationToken(token)
+	if errors.Is(err, store.ErrNotFound) || err == nil && !k.Valid(a.nowMS()) {
+		return false, store.Refuse(mxerror.Forbidden("The registration token is not valid, or has been used up."))
+	}
+	if err != nil {
+		return false, err
+	}
+	return k.MakesAdmin, tx.UseRegistrationToken(token)
+}
+
+// putExtras records what somebody has shown and accepted while signing up.
+func (a *Accounts) putExtras(tx *store.Tx, user int64, r Registration) error {
+	for _, p := range r.ThreePIDs {
+		p.User, p.AddedTS = user, a.nowMS()
+		ok, err := tx.AddThreePID(p)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return store.Refuse(threePIDInUse())
+		}
+	}
+	for _, p := range r.Policies {
+		if err := tx.AcceptPolicy(user, p.ID, p.Version, a.nowMS()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
