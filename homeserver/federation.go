@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"maunium.net/go/mautrix/crypto/canonicaljson"
+
+	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 )
 
 // keyLifetime is how long other servers may rely on the published key without asking again.
@@ -28,12 +30,30 @@ func (s *Server) federation() http.Handler {
 		}
 		writeJSON(w, keys)
 	})
+	mux.HandleFunc("GET /_matrix/federation/v1/openid/userinfo", s.openIDUserInfo)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusNotFound)
 		w.Write([]byte(`{"errcode":"M_UNRECOGNIZED","error":"Unrecognized request."}`))
 	})
 	return mux
+}
+
+// openIDUserInfo is GET /_matrix/federation/v1/openid/userinfo.
+func (s *Server) openIDUserInfo(w http.ResponseWriter, r *http.Request) {
+	id, err := s.accounts.OpenIDUser(r.Context(), r.URL.Query().Get("access_token"))
+	if err == nil {
+		writeJSON(w, map[string]string{"sub": id})
+		return
+	}
+	e, ok := mxerror.As(err)
+	if !ok || e.Status >= 500 {
+		s.o.Log.ErrorContext(r.Context(), "looking up an OpenID token", "err", err)
+		e = mxerror.New(http.StatusInternalServerError, "M_UNKNOWN", "Something went wrong here.")
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(e.Status)
+	writeJSON(w, map[string]string{"errcode": e.Code, "error": e.Message})
 }
 
 // serverKeys is the answer to GET /_matrix/key/v2/server, signed.

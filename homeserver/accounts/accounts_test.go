@@ -142,15 +142,30 @@ func TestRegisterAndLogin(t *testing.T) {
 			_, err := f.LoginPassword(ctx, Identifier{User: "alice"}, "wrong horse", DeviceRequest{})
 			return err
 		}},
-		{"no password", "M_FORBIDDEN", func() error { _, err := f.LoginPassword(ctx, Identifier{User: "alice"}, "", DeviceRequest{}); return err }},
+		{"no password", "M_FORBIDDEN", func() error {
+			_, err := f.LoginPassword(ctx, Identifier{User: "alice"}, "", DeviceRequest{})
+			return err
+		}},
 		{"endless password", "M_FORBIDDEN", func() error {
 			_, err := f.LoginPassword(ctx, Identifier{User: "alice"}, string(make([]byte, 10_000)), DeviceRequest{})
 			return err
 		}},
-		{"unknown user", "M_FORBIDDEN", func() error { _, err := f.LoginPassword(ctx, Identifier{User: "nobody"}, password, DeviceRequest{}); return err }},
-		{"another server", "M_FORBIDDEN", func() error { _, err := f.LoginPassword(ctx, Identifier{User: "@alice:y.org"}, password, DeviceRequest{}); return err }},
-		{"account without password", "M_FORBIDDEN", func() error { _, err := f.LoginPassword(ctx, Identifier{User: service.UserID}, "", DeviceRequest{}); return err }},
-		{"long device id", "M_INVALID_PARAM", func() error { _, err := f.LoginPassword(ctx, Identifier{User: "alice"}, password, DeviceRequest{ID: long}); return err }},
+		{"unknown user", "M_FORBIDDEN", func() error {
+			_, err := f.LoginPassword(ctx, Identifier{User: "nobody"}, password, DeviceRequest{})
+			return err
+		}},
+		{"another server", "M_FORBIDDEN", func() error {
+			_, err := f.LoginPassword(ctx, Identifier{User: "@alice:y.org"}, password, DeviceRequest{})
+			return err
+		}},
+		{"account without password", "M_FORBIDDEN", func() error {
+			_, err := f.LoginPassword(ctx, Identifier{User: service.UserID}, "", DeviceRequest{})
+			return err
+		}},
+		{"long device id", "M_INVALID_PARAM", func() error {
+			_, err := f.LoginPassword(ctx, Identifier{User: "alice"}, password, DeviceRequest{ID: long})
+			return err
+		}},
 		{"device id with a line break", "M_INVALID_PARAM", func() error { _, err := f.LoginAs(ctx, "alice", DeviceRequest{ID: "a\nb"}); return err }},
 		{"long device name", "M_INVALID_PARAM", func() error { _, err := f.LoginAs(ctx, "alice", DeviceRequest{Name: long}); return err }},
 		{"login as nobody", "M_FORBIDDEN", func() error { _, err := f.LoginAs(ctx, "@nobody:x.org", DeviceRequest{}); return err }},

@@ -25,7 +25,7 @@ func (a *Accounts) UpgradeGuest(ctx context.Context, s *Session, r Registration)
 	if err := r.Device.check(); err != nil {
 		return nil, err
 	}
-	if err := a.checkNewPassword(r.Password); err != nil {
+	if err := a.CheckNewPassword(r.Password); err != nil {
 		return nil, err
 	}
 	hash, err := a.passwords.hash(ctx, r.Password)

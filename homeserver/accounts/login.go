@@ -84,6 +84,21 @@ func (a *Accounts) LoginPassword(ctx context.Context, who Identifier, password s
 	return a.addLogin(ctx, id, nid, d)
 }
 
+// LoginAgain answers a request to sign up whose first answer was lost.
+func (a *Accounts) LoginAgain(ctx context.Context, user int64, r Registration) (*Login, error) {
+	id, err := a.store.UserID(ctx, user)
+	if err != nil {
+		return nil, public(err)
+	}
+	if !r.Login {
+		return &Login{UserID: id, UserNID: user}, nil
+	}
+	if err := r.Device.check(); err != nil {
+		return nil, err
+	}
+	return a.addLogin(ctx, id, user, r.Device)
+}
+
 // LoginAs logs a user in without a password: for application services, which the caller has
 // authenticated, and for administrators.
 func (a *Accounts) LoginAs(ctx context.Context, user string, d DeviceRequest) (*Login, error) {

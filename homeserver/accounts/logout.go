@@ -69,7 +69,7 @@ func deleteDevices(tx *store.Tx, user, but int64) error {
 // ChangePassword sets a new password; the caller has made sure that it is the user who asks.
 // With logout all devices but the given one (0: all) are logged out.
 func (a *Accounts) ChangePassword(ctx context.Context, user, device int64, password string, logout bool) error {
-	if err := a.checkNewPassword(password); err != nil {
+	if err := a.CheckNewPassword(password); err != nil {
 		return err
 	}
 	hash, err := a.passwords.hash(ctx, password)

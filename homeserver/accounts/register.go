@@ -34,7 +34,12 @@ type Registration struct {
 	ThreePIDs []store.ThreePID
 	// Policies are those that the person accepted.
 	Policies []Policy
+	// SSO is who the person is at an identity provider, or nil.
+	SSO *SSOLink
 }
+
+// SSOLink is who somebody is at an identity provider.
+type SSOLink struct{ Provider, Subject string }
 
 func userInUse(id string) error {
 	return mxerror.New(http.StatusBadRequest, "M_USER_IN_USE", "The user id %s is taken.", id)
@@ -81,7 +86,7 @@ func (a *Accounts) Register(ctx context.Context, r Registration) (*Login, error)
 		account.Kind = "user"
 	}
 	if r.Password != "" {
-		if err := a.checkNewPassword(r.Password); err != nil {
+		if err := a.CheckNewPassword(r.Password); err != nil {
 			return nil, err
 		}
 		// Hashing is dear: names that are taken are refused before. It is checked again below.
@@ -173,5 +178,34 @@ func (a *Accounts) putExtras(tx *store.Tx, user int64, r Registration) error {
 			return err
 		}
 	}
-	return nil
+	if r.SSO == nil {
+		return nil
+	}
+	return a.link(tx, user, *r.SSO)
+}
+
+// link says who somebody at an identity provider is here.
+func (a *Accounts) link(tx *store.Tx, user int64, l SSOLink) error {
+	fresh, err := tx.LinkSSO(l.Provider, l.Subject, user, a.nowMS())
+	if err == nil && !fresh {
+		return store.Refuse(userInUse("of the identity provider"))
+	}
+	return err
+}
+
+// LinkExisting lets somebody at an identity provider into the account of a name; 404 M_NOT_FOUND
+// where there is none.
+func (a *Accounts) LinkExisting(ctx context.Context, localpart string, l *SSOLink) (user int64, err error) {
+	id, err := a.UserID(localpart, false)
+	if err != nil {
+		return 0, err
+	}
+	account, err := a.LocalAccount(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	if account.Kind != "user" {
+		return 0, mxerror.Forbidden("The account of this name is not a person's.")
+	}
+	return account.User, public(a.store.Write(ctx, func(tx *store.Tx) error { return a.link(tx, account.User, *l) }))
 }

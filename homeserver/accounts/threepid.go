@@ -263,6 +263,12 @@ func (a *Accounts) validated(ctx context.Context, c ThreePIDCreds, purpose Purpo
 	return store.ThreePID{Medium: s.Medium, Address: s.Address, ValidatedTS: s.ValidatedTS}, nil
 }
 
+// CheckValidated tells, as an error, why an address can't be added.
+func (a *Accounts) CheckValidated(ctx context.Context, c ThreePIDCreds) error {
+	_, err := a.validated(ctx, c, ForAdd)
+	return err
+}
+
 // AddThreePID adds a validated address to an account.
 func (a *Accounts) AddThreePID(ctx context.Context, user int64, c ThreePIDCreds) error {
 	p, err := a.validated(ctx, c, ForAdd)

@@ -275,6 +275,21 @@ func (a *Accounts) Conclude(session string, user int64) {
 	}
 }
 
+// Concluded tells whether a request names a session that has made its user already.
+func (a *Accounts) Concluded(body []byte) bool {
+	given, _, err := splitAuth(body)
+	if err != nil || given.Session == "" {
+		return false
+	}
+	s, err := a.uiaSession(given.Session)
+	if err != nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.passed.Concluded != 0
+}
+
 // ConfirmedWithin tells whether the user of a device has confirmed something within a time.
 // Specification of /login/get_token: "servers sometimes do not re-prompt for verification if the
 // session recently passed UIA".
