@@ -15,6 +15,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
 	"github.com/landbridge-im/landbridge/homeserver/appservices"
 	"github.com/landbridge-im/landbridge/homeserver/client"
+	"github.com/landbridge-im/landbridge/homeserver/console"
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/keys"
 	"github.com/landbridge-im/landbridge/homeserver/media"
@@ -179,6 +180,11 @@ func (s *Server) Accounts() *accounts.Accounts { return s.accounts }
 // accounts.Accounts.Deactivate for erase.
 func (s *Server) Deactivate(ctx context.Context, userID string, erase bool) error {
 	return s.client.Deactivate(ctx, userID, erase)
+}
+
+// Console is what commands on the machine itself ask; it asks nobody who they are.
+func (s *Server) Console() http.Handler {
+	return console.New(console.Options{Accounts: s.accounts, Store: s.store, Deactivate: s.Deactivate, Log: s.o.Log})
 }
 
 // Services gives access to the application services.

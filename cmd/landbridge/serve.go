@@ -232,6 +232,9 @@ func (s *serving) welcome(w http.ResponseWriter) {
 // serve answers requests until ctx ends.
 func (s *serving) serve(ctx context.Context, listeners []listener) error {
 	g, ctx := errgroup.WithContext(ctx)
+	if err := s.serveConsole(ctx, g); err != nil {
+		return err
+	}
 	g.Go(func() error { return s.hs.Run(ctx) })
 	g.Go(func() error { return s.watch.Run(ctx) })
 	g.Go(func() error { return s.reloads(ctx) })

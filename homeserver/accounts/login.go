@@ -142,6 +142,12 @@ func (a *Accounts) checkPassword(ctx context.Context, who Identifier, password s
 	return id, account.User, nil
 }
 
+// Find finds the account of a user id or localpart, also one that is deactivated;
+// store.ErrNotFound if there is none.
+func (a *Accounts) Find(ctx context.Context, user string) (id string, account store.Account, err error) {
+	return a.findAccount(ctx, user)
+}
+
 // findAccount looks for the user as written and, since people write their names with capitals
 // and new names have none, in lower case.
 func (a *Accounts) findAccount(ctx context.Context, user string) (id string, account store.Account, err error) {
