@@ -191,7 +191,9 @@ func (a *API) loginForService(c *call, q loginRequest, d accounts.DeviceRequest)
 	}
 	reg := a.o.Services.Set().ByASToken(token)
 	if reg == nil {
-		return nil, mxerror.New(401, "M_UNKNOWN_TOKEN", "No application service has this token.")
+		// "If the access token is not valid, does not correspond to an appservice or the user has not
+		// previously been registered then the homeserver will respond with an errcode of M_FORBIDDEN."
+		return nil, mxerror.Forbidden("No application service has this token.")
 	}
 	who, err := q.who()
 	if err != nil {
