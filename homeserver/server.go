@@ -107,7 +107,8 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	s.notifier = sync.NewNotifier(s.store, o.Now)
 	s.typing = sync.NewTyping(o.Now, s.typingChanged)
 	s.accounts, err = accounts.New(accounts.Config{Server: o.Name, Store: s.store, Log: o.Log, Now: o.Now, SharedSecret: o.SharedSecret,
-		Lifetimes: o.Lifetimes, Mailer: o.Mailer, TellKnown: o.TellKnown, JWT: o.JWT})
+		Lifetimes: o.Lifetimes, Mailer: o.Mailer, TellKnown: o.TellKnown, JWT: o.JWT,
+		Reserved: func(id string) bool { return s.services.Set().ExclusiveUser(id) != nil }})
 	if err != nil {
 		return nil, err
 	}

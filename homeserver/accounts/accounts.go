@@ -33,6 +33,8 @@ type Config struct {
 	// TellKnown lets strangers find out whether an e-mail address has an account; otherwise they get
 	// the same answer, and the address a message that tells.
 	TellKnown bool
+	// Reserved tells of user ids that belong to an application service alone; nil: there are none.
+	Reserved func(userID string) bool
 	// JWT allows logging in with JSON web tokens; nil switches that off.
 	JWT *JWT
 }
@@ -48,6 +50,7 @@ type Accounts struct {
 	lifetimes    Lifetimes
 	mailer       Mailer
 	tellKnown    bool
+	reserved     func(userID string) bool
 	jwt          *jwtVerifier
 
 	passwords *hasher
@@ -72,7 +75,7 @@ func New(c Config) (*Accounts, error) {
 		c.PasswordMin = 8
 	}
 	a := &Accounts{server: c.Server, store: c.Store, log: c.Log, now: c.Now, passwordMin: c.PasswordMin, sharedSecret: c.SharedSecret,
-		lifetimes: c.Lifetimes, mailer: c.Mailer, tellKnown: c.TellKnown}
+		lifetimes: c.Lifetimes, mailer: c.Mailer, tellKnown: c.TellKnown, reserved: c.Reserved}
 	var err error
 	if a.jwt, err = newJWTVerifier(c.JWT); err != nil {
 		return nil, err

@@ -49,8 +49,11 @@ func (a *Accounts) DeleteDevices(ctx context.Context, user int64, ids ...string)
 	return nil
 }
 
-// deleteDevices deletes all devices of a user but one.
+// deleteDevices deletes all devices of a user but one, and the tokens that belong to no device.
 func deleteDevices(tx *store.Tx, user, but int64) error {
+	if err := tx.DeleteDeviceTokens(user, 0); err != nil {
+		return err
+	}
 	devices, err := tx.DevicesOf(user)
 	if err != nil {
 		return err

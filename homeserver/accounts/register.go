@@ -65,8 +65,7 @@ func (a *Accounts) Available(ctx context.Context, localpart string) error {
 }
 
 // Register makes an account. AccessToken and device of the result are empty unless a login was
-// asked for. Whether somebody may sign up, and whether the name belongs to an application
-// service, is the caller's to decide.
+// asked for. Whether somebody may sign up is the caller's to decide.
 func (a *Accounts) Register(ctx context.Context, r Registration) (*Login, error) {
 	if r.Localpart == "" {
 		r.Localpart = randomText(12, lower32)
@@ -80,6 +79,9 @@ func (a *Accounts) Register(ctx context.Context, r Registration) (*Login, error)
 	}
 	if err := r.Device.check(); err != nil {
 		return nil, err
+	}
+	if r.Service == "" && a.reserved != nil && a.reserved(id) {
+		return nil, mxerror.New(http.StatusBadRequest, "M_EXCLUSIVE", "This name is reserved for an application service.")
 	}
 	account := store.Account{Kind: r.Kind, Service: r.Service, Admin: r.Admin}
 	if account.Kind == "" {

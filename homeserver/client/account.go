@@ -128,6 +128,9 @@ func (a *API) changePassword(c *call) (any, error) {
 			return nil, err
 		}
 	}
+	if a.settings.Load().NoPasswordLogin {
+		return nil, mxerror.Forbidden("This server has no passwords.")
+	}
 	var nid, device int64
 	if c.session != nil {
 		if err := a.confirm(c, raw); err != nil {

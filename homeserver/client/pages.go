@@ -62,9 +62,6 @@ func (a *API) pageRoutes() {
 		a.router.add(get, p, &route{pattern: p, raw: a.loginPage})
 	}
 	a.router.add(post, submitPath+"/confirm", &route{pattern: submitPath + "/confirm", raw: a.confirmSubmit})
-	if a.o.SSO == nil {
-		return
-	}
 	raw(get, "/login/sso/redirect", a.ssoRedirect)
 	raw(get, "/login/sso/redirect/{idpId}", a.ssoRedirect)
 	a.router.add(get, SSOCallbackPath, &route{pattern: SSOCallbackPath, raw: a.ssoCallback})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -16,7 +17,10 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/store"
 )
 
-// endpoint is a route's method and path without the version.
+// parameter is one of a route's pattern.
+var parameter = regexp.MustCompile(`\{[^}]*\}`)
+
+// endpoint is a route's method and path without the version, and without the names of parameters.
 func endpoint(method, pattern string) string {
 	if method == http.MethodHead {
 		method = http.MethodGet
@@ -27,8 +31,11 @@ func endpoint(method, pattern string) string {
 			_, path, _ = strings.Cut(path, "/")
 		}
 		pattern = "/" + path
+	} else if rest, ok := strings.CutPrefix(pattern, "/_matrix/media/"); ok {
+		_, path, _ := strings.Cut(rest, "/")
+		pattern = "/media/" + path
 	}
-	return method + " " + pattern
+	return method + " " + parameter.ReplaceAllString(pattern, "{}")
 }
 
 // may applies what the specification says of guests, locked and suspended users.
@@ -40,7 +47,7 @@ func (a *API) may(c *call, rt *route, s *Session) error {
 	if s.Locked && what != "POST /logout" && what != "POST /logout/all" {
 		return s.Usable()
 	}
-	if s.Guest && rt.access == user && !guestMay(what, c.params) {
+	if s.Guest && (rt.access == user || c.r.Method == http.MethodPost) && !guestMay(what, c.params) {
 		return guestForbidden("Guests may not do this: make an account first.")
 	}
 	if s.Suspended {
@@ -59,27 +66,27 @@ func guestForbidden(message string) error {
 func guestMay(what string, params []string) bool {
 	switch what {
 	// "for retrieving events and associated media"
-	case "GET /rooms/{roomId}/state", "GET /rooms/{roomId}/context/{eventId}", "GET /rooms/{roomId}/event/{eventId}",
-		"GET /rooms/{roomId}/state/{eventType}/{stateKey...}", "GET /rooms/{roomId}/state/{eventType}",
-		"GET /rooms/{roomId}/messages", "GET /rooms/{roomId}/members", "GET /rooms/{roomId}/initialSync", "GET /sync", "GET /events",
-		"GET /media/download/{serverName}/{mediaId}", "GET /media/download/{serverName}/{mediaId}/{fileName}",
-		"GET /media/thumbnail/{serverName}/{mediaId}":
+	case "GET /rooms/{}/state", "GET /rooms/{}/context/{}", "GET /rooms/{}/event/{}",
+		"GET /rooms/{}/state/{}/{}", "GET /rooms/{}/state/{}",
+		"GET /rooms/{}/messages", "GET /rooms/{}/members", "GET /rooms/{}/initialSync", "GET /sync", "GET /events",
+		"GET /media/download/{}/{}", "GET /media/download/{}/{}/{}",
+		"GET /media/thumbnail/{}/{}":
 		return true
 	// "for sending events"
-	case "POST /rooms/{roomId}/join", "POST /rooms/{roomId}/leave", "PUT /rooms/{roomId}/send/{eventType}/{txnId}",
-		"PUT /sendToDevice/{eventType}/{txnId}":
+	case "POST /rooms/{}/join", "POST /rooms/{}/leave", "PUT /rooms/{}/send/{}/{}",
+		"PUT /sendToDevice/{}/{}":
 		return true
-	case "PUT /rooms/{roomId}/state/{eventType}", "PUT /rooms/{roomId}/state/{eventType}/{stateKey...}":
+	case "PUT /rooms/{}/state/{}", "PUT /rooms/{}/state/{}/{}":
 		return params[1] != "m.room.member" // joining has an endpoint of its own, which asks whether guests may
 	// "for their own account maintenance": "Guest users may only modify their display name"
-	case "PUT /profile/{userId}/{keyName}", "DELETE /profile/{userId}/{keyName}":
+	case "PUT /profile/{}/{}", "DELETE /profile/{}/{}":
 		return params[1] == "displayname"
-	case "GET /devices", "GET /devices/{deviceId}", "PUT /devices/{deviceId}", "GET /account/whoami":
+	case "GET /devices", "GET /devices/{}", "PUT /devices/{}", "GET /account/whoami":
 		return true
 	// "for end-to-end encryption"
 	case "POST /keys/upload", "POST /keys/query", "POST /keys/claim":
 		return true
-	case "POST /join/{roomIdOrAlias}", "POST /user/{userId}/filter", "GET /user/{userId}/filter/{filterId}", "GET /capabilities",
+	case "POST /join/{}", "POST /user/{}/filter", "GET /user/{}/filter/{}", "GET /capabilities",
 		"POST /logout", "POST /logout/all", "POST /refresh", "GET /joined_rooms", "GET /pushrules/":
 		return true
 	}
@@ -92,9 +99,9 @@ func guestMay(what string, params []string) bool {
 // contacts, but not remove".
 func (a *API) suspendedMay(c *call, s *Session, what string) error {
 	switch what {
-	case "PUT /rooms/{roomId}/redact/{eventId}/{txnId}":
+	case "PUT /rooms/{}/redact/{}/{}":
 		return a.ownEvent(c, s, c.params[1])
-	case "PUT /rooms/{roomId}/send/{eventType}/{txnId}":
+	case "PUT /rooms/{}/send/{}/{}":
 		if c.params[1] != "m.room.redaction" {
 			return accounts.Suspended()
 		}
@@ -103,7 +110,7 @@ func (a *API) suspendedMay(c *call, s *Session, what string) error {
 			return err
 		}
 		return a.ownEvent(c, s, gjson.GetBytes(content, "redacts").String())
-	case "PUT /rooms/{roomId}/state/{eventType}/{stateKey...}":
+	case "PUT /rooms/{}/state/{}/{}":
 		content, err := c.peek()
 		if err != nil {
 			return err
@@ -112,14 +119,14 @@ func (a *API) suspendedMay(c *call, s *Session, what string) error {
 			return nil
 		}
 		return accounts.Suspended()
-	case "POST /createRoom", "POST /join/{roomIdOrAlias}", "POST /rooms/{roomId}/join", "POST /knock/{roomIdOrAlias}", "POST /rooms/{roomId}/invite",
-		"POST /rooms/{roomId}/kick", "POST /rooms/{roomId}/ban", "POST /rooms/{roomId}/unban", "POST /rooms/{roomId}/upgrade",
-		"PUT /rooms/{roomId}/state/{eventType}", "PUT /rooms/{roomId}/typing/{userId}", "PUT /presence/{userId}/status",
-		"PUT /rooms/{roomId}/delayed_event/{eventType}/{txnId}",
-		"PUT /profile/{userId}/{keyName}", "DELETE /profile/{userId}/{keyName}", "PATCH /profile/{userId}", "PUT /profile/{userId}",
-		"PUT /directory/room/{roomAlias}", "DELETE /directory/room/{roomAlias}", "PUT /directory/list/room/{roomId}",
-		"POST /media/upload", "PUT /media/upload/{serverName}/{mediaId}", "POST /account/3pid/delete", "POST /account/3pid/unbind",
-		"POST /user/{userId}/openid/request_token", "POST /login/get_token":
+	case "POST /createRoom", "POST /join/{}", "POST /rooms/{}/join", "POST /knock/{}", "POST /rooms/{}/invite",
+		"POST /rooms/{}/kick", "POST /rooms/{}/ban", "POST /rooms/{}/unban", "POST /rooms/{}/upgrade",
+		"PUT /rooms/{}/state/{}", "PUT /rooms/{}/typing/{}", "PUT /presence/{}/status",
+		"PUT /rooms/{}/delayed_event/{}/{}",
+		"PUT /profile/{}/{}", "DELETE /profile/{}/{}", "PATCH /profile/{}", "PUT /profile/{}",
+		"PUT /directory/room/{}", "DELETE /directory/room/{}", "PUT /directory/list/room/{}",
+		"POST /media/upload", "PUT /media/upload/{}/{}", "POST /account/3pid/delete", "POST /account/3pid/unbind",
+		"POST /user/{}/openid/request_token", "POST /login/get_token":
 		return accounts.Suspended()
 	}
 	return nil

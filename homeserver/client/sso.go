@@ -42,8 +42,15 @@ func clientAddress(s string) (*url.URL, error) {
 	return u, nil
 }
 
+func noProviders() error {
+	return mxerror.NotFound("This server works with no identity providers.")
+}
+
 // ssoRedirect is GET /login/sso/redirect and GET /login/sso/redirect/{idpId}.
 func (a *API) ssoRedirect(c *call) error {
+	if a.o.SSO == nil {
+		return noProviders()
+	}
 	if err := a.limits.Load().strangers.Allow(c.limitKey()); err != nil {
 		return a.showError(c, err)
 	}
@@ -103,6 +110,9 @@ func (a *API) confirmBySSO(c *call, i accounts.StageInfo, session string) error 
 
 // ssoCallback is where a browser comes back to.
 func (a *API) ssoCallback(c *call) error {
+	if a.o.SSO == nil {
+		return noProviders()
+	}
 	if err := a.limits.Load().strangers.Allow(c.limitKey()); err != nil {
 		return a.showError(c, err)
 	}
