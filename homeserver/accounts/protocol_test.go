@@ -232,3 +232,29 @@ func TestLimiter(t *testing.T) {
 		wantCode(t, "switched off", off.Allow("a"), "")
 	}
 }
+
+func TestReservedNames(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(c *Config) { c.Reserved = func(id string) bool { return id == "@irc_bob:x.org" } })
+	_, err := f.Register(t.Context(), Registration{Localpart: "IRC_bob"})
+	wantCode(t, "a person", err, "M_EXCLUSIVE")
+	f.register(Registration{Localpart: "irc_bob", Service: "irc", Kind: "service"})
+}
+
+func FuzzCanonicalEmail(f *testing.F) {
+	for _, s := range []string{"a@b.c", "A <a@b.c>", "a@b.c\r\nBcc: x@y.z", "Strauß@Example.com", "\"a b\"@c.d", "a@[127.0.0.1]"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		folded, err := CanonicalEmail(s)
+		if err != nil {
+			return
+		}
+		if strings.ContainsAny(folded, " \r\n<>\"") || !strings.Contains(folded, "@") {
+			t.Errorf("%q becomes %q", s, folded)
+		}
+		if again, err := CanonicalEmail(folded); err == nil && again != folded {
+			t.Errorf("%q, then %q", folded, again)
+		}
+	})
+}
