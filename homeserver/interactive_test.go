@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
+	"github.com/landbridge-im/landbridge/homeserver/client"
 )
 
 // TestRegisterRemembers: a client may send its parameters once, and then only its session.
@@ -45,6 +46,20 @@ func TestRegisterRemembers(t *testing.T) {
 	}
 	if r := h.want(200, "", "", "POST", "/v3/register", obj{"username": "fresh", "password": "long enough", "refresh_token": true, "auth": obj{"type": "m.login.dummy"}}); r.str("refresh_token") == "" {
 		t.Errorf("refresh_token: %s", r.raw)
+	}
+}
+
+// TestRegisterLimit: it is beginnings that are counted, not the steps of one sign-up.
+func TestRegisterLimit(t *testing.T) {
+	t.Parallel()
+	h := startWith(t, func(o *Options) { o.Settings.Registrations = client.Rate{PerSecond: 0.001, Burst: 1} })
+	start := h.want(401, "", "", "POST", "/v3/register", obj{"username": "anna", "password": "long enough"})
+	for range 3 {
+		h.want(401, "", "", "POST", "/v3/register", obj{"auth": obj{"session": start.str("session")}})
+	}
+	h.want(200, "", "", "POST", "/v3/register", obj{"auth": obj{"session": start.str("session"), "type": "m.login.dummy"}})
+	if r := h.want(429, "M_LIMIT_EXCEEDED", "", "POST", "/v3/register", obj{"username": "bert", "password": "long enough"}); r.header.Get("Retry-After") == "" {
+		t.Errorf("%v", r.header)
 	}
 }
 

@@ -98,7 +98,7 @@ func (a *API) login(c *call) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, key := range [...]string{c.limitKey(), "user " + who.User + who.Address} {
+		for _, key := range [...]string{c.limitKey(), "user " + clip(who.User+who.Address)} {
 			if err := limits.logins.Allow(key); err != nil {
 				return nil, err
 			}

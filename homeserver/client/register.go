@@ -4,6 +4,8 @@ import (
 	"encoding/json/jsontext"
 	"strings"
 
+	"github.com/tidwall/gjson"
+
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 )
@@ -66,7 +68,12 @@ func (a *API) register(c *call) (any, error) {
 	default:
 		return nil, mxerror.InvalidParam("kind must be \"user\" or \"guest\".")
 	}
-	if err := a.limits.Load().registrations.Allow(c.limitKey()); err != nil {
+	// Who goes on with an interactive authentication was counted at its beginning.
+	limit := a.limits.Load().registrations
+	if gjson.GetBytes(raw, "auth.session").Exists() {
+		limit = a.limits.Load().strangers
+	}
+	if err := limit.Allow(c.limitKey()); err != nil {
 		return nil, err
 	}
 	// "Homeservers MUST perform the relevant checks and return these codes before performing

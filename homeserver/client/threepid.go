@@ -42,7 +42,7 @@ func (a *API) requestEmailToken(purpose accounts.Purpose) handler {
 		if err := c.body(&q); err != nil {
 			return nil, err
 		}
-		for _, key := range [...]string{c.limitKey(), "to " + q.Email} {
+		for _, key := range [...]string{c.limitKey(), "to " + clip(q.Email)} {
 			if err := a.limits.Load().messagesOut.Allow(key); err != nil {
 				return nil, err
 			}
