@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/json/jsontext"
 	"encoding/json/v2"
+	"encoding/pem"
 	"fmt"
 	"net"
 	"net/mail"
@@ -203,6 +204,9 @@ func (v *validator) login() {
 		v.oneOf("login.jwt.algorithm", l.JWT.Algorithm, "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 		if strings.HasPrefix(l.JWT.Algorithm, "HS") && len(l.JWT.Secret.Reveal()) < 16 {
 			v.add("login.jwt.secret", "is short and could be guessed", "use 32 letters and digits")
+		}
+		if block, _ := pem.Decode([]byte(l.JWT.Secret.Reveal())); block == nil && !strings.HasPrefix(l.JWT.Algorithm, "HS") {
+			v.add("login.jwt.secret", "is no public key in PEM form, which "+l.JWT.Algorithm+" needs", "name a file that begins with -----BEGIN PUBLIC KEY----- in login.jwt.secret_file")
 		}
 		v.required("login.jwt.subject_claim", l.JWT.SubjectClaim, "sub")
 	}

@@ -70,6 +70,7 @@ func TestAccountMistakes(t *testing.T) {
 		`login: {jwt: {secret: short}}`:                                                                        `login.jwt.secret: is short`,
 		`login: {jwt: {secret: 0123456789abcdef, algorithm: none}}`:                                            `login.jwt.algorithm: is "none"`,
 		`login: {jwt: {secret: 0123456789abcdef, secret_file: /x}}`:                                            `login.jwt.secret_file: is set beside login.jwt.secret`,
+		`login: {jwt: {secret: 0123456789abcdef, algorithm: ES256}}`:                                           `login.jwt.secret: is no public key in PEM form`,
 		`login: {jwt: {secret_file: /none/such}}`:                                                              `login.jwt.secret_file: "/none/such": there is no such file`,
 		`login: {oidc: [{id: "a b", name: n, issuer: "https://x", client_id: c}]}`:                             `login.oidc[0].id: "a b" is no name`,
 		`login: {oidc: [{id: a, name: n, issuer: "https://x", client_id: c}, {id: a, name: n, issuer: "https://x", client_id: c}]}`: `login.oidc[1].id: "a" is there twice`,
