@@ -13,6 +13,10 @@ type Config struct {
 	DataDir      string       `yaml:"data_dir"` // everything that is kept, unless another key says otherwise
 	Database     Database     `yaml:"database"`
 	Registration Registration `yaml:"registration"`
+	Login        Login        `yaml:"login"`
+	Sessions     Sessions     `yaml:"sessions"`
+	Mail         Mail         `yaml:"mail"`
+	WellKnown    WellKnown    `yaml:"well_known"`
 	RateLimits   RateLimits   `yaml:"rate_limits" reload:"yes"`
 	Federation   Federation   `yaml:"federation"`
 	Media        Media        `yaml:"media"`
@@ -34,6 +38,9 @@ type Server struct {
 	PublicURL string `yaml:"public_url"`
 	// Listen are the addresses (host:port) of plain HTTP listeners.
 	Listen []string `yaml:"listen"`
+	// TrustedProxies are addresses and networks (10.0.0.0/8) of proxies whose X-Forwarded-For is
+	// believed.
+	TrustedProxies []string `yaml:"trusted_proxies"`
 }
 
 // Database is where rooms and accounts are kept.
@@ -60,6 +67,12 @@ type Registration struct {
 	// AdminSignupToken makes a server without users print a token with which the first
 	// account, an administrator's, can be made.
 	AdminSignupToken bool `yaml:"admin_signup_token"`
+	// Guests lets anybody make guest accounts.
+	Guests bool `yaml:"guests" reload:"yes"`
+	// RequireEmail asks for an e-mail address; it needs Mail.
+	RequireEmail bool `yaml:"require_email" reload:"yes"`
+	// Terms are to be accepted.
+	Terms []Policy `yaml:"terms" reload:"yes"`
 }
 
 // RateLimits bound how often one user, or one address for those who are not logged in,
@@ -76,6 +89,12 @@ type RateLimits struct {
 	JoinBurst             int     `yaml:"join_burst"`
 	InvitePerSecond       float64 `yaml:"invite_per_second"`
 	InviteBurst           int     `yaml:"invite_burst"`
+	// Email are messages to e-mail addresses, counted for who asks and for who gets them.
+	EmailPerSecond float64 `yaml:"email_per_second"`
+	EmailBurst     int     `yaml:"email_burst"`
+	// Stranger is what else can be asked without logging in.
+	StrangerPerSecond float64 `yaml:"stranger_per_second"`
+	StrangerBurst     int     `yaml:"stranger_burst"`
 }
 
 // Federation is the exchange with other homeservers.
@@ -150,10 +169,15 @@ type Metrics struct {
 // start anywhere.
 func Default() *Config {
 	return &Config{
-		Server:       Server{Name: "localhost", Listen: []string{"127.0.0.1:8008"}},
+		Server:       Server{Name: "localhost", Listen: []string{"127.0.0.1:8008"}, TrustedProxies: []string{}},
 		DataDir:      "./data",
 		Database:     Database{Synchronous: "full"},
-		Registration: Registration{AdminSignupToken: true},
+		Registration: Registration{AdminSignupToken: true, Terms: []Policy{}},
+		Login: Login{Password: true, Tokens: true, JWT: JWT{Algorithm: "HS256", Audiences: []string{}, SubjectClaim: "sub"},
+			OIDC: []OIDC{}, TrustedClients: []string{}},
+		Sessions:  Sessions{RefreshableLifetime: Duration(5 * time.Minute)},
+		Mail:      Mail{Security: "starttls"},
+		WellKnown: WellKnown{SupportContacts: []Contact{}},
 		RateLimits: RateLimits{
 			Enabled:        true,
 			LoginPerSecond: 0.2, LoginBurst: 5,
@@ -161,6 +185,8 @@ func Default() *Config {
 			MessagePerSecond: 10, MessageBurst: 50,
 			JoinPerSecond: 1, JoinBurst: 20,
 			InvitePerSecond: 1, InviteBurst: 20,
+			EmailPerSecond: 0.02, EmailBurst: 5,
+			StrangerPerSecond: 5, StrangerBurst: 50,
 		},
 		Federation: Federation{Listen: []string{}, KeyServers: []string{}},
 		Media:      Media{MaxUpload: 50 << 20},

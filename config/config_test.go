@@ -132,7 +132,7 @@ bridges:
 		t.Fatal(err)
 	}
 	want := Default()
-	want.Server = Server{"example.org:8448", "https://m.example.org/", []string{":8008", "[::1]:0", "[::1]:0"}}
+	want.Server = Server{"example.org:8448", "https://m.example.org/", []string{":8008", "[::1]:0", "[::1]:0"}, []string{}}
 	want.Database.URI, want.Database.Synchronous = "postgres://u:hunter2@h/d", "normal"
 	want.Registration.Open, want.Registration.SharedSecret = true, "hunter2hunter2"
 	want.RateLimits.MessagePerSecond, want.RateLimits.LoginPerSecond = 7.5, 0.5

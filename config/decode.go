@@ -44,6 +44,8 @@ func (d *decoder) section(n *yaml.Node, path string, v reflect.Value) {
 		switch {
 		case f.bridges():
 			d.bridges(value, f.path)
+		case f.list():
+			d.list(value, f)
 		case f.value.Kind() == reflect.Struct && value.Kind == yaml.MappingNode:
 			d.section(value, f.path, f.value)
 		case f.value.Kind() == reflect.Struct && value.ShortTag() == "!!null":
@@ -111,6 +113,34 @@ func (d *decoder) elsewhere(key string) string {
 		}
 	}
 	return found
+}
+
+// maxList bounds the other lists.
+const maxList = 100
+
+// list fills a list of things that have keys of their own.
+func (d *decoder) list(n *yaml.Node, f field) {
+	switch {
+	case n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null":
+		return
+	case n.Kind != yaml.SequenceNode:
+		d.addAt(n, f.path, "must be a list but is "+diag.Describe(n), "begin each entry with a dash, or write [] for none")
+		return
+	case len(n.Content) > maxList:
+		d.addAt(n, f.path, fmt.Sprintf("has %d entries, more than the limit of %d", len(n.Content), maxList), "")
+		return
+	}
+	items := reflect.MakeSlice(f.value.Type(), len(n.Content), len(n.Content))
+	for i, item := range n.Content {
+		key := fmt.Sprintf("%s[%d]", f.path, i)
+		d.config.origins[key] = origin{d.file, item.Line, item.Column}
+		if value := diag.Resolve(item); value.Kind == yaml.MappingNode {
+			d.section(value, key, items.Index(i))
+		} else {
+			d.addAt(item, key, "must have keys of its own but is "+diag.Describe(value), "")
+		}
+	}
+	f.value.Set(items)
 }
 
 // maxBridges bounds the bridges of one process.

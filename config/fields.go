@@ -43,6 +43,11 @@ func (c *Config) fields() []field {
 // bridges is whether the field is the list of bridges, which has keys of its own.
 func (f field) bridges() bool { return f.value.Type() == reflect.TypeFor[[]Bridge]() }
 
+// list is whether the field is a list of things that have keys of their own.
+func (f field) list() bool {
+	return f.value.Kind() == reflect.Slice && f.value.Type().Elem().Kind() == reflect.Struct
+}
+
 // secret is whether the value must not be shown.
 func (f field) secret() bool {
 	return f.value.Type() == reflect.TypeFor[Secret]() || f.value.Type() == reflect.TypeFor[URI]()

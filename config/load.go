@@ -79,13 +79,23 @@ func isEmpty(data []byte) bool {
 
 // readSecrets reads the files that stand for secrets.
 func (c *Config) readSecrets(d *decoder) {
-	const key = "registration.shared_secret_file"
-	path := c.Registration.SharedSecretFile
+	c.readSecret(d, "registration.shared_secret", &c.Registration.SharedSecret, c.Registration.SharedSecretFile)
+	c.readSecret(d, "mail.password", &c.Mail.Password, c.Mail.PasswordFile)
+	c.readSecret(d, "login.jwt.secret", &c.Login.JWT.Secret, c.Login.JWT.SecretFile)
+	for i := range c.Login.OIDC {
+		p := &c.Login.OIDC[i]
+		c.readSecret(d, fmt.Sprintf("login.oidc[%d].client_secret", i), &p.ClientSecret, p.ClientSecretFile)
+	}
+}
+
+// readSecret reads the file that stands for one secret.
+func (c *Config) readSecret(d *decoder, secretKey string, to *Secret, path string) {
+	key := secretKey + "_file"
 	if path == "" || d.bad[key] {
 		return
 	}
-	if c.Registration.SharedSecret != "" {
-		d.add(c.problem(key, "is set beside registration.shared_secret", "keep one of the two"))
+	if *to != "" {
+		d.add(c.problem(key, "is set beside "+secretKey, "keep one of the two"))
 		return
 	}
 	data, err := readFile(path, maxSecretFile)
@@ -99,7 +109,7 @@ func (c *Config) readSecrets(d *decoder) {
 	case secret == "":
 		d.add(c.problem(key, diag.Quote(path)+" is empty", "put one line with the secret into it"))
 	default:
-		c.Registration.SharedSecret = Secret(secret)
+		*to = Secret(secret)
 	}
 }
 
@@ -178,7 +188,7 @@ func (d *decoder) environment(env []string) {
 				fix = fmt.Sprintf("write %s if that is what was meant", near)
 			}
 			d.add(Problem{File: o.file, Message: "names no key of the configuration", Fix: fix})
-		case f.bridges():
+		case f.bridges(), f.list():
 			d.add(Problem{File: o.file, Key: f.path, Message: "cannot be set by the environment", Fix: "write it into the configuration file"})
 		default:
 			d.config.origins[f.path] = o

@@ -23,6 +23,7 @@ func (c *Config) validate(bad map[string]bool) Problems {
 	}
 	v.database()
 	v.registration()
+	v.accounts()
 	v.rateLimits()
 	v.federation()
 	v.size("media.max_upload", c.Media.MaxUpload, 1, 16<<30)

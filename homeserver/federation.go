@@ -76,6 +76,10 @@ func (s *Server) federation() http.Handler {
 		return map[string]any{"server": map[string]string{"name": "Landbridge", "version": "dev"}}, nil
 	})
 	on(http.MethodGet, "/_matrix/key/v2/server", func(*http.Request) (any, error) { return s.outside.ring.ServeServer() })
+	on(http.MethodGet, "/_matrix/federation/v1/openid/userinfo", func(r *http.Request) (any, error) {
+		id, err := s.accounts.OpenIDUser(r.Context(), r.URL.Query().Get("access_token"))
+		return map[string]string{"sub": id}, err
+	})
 	if s.o.Federation.Enabled {
 		on(http.MethodGet, "/_matrix/key/v2/query/{server}", func(r *http.Request) (any, error) {
 			return s.outside.ring.ServeQuery(r, r.PathValue("server"))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"path/filepath"
 	"time"
 
@@ -14,11 +15,13 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
 	"github.com/landbridge-im/landbridge/homeserver/appservices"
 	"github.com/landbridge-im/landbridge/homeserver/client"
+	"github.com/landbridge-im/landbridge/homeserver/console"
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/federation/keyring"
 	"github.com/landbridge-im/landbridge/homeserver/keys"
 	"github.com/landbridge-im/landbridge/homeserver/media"
 	"github.com/landbridge-im/landbridge/homeserver/room"
+	"github.com/landbridge-im/landbridge/homeserver/sso"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/homeserver/sync"
 	"github.com/landbridge-im/landbridge/registration"
@@ -40,6 +43,19 @@ type Options struct {
 	// SharedSecret allows signing up with it; empty switches that off.
 	SharedSecret string
 	Settings     client.Settings
+	// Lifetimes are those of tokens; Mailer sends mail, nil for none; TellKnown and JWT are as
+	// accounts.Config has them.
+	Lifetimes accounts.Lifetimes
+	Mailer    accounts.Mailer
+	TellKnown bool
+	JWT       *accounts.JWT
+	// Providers are those that people may log in with, and TrustedClients the web clients that need
+	// not be confirmed then; see client.Options.
+	Providers      []sso.Provider
+	TrustedClients []string
+	WellKnown      client.WellKnown
+	// TrustedProxies say truly whose requests they pass on.
+	TrustedProxies []netip.Prefix
 	// MediaDir is where files are kept, and MaxUpload their largest size in bytes.
 	MediaDir  string
 	MaxUpload int64
@@ -98,9 +114,18 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	s.rooms = room.NewManager(room.Options{Store: s.store, Signer: s.signer, Log: o.Log, Now: o.Now})
 	s.notifier = sync.NewNotifier(s.store, o.Now)
 	s.typing = sync.NewTyping(o.Now, s.typingChanged)
-	s.accounts, err = accounts.New(accounts.Config{Server: o.Name, Store: s.store, Log: o.Log, Now: o.Now, SharedSecret: o.SharedSecret})
+	s.accounts, err = accounts.New(accounts.Config{Server: o.Name, Store: s.store, Log: o.Log, Now: o.Now, SharedSecret: o.SharedSecret,
+		Lifetimes: o.Lifetimes, Mailer: o.Mailer, TellKnown: o.TellKnown, JWT: o.JWT,
+		Reserved: func(id string) bool { return s.services.Set().ExclusiveUser(id) != nil }})
 	if err != nil {
 		return nil, err
+	}
+	var single *sso.SSO
+	if len(o.Providers) > 0 {
+		single, err = sso.New(sso.Options{Providers: o.Providers, Callback: o.PublicURL + client.SSOCallbackPath, Accounts: s.accounts, Store: s.store, Log: o.Log, Now: o.Now})
+		if err != nil {
+			return nil, err
+		}
 	}
 	repo, err := media.New(media.Config{Dir: o.MediaDir, Server: o.Name, Store: s.store, Log: o.Log, Now: o.Now, MaxUpload: o.MaxUpload})
 	if err != nil {
@@ -114,7 +139,8 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 		Transport: o.Transport, Typing: s.typing.In, Log: o.Log, Now: o.Now})
 	syncer := sync.New(sync.Options{Store: s.store, Notifier: s.notifier, Typing: s.typing, Devices: devices{s.store}, Now: o.Now, Draining: s.draining})
 	s.client = client.New(client.Options{ServerName: o.Name, PublicURL: o.PublicURL, Store: s.store, Rooms: s.rooms, Sync: syncer,
-		Notifier: s.notifier, Typing: s.typing, Accounts: s.accounts, Services: s.services, Media: repo, Keys: encryption, Log: o.Log, Now: o.Now}, o.Settings)
+		Notifier: s.notifier, Typing: s.typing, Accounts: s.accounts, Services: s.services, Media: repo, Keys: encryption, Log: o.Log, Now: o.Now,
+		SSO: single, TrustedClients: o.TrustedClients, WellKnown: o.WellKnown, TrustedProxies: o.TrustedProxies}, o.Settings)
 	return s, nil
 }
 
@@ -158,6 +184,17 @@ func (s *Server) Federation() http.Handler { return s.federation() }
 
 // Accounts gives access to the accounts, for commands.
 func (s *Server) Accounts() *accounts.Accounts { return s.accounts }
+
+// Deactivate closes an account for good, after its user has left all rooms; see
+// accounts.Accounts.Deactivate for erase.
+func (s *Server) Deactivate(ctx context.Context, userID string, erase bool) error {
+	return s.client.Deactivate(ctx, userID, erase)
+}
+
+// Console is what commands on the machine itself ask; it asks nobody who they are.
+func (s *Server) Console() http.Handler {
+	return console.New(console.Options{Accounts: s.accounts, Store: s.store, Deactivate: s.Deactivate, Log: s.o.Log})
+}
 
 // Services gives access to the application services.
 func (s *Server) Services() *appservices.Services { return s.services }

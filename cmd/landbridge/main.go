@@ -29,6 +29,9 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"serve", "run the homeserver and its bridges", runServe},
+		{"user", "make, list and change accounts", runUser},
+		{"token", "make, list and delete registration tokens", runToken},
+		{"room", "list and show rooms", runRoom},
 		{"registration", "make, check and list registration files of application services", runRegistration},
 		{"config", "check and show the configuration", runConfig},
 		{"version", "print the version", runVersion},

@@ -116,16 +116,15 @@ func (s *serving) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	federation, err := federationOptions(c.Federation)
-	if err != nil {
+	o := options(c)
+	o.Registrations, o.Transport, o.Log = s.watch.Set(), s.transport, s.log
+	if o.Mailer, err = mailer(c); err != nil {
 		return err
 	}
-	s.hs, err = homeserver.Open(ctx, homeserver.Options{
-		Name: c.Server.Name, PublicURL: c.PublicURL(), Dir: c.DataDir, Database: c.DatabaseURI().Reveal(), Readers: c.Database.MaxReaders,
-		Relaxed: c.Database.Synchronous == "normal", SharedSecret: c.Registration.SharedSecret.Reveal(), Settings: settings(c),
-		MediaDir: c.MediaPath(), MaxUpload: c.Media.MaxUpload.Bytes(),
-		Registrations: s.watch.Set(), Transport: s.transport, Federation: federation, Log: s.log,
-	})
+	if o.Federation, err = federationOptions(c.Federation); err != nil {
+		return err
+	}
+	s.hs, err = homeserver.Open(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -135,13 +134,17 @@ func (s *serving) open(ctx context.Context) error {
 // settings are what the client API can change while it runs.
 func settings(c *config.Config) client.Settings {
 	out := client.Settings{OpenRegistration: c.Registration.Open, OldMedia: c.Media.AllowOldEndpoints,
-		MaxBody: c.Limits.MaxRequestBody.Bytes(), SyncTimeout: c.Limits.SyncTimeoutMax.Std()}
+		MaxBody: c.Limits.MaxRequestBody.Bytes(), SyncTimeout: c.Limits.SyncTimeoutMax.Std(),
+		Guests: c.Registration.Guests, RequireEmail: c.Registration.RequireEmail, Policies: policies(c),
+		NoPasswordLogin: !c.Login.Password, NoLoginTokens: !c.Login.Tokens, ConfirmWithin: c.Login.ConfirmWithin.Std()}
 	if r := c.RateLimits; r.Enabled {
 		out.Messages = client.Rate{PerSecond: r.MessagePerSecond, Burst: r.MessageBurst}
 		out.Logins = client.Rate{PerSecond: r.LoginPerSecond, Burst: r.LoginBurst}
 		out.Registrations = client.Rate{PerSecond: r.RegistrationPerSecond, Burst: r.RegistrationBurst}
 		out.Joins = client.Rate{PerSecond: r.JoinPerSecond, Burst: r.JoinBurst}
 		out.Invites = client.Rate{PerSecond: r.InvitePerSecond, Burst: r.InviteBurst}
+		out.MessagesOut = client.Rate{PerSecond: r.EmailPerSecond, Burst: r.EmailBurst}
+		out.Strangers = client.Rate{PerSecond: r.StrangerPerSecond, Burst: r.StrangerBurst}
 	}
 	return out
 }
@@ -232,6 +235,9 @@ func (s *serving) welcome(w http.ResponseWriter) {
 // serve answers requests until ctx ends.
 func (s *serving) serve(ctx context.Context, listeners []listener) error {
 	g, ctx := errgroup.WithContext(ctx)
+	if err := s.serveConsole(ctx, g); err != nil {
+		return err
+	}
 	g.Go(func() error { return s.hs.Run(ctx) })
 	g.Go(func() error { return s.watch.Run(ctx) })
 	g.Go(func() error { return s.reloads(ctx) })

@@ -26,6 +26,17 @@ type Config struct {
 	PasswordMin int
 	// SharedSecret allows signing up with it; empty switches that off.
 	SharedSecret string
+	// Lifetimes are those of tokens.
+	Lifetimes Lifetimes
+	// Mailer sends messages to e-mail addresses; nil: no addresses can be added or used.
+	Mailer Mailer
+	// TellKnown lets strangers find out whether an e-mail address has an account; otherwise they get
+	// the same answer, and the address a message that tells.
+	TellKnown bool
+	// Reserved tells of user ids that belong to an application service alone; nil: there are none.
+	Reserved func(userID string) bool
+	// JWT allows logging in with JSON web tokens; nil switches that off.
+	JWT *JWT
 }
 
 // Accounts manages the accounts of one server. It is safe for concurrent use.
@@ -36,6 +47,11 @@ type Accounts struct {
 	now          func() time.Time
 	passwordMin  int
 	sharedSecret string
+	lifetimes    Lifetimes
+	mailer       Mailer
+	tellKnown    bool
+	reserved     func(userID string) bool
+	jwt          *jwtVerifier
 
 	passwords *hasher
 	sessions  *sessionCache
@@ -58,8 +74,12 @@ func New(c Config) (*Accounts, error) {
 	if c.PasswordMin <= 0 {
 		c.PasswordMin = 8
 	}
-	a := &Accounts{server: c.Server, store: c.Store, log: c.Log, now: c.Now, passwordMin: c.PasswordMin, sharedSecret: c.SharedSecret}
+	a := &Accounts{server: c.Server, store: c.Store, log: c.Log, now: c.Now, passwordMin: c.PasswordMin, sharedSecret: c.SharedSecret,
+		lifetimes: c.Lifetimes, mailer: c.Mailer, tellKnown: c.TellKnown, reserved: c.Reserved}
 	var err error
+	if a.jwt, err = newJWTVerifier(c.JWT); err != nil {
+		return nil, err
+	}
 	if a.sessions, err = newSessionCache(sessionsKept); err != nil {
 		return nil, fmt.Errorf("making the token cache: %w", err)
 	}

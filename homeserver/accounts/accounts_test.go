@@ -99,19 +99,19 @@ func TestRegisterAndLogin(t *testing.T) {
 		t.Errorf("%+v", l)
 	}
 	s := f.authenticate(l.AccessToken)
-	if s.UserID != l.UserID || s.UserNID != l.UserNID || s.DeviceID != l.DeviceID || s.DeviceNID != l.DeviceNID || s.Kind != "user" || s.Admin {
+	if s.UserID != l.UserID || s.User != l.UserNID || s.DeviceID != l.DeviceID || s.Device != l.DeviceNID || s.Kind != "user" || s.Admin {
 		t.Errorf("%+v", s)
 	}
 	if fields, err := f.store.Profile(ctx, l.UserNID); err != nil || len(fields) != 1 || fields[0].Value != `"Alice A."` {
 		t.Errorf("profile: %v, %v", fields, err)
 	}
 	for _, user := range []string{"alice", "@alice:x.org", "Alice", "@ALICE:x.org"} {
-		if _, err := f.LoginPassword(ctx, user, password, DeviceRequest{}); err != nil {
+		if _, err := f.LoginPassword(ctx, Identifier{User: user}, password, DeviceRequest{}); err != nil {
 			t.Errorf("login as %s: %v", user, err)
 		}
 	}
 	// The device is kept, and its old token is not.
-	again, err := f.LoginPassword(ctx, "alice", password, DeviceRequest{ID: l.DeviceID, Name: "another name"})
+	again, err := f.LoginPassword(ctx, Identifier{User: "alice"}, password, DeviceRequest{ID: l.DeviceID, Name: "another name"})
 	if err != nil || again.DeviceNID != l.DeviceNID {
 		t.Fatalf("%+v, %v", again, err)
 	}
@@ -139,18 +139,33 @@ func TestRegisterAndLogin(t *testing.T) {
 		do         func() error
 	}{
 		{"wrong password", "M_FORBIDDEN", func() error {
-			_, err := f.LoginPassword(ctx, "alice", "wrong horse", DeviceRequest{})
+			_, err := f.LoginPassword(ctx, Identifier{User: "alice"}, "wrong horse", DeviceRequest{})
 			return err
 		}},
-		{"no password", "M_FORBIDDEN", func() error { _, err := f.LoginPassword(ctx, "alice", "", DeviceRequest{}); return err }},
+		{"no password", "M_FORBIDDEN", func() error {
+			_, err := f.LoginPassword(ctx, Identifier{User: "alice"}, "", DeviceRequest{})
+			return err
+		}},
 		{"endless password", "M_FORBIDDEN", func() error {
-			_, err := f.LoginPassword(ctx, "alice", string(make([]byte, 10_000)), DeviceRequest{})
+			_, err := f.LoginPassword(ctx, Identifier{User: "alice"}, string(make([]byte, 10_000)), DeviceRequest{})
 			return err
 		}},
-		{"unknown user", "M_FORBIDDEN", func() error { _, err := f.LoginPassword(ctx, "nobody", password, DeviceRequest{}); return err }},
-		{"another server", "M_FORBIDDEN", func() error { _, err := f.LoginPassword(ctx, "@alice:y.org", password, DeviceRequest{}); return err }},
-		{"account without password", "M_FORBIDDEN", func() error { _, err := f.LoginPassword(ctx, service.UserID, "", DeviceRequest{}); return err }},
-		{"long device id", "M_INVALID_PARAM", func() error { _, err := f.LoginPassword(ctx, "alice", password, DeviceRequest{ID: long}); return err }},
+		{"unknown user", "M_FORBIDDEN", func() error {
+			_, err := f.LoginPassword(ctx, Identifier{User: "nobody"}, password, DeviceRequest{})
+			return err
+		}},
+		{"another server", "M_FORBIDDEN", func() error {
+			_, err := f.LoginPassword(ctx, Identifier{User: "@alice:y.org"}, password, DeviceRequest{})
+			return err
+		}},
+		{"account without password", "M_FORBIDDEN", func() error {
+			_, err := f.LoginPassword(ctx, Identifier{User: service.UserID}, "", DeviceRequest{})
+			return err
+		}},
+		{"long device id", "M_INVALID_PARAM", func() error {
+			_, err := f.LoginPassword(ctx, Identifier{User: "alice"}, password, DeviceRequest{ID: long})
+			return err
+		}},
 		{"device id with a line break", "M_INVALID_PARAM", func() error { _, err := f.LoginAs(ctx, "alice", DeviceRequest{ID: "a\nb"}); return err }},
 		{"long device name", "M_INVALID_PARAM", func() error { _, err := f.LoginAs(ctx, "alice", DeviceRequest{Name: long}); return err }},
 		{"login as nobody", "M_FORBIDDEN", func() error { _, err := f.LoginAs(ctx, "@nobody:x.org", DeviceRequest{}); return err }},
@@ -201,14 +216,14 @@ func TestEndOfSessions(t *testing.T) {
 		own, other bool
 	}{
 		"Logout":        {func(f *fixture, s *Session) error { return f.Logout(f.t.Context(), s) }, false, true},
-		"LogoutAll":     {func(f *fixture, s *Session) error { return f.LogoutAll(f.t.Context(), s.UserNID) }, false, false},
-		"Deactivate":    {func(f *fixture, s *Session) error { return f.Deactivate(f.t.Context(), s.UserNID) }, false, false},
-		"DeleteDevices": {func(f *fixture, s *Session) error { return f.DeleteDevices(f.t.Context(), s.UserNID, "OTHER", "NONE") }, true, false},
+		"LogoutAll":     {func(f *fixture, s *Session) error { return f.LogoutAll(f.t.Context(), s.User) }, false, false},
+		"Deactivate":    {func(f *fixture, s *Session) error { return f.Deactivate(f.t.Context(), s.User, false) }, false, false},
+		"DeleteDevices": {func(f *fixture, s *Session) error { return f.DeleteDevices(f.t.Context(), s.User, "OTHER", "NONE") }, true, false},
 		"ChangePassword": {func(f *fixture, s *Session) error {
-			return f.ChangePassword(f.t.Context(), s.UserNID, s.DeviceNID, "another one", true)
+			return f.ChangePassword(f.t.Context(), s.User, s.Device, "another one", true)
 		}, true, false},
 		"ChangePassword2": {func(f *fixture, s *Session) error {
-			return f.ChangePassword(f.t.Context(), s.UserNID, s.DeviceNID, "another one", false)
+			return f.ChangePassword(f.t.Context(), s.User, s.Device, "another one", false)
 		}, true, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -245,15 +260,15 @@ func TestDeactivated(t *testing.T) {
 	t.Parallel()
 	f, ctx := newFixture(t), t.Context()
 	l := f.register(Registration{Localpart: "a", Password: password})
-	if err := f.Deactivate(ctx, l.UserNID); err != nil {
+	if err := f.Deactivate(ctx, l.UserNID, false); err != nil {
 		t.Fatal(err)
 	}
-	_, err := f.LoginPassword(ctx, "a", password, DeviceRequest{})
+	_, err := f.LoginPassword(ctx, Identifier{User: "a"}, password, DeviceRequest{})
 	wantCode(t, "login", err, "M_USER_DEACTIVATED")
 	_, err = f.LoginAs(ctx, "a", DeviceRequest{})
 	wantCode(t, "login of a service", err, "M_USER_DEACTIVATED")
 	wantCode(t, "a new password", f.ChangePassword(ctx, l.UserNID, 0, password, false), "M_USER_DEACTIVATED")
-	wantCode(t, "once more", f.Deactivate(ctx, l.UserNID), "M_USER_DEACTIVATED")
+	wantCode(t, "once more", f.Deactivate(ctx, l.UserNID, false), "M_USER_DEACTIVATED")
 	_, err = f.Register(ctx, Registration{Localpart: "a"})
 	wantCode(t, "signing up again", err, "M_USER_IN_USE")
 	wantCode(t, "nobody", f.SetAdmin(ctx, 999, true), "M_NOT_FOUND")
@@ -302,7 +317,7 @@ func TestNoTokenOutlivesItsLogout(t *testing.T) {
 				})
 			}
 			logouts.Go(func() {
-				if err := f.Logout(ctx, &Session{UserNID: l.UserNID, DeviceID: l.DeviceID, DeviceNID: l.DeviceNID}); err != nil {
+				if err := f.Logout(ctx, &Session{User: l.UserNID, DeviceID: l.DeviceID, Device: l.DeviceNID}); err != nil {
 					t.Error(err)
 				}
 				for range 50 {
@@ -328,13 +343,13 @@ func TestStaleSessionIsNotKept(t *testing.T) {
 	h := func(b byte) tokenHash { return tokenHash{b} }
 	_, mark := c.get(h(1))
 	c.forget(9, 0) // whoever it concerns
-	c.put(h(1), &Session{UserNID: 1}, mark)
+	c.put(h(1), &Session{User: 1}, mark)
 	if s, _ := c.get(h(1)); s != nil {
 		t.Error("a session read before an invalidation was kept")
 	}
 	_, mark = c.get(h(1))
 	for b := range byte(5) {
-		c.put(h(b), &Session{UserNID: int64(b), DeviceNID: int64(b)}, mark)
+		c.put(h(b), &Session{User: int64(b), Device: int64(b)}, mark)
 	}
 	if c.lru.Len() != 2 || len(c.ofUser) != 2 {
 		t.Errorf("the cache holds %d sessions of %d users", c.lru.Len(), len(c.ofUser))
@@ -378,7 +393,7 @@ func TestLockedAndExpired(t *testing.T) {
 	f, ctx := newFixture(t), t.Context()
 	l := f.register(Registration{Localpart: "a", Login: true})
 	hash := tokenHash{1}
-	f.sessions.put(hash, &Session{UserNID: 1}, 0)
+	f.sessions.put(hash, &Session{User: 1}, 0)
 	s := f.authenticate(l.AccessToken)
 	s.expires = f.nowMS()
 	_, err := f.Authenticate(ctx, l.AccessToken, "")
@@ -386,9 +401,12 @@ func TestLockedAndExpired(t *testing.T) {
 	if e, _ := mxerror.As(err); e == nil || e.Fields["soft_logout"] != true {
 		t.Errorf("an expired token is no soft logout: %v", err)
 	}
-	s.expires, s.locked = 0, true
-	_, err = f.Authenticate(ctx, l.AccessToken, "")
-	wantCode(t, "locked", err, "M_USER_LOCKED")
+	s.expires, s.Locked = 0, true
+	locked, err := f.Authenticate(ctx, l.AccessToken, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, "locked", locked.Usable(), "M_USER_LOCKED")
 }
 
 func TestRegistrationTokens(t *testing.T) {

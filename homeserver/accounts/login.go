@@ -2,9 +2,11 @@ package accounts
 
 import (
 	"context"
+	"encoding/json/v2"
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 	"github.com/landbridge-im/landbridge/homeserver/store"
@@ -17,6 +19,8 @@ type DeviceRequest struct {
 	// Name is the name of a device that is new.
 	Name string
 	IP   string
+	// Refresh tells that the client can refresh tokens.
+	Refresh bool
 }
 
 // Login is a fresh login.
@@ -26,6 +30,10 @@ type Login struct {
 	DeviceID    string
 	DeviceNID   int64
 	AccessToken string
+	// RefreshToken is empty where the client can't refresh.
+	RefreshToken string
+	// ExpiresIn is how long the access token is good for; 0 means for ever.
+	ExpiresIn time.Duration
 }
 
 const (
@@ -64,16 +72,31 @@ func deactivated() error {
 	return mxerror.New(http.StatusForbidden, "M_USER_DEACTIVATED", "This account has been deactivated.")
 }
 
-// LoginPassword logs in with a password. user is a localpart or a user id.
-func (a *Accounts) LoginPassword(ctx context.Context, user, password string, d DeviceRequest) (*Login, error) {
+// LoginPassword logs in with a password.
+func (a *Accounts) LoginPassword(ctx context.Context, who Identifier, password string, d DeviceRequest) (*Login, error) {
 	if err := d.check(); err != nil {
 		return nil, err
 	}
-	id, nid, err := a.checkPassword(ctx, user, password)
+	id, nid, err := a.checkPassword(ctx, who, password)
 	if err != nil {
 		return nil, err
 	}
 	return a.addLogin(ctx, id, nid, d)
+}
+
+// LoginAgain answers a request to sign up whose first answer was lost.
+func (a *Accounts) LoginAgain(ctx context.Context, user int64, r Registration) (*Login, error) {
+	id, err := a.store.UserID(ctx, user)
+	if err != nil {
+		return nil, public(err)
+	}
+	if !r.Login {
+		return &Login{UserID: id, UserNID: user}, nil
+	}
+	if err := r.Device.check(); err != nil {
+		return nil, err
+	}
+	return a.addLogin(ctx, id, user, r.Device)
 }
 
 // LoginAs logs a user in without a password: for application services, which the caller has
@@ -98,11 +121,11 @@ func (a *Accounts) LoginAs(ctx context.Context, user string, d DeviceRequest) (*
 
 // checkPassword finds the account of a user and checks its password. It takes the same time
 // whether there is such an account or not.
-func (a *Accounts) checkPassword(ctx context.Context, user, password string) (id string, nid int64, err error) {
+func (a *Accounts) checkPassword(ctx context.Context, who Identifier, password string) (id string, nid int64, err error) {
 	if len(password) > maxPassword {
 		return "", 0, WrongPassword()
 	}
-	id, account, err := a.findAccount(ctx, user)
+	id, account, err := a.identify(ctx, who)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return "", 0, public(err)
 	}
@@ -117,6 +140,12 @@ func (a *Accounts) checkPassword(ctx context.Context, user, password string) (id
 		return "", 0, WrongPassword()
 	}
 	return id, account.User, nil
+}
+
+// Find finds the account of a user id or localpart, also one that is deactivated;
+// store.ErrNotFound if there is none.
+func (a *Accounts) Find(ctx context.Context, user string) (id string, account store.Account, err error) {
+	return a.findAccount(ctx, user)
 }
 
 // findAccount looks for the user as written and, since people write their names with capitals
@@ -142,16 +171,8 @@ func (a *Accounts) findAccount(ctx context.Context, user string) (id string, acc
 func (a *Accounts) addLogin(ctx context.Context, id string, nid int64, d DeviceRequest) (*Login, error) {
 	var login *Login
 	err := a.store.Write(ctx, func(tx *store.Tx) (err error) {
-		account, err := tx.Account(nid)
-		switch {
-		case errors.Is(err, store.ErrNotFound):
-			return store.Refuse(mxerror.Forbidden("%s has no account here.", id))
-		case err != nil:
+		if err := a.mayLogIn(tx, nid); err != nil { // perhaps since the password was checked
 			return err
-		case account.DeactivatedTS != 0: // perhaps since the password was checked
-			return store.Refuse(deactivated())
-		case account.Locked:
-			return store.Refuse(userLocked())
 		}
 		login, err = a.putLogin(tx, id, nid, d)
 		return err
@@ -169,8 +190,11 @@ func (a *Accounts) putLogin(tx *store.Tx, id string, nid int64, d DeviceRequest)
 	if d.ID == "" {
 		d.ID = deviceID()
 	}
-	now := a.nowMS()
-	device, fresh, err := tx.EnsureDevice(store.Device{User: nid, ID: d.ID, Name: d.Name, CreatedTS: now, LastSeenIP: d.IP})
+	// Specification of /login: "The given device ID must not be the same as a cross-signing key ID."
+	if err := notCrossSigning(tx, nid, d.ID); err != nil {
+		return nil, err
+	}
+	device, fresh, err := tx.EnsureDevice(store.Device{User: nid, ID: d.ID, Name: d.Name, CreatedTS: a.nowMS(), LastSeenIP: d.IP})
 	if err != nil {
 		return nil, err
 	}
@@ -179,7 +203,26 @@ func (a *Accounts) putLogin(tx *store.Tx, id string, nid int64, d DeviceRequest)
 			return nil, err
 		}
 	}
-	token, hash := newToken()
-	err = tx.AddToken(store.Token{Hash: hash[:], Kind: "access", User: nid, Device: device.NID, CreatedTS: now})
-	return &Login{UserID: id, UserNID: nid, DeviceID: device.ID, DeviceNID: device.NID, AccessToken: token}, err
+	l := &Login{UserID: id, UserNID: nid, DeviceID: device.ID, DeviceNID: device.NID}
+	return l, a.putTokens(tx, l, d.Refresh, nil)
+}
+
+// notCrossSigning refuses a device id that is the id of one of the user's cross-signing keys.
+func notCrossSigning(tx *store.Tx, user int64, device string) error {
+	keys, err := tx.CrossSigningKeys(user)
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		var key struct {
+			Keys map[string]string `json:"keys"`
+		}
+		if err := json.Unmarshal([]byte(k.JSON), &key); err != nil {
+			return err
+		}
+		if _, ok := key.Keys["ed25519:"+device]; ok {
+			return store.Refuse(mxerror.Forbidden("A device can't have the id of a cross-signing key."))
+		}
+	}
+	return nil
 }

@@ -12,7 +12,7 @@ import (
 // /logout: "Invalidates an existing access token, so that it can no longer be used for
 // authorization. The device associated with the access token is also deleted."
 func (a *Accounts) Logout(ctx context.Context, s *Session) error {
-	return a.DeleteDevices(ctx, s.UserNID, s.DeviceID)
+	return a.DeleteDevices(ctx, s.User, s.DeviceID)
 }
 
 // LogoutAll ends all sessions of a user.
@@ -49,8 +49,11 @@ func (a *Accounts) DeleteDevices(ctx context.Context, user int64, ids ...string)
 	return nil
 }
 
-// deleteDevices deletes all devices of a user but one.
+// deleteDevices deletes all devices of a user but one, and the tokens that belong to no device.
 func deleteDevices(tx *store.Tx, user, but int64) error {
+	if err := tx.DeleteDeviceTokens(user, 0); err != nil {
+		return err
+	}
 	devices, err := tx.DevicesOf(user)
 	if err != nil {
 		return err
@@ -69,7 +72,7 @@ func deleteDevices(tx *store.Tx, user, but int64) error {
 // ChangePassword sets a new password; the caller has made sure that it is the user who asks.
 // With logout all devices but the given one (0: all) are logged out.
 func (a *Accounts) ChangePassword(ctx context.Context, user, device int64, password string, logout bool) error {
-	if err := a.checkNewPassword(password); err != nil {
+	if err := a.CheckNewPassword(password); err != nil {
 		return err
 	}
 	hash, err := a.passwords.hash(ctx, password)
@@ -102,38 +105,4 @@ func active(tx *store.Tx, user int64) error {
 		return store.Refuse(deactivated())
 	}
 	return err
-}
-
-// Deactivate closes an account for good: no password, no devices. Leaving the rooms is left to
-// the caller.
-func (a *Accounts) Deactivate(ctx context.Context, user int64) error {
-	err := a.store.Write(ctx, func(tx *store.Tx) error {
-		if err := active(tx, user); err != nil {
-			return err
-		}
-		if err := tx.Deactivate(user, a.nowMS()); err != nil {
-			return err
-		}
-		return deleteDevices(tx, user, 0)
-	})
-	if err != nil {
-		return public(err)
-	}
-	a.sessions.forget(user, 0)
-	return nil
-}
-
-// SetAdmin makes somebody an administrator of the server, or no longer.
-func (a *Accounts) SetAdmin(ctx context.Context, user int64, admin bool) error {
-	err := a.store.Write(ctx, func(tx *store.Tx) error {
-		if err := active(tx, user); err != nil {
-			return err
-		}
-		return tx.SetAdmin(user, admin)
-	})
-	if err != nil {
-		return public(err)
-	}
-	a.sessions.forget(user, 0)
-	return nil
 }

@@ -129,8 +129,8 @@ func decodeHash(s string) (p argonParams, salt, key []byte, err error) {
 	return p, salt, key, nil
 }
 
-// checkNewPassword refuses passwords that are too short or too long.
-func (a *Accounts) checkNewPassword(password string) error {
+// CheckNewPassword refuses passwords that are too short or too long.
+func (a *Accounts) CheckNewPassword(password string) error {
 	if len(password) > maxPassword {
 		return mxerror.InvalidParam("The password is %d bytes long; at most %d are allowed.", len(password), maxPassword)
 	}

@@ -57,7 +57,7 @@ func TestSharedSecret(t *testing.T) {
 	}
 	_, err = f.RegisterWithSecret(ctx, r, DeviceRequest{})
 	wantCode(t, "a used nonce", err, "M_UNKNOWN")
-	if _, err := f.LoginPassword(ctx, "bob", password, DeviceRequest{}); err != nil {
+	if _, err := f.LoginPassword(ctx, Identifier{User: "bob"}, password, DeviceRequest{}); err != nil {
 		t.Error(err)
 	}
 	typed := request(func(r *SharedSecretRequest) {
@@ -192,8 +192,15 @@ func FuzzSplitAuth(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		_, a, err := splitAuth(body)
-		_, b, err2 := splitAuth(append([]byte(" "), body...))
+		sum := func(body []byte) ([32]byte, error) {
+			_, rest, err := splitAuth(body)
+			if err != nil {
+				return [32]byte{}, err
+			}
+			return canonicalSum(rest)
+		}
+		a, err := sum(body)
+		b, err2 := sum(append([]byte(" "), body...))
 		if a != b || (err == nil) != (err2 == nil) {
 			t.Errorf("spacing matters: %v, %v", err, err2)
 		}
@@ -224,4 +231,30 @@ func TestLimiter(t *testing.T) {
 	for range 100 {
 		wantCode(t, "switched off", off.Allow("a"), "")
 	}
+}
+
+func TestReservedNames(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(c *Config) { c.Reserved = func(id string) bool { return id == "@irc_bob:x.org" } })
+	_, err := f.Register(t.Context(), Registration{Localpart: "IRC_bob"})
+	wantCode(t, "a person", err, "M_EXCLUSIVE")
+	f.register(Registration{Localpart: "irc_bob", Service: "irc", Kind: "service"})
+}
+
+func FuzzCanonicalEmail(f *testing.F) {
+	for _, s := range []string{"a@b.c", "A <a@b.c>", "a@b.c\r\nBcc: x@y.z", "Strauß@Example.com", "\"a b\"@c.d", "a@[127.0.0.1]"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		folded, err := CanonicalEmail(s)
+		if err != nil {
+			return
+		}
+		if strings.ContainsAny(folded, " \r\n<>\"") || !strings.Contains(folded, "@") {
+			t.Errorf("%q becomes %q", s, folded)
+		}
+		if again, err := CanonicalEmail(folded); err == nil && again != folded {
+			t.Errorf("%q, then %q", folded, again)
+		}
+	})
 }

@@ -30,7 +30,16 @@ type Registration struct {
 	// Login gives the account a device and a token at once.
 	Login  bool
 	Device DeviceRequest
+	// ThreePIDs are addresses that the person has shown to be theirs.
+	ThreePIDs []store.ThreePID
+	// Policies are those that the person accepted.
+	Policies []Policy
+	// SSO is who the person is at an identity provider, or nil.
+	SSO *SSOLink
 }
+
+// SSOLink is who somebody is at an identity provider.
+type SSOLink struct{ Provider, Subject string }
 
 func userInUse(id string) error {
 	return mxerror.New(http.StatusBadRequest, "M_USER_IN_USE", "The user id %s is taken.", id)
@@ -56,8 +65,7 @@ func (a *Accounts) Available(ctx context.Context, localpart string) error {
 }
 
 // Register makes an account. AccessToken and device of the result are empty unless a login was
-// asked for. Whether somebody may sign up, and whether the name belongs to an application
-// service, is the caller's to decide.
+// asked for. Whether somebody may sign up is the caller's to decide.
 func (a *Accounts) Register(ctx context.Context, r Registration) (*Login, error) {
 	if r.Localpart == "" {
 		r.Localpart = randomText(12, lower32)
@@ -72,12 +80,15 @@ func (a *Accounts) Register(ctx context.Context, r Registration) (*Login, error)
 	if err := r.Device.check(); err != nil {
 		return nil, err
 	}
+	if r.Service == "" && a.reserved != nil && a.reserved(id) {
+		return nil, mxerror.New(http.StatusBadRequest, "M_EXCLUSIVE", "This name is reserved for an application service.")
+	}
 	account := store.Account{Kind: r.Kind, Service: r.Service, Admin: r.Admin}
 	if account.Kind == "" {
 		account.Kind = "user"
 	}
 	if r.Password != "" {
-		if err := a.checkNewPassword(r.Password); err != nil {
+		if err := a.CheckNewPassword(r.Password); err != nil {
 			return nil, err
 		}
 		// Hashing is dear: names that are taken are refused before. It is checked again below.
@@ -103,20 +114,11 @@ func (a *Accounts) Register(ctx context.Context, r Registration) (*Login, error)
 
 func (a *Accounts) putAccount(tx *store.Tx, id string, account store.Account, r Registration) (*Login, error) {
 	now := a.nowMS()
-	if r.Token != "" {
-		k, err := tx.RegistrationToken(r.Token)
-		if errors.Is(err, store.ErrNotFound) || err == nil && !k.Valid(now) {
-			return nil, store.Refuse(mxerror.Forbidden("The registration token is not valid, or has been used up."))
-		}
-		if err != nil {
-			return nil, err
-		}
-		if err := tx.UseRegistrationToken(r.Token); err != nil {
-			return nil, err
-		}
-		account.Admin = account.Admin || k.MakesAdmin
+	admin, err := a.useToken(tx, r.Token)
+	if err != nil {
+		return nil, err
 	}
-	var err error
+	account.Admin = account.Admin || admin
 	if account.User, err = tx.NameUser(id); err != nil {
 		return nil, err
 	}
@@ -137,8 +139,75 @@ func (a *Accounts) putAccount(tx *store.Tx, id string, account store.Account, r 
 			return nil, err
 		}
 	}
+	if err := a.putExtras(tx, account.User, r); err != nil {
+		return nil, err
+	}
 	if !r.Login {
 		return &Login{UserID: id, UserNID: account.User}, nil
 	}
 	return a.putLogin(tx, id, account.User, r.Device)
+}
+
+// useToken uses a registration token up, and tells whether it makes an administrator.
+func (a *Accounts) useToken(tx *store.Tx, token string) (admin bool, err error) {
+	if token == "" {
+		return false, nil
+	}
+	k, err := tx.RegistrationToken(token)
+	if errors.Is(err, store.ErrNotFound) || err == nil && !k.Valid(a.nowMS()) {
+		return false, store.Refuse(mxerror.Forbidden("The registration token is not valid, or has been used up."))
+	}
+	if err != nil {
+		return false, err
+	}
+	return k.MakesAdmin, tx.UseRegistrationToken(token)
+}
+
+// putExtras records what somebody has shown and accepted while signing up.
+func (a *Accounts) putExtras(tx *store.Tx, user int64, r Registration) error {
+	for _, p := range r.ThreePIDs {
+		p.User, p.AddedTS = user, a.nowMS()
+		ok, err := tx.AddThreePID(p)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return store.Refuse(threePIDInUse())
+		}
+	}
+	for _, p := range r.Policies {
+		if err := tx.AcceptPolicy(user, p.ID, p.Version, a.nowMS()); err != nil {
+			return err
+		}
+	}
+	if r.SSO == nil {
+		return nil
+	}
+	return a.link(tx, user, *r.SSO)
+}
+
+// link says who somebody at an identity provider is here.
+func (a *Accounts) link(tx *store.Tx, user int64, l SSOLink) error {
+	fresh, err := tx.LinkSSO(l.Provider, l.Subject, user, a.nowMS())
+	if err == nil && !fresh {
+		return store.Refuse(userInUse("of the identity provider"))
+	}
+	return err
+}
+
+// LinkExisting lets somebody at an identity provider into the account of a name; 404 M_NOT_FOUND
+// where there is none.
+func (a *Accounts) LinkExisting(ctx context.Context, localpart string, l *SSOLink) (user int64, err error) {
+	id, err := a.UserID(localpart, false)
+	if err != nil {
+		return 0, err
+	}
+	account, err := a.LocalAccount(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	if account.Kind != "user" {
+		return 0, mxerror.Forbidden("The account of this name is not a person's.")
+	}
+	return account.User, public(a.store.Write(ctx, func(tx *store.Tx) error { return a.link(tx, account.User, *l) }))
 }

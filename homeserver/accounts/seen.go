@@ -48,7 +48,7 @@ func (r *seenRecorder) note(s *Session, nowMS int64, ip string) {
 		return
 	}
 	select {
-	case r.queue <- sighting{s.DeviceNID, nowMS, ip}:
+	case r.queue <- sighting{s.Device, nowMS, ip}:
 	default:
 		s.seen.CompareAndSwap(nowMS, last) // so that the next request tries again
 	}

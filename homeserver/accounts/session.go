@@ -19,19 +19,23 @@ import (
 
 // Session is who makes a request. It is shared: do not change it.
 type Session struct {
-	UserID    string
-	UserNID   int64
-	DeviceID  string
-	DeviceNID int64
+	UserID string
+	// User and Device are the store's numbers. DeviceID and Device are empty and 0 where an
+	// application service acts without a device.
+	User     int64
+	DeviceID string
+	Device   int64
 	// Kind is that of the account: "user", "guest" or "service".
 	Kind string
-	// Service is the application service that the account belongs to, or "".
-	Service   string
+	// ServiceID is the application service that the account belongs to, or "".
+	ServiceID string
 	Admin     bool
-	Suspended bool
+	Guest     bool
+	// Suspended users may look but not act, and Locked ones may only log out; see the
+	// specification, "Account moderation".
+	Suspended, Locked bool
 
 	expires int64 // milliseconds; 0 means never
-	locked  bool
 	// seen is when the use of the device was last recorded, in milliseconds.
 	seen atomic.Int64
 }
@@ -65,9 +69,9 @@ func newSessionCache(size int) (*sessionCache, error) {
 	c := &sessionCache{ofUser: map[int64]map[tokenHash]struct{}{}}
 	var err error
 	c.lru, err = simplelru.NewLRU(size, func(h tokenHash, s *Session) {
-		of := c.ofUser[s.UserNID]
+		of := c.ofUser[s.User]
 		if delete(of, h); len(of) == 0 {
-			delete(c.ofUser, s.UserNID)
+			delete(c.ofUser, s.User)
 		}
 	})
 	return c, err
@@ -90,10 +94,10 @@ func (c *sessionCache) put(h tokenHash, s *Session, mark int64) {
 		return
 	}
 	c.lru.Add(h, s)
-	of := c.ofUser[s.UserNID]
+	of := c.ofUser[s.User]
 	if of == nil {
 		of = map[tokenHash]struct{}{}
-		c.ofUser[s.UserNID] = of
+		c.ofUser[s.User] = of
 	}
 	of[h] = struct{}{}
 }
@@ -106,7 +110,7 @@ func (c *sessionCache) forget(user, device int64) {
 	c.forgotten++
 	var drop []tokenHash
 	for h := range c.ofUser[user] {
-		if s, ok := c.lru.Peek(h); ok && (device == 0 || s.DeviceNID == device) {
+		if s, ok := c.lru.Peek(h); ok && (device == 0 || s.Device == device) {
 			drop = append(drop, h)
 		}
 	}
@@ -129,7 +133,8 @@ func unknownToken(soft bool) *mxerror.Error {
 }
 
 // Authenticate finds whose an access token is, and records the use of the device. ip may be
-// empty.
+// empty. The session of a locked account is returned too; only logging out is for it, see
+// Session.Usable.
 func (a *Accounts) Authenticate(ctx context.Context, token, ip string) (*Session, error) {
 	if token == "" {
 		return nil, ErrMissingToken()
@@ -148,16 +153,23 @@ func (a *Accounts) Authenticate(ctx context.Context, token, ip string) (*Session
 		a.sessions.put(hash, s, mark)
 	}
 	now := a.nowMS()
-	// Specification, "Soft logout": "the server ... has terminated the session, but the client
-	// can still ... re-use the device".
+	// Specification, "Soft logout": "the server requires re-authentication before continuing, but
+	// does not want to invalidate the client's session".
 	if s.expires != 0 && now >= s.expires {
 		return nil, unknownToken(true)
 	}
-	if s.locked {
-		return nil, userLocked()
-	}
 	a.seen.note(s, now, ip)
 	return s, nil
+}
+
+// Usable refuses locked accounts: "When an account is locked, servers MUST return a 401
+// Unauthorized error response with an M_USER_LOCKED error code and soft_logout set to true on all
+// but the following Client-Server APIs: POST /logout, POST /logout/all".
+func (s *Session) Usable() error {
+	if s.Locked {
+		return userLocked()
+	}
+	return nil
 }
 
 // userLocked is 401 M_USER_LOCKED: "The account has been locked"; soft_logout keeps the client
@@ -173,6 +185,11 @@ func (a *Accounts) load(ctx context.Context, hash tokenHash) (*Session, error) {
 	}
 	if err != nil {
 		return nil, public(err)
+	}
+	if k.Parent != nil {
+		if err := a.settle(ctx, k); err != nil {
+			return nil, public(err)
+		}
 	}
 	account, err := a.store.Account(ctx, k.User)
 	if errors.Is(err, store.ErrNotFound) || err == nil && account.DeactivatedTS != 0 {
@@ -192,8 +209,8 @@ func (a *Accounts) load(ctx context.Context, hash tokenHash) (*Session, error) {
 	if err != nil {
 		return nil, public(err)
 	}
-	s := &Session{UserID: id, UserNID: k.User, DeviceID: device.ID, DeviceNID: device.NID, Kind: account.Kind,
-		Service: account.Service, Admin: account.Admin, Suspended: account.Suspended, expires: k.ExpiresTS, locked: account.Locked}
+	s := &Session{UserID: id, User: k.User, DeviceID: device.ID, Device: device.NID, Kind: account.Kind, ServiceID: account.Service,
+		Admin: account.Admin, Guest: account.Kind == "guest", Suspended: account.Suspended, Locked: account.Locked, expires: k.ExpiresTS}
 	s.seen.Store(device.LastSeenTS)
 	return s, nil
 }

@@ -1,7 +1,6 @@
 package accounts
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json/jsontext"
@@ -15,13 +14,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
-)
-
-// The stages of interactive authentication that this server knows.
-const (
-	StageDummy             = "m.login.dummy"
-	StageRegistrationToken = "m.login.registration_token"
-	StagePassword          = "m.login.password"
+	"github.com/landbridge-im/landbridge/homeserver/store"
 )
 
 // Flow is one way to pass: all its stages.
@@ -55,34 +48,64 @@ func (*Challenge) Status() int { return http.StatusUnauthorized }
 // UIARequest is a request that needs interactive authentication.
 type UIARequest struct {
 	Flows []Flow
-	// Method and Path (with the query) are those of the request: a session is good for one
-	// operation only.
+	// Method and Path are those of the request: a session is good for one operation only.
 	Method, Path string
 	// Body is the request's whole JSON body, auth included.
 	Body []byte
-	// Session is who asks; nil when signing up.
+	// Session is who asks; nil when signing up, and where somebody can't log in.
 	Session *Session
 	Params  map[string]any
+	// Purpose is what an e-mail address must have been validated for.
+	Purpose Purpose
+	// Policies are the ones to be accepted.
+	Policies []Policy
+}
+
+func (r *UIARequest) operation() [sha256.Size]byte {
+	operation := sum([]byte(r.Method), []byte(r.Path))
+	if r.Session != nil {
+		operation = sum(operation[:], []byte(r.Session.UserID))
+	}
+	return operation
 }
 
 // Passed is what interactive authentication has shown.
 type Passed struct {
+	// Session names the session, for Conclude.
+	Session string
 	// RegistrationToken is the valid token that was given, or "". It is not used up yet.
 	RegistrationToken string
+	// User is whom a stage has shown to be there, where nobody was logged in; 0 for nobody.
+	User int64
+	// ThreePIDs are the addresses that were shown to be the client's.
+	ThreePIDs []store.ThreePID
+	// Policies were accepted.
+	Policies []Policy
+	// Concluded is the user that this very request has made before: its answer was lost.
+	Concluded int64
 }
 
 const (
 	uiaKept = 8192
 	uiaLife = 15 * time.Minute
+	// uiaEmailLife is how long a session lives in which somebody may be waiting for mail.
+	uiaEmailLife = 24 * time.Hour
 	// uiaTries is how often a stage of one session may fail.
 	uiaTries = 10
+	// uiaRemembered is the largest request that is remembered.
+	uiaRemembered = 4096
 )
 
 type uiaSession struct {
 	mu        sync.Mutex
 	operation [sha256.Size]byte // method, path and user
-	body      [sha256.Size]byte // of the request that passed the first stage
-	until     time.Time
+	// body is that of the latest request before the first stage was passed; all later ones must have
+	// the same. parameters is the body itself, without auth; nil where it is too long.
+	body       [sha256.Size]byte
+	parameters []byte
+	until      time.Time
+	// request is the newest, for stages that are passed elsewhere.
+	request   UIARequest
 	completed []string
 	failed    int
 	passed    Passed
@@ -91,59 +114,101 @@ type uiaSession struct {
 
 type uiaSessions struct {
 	byID *lru.Cache[string, *uiaSession]
+	// recent are the devices whose users confirmed something of late.
+	recent *lru.Cache[int64, time.Time]
 }
 
 func newUIASessions(size int) (*uiaSessions, error) {
 	c, err := lru.New[string, *uiaSession](size)
-	return &uiaSessions{c}, err
+	if err != nil {
+		return nil, err
+	}
+	recent, err := lru.New[int64, time.Time](size)
+	return &uiaSessions{c, recent}, err
 }
 
-// auth is the auth object of a request.
-type auth struct {
-	Type    string `json:"type"`
-	Session string `json:"session"`
-	Token   string `json:"token"`
+// uiaSession finds a session that has not expired.
+func (a *Accounts) uiaSession(id string) (*uiaSession, error) {
+	s, ok := a.uia.byID.Get(id)
+	if !ok || !a.now().Before(s.until) {
+		return nil, mxerror.InvalidParam("The session of the interactive authentication is not known, or has expired. Start again without it.")
+	}
+	return s, nil
+}
 
-	Identifier struct {
-		Type string `json:"type"`
-		User string `json:"user"`
-	} `json:"identifier"`
-	// User is from before there were identifiers.
-	User     string `json:"user"`
-	Password string `json:"password"`
+// Recall completes a request whose client sends nothing but its session any more, as the
+// specification's example for fallback does, with the parameters that it sent at first.
+func (a *Accounts) Recall(r UIARequest) ([]byte, error) {
+	given, rest, err := splitAuth(r.Body)
+	if err != nil || given.Session == "" || len(rest) > 0 {
+		return r.Body, err
+	}
+	s, err := a.uiaSession(given.Session)
+	if err != nil {
+		return r.Body, nil // Interact will say so
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.parameters == nil || s.operation != r.operation() {
+		return r.Body, nil
+	}
+	whole := map[string]jsontext.Value{}
+	if err := json.Unmarshal(s.parameters, &whole); err != nil {
+		return nil, err
+	}
+	if whole["auth"], err = json.Marshal(given.raw); err != nil {
+		return nil, err
+	}
+	return json.Marshal(whole, json.Deterministic(true))
 }
 
 // Interact checks the interactive authentication of a request. A *Challenge as error is to be
 // sent as it is. Specification, "User-Interactive Authentication API".
 func (a *Accounts) Interact(ctx context.Context, r UIARequest) (*Passed, error) {
-	given, body, err := splitAuth(r.Body)
+	given, rest, err := splitAuth(r.Body)
 	if err != nil {
 		return nil, err
 	}
-	operation := sum([]byte(r.Method), []byte(r.Path))
-	if r.Session != nil {
-		operation = sum(operation[:], []byte(r.Session.UserID))
+	body, err := canonicalSum(rest)
+	if err != nil {
+		return nil, err
 	}
-	now := a.now()
 	id := given.Session
-	s, ok := a.uia.byID.Get(id)
-	if id == "" {
-		id, s = randomText(24, lower32), &uiaSession{operation: operation, until: now.Add(uiaLife)}
+	var s *uiaSession
+	if id != "" {
+		if s, err = a.uiaSession(id); err != nil {
+			return nil, err
+		}
+	} else {
+		id, s = randomText(24, lower32), &uiaSession{operation: r.operation(), until: a.now().Add(uiaLife)}
+		if r.asks(StageEmail) {
+			s.until = a.now().Add(uiaEmailLife)
+		}
 		a.uia.byID.Add(id, s)
-	} else if !ok || !now.Before(s.until) {
-		return nil, mxerror.InvalidParam("The session of the interactive authentication is not known, or has expired. Start again without it.")
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	// "the homeserver MUST ... ensure that the request is the same": a session must not be begun
 	// for something harmless and ended for something else. What comes before the first stage
 	// only asks which stages there are.
-	if s.operation != operation || len(s.completed) > 0 && s.body != body {
+	if s.operation != r.operation() || len(s.completed) > 0 && s.body != body {
 		return nil, mxerror.Forbidden("The request has changed during the interactive authentication. Start again without a session.")
 	}
 	if s.ended {
+		if s.passed.Concluded != 0 {
+			passed := s.passed
+			return &passed, nil
+		}
 		return nil, mxerror.InvalidParam("The interactive authentication has been used already. Start again without a session.")
 	}
+	if len(s.completed) == 0 {
+		s.body, s.parameters = body, nil
+		if raw, err := json.Marshal(rest); err == nil && len(raw) <= uiaRemembered {
+			s.parameters = raw
+		}
+	}
+	s.request = r
+	s.request.Body = nil
 	challenge := func(e *mxerror.Error) *Challenge {
 		c := &Challenge{Flows: r.Flows, Params: r.Params, Session: id, Completed: slices.Clone(s.completed)}
 		if c.Params == nil {
@@ -162,95 +227,127 @@ func (a *Accounts) Interact(ctx context.Context, r UIARequest) (*Passed, error) 
 			a.uia.byID.Remove(id)
 			return nil, mxerror.Forbidden("Too many attempts. Start again without a session.")
 		}
-		if err := a.stage(ctx, s, given, r); err != nil {
-			s.failed++
+		if err := a.stage(ctx, s, given); err != nil {
 			if errors.Is(err, errSomebodyElse) {
+				s.failed++
 				return nil, err
 			}
 			if e, ok := mxerror.As(err); ok && e.Status < 500 && e.Status != http.StatusTooManyRequests {
+				// Clients ask again and again whether the link in a message was followed.
+				if e.Code != "M_THREEPID_AUTH_FAILED" {
+					s.failed++
+				}
 				return nil, challenge(e)
 			}
 			return nil, err
 		}
-		s.completed, s.body = append(s.completed, given.Type), body
 	}
-	for _, f := range r.Flows {
-		if containsAll(s.completed, f.Stages) {
-			s.ended = true
-			a.uia.byID.Remove(id)
-			passed := s.passed
-			return &passed, nil
+	if s.complete() {
+		s.ended, s.passed.Session = true, id
+		if given.Session == "" {
+			a.uia.byID.Remove(id) // nobody knows it
 		}
+		if r.Session != nil {
+			a.uia.recent.Add(r.Session.Device, a.now())
+		}
+		passed := s.passed
+		return &passed, nil
 	}
 	return nil, challenge(nil)
 }
 
-// errSomebodyElse answers a right password of the wrong user: trying again will not help.
-var errSomebodyElse = mxerror.Forbidden("This needs the confirmation of the user who is logged in, not of somebody else.")
-
-// stage checks one stage.
-func (a *Accounts) stage(ctx context.Context, s *uiaSession, given auth, r UIARequest) error {
-	if !slices.ContainsFunc(r.Flows, func(f Flow) bool { return slices.Contains(f.Stages, given.Type) }) {
-		return mxerror.New(http.StatusUnauthorized, "M_UNRECOGNIZED", "The stage %q is not asked for here.", given.Type)
-	}
-	switch given.Type {
-	case StageDummy:
-		return nil
-	case StageRegistrationToken:
-		valid, err := a.RegistrationTokenValid(ctx, given.Token)
-		if err != nil {
-			return err
-		}
-		if !valid {
-			return mxerror.New(http.StatusUnauthorized, "M_UNAUTHORIZED", "The registration token is not valid, or has been used up.")
-		}
-		s.passed.RegistrationToken = given.Token
-		return nil
-	case StagePassword:
-		user := given.Identifier.User
-		if user == "" {
-			user = given.User
-		}
-		if user == "" && r.Session != nil {
-			user = r.Session.UserID
-		}
-		_, nid, err := a.checkPassword(ctx, user, given.Password)
-		if err != nil {
-			return err
-		}
-		if r.Session == nil || r.Session.UserNID != nid {
-			return errSomebodyElse
-		}
-		return nil
-	}
-	return mxerror.New(http.StatusUnauthorized, "M_UNRECOGNIZED", "The stage %q is not known to this server.", given.Type)
+// asks tells whether a stage is part of a flow.
+func (r *UIARequest) asks(stage string) bool {
+	return slices.ContainsFunc(r.Flows, func(f Flow) bool { return slices.Contains(f.Stages, stage) })
 }
 
-// splitAuth reads the auth object of a body and sums up the rest, whatever its spacing and
-// order.
-func splitAuth(body []byte) (given auth, rest [sha256.Size]byte, err error) {
-	if len(bytes.TrimSpace(body)) == 0 {
-		return given, sum(), nil
+// complete tells whether all stages of a flow have been passed.
+func (s *uiaSession) complete() bool {
+	return slices.ContainsFunc(s.request.Flows, func(f Flow) bool { return containsAll(s.completed, f.Stages) })
+}
+
+// Conclude notes the user that a request has made, so that a repetition of it makes no other.
+func (a *Accounts) Conclude(session string, user int64) {
+	if s, ok := a.uia.byID.Get(session); ok {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.passed.Concluded, s.passed.RegistrationToken = user, ""
 	}
-	members := map[string]jsontext.Value{}
-	if err := json.Unmarshal(body, &members); err != nil {
-		return given, rest, mxerror.BadJSON("The request's body must be a JSON object.").Because(err)
+}
+
+// Concluded tells whether a request names a session that has made its user already.
+func (a *Accounts) Concluded(body []byte) bool {
+	given, _, err := splitAuth(body)
+	if err != nil || given.Session == "" {
+		return false
 	}
-	if raw, ok := members["auth"]; ok {
-		if err := json.Unmarshal(raw, &given); err != nil {
-			return given, rest, mxerror.BadJSON("auth must be an object with a type and a session, all of text.").Because(err)
-		}
-		delete(members, "auth")
-	}
-	canonical, err := json.Marshal(members, json.Deterministic(true))
+	s, err := a.uiaSession(given.Session)
 	if err != nil {
-		return given, rest, mxerror.BadJSON("The request's body is not valid.").Because(err)
+		return false
 	}
-	v := jsontext.Value(canonical)
-	if err := v.Canonicalize(); err != nil {
-		return given, rest, mxerror.BadJSON("The request's body is not valid.").Because(err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.passed.Concluded != 0
+}
+
+// ConfirmedWithin tells whether the user of a device has confirmed something within a time.
+// Specification of /login/get_token: "servers sometimes do not re-prompt for verification if the
+// session recently passed UIA".
+func (a *Accounts) ConfirmedWithin(s *Session, window time.Duration) bool {
+	at, ok := a.uia.recent.Get(s.Device)
+	return ok && s.Device != 0 && a.now().Sub(at) < window
+}
+
+// PassStage passes a stage of a session on a web page, whose result the client fetches by
+// repeating its request with the session alone.
+func (a *Accounts) PassStage(ctx context.Context, session string, given Credentials) error {
+	s, err := a.uiaSession(session)
+	if err != nil {
+		return err
 	}
-	return given, sum(v), nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended || slices.Contains(s.completed, given.Type) {
+		return nil
+	}
+	if s.failed >= uiaTries {
+		a.uia.byID.Remove(session)
+		return mxerror.Forbidden("Too many attempts. Start again.")
+	}
+	if err := a.stage(ctx, s, auth{Credentials: given}); err != nil {
+		s.failed++
+		return err
+	}
+	return nil
+}
+
+// StageInfo tells what a page for a stage of a session has to show.
+type StageInfo struct {
+	// UserID is who is to confirm something, or "".
+	UserID   string
+	User     int64
+	Method   string
+	Path     string
+	Done     bool
+	Policies []Policy
+}
+
+// Stage finds a stage of a session.
+func (a *Accounts) Stage(session, stage string) (StageInfo, error) {
+	s, err := a.uiaSession(session)
+	if err != nil {
+		return StageInfo{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.request.asks(stage) {
+		return StageInfo{}, mxerror.NotFound("This session has no such stage.")
+	}
+	i := StageInfo{Method: s.request.Method, Path: s.request.Path, Done: s.ended || slices.Contains(s.completed, stage), Policies: s.request.Policies}
+	if who := s.request.Session; who != nil {
+		i.UserID, i.User = who.UserID, who.User
+	}
+	return i, nil
 }
 
 func sum(parts ...[]byte) (out [sha256.Size]byte) {

@@ -1,33 +1,118 @@
 package client
 
 import (
+	"context"
 	"errors"
+	"strings"
 
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 	"github.com/landbridge-im/landbridge/homeserver/room"
-	"github.com/landbridge-im/landbridge/homeserver/store"
 )
 
-// confirm makes the user show the password again before something weighty. Application services
-// need not (MSC4190): their users have none.
+func (a *API) accountRoutes() {
+	const get, post, put = "GET", "POST", "PUT"
+	root, v1 := []string{""}, []string{"/_matrix/client/v1"}
+	on := a.on
+	on(post, v3, "/register", anyone, a.register)
+	on(get, v3, "/register/available", anyone, a.registerAvailable)
+	on(get, append([]string{"/_matrix/client/unstable/org.matrix.msc3231"}, v1...), "/register/m.login.registration_token/validity", anyone, a.tokenValidity)
+	on(get, root, "/_synapse/admin/v1/register", anyone, a.secretNonce)
+	on(post, root, "/_synapse/admin/v1/register", anyone, a.secretRegister)
+	on(get, v3, "/login", anyone, a.loginFlows)
+	on(post, v3, "/login", anyone, a.login)
+	on(post, append([]string{"/_matrix/client/unstable/org.matrix.msc3882"}, v1...), "/login/get_token", user, a.getLoginToken)
+	on(post, append([]string{"/_matrix/client/v1"}, v3...), "/refresh", anyone, a.refresh)
+	on(post, v3, "/logout", user, a.logout)
+	on(post, v3, "/logout/all", user, a.logoutAll)
+	on(get, v3, "/account/whoami", user, a.whoami)
+	on(post, v3, "/account/password", optional, a.changePassword)
+	on(post, v3, "/account/deactivate", optional, a.deactivate)
+	on(post, v3, "/user/{userId}/openid/request_token", user, a.openIDToken)
+
+	on(get, v3, "/devices", user, a.devices)
+	on(get, v3, "/devices/{deviceId}", user, a.device)
+	on(put, v3, "/devices/{deviceId}", user, a.putDevice)
+	on("DELETE", v3, "/devices/{deviceId}", user, a.deleteDevice)
+	on(post, v3, "/delete_devices", user, a.deleteDevices)
+
+	on(get, v3, "/admin/whois/{userId}", user, a.whois)
+	for path, m := range map[string]moderation{"/admin/suspend/{userId}": suspension, "/admin/lock/{userId}": locking} {
+		unstable := "/_matrix/client/unstable/uk.timedout.msc4323"
+		on(get, append([]string{unstable}, v1...), path, user, a.getModeration(m))
+		on(put, append([]string{unstable}, v1...), path, user, a.putModeration(m))
+	}
+	a.threePIDRoutes()
+	a.pageRoutes()
+	a.wellKnownRoutes()
+}
+
+// interactiveBody reads the body of a request that may need interactive authentication. A client
+// that repeats such a request with nothing but its session gets the parameters that it sent first.
+func (a *API) interactiveBody(c *call) ([]byte, error) {
+	raw, err := c.rawBody()
+	if err != nil {
+		return nil, err
+	}
+	if err := parse(raw, &object{}); err != nil {
+		return nil, err
+	}
+	r := accounts.UIARequest{Method: c.r.Method, Path: c.r.URL.Path, Body: raw}
+	if c.session != nil {
+		r.Session = c.session.Session
+	}
+	return a.o.Accounts.Recall(r)
+}
+
+// confirm makes the user show again who they are before something weighty. Application services
+// need not (MSC4190): their users have no password.
 func (a *API) confirm(c *call, raw []byte) error {
-	if c.session.Service != nil {
+	s := a.settings.Load()
+	if c.session.Service != nil || s.ConfirmWithin > 0 && a.o.Accounts.ConfirmedWithin(c.session.Session, s.ConfirmWithin) {
 		return nil
 	}
-	s, err := a.o.Accounts.Authenticate(c.ctx, bearer(c.r), "")
+	return a.confirmAlways(c, raw)
+}
+
+// confirmAlways is confirm however recently the user has confirmed something.
+func (a *API) confirmAlways(c *call, raw []byte) error {
+	flows, err := a.o.Accounts.Confirmations(c.ctx, c.session.Session, a.o.SSO != nil)
 	if err != nil {
 		return err
 	}
-	_, err = a.o.Accounts.Interact(c.ctx, accounts.UIARequest{
-		Flows: []accounts.Flow{{Stages: []string{accounts.StagePassword}}}, Method: c.r.Method, Path: c.r.URL.Path, Body: raw, Session: s,
-	})
+	if hasPassword(raw) {
+		// Who has found a token must not try passwords with it.
+		if err := a.limits.Load().logins.Allow("user " + c.session.UserID); err != nil {
+			return err
+		}
+	}
+	_, err = a.o.Accounts.Interact(c.ctx, accounts.UIARequest{Flows: flows, Method: c.r.Method, Path: c.r.URL.Path, Body: raw, Session: c.session.Session})
 	return err
+}
+
+// prove makes somebody who is not logged in show which account is theirs.
+func (a *API) prove(c *call, raw []byte) (*accounts.Passed, error) {
+	if hasPassword(raw) {
+		if err := a.limits.Load().logins.Allow(c.limitKey()); err != nil {
+			return nil, err
+		}
+	}
+	flows := []accounts.Flow{{Stages: []string{accounts.StagePassword}}}
+	if a.o.Accounts.CanMail() {
+		flows = append(flows, accounts.Flow{Stages: []string{accounts.StageEmail}})
+	}
+	passed, err := a.o.Accounts.Interact(c.ctx, accounts.UIARequest{Flows: flows, Method: c.r.Method, Path: c.r.URL.Path, Body: raw, Purpose: accounts.ForPassword})
+	var ch *accounts.Challenge
+	if errors.As(err, &ch) && ch.Code == "" && len(ch.Completed) == 0 {
+		// "An access token should be submitted to this endpoint if the client has an active session."
+		ch.Code, ch.Message = "M_MISSING_TOKEN", "Send an access token, or show in another way whose account this is about."
+	}
+	return passed, err
 }
 
 // changePassword is POST /account/password.
 func (a *API) changePassword(c *call) (any, error) {
-	raw, err := c.rawBody()
+	raw, err := a.interactiveBody(c)
 	if err != nil {
 		return nil, err
 	}
@@ -38,151 +123,106 @@ func (a *API) changePassword(c *call) (any, error) {
 	if err := parse(raw, &q); err != nil {
 		return nil, err
 	}
-	if err := a.confirm(c, raw); err != nil {
-		return nil, err
+	if q.New != "" {
+		if err := a.o.Accounts.CheckNewPassword(q.New); err != nil {
+			return nil, err
+		}
+	}
+	if a.settings.Load().NoPasswordLogin {
+		return nil, mxerror.Forbidden("This server has no passwords.")
+	}
+	var nid, device int64
+	if c.session != nil {
+		if err := a.confirm(c, raw); err != nil {
+			return nil, err
+		}
+		nid, device = c.session.User, c.session.Device
+	} else {
+		passed, err := a.prove(c, raw)
+		if err != nil {
+			return nil, err
+		}
+		nid = passed.User
 	}
 	if q.New == "" {
 		return nil, mxerror.MissingParam("new_password is missing.")
 	}
-	return nil, a.o.Accounts.ChangePassword(c.ctx, c.session.User, c.session.Device, q.New, q.Logout)
+	return nil, a.o.Accounts.ChangePassword(c.ctx, nid, device, q.New, q.Logout)
 }
 
-// deactivate is POST /account/deactivate. The user leaves all rooms first, so that what can
-// still fail fails while the account can try again.
+// deactivate is POST /account/deactivate.
 func (a *API) deactivate(c *call) (any, error) {
-	raw, err := c.rawBody()
+	raw, err := a.interactiveBody(c)
 	if err != nil {
 		return nil, err
 	}
-	if err := parse(raw, &object{}); err != nil {
+	var q struct {
+		Erase bool `json:"erase"`
+	}
+	if err := parse(raw, &q); err != nil {
 		return nil, err
 	}
-	if err := a.confirm(c, raw); err != nil {
+	var id string
+	if c.session != nil {
+		if err := a.confirm(c, raw); err != nil {
+			return nil, err
+		}
+		id = c.session.UserID
+	} else {
+		passed, err := a.prove(c, raw)
+		if err != nil {
+			return nil, err
+		}
+		if id, err = a.o.Store.UserID(c.ctx, passed.User); err != nil {
+			return nil, err
+		}
+	}
+	if err := a.Deactivate(c.ctx, id, q.Erase); err != nil {
 		return nil, err
 	}
-	rooms, err := a.o.Store.RoomsOf(c.ctx, c.session.User)
+	// "This must be success if the homeserver has no identifiers to unbind for the user": this one
+	// binds none.
+	return map[string]string{"id_server_unbind_result": "success"}, nil
+}
+
+// Deactivate closes an account for good. The user leaves all rooms first, so that what can still
+// fail fails while the account can try again.
+func (a *API) Deactivate(ctx context.Context, userID string, erase bool) error {
+	account, err := a.o.Accounts.LocalAccount(ctx, userID)
 	if err != nil {
-		return nil, err
+		return err
+	}
+	rooms, err := a.o.Store.RoomsOf(ctx, account.User)
+	if err != nil {
+		return err
 	}
 	for _, m := range rooms {
 		if m.Membership != "join" && m.Membership != "invite" && m.Membership != "knock" {
 			continue
 		}
-		_, err := a.o.Rooms.Send(c.ctx, m.Room, room.Proposal{Sender: c.session.UserID, Type: "m.room.member",
-			StateKey: &c.session.UserID, Content: []byte(`{"membership":"leave"}`)})
+		_, err := a.o.Rooms.Send(ctx, m.Room, room.Proposal{Sender: userID, Type: "m.room.member", StateKey: &userID, Content: []byte(`{"membership":"leave"}`)})
 		if err != nil && !mxerror.Is(err, "M_FORBIDDEN") {
-			return nil, err
+			return err
 		}
 	}
-	if err := a.o.Accounts.Deactivate(c.ctx, c.session.User); err != nil {
-		return nil, err
-	}
-	return map[string]string{"id_server_unbind_result": "no-support"}, nil
+	return a.o.Accounts.Deactivate(ctx, account.User, erase)
 }
 
-// deviceReply is a device as its user sees it.
-type deviceReply struct {
-	ID   string `json:"device_id"`
-	Name string `json:"display_name,omitempty"`
-	IP   string `json:"last_seen_ip,omitempty"`
-	TS   int64  `json:"last_seen_ts,omitempty"`
+// openIDToken is POST /user/{userId}/openid/request_token.
+func (a *API) openIDToken(c *call) (any, error) {
+	if err := c.own(); err != nil {
+		return nil, err
+	}
+	if err := c.body(&object{}); err != nil {
+		return nil, err
+	}
+	if err := c.limit(a.limits.Load().strangers); err != nil {
+		return nil, err
+	}
+	token, err := a.o.Accounts.MakeOpenIDToken(c.ctx, c.session.User)
+	return map[string]any{"access_token": token, "token_type": "Bearer", "matrix_server_name": a.o.ServerName,
+		"expires_in": int64(accounts.OpenIDLife.Seconds())}, err
 }
 
-func deviceOut(d store.Device) deviceReply {
-	return deviceReply{d.ID, d.Name, d.LastSeenIP, d.LastSeenTS}
-}
-
-// devices is GET /devices.
-func (a *API) devices(c *call) (any, error) {
-	all, err := a.o.Store.DevicesOf(c.ctx, c.session.User)
-	out := make([]deviceReply, len(all))
-	for i, d := range all {
-		out[i] = deviceOut(d)
-	}
-	return map[string]any{"devices": out}, err
-}
-
-// device is GET /devices/{deviceId}.
-func (a *API) device(c *call) (any, error) {
-	d, err := a.o.Store.Device(c.ctx, c.session.User, c.params[0])
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, mxerror.NotFound("You have no device %s.", clip(c.params[0]))
-	}
-	return deviceOut(d), err
-}
-
-// putDevice is PUT /devices/{deviceId}. MSC4190: for an application service it also makes the
-// device, and answers 201 then.
-func (a *API) putDevice(c *call) (any, error) {
-	var q struct {
-		Name *string `json:"display_name"`
-	}
-	if err := c.body(&q); err != nil {
-		return nil, err
-	}
-	name := ""
-	if q.Name != nil {
-		name = *q.Name
-		if err := accounts.CheckDeviceName(name); err != nil {
-			return nil, err
-		}
-	}
-	id := c.params[0]
-	reg := c.session.Service
-	var fresh bool
-	err := a.o.Store.Write(c.ctx, func(t *store.Tx) error {
-		fresh = false
-		if q.Name != nil || reg == nil {
-			ok, err := t.RenameDevice(c.session.User, id, name)
-			if ok || err != nil {
-				return err
-			}
-		}
-		if reg == nil || !reg.DeviceManagement {
-			return store.Refuse(mxerror.NotFound("You have no device %s.", clip(id)))
-		}
-		if len(id) > 255 || id == "" {
-			return store.Refuse(mxerror.InvalidParam("A device id has 1 to 255 bytes."))
-		}
-		var err error
-		_, fresh, err = t.EnsureDevice(store.Device{User: c.session.User, ID: id, Name: name, CreatedTS: a.o.Now().UnixMilli(), LastSeenIP: c.address()})
-		return err
-	})
-	if err == nil && fresh {
-		return created{object{}}, nil
-	}
-	return nil, err
-}
-
-// deleteDevice is DELETE /devices/{deviceId}.
-func (a *API) deleteDevice(c *call) (any, error) {
-	raw, err := c.rawBody()
-	if err != nil {
-		return nil, err
-	}
-	if err := parse(raw, &object{}); err != nil {
-		return nil, err
-	}
-	if err := a.confirm(c, raw); err != nil {
-		return nil, err
-	}
-	return nil, a.o.Accounts.DeleteDevices(c.ctx, c.session.User, c.params[0])
-}
-
-// deleteDevices is POST /delete_devices.
-func (a *API) deleteDevices(c *call) (any, error) {
-	raw, err := c.rawBody()
-	if err != nil {
-		return nil, err
-	}
-	var q struct {
-		Devices []string `json:"devices"`
-	}
-	if err := parse(raw, &q); err != nil {
-		return nil, err
-	}
-	if err := a.confirm(c, raw); err != nil {
-		return nil, err
-	}
-	return nil, a.o.Accounts.DeleteDevices(c.ctx, c.session.User, q.Devices...)
-}
+// hasPassword tells whether a body's auth object shows a password.
+func hasPassword(raw []byte) bool { return strings.Contains(string(raw), `"password"`) }

@@ -3,6 +3,7 @@ package client
 import (
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/keys"
 	"github.com/landbridge-im/landbridge/homeserver/media"
 	"github.com/landbridge-im/landbridge/homeserver/room"
+	"github.com/landbridge-im/landbridge/homeserver/sso"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/homeserver/sync"
 )
@@ -29,8 +31,16 @@ type Options struct {
 	Services  *appservices.Services
 	Media     *media.Repo
 	Keys      *keys.Keys
-	Log       *slog.Logger
-	Now       func() time.Time
+	// SSO logs in with identity providers; nil: there are none.
+	SSO *sso.SSO
+	// TrustedClients begin the addresses of web clients that are given login tokens without asking the
+	// user.
+	TrustedClients []string
+	WellKnown      WellKnown
+	// TrustedProxies say truly in X-Forwarded-For whose requests they pass on.
+	TrustedProxies []netip.Prefix
+	Log            *slog.Logger
+	Now            func() time.Time
 }
 
 // Rate is how often one user or address may do something: so many times a second in the long run,
@@ -44,6 +54,17 @@ type Rate struct {
 type Settings struct {
 	// OpenRegistration lets anybody sign up; without it a registration token is needed.
 	OpenRegistration bool
+	// Guests lets anybody make guest accounts.
+	Guests bool
+	// RequireEmail asks everybody who signs up for an e-mail address, where mail can be sent.
+	RequireEmail bool
+	// Policies are to be accepted by those who sign up.
+	Policies []accounts.Policy
+	// NoPasswordLogin and NoLoginTokens switch ways of logging in off.
+	NoPasswordLogin, NoLoginTokens bool
+	// ConfirmWithin is for how long one confirmation by a user is enough for a device; 0: each
+	// weighty request needs its own.
+	ConfirmWithin time.Duration
 	// OldMedia serves media without authentication too, at the paths from before version 1.11.
 	OldMedia bool
 	// MaxBody is the largest JSON body, in bytes.
@@ -52,6 +73,9 @@ type Settings struct {
 	SyncTimeout time.Duration
 
 	Messages, Logins, Registrations, Joins, Invites Rate
+	// MessagesOut are e-mails, for each address of a client and of a recipient. Strangers bounds what
+	// else may be asked without logging in.
+	MessagesOut, Strangers Rate
 }
 
 // API serves the client-server API. It is safe for concurrent use.
@@ -62,7 +86,7 @@ type API struct {
 	limits   atomic.Pointer[limiters]
 }
 
-type limiters struct{ messages, logins, registrations, joins, invites *accounts.Limiter }
+type limiters struct{ messages, logins, registrations, joins, invites, messagesOut, strangers *accounts.Limiter }
 
 // New makes the API.
 func New(o Options, s Settings) *API {
@@ -76,7 +100,8 @@ func New(o Options, s Settings) *API {
 func (a *API) Configure(s Settings) {
 	a.settings.Store(&s)
 	limiter := func(r Rate) *accounts.Limiter { return accounts.NewLimiter(r.PerSecond, r.Burst) }
-	a.limits.Store(&limiters{limiter(s.Messages), limiter(s.Logins), limiter(s.Registrations), limiter(s.Joins), limiter(s.Invites)})
+	a.limits.Store(&limiters{limiter(s.Messages), limiter(s.Logins), limiter(s.Registrations), limiter(s.Joins), limiter(s.Invites),
+		limiter(s.MessagesOut), limiter(s.Strangers)})
 }
 
 var _ http.Handler = (*API)(nil)
@@ -98,27 +123,9 @@ func (a *API) routes() {
 	on := a.on
 
 	on(get, root, "/_matrix/client/versions", optional, a.versions)
-	on(get, root, "/.well-known/matrix/client", anyone, a.wellKnown)
 	on(get, v3, "/capabilities", user, a.capabilities)
 
-	on(post, v3, "/register", anyone, a.register)
-	on(get, v3, "/register/available", anyone, a.registerAvailable)
-	on(get, v1, "/register/m.login.registration_token/validity", anyone, a.tokenValidity)
-	on(get, root, "/_synapse/admin/v1/register", anyone, a.secretNonce)
-	on(post, root, "/_synapse/admin/v1/register", anyone, a.secretRegister)
-	on(get, v3, "/login", anyone, a.loginFlows)
-	on(post, v3, "/login", anyone, a.login)
-	on(post, v3, "/logout", user, a.logout)
-	on(post, v3, "/logout/all", user, a.logoutAll)
-	on(get, v3, "/account/whoami", user, a.whoami)
-	on(post, v3, "/account/password", user, a.changePassword)
-	on(post, v3, "/account/deactivate", user, a.deactivate)
-
-	on(get, v3, "/devices", user, a.devices)
-	on(get, v3, "/devices/{deviceId}", user, a.device)
-	on(put, v3, "/devices/{deviceId}", user, a.putDevice)
-	on(del, v3, "/devices/{deviceId}", user, a.deleteDevice)
-	on(post, v3, "/delete_devices", user, a.deleteDevices)
+	a.accountRoutes()
 
 	profiles := append([]string{"/_matrix/client/unstable/uk.tcpip.msc4133"}, v3...)
 	on(get, v3, "/profile/{userId}", anyone, a.getProfile)

@@ -12,8 +12,8 @@ import (
 	"github.com/landbridge-im/landbridge/registration"
 )
 
-// authenticate finds out who asks.
-func (a *API) authenticate(c *call) (*Session, error) {
+// authenticate finds out who asks, and whether they may ask for this.
+func (a *API) authenticate(c *call, rt *route) (*Session, error) {
 	token := bearer(c.r)
 	if token == "" {
 		return nil, accounts.ErrMissingToken()
@@ -25,12 +25,12 @@ func (a *API) authenticate(c *call) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &Session{UserID: s.UserID, User: s.UserNID, DeviceID: s.DeviceID, Device: s.DeviceNID, Admin: s.Admin, Guest: s.Kind == "guest"}
-	if s.Service != "" {
+	out := &Session{Session: s}
+	if s.ServiceID != "" {
 		// A bridge that logged one of its users in is still a bridge.
-		out.Service = a.o.Services.Set().ByID(s.Service)
+		out.Service = a.o.Services.Set().ByID(s.ServiceID)
 	}
-	return out, nil
+	return out, a.may(c, rt, out)
 }
 
 // serviceSession is an application service acting as itself or as one of its users:
@@ -43,7 +43,7 @@ func (a *API) serviceSession(c *call, reg *registration.Registration) (*Session,
 	} else if !a.owns(reg, userID) {
 		return nil, mxerror.New(403, "M_EXCLUSIVE", "%s is outside of this application service's namespaces.", clip(userID))
 	}
-	s := &Session{UserID: userID, Service: reg}
+	s := &Session{Session: &accounts.Session{UserID: userID, Kind: "service", ServiceID: reg.ID}, Service: reg, Asserted: true}
 	nid, err := a.o.Store.UserNID(c.ctx, userID)
 	if err == nil {
 		_, err = a.o.Store.Account(c.ctx, nid)

@@ -6,12 +6,12 @@ import (
 	"encoding/json/v2"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 
+	"github.com/landbridge-im/landbridge/homeserver/accounts"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/registration"
@@ -31,15 +31,11 @@ type handler func(*call) (any, error)
 
 // Session is who asks.
 type Session struct {
-	UserID string
-	User   int64
-	// DeviceID and Device are empty and 0 for application services without a device.
-	DeviceID string
-	Device   int64
-	Admin    bool
-	Guest    bool
+	*accounts.Session
 	// Service is set when an application service asks, for itself or as one of its users.
 	Service *registration.Registration
+	// Asserted tells that it asks with its own token, which is no login.
+	Asserted bool
 }
 
 // Scope is that of the session's transaction ids: the device, or for an application service the
@@ -157,15 +153,6 @@ func (a *API) roomByID(ctx context.Context, id string) (store.RoomName, error) {
 		return name, mxerror.NotFound("There is no room %s here.", clip(id))
 	}
 	return name, err
-}
-
-// address is the client's network address.
-func (c *call) address() string {
-	host, _, err := net.SplitHostPort(c.r.RemoteAddr)
-	if err != nil {
-		return c.r.RemoteAddr
-	}
-	return host
 }
 
 // ts is the time that an application service wants an event to have: MSC3316 and specification,

@@ -65,6 +65,11 @@ func (a *API) setMembership(c *call, r store.RoomName, userID, membership string
 			return nil, err
 		}
 	}
+	if membership == "join" {
+		if err := a.guestMayJoin(c, r); err != nil {
+			return nil, err
+		}
+	}
 	content, err := a.memberContent(c.ctx, userID, membership, extra)
 	if err != nil {
 		return nil, err

@@ -106,6 +106,11 @@ func (a *API) propose(c *call, nid int64, p room.Proposal) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if p.Type == "m.room.guest_access" {
+		if err := a.sendGuestsAway(c.ctx, nid); err != nil {
+			return nil, err
+		}
+	}
 	return eventIDReply{e.ID}, nil
 }
 

@@ -79,6 +79,9 @@ func (a *API) putAccountData(hasRoom bool) handler {
 	}
 }
 
+// accountDataMax bounds one piece of account data: clients keep lists of rooms and of pictures there.
+const accountDataMax = 256 << 10
+
 // setAccountData stores account data in compact form.
 func (a *API) setAccountData(c *call, nid int64, typ string, content jsontext.Value) error {
 	if len(typ) > 255 {
@@ -86,6 +89,9 @@ func (a *API) setAccountData(c *call, nid int64, typ string, content jsontext.Va
 	}
 	if err := content.Compact(jsontext.AllowDuplicateNames(true)); err != nil {
 		return mxerror.BadJSON("The content is not valid UTF-8.").Because(err)
+	}
+	if len(content) > accountDataMax {
+		return mxerror.TooLarge("Account data of one type can have at most %d bytes.", accountDataMax)
 	}
 	return a.o.Store.Write(c.ctx, func(t *store.Tx) error {
 		return t.SetAccountData(c.session.User, store.AccountData{Room: nid, Type: typ, Content: string(content)})

@@ -35,19 +35,25 @@ func (a *API) capabilities(c *call) (any, error) {
 	for _, v := range event.Versions() {
 		available[string(v)] = "stable"
 	}
-	on := map[string]bool{"enabled": true}
-	return map[string]any{"capabilities": map[string]any{
-		"m.room_versions":   map[string]any{"default": string(event.DefaultVersion), "available": available},
-		"m.change_password": on,
-		"m.set_displayname": on,
-		"m.set_avatar_url":  on,
-		"m.profile_fields":  on,
-		"m.3pid_changes":    map[string]bool{"enabled": false},
-		"m.get_login_token": map[string]bool{"enabled": false},
-	}}, nil
-}
-
-// wellKnown is GET /.well-known/matrix/client.
-func (a *API) wellKnown(c *call) (any, error) {
-	return map[string]any{"m.homeserver": map[string]string{"base_url": a.o.PublicURL}}, nil
+	enabled := func(on bool) map[string]bool { return map[string]bool{"enabled": on} }
+	person := !c.session.Guest && c.session.Service == nil
+	capabilities := map[string]any{
+		"m.room_versions":            map[string]any{"default": string(event.DefaultVersion), "available": available},
+		"m.change_password":          enabled(person && !a.settings.Load().NoPasswordLogin),
+		"m.set_displayname":          enabled(true),
+		"m.set_avatar_url":           enabled(!c.session.Guest),
+		"m.profile_fields":           map[string]any{"enabled": true},
+		"m.3pid_changes":             enabled(person && a.o.Accounts.CanMail()),
+		"m.get_login_token":          enabled(person && !a.settings.Load().NoLoginTokens),
+		"m.forget_forced_upon_leave": enabled(false),
+	}
+	if c.session.Guest {
+		// "Guest users may only modify their display name".
+		capabilities["m.profile_fields"] = map[string]any{"enabled": true, "allowed": []string{"displayname"}}
+	}
+	if c.session.Admin {
+		// "This property should be omitted altogether if suspend and lock would be false."
+		capabilities["m.account_moderation"] = map[string]bool{"suspend": true, "lock": true}
+	}
+	return map[string]any{"capabilities": capabilities}, nil
 }

@@ -16,6 +16,8 @@ type Account struct {
 	DeactivatedTS int64
 	Locked        bool
 	Suspended     bool
+	// ErasedPos is the log position at which the account was erased, or 0.
+	ErasedPos int64
 }
 
 // Account reads an account; ErrNotFound if the user has none here.
@@ -26,11 +28,32 @@ func (s *Store) Account(ctx context.Context, user int64) (Account, error) {
 // Account is Store.Account as the transaction sees it.
 func (t *Tx) Account(user int64) (Account, error) { return scanAccount(t.row("account_get", user)) }
 
-func scanAccount(r scanner) (a Account, err error) {
+func scanAccount(r scanner) (a Account, err error) { return a, a.scan(r) }
+
+// scan reads the columns of an account, and what follows them.
+func (a *Account) scan(r scanner, more ...any) error {
 	var admin, locked, suspended int
-	err = r.Scan(&a.User, &a.Password, &a.Kind, &admin, &a.Service, &a.CreatedTS, &a.DeactivatedTS, &locked, &suspended)
+	err := r.Scan(append([]any{&a.User, &a.Password, &a.Kind, &admin, &a.Service, &a.CreatedTS, &a.DeactivatedTS, &locked, &suspended, &a.ErasedPos}, more...)...)
 	a.Admin, a.Locked, a.Suspended = admin != 0, locked != 0, suspended != 0
-	return a, err
+	return err
+}
+
+// AccountName is an account with its user id.
+type AccountName struct {
+	Account
+	ID string
+}
+
+// Accounts lists accounts with numbers above after, at most limit, in order of the numbers.
+func (s *Store) Accounts(ctx context.Context, after int64, limit int) ([]AccountName, error) {
+	return collect(ctx, s, "account_list", func(r scanner) (a AccountName, err error) {
+		return a, a.scan(r, &a.ID)
+	}, after, limit)
+}
+
+// GuestsIn lists the guests that are in a room.
+func (s *Store) GuestsIn(ctx context.Context, room int64) ([]int64, error) {
+	return collect(ctx, s, "account_guests_in", scanInt, room)
 }
 
 // PeopleCount counts the accounts that do not belong to application services.
@@ -56,6 +79,74 @@ func (t *Tx) SetAdmin(user int64, admin bool) error {
 
 // Deactivate closes an account.
 func (t *Tx) Deactivate(user, nowMS int64) error { return t.exec("account_deactivate", user, nowMS) }
+
+// SetLocked locks an account, or unlocks it.
+func (t *Tx) SetLocked(user int64, locked bool) error {
+	return t.exec("account_locked", user, bit(locked))
+}
+
+// SetSuspended suspends an account, or ends that.
+func (t *Tx) SetSuspended(user int64, suspended bool) error {
+	return t.exec("account_suspended", user, bit(suspended))
+}
+
+// UpgradeGuest makes a guest an ordinary user with a password.
+func (t *Tx) UpgradeGuest(user int64, hash string) error {
+	return t.exec("account_upgrade", user, hash)
+}
+
+// DeleteContacts removes a user's addresses, links to identity providers and tokens.
+func (t *Tx) DeleteContacts(user int64) error {
+	return t.execEach(user, "threepid_delete_user", "sso_link_delete_user", "token_delete_user")
+}
+
+// ForgetUser removes what is kept of a user beside the account and the events: the contacts, and
+// profile, account data and filters.
+func (t *Tx) ForgetUser(user int64) error {
+	if err := t.DeleteContacts(user); err != nil {
+		return err
+	}
+	return t.execEach(user, "profile_delete_all", "account_data_delete_all", "filter_delete_all")
+}
+
+// execEach runs queries that have one user as their only parameter.
+func (t *Tx) execEach(user int64, names ...string) error {
+	for _, q := range names {
+		if err := t.exec(q, user); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Erase makes the events of a user look redacted to those who come later.
+func (t *Tx) Erase(user int64) error {
+	pos := t.w.s.counters.pos
+	if err := t.exec("account_erase", user, max(pos, 1)); err != nil {
+		return err
+	}
+	t.after = append(t.after, func() { t.w.s.erased.Store(user, max(pos, 1)) })
+	return nil
+}
+
+// ErasedAt is the log position at which a user was erased, or 0.
+func (s *Store) ErasedAt(user int64) int64 {
+	pos, _ := s.erased.Load(user)
+	n, _ := pos.(int64)
+	return n
+}
+
+// loadErased reads who was erased. It is asked for each event that is shown, and few ever are.
+func (s *Store) loadErased(ctx context.Context) error {
+	return s.each(ctx, "account_erased", func(r scanner) error {
+		var user, pos int64
+		if err := r.Scan(&user, &pos); err != nil {
+			return err
+		}
+		s.erased.Store(user, pos)
+		return nil
+	})
+}
 
 // RegistrationToken allows somebody to sign up.
 type RegistrationToken struct {
@@ -104,6 +195,13 @@ func (t *Tx) AddRegistrationToken(k RegistrationToken) (bool, error) {
 // UseRegistrationToken counts one use.
 func (t *Tx) UseRegistrationToken(token string) error {
 	return t.exec("registration_token_use", token)
+}
+
+// ChangeRegistrationToken sets how often a token may be used, and until when; false if there is
+// none such.
+func (t *Tx) ChangeRegistrationToken(k RegistrationToken) (bool, error) {
+	n, err := t.execCount("registration_token_change", k.Token, k.UsesAllowed, k.ExpiresTS)
+	return n == 1, err
 }
 
 // DeleteRegistrationToken removes a token.

@@ -88,22 +88,33 @@ func (t *Tx) DeleteDevice(d Device) error {
 // Token is what a token stands for. Only a hash of the token itself is kept.
 type Token struct {
 	Hash []byte
-	// Kind is "access", "refresh" or "login".
-	Kind         string
+	// Kind is "access", "refresh", "spent" (a refresh token whose successor is in use), "login" or
+	// "openid".
+	Kind string
+	// Device is 0 for tokens that belong to no device.
 	User, Device int64
 	CreatedTS    int64
 	ExpiresTS    int64 // 0 means never
+	// Parent is the hash of the refresh token that this one came from, until it is first used.
+	Parent []byte
 }
 
 // Token finds what a token's hash stands for; ErrNotFound if nothing.
 func (s *Store) Token(ctx context.Context, hash []byte) (Token, error) {
+	return scanToken(hash, s.row(ctx, "token_get", hash))
+}
+
+// Token is Store.Token as the transaction sees it.
+func (t *Tx) Token(hash []byte) (Token, error) { return scanToken(hash, t.row("token_get", hash)) }
+
+func scanToken(hash []byte, r scanner) (Token, error) {
 	k := Token{Hash: hash}
-	return k, s.row(ctx, "token_get", hash).Scan(&k.Kind, &k.User, &k.Device, &k.CreatedTS, &k.ExpiresTS)
+	return k, r.Scan(&k.Kind, &k.User, &k.Device, &k.CreatedTS, &k.ExpiresTS, &k.Parent)
 }
 
 // AddToken adds a token.
 func (t *Tx) AddToken(k Token) error {
-	return t.exec("token_insert", k.Hash, k.Kind, k.User, k.Device, k.CreatedTS, k.ExpiresTS)
+	return t.exec("token_insert", k.Hash, k.Kind, k.User, k.Device, k.CreatedTS, k.ExpiresTS, k.Parent)
 }
 
 // DeleteToken removes one token.
@@ -113,3 +124,32 @@ func (t *Tx) DeleteToken(hash []byte) error { return t.exec("token_delete", hash
 func (t *Tx) DeleteDeviceTokens(user, device int64) error {
 	return t.exec("token_delete_device", user, device)
 }
+
+// DeleteTokenChildren removes the tokens that came from a refresh token and have not been used.
+func (t *Tx) DeleteTokenChildren(refresh Token) error {
+	return t.exec("token_delete_children", refresh.User, refresh.Device, refresh.Hash)
+}
+
+// SettleToken gives up the refresh token that a token came from, now that the token is in use:
+// other access tokens of the device end at nowMS, and the refresh token becomes "spent", of which a
+// device keeps only the last.
+func (t *Tx) SettleToken(k Token, nowMS int64) error {
+	if err := t.exec("token_expire_others", k.User, k.Device, k.Hash, nowMS); err != nil {
+		return err
+	}
+	if err := t.exec("token_delete_kind", k.User, k.Device, "spent"); err != nil {
+		return err
+	}
+	if err := t.exec("token_kind", k.Parent, "spent"); err != nil {
+		return err
+	}
+	return t.exec("token_settle", k.User, k.Device, k.Parent)
+}
+
+// DeleteExpiredTokens removes the access tokens of a device that ended before a time.
+func (t *Tx) DeleteExpiredTokens(user, device, beforeMS int64) error {
+	return t.exec("token_delete_expired", user, device, beforeMS)
+}
+
+// DeleteOldTokens removes the login and OpenID tokens that ended before a time.
+func (t *Tx) DeleteOldTokens(beforeMS int64) error { return t.exec("token_delete_old", beforeMS) }

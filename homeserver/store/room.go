@@ -51,6 +51,11 @@ func (r *roomNames) purge()         { r.byID.Purge(); r.byNID.Purge() }
 // NextRoom allots a room's number.
 func (s *Store) NextRoom() int64 { return s.counters.room.Add(1) }
 
+// Rooms lists the numbers of rooms above after, at most limit, in order.
+func (s *Store) Rooms(ctx context.Context, after int64, limit int) ([]int64, error) {
+	return collect(ctx, s, "room_list", scanInt, after, limit)
+}
+
 // RoomByID finds a room by its id.
 func (s *Store) RoomByID(ctx context.Context, id string) (RoomName, error) {
 	if n, ok := s.rooms.byID.Get(id); ok {

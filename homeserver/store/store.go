@@ -55,6 +55,7 @@ type Store struct {
 	stmts  map[string]*sql.Stmt
 
 	names  names
+	erased sync.Map // user NID to log position, see ErasedAt
 	state  *statetree.Forest
 	events *eventCache
 	rooms  *roomNames
@@ -167,6 +168,9 @@ func (s *Store) start(ctx context.Context) error {
 	}
 	c.published.Store(c.pos)
 	s.names.init()
+	if err := s.loadErased(ctx); err != nil {
+		return fmt.Errorf("reading who was erased: %w", err)
+	}
 	s.rooms = newRoomNames()
 	s.state, err = statetree.NewForest(s, func() int64 { return c.pack.Add(1) }, statePacks)
 	return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
+	"github.com/landbridge-im/landbridge/homeserver/statetree"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 )
 
@@ -23,6 +24,10 @@ type Render struct {
 
 // Event appends one event with what belongs into its unsigned part.
 func (r Render) Event(ctx context.Context, dst []byte, e *event.Event) ([]byte, error) {
+	e, err := r.erased(ctx, e)
+	if err != nil {
+		return dst, err
+	}
 	v := event.View{RoomID: r.RoomID, NowMS: r.NowMS, Txn: r.Scope != 0 && e.TxnScope == r.Scope}
 	if e.Replaces != 0 {
 		prev, err := r.Store.Event(ctx, e.Replaces)
@@ -50,6 +55,30 @@ func (r Render) Event(ctx context.Context, dst []byte, e *event.Event) ([]byte, 
 		v.Membership = m
 	}
 	return e.AppendClient(dst, v), nil
+}
+
+// erased gives the event as the reader is to see it whose sender has had everything erased:
+// specification, /account/deactivate: "Erasure means that any users (or servers) which join the room
+// after the erasure request are served redacted copies of the events sent by this account. Users
+// which had visibility on those events prior to the erasure are still able to see unredacted copies."
+// State other than the user's own membership is the room's, and stays: newcomers would find a room
+// without a name.
+func (r Render) erased(ctx context.Context, e *event.Event) (*event.Event, error) {
+	at := r.Store.ErasedAt(e.Author)
+	if at == 0 || r.User == "" || r.User == string(e.Sender) || e.Has(event.Redacted) || e.IsState() && !e.Is("m.room.member", string(e.Sender)) {
+		return e, nil
+	}
+	root, err := r.Store.RootAt(ctx, e.Room, at)
+	if err != nil {
+		return e, err
+	}
+	for _, root := range [...]statetree.Ref{e.Root, root} {
+		m, err := stateString(ctx, r.Store, root, "m.room.member", r.User, "membership")
+		if err != nil || m == "join" {
+			return e, err
+		}
+	}
+	return e.Pruned(0), nil
 }
 
 // Events appends a JSON array of events.

@@ -2,6 +2,8 @@
 SELECT coalesce(max(nid), 0) FROM room
 -- name: room_count
 SELECT count(*) FROM room
+-- name: room_list
+SELECT nid FROM room WHERE nid > $1 ORDER BY nid LIMIT $2
 -- name: room_insert
 INSERT INTO room (nid, id, version, root, depth, extremities, created_ts) VALUES ($1, $2, $3, $4, $5, $6, $7)
 -- name: room_update

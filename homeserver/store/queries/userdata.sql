@@ -30,3 +30,9 @@ SELECT count(*) FROM media WHERE owner = $1 AND expires_ts > $2
 DELETE FROM media WHERE owner = $1 AND expires_ts > 0 AND expires_ts <= $2
 -- name: media_hash_count
 SELECT count(*) FROM media WHERE hash = $1
+-- name: profile_delete_all
+DELETE FROM profile WHERE user_nid = $1
+-- name: account_data_delete_all
+DELETE FROM account_data WHERE user_nid = $1
+-- name: filter_delete_all
+DELETE FROM filter WHERE user_nid = $1

@@ -1,0 +1,207 @@
+package client
+
+import (
+	"net/url"
+
+	"github.com/landbridge-im/landbridge/homeserver/accounts"
+	"github.com/landbridge-im/landbridge/homeserver/mxerror"
+)
+
+func (a *API) threePIDRoutes() {
+	const get, post = "GET", "POST"
+	on := a.on
+	on(get, v3, "/account/3pid", user, a.threePIDs)
+	on(post, v3, "/account/3pid", user, a.postThreePID)
+	on(post, v3, "/account/3pid/add", user, a.addThreePID)
+	on(post, v3, "/account/3pid/bind", user, a.bindThreePID)
+	on(post, v3, "/account/3pid/unbind", user, a.unbindThreePID)
+	on(post, v3, "/account/3pid/delete", user, a.deleteThreePID)
+	for prefix, purpose := range map[string]accounts.Purpose{"/register": accounts.ForRegister, "/account/password": accounts.ForPassword, "/account/3pid": accounts.ForAdd} {
+		on(post, v3, prefix+"/email/requestToken", anyone, a.requestEmailToken(purpose))
+		on(post, v3, prefix+"/msisdn/requestToken", anyone, a.requestPhoneToken)
+	}
+	a.router.add(get, submitPath, &route{pattern: submitPath, raw: a.submitPage})
+	on(post, []string{""}, submitPath, anyone, a.submitToken)
+}
+
+// submitPath is where links in messages lead, and where clients submit what such a message holds.
+const submitPath = "/_matrix/client/unstable/im.landbridge/validate/email/submitToken"
+
+func (a *API) submitURL(q url.Values) string {
+	if len(q) == 0 {
+		return a.o.PublicURL + submitPath
+	}
+	return a.o.PublicURL + submitPath + "?" + q.Encode()
+}
+
+// requestEmailToken is POST .../email/requestToken. id_server "is ignored when the homeserver
+// handles 3PID verification".
+func (a *API) requestEmailToken(purpose accounts.Purpose) handler {
+	return func(c *call) (any, error) {
+		var q accounts.TokenRequest
+		if err := c.body(&q); err != nil {
+			return nil, err
+		}
+		for _, key := range [...]string{c.limitKey(), "to " + clip(q.Email)} {
+			if err := a.limits.Load().messagesOut.Allow(key); err != nil {
+				return nil, err
+			}
+		}
+		sid, err := a.o.Accounts.RequestEmailToken(c.ctx, purpose, q, a.submitURL)
+		if err != nil {
+			return nil, err
+		}
+		return map[string]string{"sid": sid, "submit_url": a.submitURL(nil)}, nil
+	}
+}
+
+// requestPhoneToken is POST .../msisdn/requestToken.
+func (a *API) requestPhoneToken(c *call) (any, error) {
+	var q accounts.TokenRequest
+	if err := c.body(&q); err != nil {
+		return nil, err
+	}
+	return nil, a.o.Accounts.RequestPhoneToken(q)
+}
+
+// submitToken is what a client calls with what it found in a message, "with identical request and
+// response parameters ... to the Identity Service API's POST /validate/email/submitToken endpoint".
+func (a *API) submitToken(c *call) (any, error) {
+	if err := a.limits.Load().strangers.Allow(c.limitKey()); err != nil {
+		return nil, err
+	}
+	var q struct {
+		accounts.ThreePIDCreds
+		Token string `json:"token"`
+	}
+	if err := c.body(&q); err != nil {
+		return nil, err
+	}
+	if q.Token == "" {
+		return nil, mxerror.MissingParam("token is missing.")
+	}
+	_, err := a.o.Accounts.SubmitToken(c.ctx, q.ThreePIDCreds, q.Token)
+	if mxerror.Is(err, "M_THREEPID_AUTH_FAILED") || mxerror.Is(err, accounts.ErrBadToken.Code) {
+		return map[string]bool{"success": false}, nil
+	}
+	return map[string]bool{"success": true}, err
+}
+
+type threePIDReply struct {
+	Medium      string `json:"medium"`
+	Address     string `json:"address"`
+	ValidatedAt int64  `json:"validated_at"`
+	AddedAt     int64  `json:"added_at"`
+}
+
+// threePIDs is GET /account/3pid.
+func (a *API) threePIDs(c *call) (any, error) {
+	all, err := a.o.Store.ThreePIDsOf(c.ctx, c.session.User)
+	out := make([]threePIDReply, len(all))
+	for i, p := range all {
+		out[i] = threePIDReply{p.Medium, p.Address, p.ValidatedTS, p.AddedTS}
+	}
+	return map[string]any{"threepids": out}, err
+}
+
+// addThreePID is POST /account/3pid/add.
+func (a *API) addThreePID(c *call) (any, error) {
+	raw, err := a.interactiveBody(c)
+	if err != nil {
+		return nil, err
+	}
+	var q accounts.ThreePIDCreds
+	if err := parse(raw, &q); err != nil {
+		return nil, err
+	}
+	if err := a.confirm(c, raw); err != nil {
+		return nil, err
+	}
+	return nil, a.o.Accounts.AddThreePID(c.ctx, c.session.User, q)
+}
+
+// postThreePID is POST /account/3pid, which older clients use for both adding and binding. What can
+// be added is what this server has validated. The user confirms it as with /account/3pid/add: an
+// address opens the account.
+func (a *API) postThreePID(c *call) (any, error) {
+	raw, err := a.interactiveBody(c)
+	if err != nil {
+		return nil, err
+	}
+	var q struct {
+		Creds *accounts.ThreePIDCreds `json:"three_pid_creds"`
+		// Old is the name that r0 clients use.
+		Old *accounts.ThreePIDCreds `json:"threePidCreds"`
+	}
+	if err := parse(raw, &q); err != nil {
+		return nil, err
+	}
+	if q.Creds == nil {
+		q.Creds = q.Old
+	}
+	if q.Creds == nil {
+		return nil, mxerror.MissingParam("three_pid_creds is missing.")
+	}
+	if err := a.o.Accounts.CheckValidated(c.ctx, *q.Creds); err != nil {
+		return nil, err
+	}
+	if err := a.confirm(c, raw); err != nil {
+		return nil, err
+	}
+	return nil, a.o.Accounts.AddThreePID(c.ctx, c.session.User, *q.Creds)
+}
+
+// bindThreePID is POST /account/3pid/bind. This server works with no identity server.
+func (a *API) bindThreePID(c *call) (any, error) {
+	var q struct {
+		accounts.ThreePIDCreds
+		Server string `json:"id_server"`
+		Token  string `json:"id_access_token"`
+	}
+	if err := c.body(&q); err != nil {
+		return nil, err
+	}
+	for name, value := range map[string]string{"client_secret": q.Secret, "sid": q.SID, "id_server": q.Server, "id_access_token": q.Token} {
+		if value == "" {
+			return nil, mxerror.MissingParam("%s is missing.", name)
+		}
+	}
+	return nil, mxerror.New(400, "M_SERVER_NOT_TRUSTED", "This server does not work with identity servers.")
+}
+
+// namedThreePID reads the address that a request is about.
+func namedThreePID(c *call) (medium, address string, err error) {
+	var q struct {
+		Medium  string `json:"medium"`
+		Address string `json:"address"`
+	}
+	if err := c.body(&q); err != nil {
+		return "", "", err
+	}
+	switch {
+	case q.Medium == "" || q.Address == "":
+		return "", "", mxerror.MissingParam("medium or address is missing.")
+	case q.Medium != accounts.MediumEmail && q.Medium != accounts.MediumPhone:
+		return "", "", mxerror.InvalidParam("medium must be email or msisdn.")
+	}
+	return q.Medium, q.Address, nil
+}
+
+// noSupport answers where an identity server would have to be told: "If the homeserver does not know
+// the original id_server, it MUST return a id_server_unbind_result of no-support."
+func noSupport() any { return map[string]string{"id_server_unbind_result": "no-support"} }
+
+// unbindThreePID is POST /account/3pid/unbind.
+func (a *API) unbindThreePID(c *call) (any, error) {
+	_, _, err := namedThreePID(c)
+	return noSupport(), err
+}
+
+// deleteThreePID is POST /account/3pid/delete.
+func (a *API) deleteThreePID(c *call) (any, error) {
+	medium, address, err := namedThreePID(c)
+	if err != nil {
+		return nil, err
+	}
+	return noSupport(), a.o.Accounts.DeleteThreePID(c.ctx, c.session.User, medium, address)
+}
