@@ -18,8 +18,9 @@ type view struct {
 	// root is the state that is to be shown, and upto the last position.
 	root statetree.Ref
 	upto int64
-	// membership is that of the reader now.
+	// membership is that of the reader now, and reader what history is read as.
 	membership string
+	reader     sync.Reader
 }
 
 // look opens a room for reading: for its members as it is; for those who have left as it was
@@ -32,6 +33,9 @@ func (c *call) look(r store.RoomName) (view, error) {
 		return v, err
 	}
 	v.membership = m.Membership
+	if v.reader, err = sync.ReaderOf(c.ctx, s, c.session.UserID, m); err != nil {
+		return v, err
+	}
 	row, err := s.LoadRoom(c.ctx, r.NID)
 	if err != nil {
 		return v, err
@@ -47,39 +51,15 @@ func (c *call) look(r store.RoomName) (view, error) {
 	if e != nil && e.ContentString("history_visibility") == "world_readable" {
 		return v, nil
 	}
-	if (m.Membership == "leave" || m.Membership == "ban") && !m.Forgotten {
-		own, err := s.Event(c.ctx, m.Event)
-		if err != nil {
-			return v, err
-		}
-		if was, err := wasJoined(c, own); err != nil {
-			return v, err
-		} else if was {
-			v.root, v.upto = own.Root, own.Pos
-			return v, nil
-		}
+	if v.reader.Until == 0 {
+		return v, mxerror.Forbidden("You are not in this room.")
 	}
-	return v, mxerror.Forbidden("You are not in this room.")
-}
-
-// wasJoined tells whether a leave event ended a membership, rather than an invitation or a ban
-// of somebody who was outside.
-func wasJoined(c *call, leave *event.Event) (bool, error) {
-	for leave.Replaces != 0 {
-		prev, err := c.api.o.Store.Event(c.ctx, leave.Replaces)
-		if err != nil {
-			return false, err
-		}
-		switch prev.Membership() {
-		case "join":
-			return true, nil
-		case "leave", "ban":
-			leave = prev
-		default:
-			return false, nil
-		}
-	}
-	return false, nil
+	// Specification, "Room History Visibility": "After a user has left a room, they may see any
+	// events which they were allowed to see before they left the room, but no events received
+	// after they left."
+	v.upto = v.reader.Until
+	v.root, err = s.RootAt(c.ctx, r.NID, v.upto)
+	return v, err
 }
 
 // lookParam opens the room of a path parameter. Of a room that is not here, nobody is told more
@@ -97,6 +77,13 @@ func (c *call) lookParam(i int) (view, error) {
 // render is how this client sees events.
 func (c *call) render() sync.Render {
 	return sync.Render{Store: c.api.o.Store, User: c.session.UserID, Scope: c.session.Scope(), RoomID: true, Membership: true, NowMS: c.api.o.Now().UnixMilli()}
+}
+
+// renderBundled is render with bundled aggregations, as a view shows them.
+func (c *call) renderBundled(v view) sync.Render {
+	r := c.render()
+	r.Bundle, r.UserNID, r.Upto = true, c.session.User, v.upto
+	return r
 }
 
 // getState is GET /rooms/{roomId}/state.

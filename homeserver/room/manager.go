@@ -30,6 +30,8 @@ type Proposal struct {
 	Txn      string
 	// asked is the log position until which the store has been asked for the transaction.
 	asked int64
+	// past means that this is history being brought in, which is taken as it was.
+	past bool
 }
 
 // Options say what a Manager needs.

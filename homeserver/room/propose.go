@@ -54,6 +54,9 @@ func (a *actor) propose(ctx context.Context, b *batch, p Proposal) (*event.Event
 		}
 		return replaces, nil
 	}
+	if err := a.checkRelation(ctx, b, p); err != nil {
+		return nil, err
+	}
 	if p.Type == "m.room.member" && p.StateKey != nil {
 		if p, err = a.authoriseJoin(ctx, p); err != nil {
 			return nil, err

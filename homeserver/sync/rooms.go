@@ -241,7 +241,7 @@ func (b *builder) timeline(ctx context.Context, st standing, name store.RoomName
 	}
 	o := b.out
 	o.str(`"timeline":{"events":`)
-	if o.buf, err = b.rend.Events(ctx, o.buf, events); err != nil {
+	if o.buf, err = b.rend.bundling(limited, b.q.User, upto).Events(ctx, o.buf, events); err != nil {
 		return false, err
 	}
 	o.str(`,"limited":` + strconv.FormatBool(limited) + `,"prev_batch":`)
