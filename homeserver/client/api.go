@@ -190,6 +190,7 @@ func (a *API) routes() {
 	a.mediaRoutes()
 	a.pushRoutes()
 	a.relationRoutes()
+	a.upgradeRoutes()
 
 	on(post, unstable("com.beeper.backfill"), "/rooms/{roomId}/batch_send", user, a.batchSend)
 	on(post, v1, "/appservice/{appserviceId}/ping", user, a.pingService)

@@ -1,0 +1,73 @@
+package client
+
+import (
+	"context"
+	"errors"
+
+	"github.com/landbridge-im/landbridge/homeserver/invitefilter"
+	"github.com/landbridge-im/landbridge/homeserver/mxerror"
+	"github.com/landbridge-im/landbridge/homeserver/store"
+)
+
+// mayInvite refuses an invitation that the invited user does not want: specification, "Invite
+// permission": "the user's homeserver MUST respond to the following endpoints with an HTTP 403
+// status code, with the Matrix error code M_INVITE_BLOCKED, if the user is invited".
+func (a *API) mayInvite(c *call, userID string) error {
+	if userID == c.session.UserID {
+		return nil
+	}
+	user, err := a.o.Store.UserNID(c.ctx, userID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	f, err := invitefilter.Load(c.ctx, a.o.Store, user)
+	if err != nil {
+		return err
+	}
+	if f.Judge(c.session.UserID) == invitefilter.Block {
+		return mxerror.New(403, "M_INVITE_BLOCKED", "%s does not want this invitation.", clip(userID))
+	}
+	return nil
+}
+
+// guestMayJoin refuses guests where they are not wanted: specification, "Guest Access": "guests
+// can join" only rooms whose guest_access is can_join; the error is M_GUEST_ACCESS_FORBIDDEN.
+func (a *API) guestMayJoin(c *call, r store.RoomName) error {
+	if !c.session.Guest {
+		return nil
+	}
+	row, err := a.o.Store.LoadRoom(c.ctx, r.NID)
+	if err != nil {
+		return err
+	}
+	e, err := a.o.Store.StateEvent(c.ctx, row.Root, "m.room.guest_access", "")
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	if e == nil || e.ContentString("guest_access") != "can_join" {
+		return mxerror.New(403, "M_GUEST_ACCESS_FORBIDDEN", "Guests can't join this room.")
+	}
+	return nil
+}
+
+// mayLeave keeps somebody from turning the notices of the server down: specification, "Server
+// Notices": "Attempting to reject the invite must result in a M_CANNOT_LEAVE_SERVER_NOTICE_ROOM
+// error. Servers should not prevent the user leaving the room after joining".
+func (a *API) mayLeave(ctx context.Context, user, room int64) error {
+	have, err := a.o.Store.NoticeRoom(ctx, user)
+	if errors.Is(err, store.ErrNotFound) || err == nil && have != room {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	m, err := a.o.Store.Membership(ctx, room, user)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	if m.Membership == "invite" {
+		return mxerror.New(403, "M_CANNOT_LEAVE_SERVER_NOTICE_ROOM", "The invitation to the room with this server's notices can't be turned down.")
+	}
+	return nil
+}
