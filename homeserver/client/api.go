@@ -40,6 +40,14 @@ type Rate struct {
 	Burst     int
 }
 
+// unless is the rate, or none if off is true.
+func (r Rate) unless(off bool) Rate {
+	if off {
+		return Rate{}
+	}
+	return r
+}
+
 // Settings are what may change while the server runs.
 type Settings struct {
 	// OpenRegistration lets anybody sign up; without it a registration token is needed.
@@ -62,7 +70,7 @@ type API struct {
 	limits   atomic.Pointer[limiters]
 }
 
-type limiters struct{ messages, logins, registrations, joins, invites *accounts.Limiter }
+type limiters struct{ messages, logins, registrations, joins, invites, reports *accounts.Limiter }
 
 // New makes the API.
 func New(o Options, s Settings) *API {
@@ -76,7 +84,7 @@ func New(o Options, s Settings) *API {
 func (a *API) Configure(s Settings) {
 	a.settings.Store(&s)
 	limiter := func(r Rate) *accounts.Limiter { return accounts.NewLimiter(r.PerSecond, r.Burst) }
-	a.limits.Store(&limiters{limiter(s.Messages), limiter(s.Logins), limiter(s.Registrations), limiter(s.Joins), limiter(s.Invites)})
+	a.limits.Store(&limiters{limiter(s.Messages), limiter(s.Logins), limiter(s.Registrations), limiter(s.Joins), limiter(s.Invites), limiter(reportRate.unless(s.Messages.PerSecond == 0))})
 }
 
 var _ http.Handler = (*API)(nil)
@@ -191,6 +199,9 @@ func (a *API) routes() {
 	a.pushRoutes()
 	a.relationRoutes()
 	a.upgradeRoutes()
+	a.reportRoutes()
+	a.lookupRoutes()
+	a.thirdPartyRoutes()
 
 	on(post, unstable("com.beeper.backfill"), "/rooms/{roomId}/batch_send", user, a.batchSend)
 	on(post, v1, "/appservice/{appserviceId}/ping", user, a.pingService)
