@@ -8,6 +8,7 @@ import (
 
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
 	"github.com/landbridge-im/landbridge/homeserver/appservices"
+	"github.com/landbridge-im/landbridge/homeserver/delayed"
 	"github.com/landbridge-im/landbridge/homeserver/keys"
 	"github.com/landbridge-im/landbridge/homeserver/media"
 	"github.com/landbridge-im/landbridge/homeserver/room"
@@ -29,6 +30,7 @@ type Options struct {
 	Services  *appservices.Services
 	Media     *media.Repo
 	Keys      *keys.Keys
+	Delayed   *delayed.Events
 	Log       *slog.Logger
 	Now       func() time.Time
 }
@@ -201,6 +203,7 @@ func (a *API) routes() {
 	a.upgradeRoutes()
 	a.reportRoutes()
 	a.lookupRoutes()
+	a.delayedRoutes()
 	a.thirdPartyRoutes()
 
 	on(post, unstable("com.beeper.backfill"), "/rooms/{roomId}/batch_send", user, a.batchSend)

@@ -42,6 +42,14 @@ func (a *API) sendEvent(c *call) (any, error) {
 		}
 	}
 	p.TxnScope, p.Txn = c.session.Scope(), event.TxnKey(typ, txn)
+	if delay, later, err := c.delay(); err != nil {
+		return nil, err
+	} else if later {
+		if p.Redacts != "" {
+			return nil, mxerror.InvalidParam("A redaction can't be delayed.")
+		}
+		return a.sendLater(c, r, p, delay)
+	}
 	return a.propose(c, r.NID, p)
 }
 
@@ -98,7 +106,13 @@ func (a *API) setState(c *call) (any, error) {
 	if err := a.checkState(c, r.NID, typ, key, content); err != nil {
 		return nil, err
 	}
-	out, err := a.propose(c, r.NID, room.Proposal{Sender: c.session.UserID, Type: typ, StateKey: &key, Content: content, TS: ts})
+	p := room.Proposal{Sender: c.session.UserID, Type: typ, StateKey: &key, Content: content, TS: ts}
+	if delay, later, err := c.delay(); err != nil {
+		return nil, err
+	} else if later {
+		return a.sendLater(c, r, p, delay)
+	}
+	out, err := a.propose(c, r.NID, p)
 	if err != nil {
 		return nil, err
 	}

@@ -41,6 +41,9 @@ func (t *Tx) AddEvent(e *event.Event, raw []byte) error {
 	if err := t.insertEvent(e, raw); err != nil {
 		return err
 	}
+	if err := t.cancelDelayed(e); err != nil {
+		return err
+	}
 	t.after = append(t.after, func() { t.w.s.events.add(e, len(raw)) })
 	return nil
 }
