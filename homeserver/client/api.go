@@ -203,6 +203,7 @@ func (a *API) routes() {
 	a.upgradeRoutes()
 	a.reportRoutes()
 	a.lookupRoutes()
+	a.oldSyncRoutes()
 	a.delayedRoutes()
 	a.thirdPartyRoutes()
 
