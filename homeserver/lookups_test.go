@@ -1,7 +1,6 @@
 package homeserver
 
 import (
-	"context"
 	"encoding/json/jsontext"
 	"fmt"
 	"net/url"
@@ -106,10 +105,7 @@ func TestMutualRooms(t *testing.T) {
 func TestDelayedEvents(t *testing.T) {
 	t.Parallel()
 	h := start(t)
-	ctx, stop := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- h.Run(ctx) }()
-	t.Cleanup(func() { stop(); <-done })
+	h.runs()
 	alice, bob := h.user("alice"), h.user("bob")
 	room := h.room(alice, obj{"preset": "public_chat", "power_level_content_override": obj{"events": obj{"org.example.x": 0}}})
 	h.joins(bob, room)
@@ -200,10 +196,7 @@ func TestDelayedEventsSurvive(t *testing.T) {
 	room := h.room(alice, obj{})
 	// Nothing runs yet: this stands for the time in which the server is down.
 	h.ok(alice, "PUT", "/v3/rooms/"+room+"/state/org.example.x/?delay=1", obj{"v": 1})
-	ctx, stop := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- h.Run(ctx) }()
-	t.Cleanup(func() { stop(); <-done })
+	h.runs()
 	h.eventually("the state", func() bool {
 		status, _ := h.do(alice, "GET", "/v3/rooms/"+room+"/state/org.example.x/", nil)
 		return status == 200

@@ -93,6 +93,7 @@ func TestBundledAggregations(t *testing.T) {
 	h.send(bob, room, "m.room.message", relates("m.replace", root, obj{"m.new_content": obj{"body": "not bob's to edit"}}))
 	h.send(alice, room, "m.other", relates("m.replace", root, obj{"m.new_content": obj{"body": "another type"}}))
 	h.send(alice, room, "m.room.message", relates("m.replace", root, obj{"m.new_content": obj{"body": "first"}}))
+	h.tick()
 	second := h.send(alice, room, "m.room.message", relates("m.replace", root, obj{"m.new_content": obj{"body": "second"}}))
 	h.send(alice, room, "m.room.message", relates("m.replace", root, nil)) // says nothing new
 	ref := h.send(bob, room, "org.example.vote", relates("m.reference", root, nil))

@@ -2,6 +2,7 @@ package homeserver
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"github.com/tidwall/gjson"
+
+	"github.com/landbridge-im/landbridge/homeserver/store"
 )
 
 // obj is a JSON object.
@@ -121,7 +124,7 @@ func all(list gjson.Result, path string) string {
 // eventually waits until check is true.
 func (h *hs) eventually(what string, check func() bool) {
 	h.Helper()
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		if check() {
 			return
 		}
@@ -129,4 +132,30 @@ func (h *hs) eventually(what string, check func() bool) {
 			h.Fatalf("%s: not in time", what)
 		}
 	}
+}
+
+// admin makes somebody an administrator of the server.
+func (h *hs) admin(user string) {
+	h.Helper()
+	nid, err := h.Store().UserNID(h.Context(), user)
+	if err == nil {
+		err = h.Store().Write(h.Context(), func(t *store.Tx) error { return t.SetAdmin(nid, true) })
+	}
+	if err != nil {
+		h.Fatal(err)
+	}
+}
+
+// tick waits until the clock shows another time, in milliseconds.
+func (h *hs) tick() {
+	now := time.Now().UnixMilli()
+	h.eventually("time passes", func() bool { return time.Now().UnixMilli() > now })
+}
+
+// runs lets the server do what goes on by itself, until the test ends.
+func (h *hs) runs() {
+	ctx, stop := context.WithCancel(context.WithoutCancel(h.Context()))
+	done := make(chan error, 1)
+	go func() { done <- h.Run(ctx) }()
+	h.Cleanup(func() { stop(); <-done })
 }

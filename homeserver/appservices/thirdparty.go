@@ -43,7 +43,7 @@ func SplitInstance(id string) (service, network string, ok bool) { return string
 
 // Bounds of third-party look-ups.
 const (
-	// lookupTimeout is how long a service may think about one.
+	// lookupTimeout is how long a service may think about one, unless Options say otherwise.
 	lookupTimeout = 8 * time.Second
 	// lookupsAtOnce bounds the services asked at the same time, for one request.
 	lookupsAtOnce = 8
@@ -178,7 +178,7 @@ type lookedUp struct {
 // lookup asks some services the same at once, and returns what those say that answer with 200 in
 // time, in the order of the registrations.
 func (s *Services) lookup(ctx context.Context, which func(*registration.Registration) bool, path string, query url.Values) []lookedUp {
-	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.o.LookupTimeout)
 	defer cancel()
 	var asked []*sender
 	s.mu.Lock()

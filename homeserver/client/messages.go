@@ -31,13 +31,16 @@ func (a *API) messages(c *call) (any, error) {
 	if limit < 0 {
 		return nil, mxerror.InvalidParam("limit must not be negative.")
 	}
-	limit = min(limit, pageMax)
 	var f sync.EventFilter
 	if raw := c.query.Get("filter"); raw != "" {
 		if f, err = sync.ParseEventFilter([]byte(raw)); err != nil {
 			return nil, err
 		}
+		if f.Limit != nil && *f.Limit > 0 && c.query.Get("limit") == "" {
+			limit = int64(*f.Limit)
+		}
 	}
+	limit = min(limit, pageMax)
 	back := false
 	switch c.query.Get("dir") {
 	case "b":
@@ -120,6 +123,9 @@ func (a *API) page(c *call, v view, p page) (events []*event.Event, end *sync.Po
 	ignored, err := sync.Ignored(c.ctx, a.o.Store, c.session.User)
 	if err != nil {
 		return nil, nil, err
+	}
+	if !p.filter.AllowsRoom(v.room.ID) {
+		return nil, nil, nil
 	}
 	at, seen := p.from, 0
 	for {
@@ -320,6 +326,6 @@ func (a *API) contextState(c *call, last *event.Event, events []*event.Event, f 
 	slices.Sort(nids)
 	all, err := s.Events(c.ctx, nids)
 	return slices.DeleteFunc(all, func(e *event.Event) bool {
-		return f.LazyLoadMembers && e.Type == "m.room.member" && !senders[*e.StateKey]
+		return f.LazyLoadMembers && e.Type == "m.room.member" && !senders[*e.StateKey] || !f.Allows(e)
 	}), err
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/tidwall/gjson"
+	"github.com/tidwall/sjson"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
@@ -40,6 +41,14 @@ func (a *API) sendEvent(c *call) (any, error) {
 		if p.Redacts == "" {
 			return nil, mxerror.BadJSON("A redaction needs the event that it redacts, in content.redacts.")
 		}
+		if !r.Version.RedactsInContent() {
+			// "In rooms with a version older than 11 they MUST move the redacts property inside the
+			// content to the top level of the event."
+			if p.Content, err = sjson.DeleteBytes(content, "redacts"); err != nil {
+				return nil, mxerror.BadJSON("The content is not valid.").Because(err)
+			}
+		}
+		p.ByAdmin = c.session.Admin
 	}
 	p.TxnScope, p.Txn = c.session.Scope(), event.TxnKey(typ, txn)
 	if delay, later, err := c.delay(); err != nil {
@@ -81,7 +90,7 @@ func (a *API) redact(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.propose(c, r.NID, room.Proposal{Sender: c.session.UserID, Type: "m.room.redaction", Content: raw, Redacts: target, TS: ts,
+	return a.propose(c, r.NID, room.Proposal{Sender: c.session.UserID, Type: "m.room.redaction", Content: raw, Redacts: target, TS: ts, ByAdmin: c.session.Admin,
 		TxnScope: c.session.Scope(), Txn: event.TxnKey("redact "+target, c.params[2])})
 }
 

@@ -12,6 +12,9 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/sync"
 )
 
+// endless is the last position of a view without an end.
+const endless = 1<<62 - 1
+
 // view is what somebody may see of a room.
 type view struct {
 	room store.RoomName
@@ -26,7 +29,7 @@ type view struct {
 // look opens a room for reading: for its members as it is; for those who have left as it was
 // then; for others only if the world may read it.
 func (c *call) look(r store.RoomName) (view, error) {
-	v := view{room: r, upto: 1<<62 - 1}
+	v := view{room: r, upto: endless}
 	s := c.api.o.Store
 	m, err := c.api.standing(c.ctx, r, c.session.UserID)
 	if err != nil {
@@ -152,9 +155,25 @@ func (a *API) members(c *call) (any, error) {
 		return nil, err
 	}
 	want, not := c.query.Get("membership"), c.query.Get("not_membership")
+	for name, m := range map[string]string{"membership": want, "not_membership": not} {
+		switch m {
+		case "", "join", "invite", "knock", "leave", "ban":
+		default:
+			return nil, mxerror.InvalidParam("%s is no kind of membership.", name)
+		}
+	}
 	events = slices.DeleteFunc(events, func(e *event.Event) bool {
 		m := e.Membership()
-		return want != "" && m != want || not != "" && m == not
+		switch {
+		case want != "" && not != "":
+			// "When specified alongside not_membership, the two parameters create an 'or'
+			// condition: either the membership is the same as membership or is not the same as
+			// not_membership."
+			return m != want && m == not
+		case want != "":
+			return m != want
+		}
+		return not != "" && m == not
 	})
 	out, err := c.render().Events(c.ctx, []byte(`{"chunk":`), events)
 	return jsontext.Value(append(out, '}')), err
@@ -201,16 +220,20 @@ func (a *API) joinedMembers(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, err := c.look(r)
+	row, err := a.o.Store.LoadRoom(c.ctx, r.NID)
 	if err != nil {
 		return nil, err
 	}
-	if v.membership != "join" {
+	events, err := a.memberEvents(c, row.Root)
+	if err != nil {
+		return nil, err
+	}
+	// "The current user must be in the room for it to work, unless it is an Application Service in
+	// which case any of the AS's users must be in the room."
+	if !slices.ContainsFunc(events, func(e *event.Event) bool {
+		return e.Membership() == "join" && (*e.StateKey == c.session.UserID || c.session.Service != nil && a.owns(c.session.Service, *e.StateKey))
+	}) {
 		return nil, mxerror.Forbidden("You are not in this room.")
-	}
-	events, err := a.memberEvents(c, v.root)
-	if err != nil {
-		return nil, err
 	}
 	type member struct {
 		Name   *string `json:"display_name"`

@@ -70,7 +70,7 @@ func (a *actor) propose(ctx context.Context, b *batch, p Proposal) (*event.Event
 		e.Replaces = replaces.NID
 	}
 	if p.Type == "m.room.redaction" && p.StateKey == nil {
-		if err := a.redact(ctx, b, e); err != nil {
+		if err := a.redact(ctx, b, e, p.ByAdmin); err != nil {
 			return nil, err
 		}
 	}
