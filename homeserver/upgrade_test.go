@@ -93,6 +93,11 @@ func TestUpgrade(t *testing.T) {
 			}
 		})
 	}
+	// A ban of somebody who has power still does not stand in the way.
+	strong := h.room(alice, obj{"preset": "public_chat", "room_version": "10"})
+	h.ok(alice, "POST", "/v3/rooms/"+strong+"/ban", obj{"user_id": "@carol:test"})
+	h.state(alice, strong, "m.room.power_levels", "", obj{"users": obj{"@alice:test": 100, "@carol:test": 100}})
+	h.ok(alice, "POST", "/v3/rooms/"+strong+"/upgrade", obj{"new_version": "11"})
 	// Somebody with little power can upgrade where a tombstone needs no more.
 	old := h.room(alice, obj{"preset": "public_chat", "room_version": "10", "name": "Easy"})
 	h.joins(bob, old)

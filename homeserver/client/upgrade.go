@@ -89,6 +89,11 @@ func (u *roomUpgrade) run(ctx context.Context) (string, error) {
 		return "", err
 	}
 	creation := room.Creation{Version: u.version, Creator: u.me}
+	// What can go wrong should before the old room is closed.
+	events, err := u.events(ctx)
+	if err != nil {
+		return "", err
+	}
 	tombstoned := false
 	predecessor := map[string]string{"room_id": u.old.ID}
 	if !u.version.RoomIDIsCreateEventID() {
@@ -101,11 +106,10 @@ func (u *roomUpgrade) run(ctx context.Context) (string, error) {
 		}
 		predecessor["event_id"], tombstoned = e.ID, true
 	}
-	var err error
 	if creation.Content, err = u.create(predecessor); err != nil {
 		return "", err
 	}
-	creation.Events = func(string) ([]room.Proposal, error) { return u.events(ctx) }
+	creation.Events = func(string) ([]room.Proposal, error) { return events, nil }
 	creation.Extra = func(t *store.Tx, r store.Room) error { return t.MoveRoom(u.old.NID, r.NID) }
 	name, _, err := u.a.o.Rooms.Create(ctx, creation)
 	if err != nil {
@@ -229,7 +233,7 @@ func (u *roomUpgrade) events(ctx context.Context) ([]room.Proposal, error) {
 			}
 		}
 	}
-	bans, err := u.bans(ctx)
+	bans, err := u.bans(ctx, room.LevelsOf(first, u.version))
 	if err != nil {
 		return nil, err
 	}
@@ -252,8 +256,9 @@ func (u *roomUpgrade) joinRules(content jsontext.Value) jsontext.Value {
 	return content
 }
 
-// bans lists the bans of the old room, which nobody should escape by an upgrade.
-func (u *roomUpgrade) bans(ctx context.Context) ([]*event.Event, error) {
+// bans lists the bans of the old room, which nobody should escape by an upgrade. Of those banned
+// who have as much power as the one who upgrades, the rules let no ban be made.
+func (u *roomUpgrade) bans(ctx context.Context, levels *room.Power) ([]*event.Event, error) {
 	members, err := u.a.o.Store.MembersOf(ctx, u.old.NID)
 	if err != nil {
 		return nil, err
@@ -265,8 +270,12 @@ func (u *roomUpgrade) bans(ctx context.Context) ([]*event.Event, error) {
 		}
 	}
 	events, err := u.a.o.Store.Events(ctx, nids)
+	mine := levels.User(u.me)
+	if u.version.PrivilegedRoomCreators() {
+		mine = room.Infinite
+	}
 	return slices.DeleteFunc(events, func(e *event.Event) bool {
-		return *e.StateKey == u.me || slices.Contains(u.creators, *e.StateKey)
+		return *e.StateKey == u.me || slices.Contains(u.creators, *e.StateKey) || levels.User(*e.StateKey) >= mine
 	}), err
 }
 
