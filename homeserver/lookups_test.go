@@ -3,6 +3,8 @@ package homeserver
 import (
 	"encoding/json/jsontext"
 	"fmt"
+	"io"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -238,6 +240,28 @@ func TestServerNotices(t *testing.T) {
 		if !h.ok(alice, "GET", "/v3/sync", nil).Get("rooms.invite." + room).Exists() {
 			t.Error("not invited again")
 		}
+	}
+	root := h.user("root")
+	h.admin("@root:test")
+	send := func(method, path, token string) (int, string) {
+		req, _ := http.NewRequest(method, h.url+"/_synapse/admin/v1/send_server_notice"+path, strings.NewReader(`{"user_id":"@alice:test","content":{"body":"from root"}}`))
+		req.Header.Set("Authorization", "Bearer "+token)
+		res, err := h.http.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		raw, _ := io.ReadAll(res.Body)
+		return res.StatusCode, string(raw)
+	}
+	if status, body := send("POST", "", alice); status != 403 {
+		t.Errorf("alice sends notices: %d %s", status, body)
+	}
+	status, one := send("PUT", "/t1", root)
+	_, again := send("PUT", "/t1", root)
+	_, two := send("POST", "", root)
+	if status != 200 || one != again || one == two {
+		t.Errorf("%d %s, %s, %s", status, one, again, two)
 	}
 	if _, err := h.Notices().SendNotice(t.Context(), "@nobody:test", jsontext.Value(`{}`)); err == nil {
 		t.Error("a notice to nobody")

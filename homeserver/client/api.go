@@ -11,6 +11,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/delayed"
 	"github.com/landbridge-im/landbridge/homeserver/keys"
 	"github.com/landbridge-im/landbridge/homeserver/media"
+	"github.com/landbridge-im/landbridge/homeserver/notices"
 	"github.com/landbridge-im/landbridge/homeserver/room"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/homeserver/sync"
@@ -31,6 +32,7 @@ type Options struct {
 	Media     *media.Repo
 	Keys      *keys.Keys
 	Delayed   *delayed.Events
+	Notices   *notices.Notices
 	Log       *slog.Logger
 	Now       func() time.Time
 }
@@ -205,6 +207,7 @@ func (a *API) routes() {
 	a.lookupRoutes()
 	a.oldSyncRoutes()
 	a.delayedRoutes()
+	a.noticeRoutes()
 	a.thirdPartyRoutes()
 
 	on(post, unstable("com.beeper.backfill"), "/rooms/{roomId}/batch_send", user, a.batchSend)

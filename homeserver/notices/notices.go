@@ -59,12 +59,26 @@ func (n *Notices) Sender() string { return "@" + n.o.Localpart + ":" + n.o.Serve
 // of this server, and returns its event id. A user who is not in the room is invited; one who has
 // left it, again.
 func (n *Notices) SendNotice(ctx context.Context, userID string, content jsontext.Value) (eventID string, err error) {
-	return n.Send(ctx, userID, "m.room.message", nil, content)
+	return n.Send(ctx, userID, Notice{Content: content})
 }
 
-// Send is SendNotice for any type of event, and with a state key for state.
-func (n *Notices) Send(ctx context.Context, userID, typ string, stateKey *string, content jsontext.Value) (eventID string, err error) {
-	if content.Kind() != '{' {
+// Notice is what is sent.
+type Notice struct {
+	// Type is m.room.message if empty; StateKey is set for state.
+	Type     string
+	StateKey *string
+	Content  jsontext.Value
+	// TxnScope and Txn make the notice idempotent, as those of room.Proposal.
+	TxnScope int64
+	Txn      string
+}
+
+// Send is SendNotice for any type of event.
+func (n *Notices) Send(ctx context.Context, userID string, what Notice) (eventID string, err error) {
+	if what.Type == "" {
+		what.Type = "m.room.message"
+	}
+	if what.Content.Kind() != '{' {
 		return "", mxerror.BadJSON("The content of a notice must be an object.")
 	}
 	user, err := n.o.Store.UserNID(ctx, userID)
@@ -80,7 +94,8 @@ func (n *Notices) Send(ctx context.Context, userID, typ string, stateKey *string
 	if err != nil {
 		return "", fmt.Errorf("finding the room for notices to %s: %w", userID, err)
 	}
-	e, err := n.o.Rooms.Send(ctx, to, room.Proposal{Sender: n.Sender(), Type: typ, StateKey: stateKey, Content: content})
+	e, err := n.o.Rooms.Send(ctx, to, room.Proposal{Sender: n.Sender(), Type: what.Type, StateKey: what.StateKey, Content: what.Content,
+		TxnScope: what.TxnScope, Txn: what.Txn})
 	if err != nil {
 		return "", err
 	}
