@@ -1,6 +1,10 @@
 package homeserver
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/landbridge-im/landbridge/homeserver/accounts"
+)
 
 func TestInviteBlocking(t *testing.T) {
 	t.Parallel()
@@ -108,4 +112,29 @@ func TestKnock(t *testing.T) {
 	h.refused(403, "M_FORBIDDEN", bob, "POST", "/v3/knock/"+esc(room), nil)
 	h.joins(bob, room)
 	h.refused(403, "M_FORBIDDEN", bob, "POST", "/v3/knock/"+esc(room), nil)
+}
+
+// guest makes a guest's account; how guests sign up is not of interest here.
+func (h *hs) guest(name string) (token string) {
+	h.Helper()
+	l, err := h.Accounts().Register(h.Context(), accounts.Registration{Localpart: name, Kind: "guest", Login: true})
+	if err != nil {
+		h.Fatal(err)
+	}
+	return l.AccessToken
+}
+
+func TestGuests(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	alice, guest := h.user("alice"), h.guest("guest")
+	room := h.room(alice, obj{"preset": "public_chat"})
+	h.refused(403, "M_GUEST_ACCESS_FORBIDDEN", guest, "POST", "/v3/join/"+esc(room), nil)
+	h.refused(403, "M_GUEST_ACCESS_FORBIDDEN", guest, "PUT", "/v3/rooms/"+room+"/state/m.room.member/@guest:test", obj{"membership": "join"})
+	h.state(alice, room, "m.room.guest_access", "", obj{"guest_access": "can_join"})
+	h.joins(guest, room)
+	h.state(alice, room, "m.room.guest_access", "", obj{"guest_access": "forbidden"})
+	if m := h.ok(alice, "GET", "/v3/rooms/"+room+"/state/m.room.member/@guest:test", nil).Get("membership").Str; m != "leave" {
+		t.Errorf("the guest is %s", m)
+	}
 }

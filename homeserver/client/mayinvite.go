@@ -2,10 +2,12 @@ package client
 
 import (
 	"context"
+	"encoding/json/jsontext"
 	"errors"
 
 	"github.com/landbridge-im/landbridge/homeserver/invitefilter"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
+	"github.com/landbridge-im/landbridge/homeserver/room"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 )
 
@@ -48,6 +50,26 @@ func (a *API) guestMayJoin(c *call, r store.RoomName) error {
 	}
 	if e == nil || e.ContentString("guest_access") != "can_join" {
 		return mxerror.New(403, "M_GUEST_ACCESS_FORBIDDEN", "Guests can't join this room.")
+	}
+	return nil
+}
+
+// dismissGuests applies: "If the m.room.guest_access event is changed to stop this from being the
+// case, the server MUST set those users' m.room.member state to leave."
+func (a *API) dismissGuests(c *call, r store.RoomName) error {
+	guests, err := a.o.Store.GuestsIn(c.ctx, r.NID)
+	if err != nil {
+		return err
+	}
+	for _, nid := range guests {
+		id, err := a.o.Store.UserID(c.ctx, nid)
+		if err != nil {
+			return err
+		}
+		_, err = a.o.Rooms.Send(c.ctx, r.NID, room.Proposal{Sender: id, Type: "m.room.member", StateKey: &id, Content: jsontext.Value(`{"membership":"leave"}`)})
+		if err != nil && !mxerror.Is(err, "M_FORBIDDEN") {
+			return err
+		}
 	}
 	return nil
 }

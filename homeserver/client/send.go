@@ -139,6 +139,8 @@ func (a *API) afterState(c *call, r store.RoomName, typ, key string, content jso
 			return err
 		}
 		return a.replaced(c.ctx, r, fresh)
+	case typ == "m.room.guest_access" && key == "" && gjson.GetBytes(content, "guest_access").Str != "can_join":
+		return a.dismissGuests(c, r)
 	case typ == "m.room.member" && key == c.session.UserID && gjson.GetBytes(content, "membership").Str == "join":
 		return a.settleIn(c.ctx, c.session, r)
 	}

@@ -60,3 +60,8 @@ func (s *Store) MemberCounts(ctx context.Context, room int64) (joined, invited i
 func (s *Store) Heroes(ctx context.Context, room, but int64) ([]int64, error) {
 	return collect(ctx, s, "membership_heroes", scanInt, room, but)
 }
+
+// GuestsIn lists the guests of this server that are joined to a room.
+func (s *Store) GuestsIn(ctx context.Context, room int64) ([]int64, error) {
+	return collect(ctx, s, "membership_guests", scanInt, room)
+}
