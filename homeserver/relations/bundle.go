@@ -184,34 +184,30 @@ func (g *gatherer) threads(ctx context.Context, roots []string) error {
 	if len(roots) == 0 {
 		return nil
 	}
-	children, err := g.v.Store.NewestReplies(ctx, roots, g.v.Upto)
+	children, err := g.v.Store.NewestReplies(ctx, roots)
 	if err != nil {
 		return fmt.Errorf("finding threads' newest events: %w", err)
 	}
+	newest := map[string]int64{}
 	var nids []int64
-	seen := map[string]bool{}
 	for _, c := range children {
-		if !g.ignored[c.Author] && !seen[c.Parent] && c.Room == g.parents[c.Parent].Room {
-			seen[c.Parent] = true
+		if c.Room == g.parents[c.Parent].Room && c.Pos <= g.v.Upto && !g.ignored[c.Author] {
+			newest[c.Parent] = c.NID
 			nids = append(nids, c.NID)
 		}
 	}
-	latest, err := g.v.Store.Events(ctx, nids)
-	if err != nil {
+	// Read together here, they are at hand one by one below.
+	if _, err := g.v.Store.Events(ctx, nids); err != nil {
 		return err
 	}
 	var shown []*event.Event
-	for _, e := range latest {
-		rel, _ := e.Relation()
-		root := g.parents[rel.Parent]
-		if root == nil {
-			continue
-		}
-		if e, err = g.visible(ctx, root, e); err != nil {
+	for _, id := range roots {
+		e, err := g.latest(ctx, g.parents[id], newest[id])
+		if err != nil {
 			return err
 		}
 		if e != nil {
-			g.out[root.NID].Thread.Latest = e
+			g.out[g.parents[id].NID].Thread.Latest = e
 			shown = append(shown, e)
 		}
 	}
@@ -234,18 +230,24 @@ func (g *gatherer) threads(ctx context.Context, roots []string) error {
 // hiddenMax bounds how many events of a thread are looked at to find one that may be seen.
 const hiddenMax = 50
 
-// visible is the newest event of a thread, or where the viewer may not see that, the newest that
-// the viewer may see; nil if there is none.
-func (g *gatherer) visible(ctx context.Context, root, newest *event.Event) (*event.Event, error) {
-	if ok, err := g.v.Visible(ctx, newest); ok || err != nil {
-		return newest, err
+// latest is the newest event of a thread, if that counts for the viewer (newest is then not 0) and
+// may be seen; else the newest that does and may; nil if there is none.
+func (g *gatherer) latest(ctx context.Context, root *event.Event, newest int64) (*event.Event, error) {
+	if newest != 0 {
+		e, err := g.v.Store.Event(ctx, newest)
+		if err != nil {
+			return nil, err
+		}
+		if ok, err := g.v.Visible(ctx, e); ok || err != nil {
+			return e, err
+		}
 	}
 	older, err := g.v.Store.Replies(ctx, root.Room, root.ID, g.v.Upto, hiddenMax)
 	if err != nil {
 		return nil, err
 	}
 	for _, e := range older {
-		if g.ignored[e.Author] {
+		if g.ignored[e.Author] || e.NID == newest {
 			continue
 		}
 		if ok, err := g.v.Visible(ctx, e); ok || err != nil {

@@ -98,8 +98,8 @@ func (s *Store) NewestEdits(ctx context.Context, parents []string, upto int64) (
 
 // Child is an event that relates to another.
 type Child struct {
-	NID, Room, Author int64
-	Parent, ID        string
+	NID, Room, Author, Pos int64
+	Parent, ID             string
 }
 
 // References lists the first events, at most limit each, that refer to the parents, in order.
@@ -112,14 +112,14 @@ func (s *Store) References(ctx context.Context, parents []string, upto int64, li
 	}, upto, limit)
 }
 
-// NewestReplies lists the newest reply in each thread of each author, the newest first.
-func (s *Store) NewestReplies(ctx context.Context, roots []string, upto int64) (out []Child, err error) {
+// NewestReplies lists the newest event of each thread, of whatever position.
+func (s *Store) NewestReplies(ctx context.Context, roots []string) (out []Child, err error) {
 	return out, s.ofParents(ctx, "relation_replies", roots, func(r scanner) error {
 		var c Child
-		err := r.Scan(&c.NID, &c.Room, &c.Author, &c.Parent)
+		err := r.Scan(&c.NID, &c.Room, &c.Author, &c.Parent, &c.Pos)
 		out = append(out, c)
 		return err
-	}, upto)
+	})
 }
 
 // Replies lists the newest events of a thread, newest first.

@@ -74,7 +74,7 @@ func TestRelations(t *testing.T) {
 		if got, err := f.References(ctx, parents, end, 5); err != nil || len(got) != 1 || got[0].ID != ref.ID || got[0].Parent != root.ID || got[0].Room != r.name.NID {
 			t.Errorf("references %+v, %v", got, err)
 		}
-		if got, err := f.NewestReplies(ctx, parents, end); err != nil || len(got) != 1 || got[0].NID != two.NID || got[0].Parent != root.ID {
+		if got, err := f.NewestReplies(ctx, parents); err != nil || len(got) != 1 || got[0].NID != two.NID || got[0].Parent != root.ID {
 			t.Errorf("replies %+v, %v", got, err)
 		}
 		if got, err := f.Replies(ctx, r.name.NID, root.ID, end, 5); err != nil || !slices.Equal(nidsOf(got), []int64{two.NID, one.NID}) {

@@ -30,10 +30,9 @@ SELECT child, room_nid, parent, id, author FROM (
 ) first WHERE n <= $2 ORDER BY parent, n
 
 -- name: relation_replies
-SELECT child, room_nid, author, parent FROM (
-  SELECT child, room_nid, author, parent, row_number() OVER (PARTITION BY parent, room_nid, author ORDER BY depth DESC, pos DESC) AS n,
-    depth, pos FROM relation WHERE pos <= $1 AND rel_type = 'm.thread' AND parent IN ({64 from 2})
-) newest WHERE n = 1 ORDER BY parent, depth DESC, pos DESC
+SELECT r.child, r.room_nid, r.author, r.parent, r.pos FROM thread t
+JOIN relation r ON r.parent = t.root AND r.depth = t.depth AND r.pos = t.pos AND r.room_nid = t.room_nid
+WHERE t.root IN ({64 from 1})
 
 -- name: relation_thread_back
 SELECT child FROM relation WHERE parent = $1 AND room_nid = $2 AND rel_type = 'm.thread' AND pos <= $3 ORDER BY depth DESC, pos DESC LIMIT $4

@@ -282,7 +282,7 @@ CREATE TABLE relation (
   id         TEXT    NOT NULL
 );
 CREATE INDEX relation_place ON relation (parent, depth, pos);
-CREATE INDEX relation_kind ON relation (parent, rel_type, author, type);
+CREATE INDEX relation_kind ON relation (parent, rel_type, author, room_nid, depth, pos);
 
 -- Threads by their newest reply.
 CREATE TABLE thread (
@@ -292,6 +292,7 @@ CREATE TABLE thread (
   pos      BIGINT NOT NULL,
   PRIMARY KEY (room_nid, root)
 ) WITHOUT ROWID;
+CREATE INDEX thread_root ON thread (root);
 CREATE INDEX thread_newest ON thread (room_nid, depth, pos);
 
 -- Events by their time, for timestamp_to_event.
