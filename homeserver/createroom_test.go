@@ -101,3 +101,21 @@ func TestCreateRoomPresets(t *testing.T) {
 		t.Errorf("invite_state has %s", create.Raw)
 	}
 }
+
+// TestMalformedState: what nobody could set is a bad request, whoever asks.
+func TestMalformedState(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	alice := h.user("alice")
+	room := h.room(alice, obj{"room_version": "11"})
+	for _, levels := range []obj{{"users": []string{}}, {"users": obj{"@alice:test": "100"}}, {"users": obj{"alice": 100}}, {"ban": "50"}, {"events": obj{"x": "y"}}, {"events": 5},
+		{"users": obj{"@alice:test": 1 << 60}}} {
+		h.refused(400, "M_BAD_JSON", alice, "PUT", "/v3/rooms/"+room+"/state/m.room.power_levels", levels)
+	}
+	h.refused(400, "M_BAD_JSON", alice, "PUT", "/v3/rooms/"+room+"/state/m.room.member/@alice:test", obj{"membership": "lurk"})
+	h.refused(400, "M_BAD_JSON", alice, "PUT", "/v3/rooms/"+room+"/state/m.room.member/@alice:test", obj{})
+	h.refused(400, "M_INVALID_PARAM", alice, "PUT", "/v3/rooms/"+room+"/state/m.room.member/alice", obj{"membership": "join"})
+	h.refused(400, "M_BAD_ALIAS", alice, "PUT", "/v3/rooms/"+room+"/state/m.room.canonical_alias", obj{"alias": "#none:test"})
+	h.refused(400, "M_INVALID_PARAM", alice, "PUT", "/v3/rooms/"+room+"/state/m.room.canonical_alias", obj{"alt_aliases": []string{"none"}})
+	h.refused(403, "M_FORBIDDEN", alice, "PUT", "/v3/rooms/"+room+"/state/x/@bob:test", obj{})
+}

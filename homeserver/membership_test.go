@@ -114,6 +114,27 @@ func TestKnock(t *testing.T) {
 	h.refused(403, "M_FORBIDDEN", bob, "POST", "/v3/knock/"+esc(room), nil)
 }
 
+func TestKnockRestricted(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	alice, bob, carol := h.user("alice"), h.user("bob"), h.user("carol")
+	club := h.room(alice, obj{"preset": "public_chat"})
+	h.joins(carol, club)
+	for _, rule := range []string{"restricted", "knock_restricted"} {
+		room := h.room(alice, obj{"initial_state": []obj{{"type": "m.room.join_rules", "content": obj{"join_rule": rule,
+			"allow": []obj{{"type": "m.room_membership", "room_id": club}, {"type": "org.example.other"}}}}}})
+		h.refused(403, "M_FORBIDDEN", bob, "POST", "/v3/join/"+esc(room), nil)
+		if rule == "restricted" {
+			h.refused(403, "M_FORBIDDEN", bob, "POST", "/v3/knock/"+esc(room), nil)
+		} else {
+			h.ok(bob, "POST", "/v3/knock/"+esc(room), nil)
+		}
+		h.joins(carol, room)
+		h.ok(alice, "POST", "/v3/rooms/"+room+"/invite", obj{"user_id": "@bob:test"})
+		h.joins(bob, room)
+	}
+}
+
 // guest makes a guest's account; how guests sign up is not of interest here.
 func (h *hs) guest(name string) (token string) {
 	h.Helper()

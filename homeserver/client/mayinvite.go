@@ -15,8 +15,8 @@ import (
 // permission": "the user's homeserver MUST respond to the following endpoints with an HTTP 403
 // status code, with the Matrix error code M_INVITE_BLOCKED, if the user is invited".
 func (a *API) mayInvite(c *call, userID string) error {
-	if userID == c.session.UserID {
-		return nil
+	if userID == c.session.UserID || c.session.Service != nil && a.owns(c.session.Service, userID) {
+		return nil // a bridge and its ghosts
 	}
 	user, err := a.o.Store.UserNID(c.ctx, userID)
 	if errors.Is(err, store.ErrNotFound) {

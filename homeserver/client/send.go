@@ -215,6 +215,7 @@ func (a *API) checkMember(c *call, nid int64, user string, content jsontext.Valu
 			return err
 		}
 		return a.mayInvite(c, user)
+	case "ban", "knock":
 	case "join":
 		r, err := a.o.Store.RoomByNID(c.ctx, nid)
 		if err != nil {
@@ -225,6 +226,8 @@ func (a *API) checkMember(c *call, nid int64, user string, content jsontext.Valu
 		if user == c.session.UserID {
 			return a.mayLeave(c.ctx, c.session.User, nid)
 		}
+	default:
+		return mxerror.BadJSON("membership must be invite, join, knock, leave or ban.")
 	}
 	return nil
 }
