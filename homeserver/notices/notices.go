@@ -20,7 +20,7 @@ const Tag = "m.server_notice"
 
 // The names of the account that speaks and of its rooms.
 const (
-	defaultLocalpart = "server-notices"
+	defaultLocalpart = "_server"
 	defaultName      = "Server notices"
 )
 
@@ -30,7 +30,7 @@ type Options struct {
 	Rooms      *room.Manager
 	Accounts   *accounts.Accounts
 	ServerName string
-	// Localpart is that of the account that speaks; "" for server-notices. Name is the name of the
+	// Localpart is that of the account that speaks; "" for _server. Name is the name of the
 	// account and its rooms; "" for "Server notices".
 	Localpart, Name string
 }
