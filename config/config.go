@@ -13,6 +13,7 @@ type Config struct {
 	DataDir      string       `yaml:"data_dir"` // everything that is kept, unless another key says otherwise
 	Database     Database     `yaml:"database"`
 	Registration Registration `yaml:"registration"`
+	Rooms        Rooms        `yaml:"rooms" reload:"yes"`
 	RateLimits   RateLimits   `yaml:"rate_limits" reload:"yes"`
 	Federation   Federation   `yaml:"federation"`
 	Media        Media        `yaml:"media"`
@@ -60,6 +61,12 @@ type Registration struct {
 	// AdminSignupToken makes a server without users print a token with which the first
 	// account, an administrator's, can be made.
 	AdminSignupToken bool `yaml:"admin_signup_token"`
+}
+
+// Rooms are what rooms are made as.
+type Rooms struct {
+	// DefaultVersion is the version of new rooms unless a client asks for another.
+	DefaultVersion string `yaml:"default_version"`
 }
 
 // RateLimits bound how often one user, or one address for those who are not logged in,
@@ -151,6 +158,7 @@ func Default() *Config {
 		DataDir:      "./data",
 		Database:     Database{Synchronous: "full"},
 		Registration: Registration{AdminSignupToken: true},
+		Rooms:        Rooms{DefaultVersion: "12"},
 		RateLimits: RateLimits{
 			Enabled:        true,
 			LoginPerSecond: 0.2, LoginBurst: 5,

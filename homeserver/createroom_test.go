@@ -3,6 +3,8 @@ package homeserver
 import (
 	"strings"
 	"testing"
+
+	"github.com/landbridge-im/landbridge/homeserver/client"
 )
 
 func TestCreateRoomRefusals(t *testing.T) {
@@ -118,4 +120,22 @@ func TestMalformedState(t *testing.T) {
 	h.refused(400, "M_BAD_ALIAS", alice, "PUT", "/v3/rooms/"+room+"/state/m.room.canonical_alias", obj{"alias": "#none:test"})
 	h.refused(400, "M_INVALID_PARAM", alice, "PUT", "/v3/rooms/"+room+"/state/m.room.canonical_alias", obj{"alt_aliases": []string{"none"}})
 	h.refused(403, "M_FORBIDDEN", alice, "PUT", "/v3/rooms/"+room+"/state/x/@bob:test", obj{})
+}
+
+func TestDefaultVersion(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	alice := h.user("alice")
+	is := func(want string) {
+		t.Helper()
+		room := h.room(alice, obj{})
+		got := h.ok(alice, "GET", "/v3/rooms/"+room+"/state/m.room.create", nil).Get("room_version").Str
+		told := h.ok(alice, "GET", "/v3/capabilities", nil).Get(`capabilities.m\.room_versions.default`).Str
+		if got != want || told != want {
+			t.Errorf("version %s, told %s, want %s", got, told, want)
+		}
+	}
+	is("12")
+	h.Configure(client.Settings{RoomVersion: "11", MaxBody: 1 << 20})
+	is("11")
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/landbridge-im/landbridge/config"
 	"github.com/landbridge-im/landbridge/homeserver"
 	"github.com/landbridge-im/landbridge/homeserver/client"
+	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/registration"
 )
 
@@ -131,7 +132,8 @@ func (s *serving) open(ctx context.Context) error {
 // settings are what the client API can change while it runs.
 func settings(c *config.Config) client.Settings {
 	out := client.Settings{OpenRegistration: c.Registration.Open, OldMedia: c.Media.AllowOldEndpoints,
-		MaxBody: c.Limits.MaxRequestBody.Bytes(), SyncTimeout: c.Limits.SyncTimeoutMax.Std()}
+		RoomVersion: event.Version(c.Rooms.DefaultVersion),
+		MaxBody:     c.Limits.MaxRequestBody.Bytes(), SyncTimeout: c.Limits.SyncTimeoutMax.Std()}
 	if r := c.RateLimits; r.Enabled {
 		out.Messages = client.Rate{PerSecond: r.MessagePerSecond, Burst: r.MessageBurst}
 		out.Logins = client.Rate{PerSecond: r.LoginPerSecond, Burst: r.LoginBurst}

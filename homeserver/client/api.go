@@ -9,6 +9,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
 	"github.com/landbridge-im/landbridge/homeserver/appservices"
 	"github.com/landbridge-im/landbridge/homeserver/delayed"
+	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/keys"
 	"github.com/landbridge-im/landbridge/homeserver/media"
 	"github.com/landbridge-im/landbridge/homeserver/notices"
@@ -58,6 +59,8 @@ type Settings struct {
 	OpenRegistration bool
 	// OldMedia serves media without authentication too, at the paths from before version 1.11.
 	OldMedia bool
+	// RoomVersion is that of new rooms unless asked otherwise; "" means event.DefaultVersion.
+	RoomVersion event.Version
 	// MaxBody is the largest JSON body, in bytes.
 	MaxBody int64
 	// SyncTimeout is the longest wait of a /sync.

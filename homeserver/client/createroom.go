@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"encoding/json/jsontext"
 	"encoding/json/v2"
@@ -67,7 +68,7 @@ func (a *API) createRoom(c *call) (any, error) {
 	}
 	version := event.Version(q.Version)
 	if q.Version == "" {
-		version = event.DefaultVersion
+		version = a.roomVersion()
 	}
 	if !event.Supported(version) {
 		return nil, versionError(version)
@@ -113,6 +114,11 @@ func (a *API) createRoom(c *call) (any, error) {
 		return nil, err
 	}
 	return map[string]string{"room_id": name.ID}, nil
+}
+
+// roomVersion is the version of new rooms unless asked otherwise.
+func (a *API) roomVersion() event.Version {
+	return cmp.Or(a.settings.Load().RoomVersion, event.DefaultVersion)
 }
 
 func versionError(v event.Version) error {

@@ -40,7 +40,7 @@ func (a *API) capabilities(c *call) (any, error) {
 	}
 	on := map[string]bool{"enabled": true}
 	return map[string]any{"capabilities": map[string]any{
-		"m.room_versions":   map[string]any{"default": string(event.DefaultVersion), "available": available},
+		"m.room_versions":   map[string]any{"default": string(a.roomVersion()), "available": available},
 		"m.change_password": on,
 		"m.set_displayname": on,
 		"m.set_avatar_url":  on,
