@@ -95,6 +95,7 @@ func TestCreateRoomPresets(t *testing.T) {
 		t.Errorf("creators %s", got)
 	}
 	h.refused(400, "M_INVALID_PARAM", alice, "PUT", "/v3/rooms/"+room+"/state/m.room.power_levels", obj{"users": obj{"@bob:test": 100}})
+	h.refused(403, "M_FORBIDDEN", h.user("erin"), "PUT", "/v3/rooms/"+room+"/state/m.room.power_levels", obj{"users": obj{"@bob:test": 100}})
 	h.refused(400, "M_INVALID_PARAM", alice, "PUT", "/v3/rooms/"+room+"/state/m.room.create", obj{"room_version": "12"})
 	// The invitation shows who made the room.
 	s := h.ok(bob, "GET", "/v3/sync", nil)

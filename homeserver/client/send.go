@@ -188,6 +188,9 @@ func (a *API) checkLevels(c *call, nid int64, content jsontext.Value) error {
 	if err != nil || !r.Version.PrivilegedRoomCreators() {
 		return err
 	}
+	if m, err := a.standing(c.ctx, r, c.session.UserID); err != nil || m.Membership != "join" {
+		return err // somebody outside is not told who made the room
+	}
 	row, err := a.o.Store.LoadRoom(c.ctx, nid)
 	if err != nil {
 		return err
