@@ -17,6 +17,7 @@ type Config struct {
 	Sessions     Sessions     `yaml:"sessions"`
 	Mail         Mail         `yaml:"mail"`
 	WellKnown    WellKnown    `yaml:"well_known"`
+	Rooms        Rooms        `yaml:"rooms" reload:"yes"`
 	RateLimits   RateLimits   `yaml:"rate_limits" reload:"yes"`
 	Federation   Federation   `yaml:"federation"`
 	Media        Media        `yaml:"media"`
@@ -73,6 +74,12 @@ type Registration struct {
 	RequireEmail bool `yaml:"require_email" reload:"yes"`
 	// Terms are to be accepted.
 	Terms []Policy `yaml:"terms" reload:"yes"`
+}
+
+// Rooms are what rooms are made as.
+type Rooms struct {
+	// DefaultVersion is the version of new rooms unless a client asks for another.
+	DefaultVersion string `yaml:"default_version"`
 }
 
 // RateLimits bound how often one user, or one address for those who are not logged in,
@@ -178,6 +185,7 @@ func Default() *Config {
 		Sessions:  Sessions{RefreshableLifetime: Duration(5 * time.Minute)},
 		Mail:      Mail{Security: "starttls"},
 		WellKnown: WellKnown{SupportContacts: []Contact{}},
+		Rooms:     Rooms{DefaultVersion: "12"},
 		RateLimits: RateLimits{
 			Enabled:        true,
 			LoginPerSecond: 0.2, LoginBurst: 5,

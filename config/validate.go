@@ -37,6 +37,7 @@ func (c *Config) validate(bad map[string]bool) Problems {
 		}
 	}
 	v.bridges()
+	v.oneOf("rooms.default_version", c.Rooms.DefaultVersion, "3", "4", "5", "6", "7", "8", "9", "10", "11", "12")
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", c.Log.Format, "text", "json")
 	v.address("metrics.listen", c.Metrics.Listen)

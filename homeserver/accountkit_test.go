@@ -138,8 +138,6 @@ func (h *ahs) want(status int, code, token, method, path string, body any) reply
 	return r
 }
 
-type obj = map[string]any
-
 // passwordAuth is the auth object of somebody with the password that user gives.
 func passwordAuth(name string) obj {
 	return obj{"type": "m.login.password", "identifier": obj{"type": "m.id.user", "user": name}, "password": "long enough"}

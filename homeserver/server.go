@@ -16,10 +16,12 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/appservices"
 	"github.com/landbridge-im/landbridge/homeserver/client"
 	"github.com/landbridge-im/landbridge/homeserver/console"
+	"github.com/landbridge-im/landbridge/homeserver/delayed"
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/federation/keyring"
 	"github.com/landbridge-im/landbridge/homeserver/keys"
 	"github.com/landbridge-im/landbridge/homeserver/media"
+	"github.com/landbridge-im/landbridge/homeserver/notices"
 	"github.com/landbridge-im/landbridge/homeserver/room"
 	"github.com/landbridge-im/landbridge/homeserver/sso"
 	"github.com/landbridge-im/landbridge/homeserver/store"
@@ -80,6 +82,8 @@ type Server struct {
 	typing   *sync.Typing
 	accounts *accounts.Accounts
 	services *appservices.Services
+	delayed  *delayed.Events
+	notices  *notices.Notices
 	client   *client.API
 	// draining is closed when Run ends.
 	draining chan struct{}
@@ -138,8 +142,10 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	s.services = appservices.New(appservices.Options{Store: s.store, ServerName: o.Name, Set: o.Registrations,
 		Transport: o.Transport, Typing: s.typing.In, Log: o.Log, Now: o.Now})
 	syncer := sync.New(sync.Options{Store: s.store, Notifier: s.notifier, Typing: s.typing, Devices: devices{s.store}, Now: o.Now, Draining: s.draining})
+	s.delayed = delayed.New(delayed.Options{Store: s.store, Rooms: s.rooms, Log: o.Log, Now: o.Now})
+	s.notices = notices.New(notices.Options{Store: s.store, Rooms: s.rooms, Accounts: s.accounts, ServerName: o.Name})
 	s.client = client.New(client.Options{ServerName: o.Name, PublicURL: o.PublicURL, Store: s.store, Rooms: s.rooms, Sync: syncer,
-		Notifier: s.notifier, Typing: s.typing, Accounts: s.accounts, Services: s.services, Media: repo, Keys: encryption, Log: o.Log, Now: o.Now,
+		Notifier: s.notifier, Typing: s.typing, Accounts: s.accounts, Services: s.services, Media: repo, Keys: encryption, Delayed: s.delayed, Notices: s.notices, Log: o.Log, Now: o.Now,
 		SSO: single, TrustedClients: o.TrustedClients, WellKnown: o.WellKnown, TrustedProxies: o.TrustedProxies}, o.Settings)
 	return s, nil
 }
@@ -199,6 +205,9 @@ func (s *Server) Console() http.Handler {
 // Services gives access to the application services.
 func (s *Server) Services() *appservices.Services { return s.services }
 
+// Notices sends messages of the server to its users.
+func (s *Server) Notices() *notices.Notices { return s.notices }
+
 // Store gives access to the store, for commands and measurements.
 func (s *Server) Store() *store.Store { return s.store }
 
@@ -212,6 +221,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.services.Run(ctx) })
 	g.Go(func() error { return s.outside.run(ctx) })
+	g.Go(func() error { return s.delayed.Run(ctx) })
 	return g.Wait()
 }
 

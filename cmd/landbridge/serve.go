@@ -25,6 +25,7 @@ import (
 	"github.com/landbridge-im/landbridge/config"
 	"github.com/landbridge-im/landbridge/homeserver"
 	"github.com/landbridge-im/landbridge/homeserver/client"
+	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/registration"
 )
 
@@ -136,7 +137,8 @@ func settings(c *config.Config) client.Settings {
 	out := client.Settings{OpenRegistration: c.Registration.Open, OldMedia: c.Media.AllowOldEndpoints,
 		MaxBody: c.Limits.MaxRequestBody.Bytes(), SyncTimeout: c.Limits.SyncTimeoutMax.Std(),
 		Guests: c.Registration.Guests, RequireEmail: c.Registration.RequireEmail, Policies: policies(c),
-		NoPasswordLogin: !c.Login.Password, NoLoginTokens: !c.Login.Tokens, ConfirmWithin: c.Login.ConfirmWithin.Std()}
+		NoPasswordLogin: !c.Login.Password, NoLoginTokens: !c.Login.Tokens, ConfirmWithin: c.Login.ConfirmWithin.Std(),
+		RoomVersion: event.Version(c.Rooms.DefaultVersion)}
 	if r := c.RateLimits; r.Enabled {
 		out.Messages = client.Rate{PerSecond: r.MessagePerSecond, Burst: r.MessageBurst}
 		out.Logins = client.Rate{PerSecond: r.LoginPerSecond, Burst: r.LoginBurst}

@@ -27,8 +27,10 @@ type Options struct {
 	Transport func(*registration.Registration) http.RoundTripper
 	// Typing lists who types in a room at the moment.
 	Typing func(room int64) []string
-	Log    *slog.Logger
-	Now    func() time.Time
+	// LookupTimeout is how long services may think about a third-party look-up; 0 means 8 s.
+	LookupTimeout time.Duration
+	Log           *slog.Logger
+	Now           func() time.Time
 }
 
 // Services are the registered application services. It is safe for concurrent use.
@@ -47,6 +49,9 @@ type Services struct {
 
 // New makes the services; nothing is delivered until Run.
 func New(o Options) *Services {
+	if o.LookupTimeout == 0 {
+		o.LookupTimeout = lookupTimeout
+	}
 	s := &Services{o: o, senders: map[string]*sender{}, began: o.Store.Position()}
 	s.set.Store(o.Set)
 	return s

@@ -9,8 +9,11 @@ import (
 
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
 	"github.com/landbridge-im/landbridge/homeserver/appservices"
+	"github.com/landbridge-im/landbridge/homeserver/delayed"
+	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/keys"
 	"github.com/landbridge-im/landbridge/homeserver/media"
+	"github.com/landbridge-im/landbridge/homeserver/notices"
 	"github.com/landbridge-im/landbridge/homeserver/room"
 	"github.com/landbridge-im/landbridge/homeserver/sso"
 	"github.com/landbridge-im/landbridge/homeserver/store"
@@ -39,6 +42,8 @@ type Options struct {
 	WellKnown      WellKnown
 	// TrustedProxies say truly in X-Forwarded-For whose requests they pass on.
 	TrustedProxies []netip.Prefix
+	Delayed        *delayed.Events
+	Notices        *notices.Notices
 	Log            *slog.Logger
 	Now            func() time.Time
 }
@@ -48,6 +53,14 @@ type Options struct {
 type Rate struct {
 	PerSecond float64
 	Burst     int
+}
+
+// unless is the rate, or none if off is true.
+func (r Rate) unless(off bool) Rate {
+	if off {
+		return Rate{}
+	}
+	return r
 }
 
 // Settings are what may change while the server runs.
@@ -67,6 +80,8 @@ type Settings struct {
 	ConfirmWithin time.Duration
 	// OldMedia serves media without authentication too, at the paths from before version 1.11.
 	OldMedia bool
+	// RoomVersion is that of new rooms unless asked otherwise; "" means event.DefaultVersion.
+	RoomVersion event.Version
 	// MaxBody is the largest JSON body, in bytes.
 	MaxBody int64
 	// SyncTimeout is the longest wait of a /sync.
@@ -86,7 +101,7 @@ type API struct {
 	limits   atomic.Pointer[limiters]
 }
 
-type limiters struct{ messages, logins, registrations, joins, invites, messagesOut, strangers *accounts.Limiter }
+type limiters struct{ messages, logins, registrations, joins, invites, messagesOut, strangers, reports *accounts.Limiter }
 
 // New makes the API.
 func New(o Options, s Settings) *API {
@@ -101,7 +116,7 @@ func (a *API) Configure(s Settings) {
 	a.settings.Store(&s)
 	limiter := func(r Rate) *accounts.Limiter { return accounts.NewLimiter(r.PerSecond, r.Burst) }
 	a.limits.Store(&limiters{limiter(s.Messages), limiter(s.Logins), limiter(s.Registrations), limiter(s.Joins), limiter(s.Invites),
-		limiter(s.MessagesOut), limiter(s.Strangers)})
+		limiter(s.MessagesOut), limiter(s.Strangers), limiter(reportRate.unless(s.Messages.PerSecond == 0))})
 }
 
 var _ http.Handler = (*API)(nil)
@@ -196,6 +211,14 @@ func (a *API) routes() {
 
 	a.mediaRoutes()
 	a.pushRoutes()
+	a.relationRoutes()
+	a.upgradeRoutes()
+	a.reportRoutes()
+	a.lookupRoutes()
+	a.oldSyncRoutes()
+	a.delayedRoutes()
+	a.noticeRoutes()
+	a.thirdPartyRoutes()
 
 	on(post, unstable("com.beeper.backfill"), "/rooms/{roomId}/batch_send", user, a.batchSend)
 	on(post, v1, "/appservice/{appserviceId}/ping", user, a.pingService)

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"encoding/json/jsontext"
 	"encoding/json/v2"
@@ -29,7 +30,7 @@ type createRoomRequest struct {
 	Preset          string         `json:"preset"`
 	IsDirect        bool           `json:"is_direct"`
 	PowerOverride   object         `json:"power_level_content_override"`
-	Invite3PID      []any          `json:"invite_3pid"`
+	Invite3PID      []invite3PID   `json:"invite_3pid"`
 
 	// For application services: members who are simply there, without an invitation to accept,
 	// and the time of the room's making.
@@ -67,10 +68,10 @@ func (a *API) createRoom(c *call) (any, error) {
 	}
 	version := event.Version(q.Version)
 	if q.Version == "" {
-		version = event.DefaultVersion
+		version = a.roomVersion()
 	}
 	if !event.Supported(version) {
-		return nil, mxerror.New(400, "M_UNSUPPORTED_ROOM_VERSION", "This server does not speak room version %q; it speaks 3 to 12.", clip(q.Version))
+		return nil, versionError(version)
 	}
 	creation, err := a.creationContent(c, &q, version)
 	if err != nil {
@@ -102,10 +103,26 @@ func (a *API) createRoom(c *call) (any, error) {
 			return nil
 		},
 	})
-	if err != nil {
+	if fail, ok := mxerror.As(err); ok && fail.Code == "M_FORBIDDEN" {
+		// "The initial state implied by the parameters to the request is invalid: for example, the
+		// user's power_level is set below that necessary to set the room name".
+		return nil, mxerror.New(400, "M_INVALID_ROOM_STATE", "The room would not be valid. %s", fail.Message).Because(err)
+	} else if err != nil {
+		return nil, err
+	}
+	if err := a.settleIn(c.ctx, c.session, name); err != nil {
 		return nil, err
 	}
 	return map[string]string{"room_id": name.ID}, nil
+}
+
+// roomVersion is the version of new rooms unless asked otherwise.
+func (a *API) roomVersion() event.Version {
+	return cmp.Or(a.settings.Load().RoomVersion, event.DefaultVersion)
+}
+
+func versionError(v event.Version) error {
+	return mxerror.New(400, "M_UNSUPPORTED_ROOM_VERSION", "This server does not speak room version %q; it speaks 3 to 12.", clip(string(v)))
 }
 
 func errAliasTaken(alias string) error {
@@ -136,13 +153,26 @@ func (a *API) checkCreate(c *call, q *createRoomRequest) error {
 	if len(q.Invite)+len(q.InitialMembers)+len(q.InitialState) > maxInitial {
 		return mxerror.TooLarge("A new room can have at most %d invitations and state events.", maxInitial)
 	}
-	if len(q.Invite3PID) > 0 {
-		return mxerror.New(400, "M_THREEPID_DENIED", "This server does not invite by email or telephone number.")
+	for _, p := range q.Invite3PID {
+		if err := p.refuse(); err != nil {
+			return err
+		}
 	}
 	for _, id := range slices.Concat(q.Invite, q.InitialMembers) {
 		if err := checkUserID(id); err != nil {
 			return err
 		}
+	}
+	for _, id := range q.Invite {
+		if err := a.mayInvite(c, id); err != nil {
+			return err
+		}
+	}
+	if strings.ContainsAny(q.AliasName, ": \t\r\n\x00") || strings.HasPrefix(q.AliasName, "#") {
+		return mxerror.InvalidParam("room_alias_name is only the part of an alias between # and :, without spaces.")
+	}
+	if raw, ok := q.CreationContent["room_version"]; ok && raw.Kind() != '"' {
+		return mxerror.BadJSON("creation_content.room_version must be text.")
 	}
 	for i, s := range q.InitialState {
 		if s.Type == "" || s.Content.Kind() != '{' {
@@ -164,25 +194,77 @@ func (a *API) creationContent(c *call, q *createRoomRequest, v event.Version) (j
 	if v.CreatorInContent() {
 		content["creator"] = quoted(c.session.UserID)
 	}
-	if v.PrivilegedRoomCreators() && q.Preset == "trusted_private_chat" && len(q.Invite) > 0 {
-		var extra []string
-		if raw, ok := content["additional_creators"]; ok {
-			if err := json.Unmarshal(raw, &extra); err != nil {
-				return nil, mxerror.BadJSON("creation_content.additional_creators must be a list of user ids.")
-			}
-		}
-		for _, u := range q.Invite {
-			if !slices.Contains(extra, u) && u != c.session.UserID {
-				extra = append(extra, u)
-			}
-		}
-		raw, err := json.Marshal(extra)
+	if v.PrivilegedRoomCreators() {
+		extra, err := additionalCreators("creation_content.additional_creators", content["additional_creators"])
 		if err != nil {
 			return nil, err
 		}
-		content["additional_creators"] = raw
+		if q.Preset == "trusted_private_chat" {
+			// "the server SHOULD combine additional_creators specified here and the invite array
+			// into the eventual m.room.create event's additional_creators, deduplicating".
+			for _, u := range q.Invite {
+				if !slices.Contains(extra, u) && u != c.session.UserID {
+					extra = append(extra, u)
+				}
+			}
+		}
+		if len(extra) > 0 {
+			raw, err := json.Marshal(extra)
+			if err != nil {
+				return nil, err
+			}
+			content["additional_creators"] = raw
+		}
 	}
 	return json.Marshal(content, json.Deterministic(true))
+}
+
+// additionalCreators reads the additional_creators of a room: room version 12: "If
+// additional_creators is present in content and is not an array of strings where each string
+// passes the same user ID validation applied to sender, reject."
+func additionalCreators(name string, raw jsontext.Value) ([]string, error) {
+	if len(raw) == 0 {
+		return nil, nil
+	}
+	var list []string
+	if err := json.Unmarshal(raw, &list); err != nil || raw.Kind() != '[' {
+		return nil, mxerror.BadJSON("%s must be a list of user ids.", name)
+	}
+	if len(list) > maxCreators {
+		return nil, mxerror.InvalidParam("%s can have at most %d users.", name, maxCreators)
+	}
+	var out []string
+	for i, id := range list {
+		_, server, _ := strings.Cut(id, ":")
+		if checkUserID(id) != nil || !isServerName(server) {
+			return nil, mxerror.InvalidParam("%s[%d] is not a user id.", name, i)
+		}
+		if !slices.Contains(out, id) {
+			out = append(out, id)
+		}
+	}
+	return out, nil
+}
+
+// maxCreators bounds the creators of a room.
+const maxCreators = 500
+
+// isServerName applies the grammar of the specification, "Server name": a host name, an IPv4
+// address or an IPv6 address in brackets, and perhaps a port.
+func isServerName(s string) bool {
+	host, port := s, ""
+	if i := strings.LastIndexByte(s, ':'); i >= 0 && !strings.HasSuffix(s, "]") {
+		host, port = s[:i], s[i+1:]
+		if len(port) == 0 || len(port) > 5 || strings.Trim(port, "0123456789") != "" {
+			return false
+		}
+	}
+	if v6, ok := strings.CutPrefix(host, "["); ok {
+		v6, ok = strings.CutSuffix(v6, "]")
+		return ok && len(v6) >= 2 && len(v6) <= 45 && !strings.ContainsFunc(v6, func(r rune) bool { return !strings.ContainsRune("0123456789abcdefABCDEF:.", r) })
+	}
+	const alphabet = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-."
+	return len(host) >= 1 && len(host) <= 255 && !strings.ContainsFunc(host, func(r rune) bool { return !strings.ContainsRune(alphabet, r) })
 }
 
 // firstEvents lists what follows the create event, in the order that the specification gives.
@@ -201,7 +283,7 @@ func (a *API) firstEvents(ctx context.Context, s *Session, q *createRoomRequest,
 	if err != nil {
 		return nil, err
 	}
-	levels, err := powerLevels(q, me, v)
+	levels, err := powerLevels(q, me, v, s.Service != nil)
 	if err != nil {
 		return nil, err
 	}
@@ -284,7 +366,7 @@ func (a *API) firstMembers(ctx context.Context, s *Session, q *createRoomRequest
 }
 
 // powerLevels is the content of the first m.room.power_levels event.
-func powerLevels(q *createRoomRequest, creator string, v event.Version) (object, error) {
+func powerLevels(q *createRoomRequest, creator string, v event.Version, service bool) (object, error) {
 	users := map[string]int{}
 	events := map[string]int{
 		"m.room.name": 50, "m.room.power_levels": 100, "m.room.history_visibility": 100, "m.room.canonical_alias": 50,
@@ -317,9 +399,9 @@ func powerLevels(q *createRoomRequest, creator string, v event.Version) (object,
 	for k, o := range q.PowerOverride {
 		out[k] = o
 	}
-	if v.PrivilegedRoomCreators() && q.PowerOverride["users"] != nil {
-		// Clients from before these versions name themselves here, which the rules now forbid;
-		// as creators they have more power than they ask for anyway.
+	if v.PrivilegedRoomCreators() && q.PowerOverride["users"] != nil && service {
+		// Bridges from before these versions name themselves here, which the rules now forbid; as
+		// creators they have more power than they ask for anyway. Others are refused.
 		var named map[string]jsontext.Value
 		if err := json.Unmarshal(q.PowerOverride["users"], &named); err != nil {
 			return nil, mxerror.BadJSON("power_level_content_override.users must be an object.")

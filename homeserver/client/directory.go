@@ -90,11 +90,14 @@ func (a *API) putAlias(c *call) (any, error) {
 		return nil, err
 	}
 	alias := c.params[0]
-	r, err := a.roomByID(c.ctx, q.RoomID)
-	if err != nil {
+	if err := checkAlias(alias); err != nil {
 		return nil, err
 	}
-	if err := checkAlias(alias); err != nil {
+	if q.RoomID == "" {
+		return nil, mxerror.MissingParam("room_id is missing.")
+	}
+	r, err := a.roomByID(c.ctx, q.RoomID)
+	if err != nil {
 		return nil, err
 	}
 	if _, err := a.o.Store.Alias(c.ctx, alias); err == nil {
@@ -219,6 +222,11 @@ func (a *API) roomAliases(c *call) (any, error) {
 	v, err := c.lookParam(0)
 	if err != nil {
 		return nil, err
+	}
+	if v.upto != endless && !c.session.Admin {
+		// "This endpoint can be called by users who are in the room", or by any if the world may
+		// read it; who has left is neither.
+		return nil, mxerror.Forbidden("You are not in this room.")
 	}
 	all, err := a.o.Store.AliasesOf(c.ctx, v.room.NID)
 	if err != nil {

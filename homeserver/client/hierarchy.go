@@ -41,8 +41,12 @@ func (a *API) hierarchy(c *call) (any, error) {
 	if limit <= 0 || depth < 0 {
 		return nil, mxerror.InvalidParam("limit must be greater than zero, and max_depth not negative.")
 	}
+	suggested, _, err := c.truth("suggested_only")
+	if err != nil {
+		return nil, err
+	}
 	w := &spaceWalk{c: c, seen: map[string]bool{}, limit: int(min(limit, hierarchyMax)), depth: int(min(depth, hierarchyDepth)),
-		suggested: c.query.Get("suggested_only") == "true"}
+		suggested: suggested}
 	settings := strconv.Itoa(w.depth) + "_" + strconv.FormatBool(w.suggested)
 	if from := c.query.Get("from"); from != "" {
 		skip, rest, _ := strings.Cut(strings.TrimPrefix(from, "h"), "_")
@@ -55,8 +59,12 @@ func (a *API) hierarchy(c *call) (any, error) {
 		}
 		w.skip = n
 	}
+	// "The user cannot view or peek on the room ... The room does not exist": the same answer.
+	forbidden := mxerror.Forbidden("You may not look into this space, or there is none.")
 	r, err := c.room(0)
-	if err != nil {
+	if mxerror.Is(err, "M_NOT_FOUND") {
+		return nil, forbidden
+	} else if err != nil {
 		return nil, err
 	}
 	ok, err := w.visit(r, 0)
@@ -64,7 +72,7 @@ func (a *API) hierarchy(c *call) (any, error) {
 		return nil, err
 	}
 	if !ok {
-		return nil, mxerror.Forbidden("You may not look into this space.")
+		return nil, forbidden
 	}
 	out := map[string]any{"rooms": w.rooms}
 	if w.more {

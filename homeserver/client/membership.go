@@ -38,6 +38,29 @@ func (a *API) memberContent(ctx context.Context, userID, membership string, extr
 type membershipRequest struct {
 	UserID string         `json:"user_id"`
 	Reason jsontext.Value `json:"reason"`
+	invite3PID
+}
+
+// invite3PID names somebody by an address elsewhere.
+type invite3PID struct {
+	Server  string `json:"id_server"`
+	Token   string `json:"id_access_token"`
+	Medium  string `json:"medium"`
+	Address string `json:"address"`
+}
+
+// given tells whether there is such an address at all.
+func (p invite3PID) given() bool { return p.Medium != "" || p.Address != "" || p.Server != "" }
+
+// refuse says why nobody is invited so: there is no identity server that this server trusts to
+// say whose an address is.
+func (p invite3PID) refuse() error {
+	for name, v := range map[string]string{"id_server": p.Server, "id_access_token": p.Token, "medium": p.Medium, "address": p.Address} {
+		if v == "" {
+			return mxerror.MissingParam("%s is missing from an invitation by third-party identifier.", name)
+		}
+	}
+	return mxerror.New(403, "M_SERVER_NOT_TRUSTED", "This server asks no identity servers, so nobody can be invited by email or telephone number.")
 }
 
 // target reads the room, the user and the reason that a request is about.
@@ -47,6 +70,9 @@ func (c *call) target() (r store.RoomName, q membershipRequest, err error) {
 	}
 	if err := c.body(&q); err != nil {
 		return r, q, err
+	}
+	if q.UserID == "" && q.given() {
+		return r, q, q.refuse()
 	}
 	if q.UserID == "" {
 		return r, q, mxerror.MissingParam("user_id is missing.")
@@ -58,6 +84,9 @@ func (c *call) target() (r store.RoomName, q membershipRequest, err error) {
 func (a *API) setMembership(c *call, r store.RoomName, userID, membership string, extra object) (*event.Event, error) {
 	if l := a.limits.Load(); membership == "invite" {
 		if err := c.limit(l.invites); err != nil {
+			return nil, err
+		}
+		if err := a.mayInvite(c, userID); err != nil {
 			return nil, err
 		}
 	} else if membership == "join" || membership == "knock" {
@@ -130,6 +159,9 @@ func (a *API) joinRoom(c *call) (any, error) {
 		if _, err := a.setMembership(c, r, c.session.UserID, "join", extra); err != nil {
 			return nil, err
 		}
+		if err := a.settleIn(c.ctx, c.session, r); err != nil {
+			return nil, err
+		}
 	}
 	return map[string]string{"room_id": r.ID}, nil
 }
@@ -168,6 +200,15 @@ func (a *API) invite(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if m, err := a.standing(c.ctx, r, q.UserID); err != nil {
+		return nil, err
+	} else if m.Membership == "invite" {
+		if own, err := a.standing(c.ctx, r, c.session.UserID); err != nil {
+			return nil, err
+		} else if own.Membership == "join" {
+			return nil, nil // "The user has been invited to join the room, or was already invited to the room."
+		}
+	}
 	_, err = a.setMembership(c, r, q.UserID, "invite", reason(q.Reason))
 	return nil, err
 }
@@ -188,6 +229,9 @@ func (a *API) leaveRoom(c *call) (any, error) {
 	}
 	if m.Membership == "leave" {
 		return nil, nil // has left already: nothing to do, and no error
+	}
+	if err := a.mayLeave(c.ctx, c.session.User, r.NID); err != nil {
+		return nil, err
 	}
 	_, err = a.setMembership(c, r, c.session.UserID, "leave", reason(body["reason"]))
 	return nil, err

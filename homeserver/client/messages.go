@@ -31,13 +31,16 @@ func (a *API) messages(c *call) (any, error) {
 	if limit < 0 {
 		return nil, mxerror.InvalidParam("limit must not be negative.")
 	}
-	limit = min(limit, pageMax)
 	var f sync.EventFilter
 	if raw := c.query.Get("filter"); raw != "" {
 		if f, err = sync.ParseEventFilter([]byte(raw)); err != nil {
 			return nil, err
 		}
+		if f.Limit != nil && *f.Limit > 0 && c.query.Get("limit") == "" {
+			limit = int64(*f.Limit)
+		}
 	}
+	limit = min(limit, pageMax)
 	back := false
 	switch c.query.Get("dir") {
 	case "b":
@@ -75,7 +78,7 @@ func (a *API) messages(c *call) (any, error) {
 		return nil, err
 	}
 	out := append([]byte(nil), `{"chunk":`...)
-	if out, err = c.render().Events(c.ctx, out, events); err != nil {
+	if out, err = c.renderBundled(v).Events(c.ctx, out, events); err != nil {
 		return nil, err
 	}
 	start := sync.At(p.from)
@@ -117,7 +120,13 @@ type page struct {
 // page reads events that the reader may see and the filter lets through. end is nil when there
 // is nothing more.
 func (a *API) page(c *call, v view, p page) (events []*event.Event, end *sync.Position, err error) {
-	reader := sync.Reader{ID: c.session.UserID, Current: v.membership}
+	ignored, err := sync.Ignored(c.ctx, a.o.Store, c.session.User)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !p.filter.AllowsRoom(v.room.ID) {
+		return nil, nil, nil
+	}
 	at, seen := p.from, 0
 	for {
 		chunk := min(max(p.limit, 1)+1, 200)
@@ -135,9 +144,11 @@ func (a *API) page(c *call, v view, p page) (events []*event.Event, end *sync.Po
 				pos := sync.At(at)
 				return events, &pos, nil
 			}
-			ok := p.filter.Allows(e)
+			// Specification, "Ignoring Users": "the client will no longer receive events sent by
+			// that user, with the exception of state events."
+			ok := p.filter.Allows(e) && (e.IsState() || !ignored[string(e.Sender)])
 			if ok {
-				if ok, err = sync.Visible(c.ctx, a.o.Store, e, reader); err != nil {
+				if ok, err = sync.Visible(c.ctx, a.o.Store, e, v.reader); err != nil {
 					return nil, nil, err
 				}
 			}
@@ -200,7 +211,7 @@ func (a *API) visibleEvent(c *call, r store.RoomName, id string) (*event.Event, 
 	} else if err != nil {
 		return nil, v, err
 	}
-	ok, err := sync.Visible(c.ctx, a.o.Store, e, sync.Reader{ID: c.session.UserID, Current: v.membership})
+	ok, err := sync.Visible(c.ctx, a.o.Store, e, v.reader)
 	if err != nil {
 		return nil, v, err
 	}
@@ -216,11 +227,15 @@ func (a *API) getEvent(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	e, _, err := a.visibleEvent(c, r, c.params[1])
+	e, v, err := a.visibleEvent(c, r, c.params[1])
 	if err != nil {
 		return nil, err
 	}
-	out, err := c.render().Event(c.ctx, nil, e)
+	rend, err := c.renderBundled(v).With(c.ctx, []*event.Event{e})
+	if err != nil {
+		return nil, err
+	}
+	out, err := rend.Event(c.ctx, nil, e)
 	return jsontext.Value(out), err
 }
 
@@ -267,7 +282,10 @@ func (a *API) eventContext(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	rend := c.render()
+	rend, err := c.renderBundled(v).With(c.ctx, []*event.Event{e}, before, after)
+	if err != nil {
+		return nil, err
+	}
 	out, err := rend.Event(c.ctx, []byte(`{"event":`), e)
 	for _, part := range []struct {
 		name   string
@@ -308,6 +326,6 @@ func (a *API) contextState(c *call, last *event.Event, events []*event.Event, f 
 	slices.Sort(nids)
 	all, err := s.Events(c.ctx, nids)
 	return slices.DeleteFunc(all, func(e *event.Event) bool {
-		return f.LazyLoadMembers && e.Type == "m.room.member" && !senders[*e.StateKey]
+		return f.LazyLoadMembers && e.Type == "m.room.member" && !senders[*e.StateKey] || !f.Allows(e)
 	}), err
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/landbridge-im/landbridge/homeserver/appservices"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 )
@@ -50,7 +51,7 @@ func (a *API) publicRooms(c *call, q publicRoomsRequest) (any, error) {
 	if server := c.query.Get("server"); server != "" && server != a.o.ServerName {
 		return nil, mxerror.NotFound("The directory of %s can't be reached from here.", clip(server))
 	}
-	nids, err := a.o.Store.PublicRooms(c.ctx)
+	nids, err := a.listed(c, q)
 	if err != nil {
 		return nil, err
 	}
@@ -73,36 +74,95 @@ func (a *API) publicRooms(c *call, q publicRoomsRequest) (any, error) {
 	slices.SortFunc(rooms, func(x, y *summary) int {
 		return cmp.Or(cmp.Compare(y.Joined, x.Joined), cmp.Compare(x.RoomID, y.RoomID))
 	})
-	offset, err := directoryOffset(q.Since)
-	if err != nil {
-		return nil, err
-	}
 	limit := publicRoomsPage
 	if q.Limit != nil && *q.Limit > 0 {
 		limit = min(*q.Limit, 1000)
 	}
 	total := len(rooms)
-	offset = min(offset, total)
-	end := min(offset+limit, total)
-	out := map[string]any{"chunk": rooms[offset:end], "total_room_count_estimate": total}
-	if end < total {
-		out["next_batch"] = "p" + strconv.Itoa(end)
+	begin, end, err := directoryPage(q.Since, limit, total)
+	if err != nil {
+		return nil, err
 	}
-	if offset > 0 {
-		out["prev_batch"] = "p" + strconv.Itoa(max(offset-limit, 0))
+	out := map[string]any{"chunk": rooms[begin:end], "total_room_count_estimate": total}
+	if end < total {
+		out["next_batch"] = "n" + strconv.Itoa(end)
+	}
+	if begin > 0 {
+		out["prev_batch"] = "p" + strconv.Itoa(begin)
 	}
 	return out, nil
 }
 
-func directoryOffset(since string) (int, error) {
+// listed are the rooms of the directory that is asked for: the server's own, that of one network of
+// an application service, or all together.
+func (a *API) listed(c *call, q publicRoomsRequest) ([]int64, error) {
+	if q.Network == "" {
+		own, err := a.o.Store.PublicRooms(c.ctx)
+		if err != nil || !q.IncludeAll {
+			return own, err
+		}
+		theirs, err := a.o.Store.NetworkRooms(c.ctx, "", "")
+		all := slices.Concat(own, theirs)
+		slices.Sort(all)
+		return slices.Compact(all), err
+	}
+	if q.IncludeAll {
+		// "Can only be used if include_all_networks is false."
+		return nil, mxerror.InvalidParam("third_party_instance_id can't be used together with include_all_networks.")
+	}
+	service, network, ok := appservices.SplitInstance(q.Network)
+	if !ok {
+		return nil, mxerror.InvalidParam("third_party_instance_id is not one of this server.")
+	}
+	return a.o.Store.NetworkRooms(c.ctx, service, network)
+}
+
+// directoryPage finds the page that a token stands for: n and p with the number of the room that
+// the next page begins with, or that the previous one ends before. "The direction of pagination is
+// specified solely by which token is supplied".
+func directoryPage(since string, limit, total int) (begin, end int, err error) {
 	if since == "" {
-		return 0, nil
+		return 0, min(limit, total), nil
 	}
-	n, err := strconv.Atoi(strings.TrimPrefix(since, "p"))
-	if err != nil || n < 0 {
-		return 0, mxerror.InvalidParam("since is not a token of this server.")
+	n, err := strconv.Atoi(since[1:])
+	if err != nil || n < 0 || since[0] != 'n' && since[0] != 'p' {
+		return 0, 0, mxerror.InvalidParam("since is not a token of this server.")
 	}
-	return n, nil
+	n = min(n, total)
+	if since[0] == 'p' {
+		return max(n-limit, 0), n, nil
+	}
+	return n, min(n+limit, total), nil
+}
+
+// putNetworkVisibility is PUT /directory/list/appservice/{networkId}/{roomId}.
+func (a *API) putNetworkVisibility(c *call) (any, error) {
+	if c.session.Service == nil {
+		return nil, mxerror.Forbidden("Only application services have networks to list rooms in.")
+	}
+	var q struct {
+		Visibility string `json:"visibility"`
+	}
+	if err := c.body(&q); err != nil {
+		return nil, err
+	}
+	switch q.Visibility {
+	case "":
+		return nil, mxerror.MissingParam("visibility is missing.")
+	case "public", "private":
+	default:
+		return nil, mxerror.InvalidParam("visibility must be \"public\" or \"private\".")
+	}
+	if len(c.params[0]) > 255 {
+		return nil, mxerror.TooLarge("A network's id can have at most 255 bytes.")
+	}
+	r, err := c.room(1)
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.o.Store.Write(c.ctx, func(t *store.Tx) error {
+		return t.SetNetworkRoom(c.session.Service.ID, c.params[0], r.NID, q.Visibility == "public")
+	})
 }
 
 func (q *publicRoomsRequest) matches(s *summary) bool {

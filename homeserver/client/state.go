@@ -12,26 +12,33 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/sync"
 )
 
+// endless is the last position of a view without an end.
+const endless = 1<<62 - 1
+
 // view is what somebody may see of a room.
 type view struct {
 	room store.RoomName
 	// root is the state that is to be shown, and upto the last position.
 	root statetree.Ref
 	upto int64
-	// membership is that of the reader now.
+	// membership is that of the reader now, and reader what history is read as.
 	membership string
+	reader     sync.Reader
 }
 
 // look opens a room for reading: for its members as it is; for those who have left as it was
 // then; for others only if the world may read it.
 func (c *call) look(r store.RoomName) (view, error) {
-	v := view{room: r, upto: 1<<62 - 1}
+	v := view{room: r, upto: endless}
 	s := c.api.o.Store
 	m, err := c.api.standing(c.ctx, r, c.session.UserID)
 	if err != nil {
 		return v, err
 	}
 	v.membership = m.Membership
+	if v.reader, err = sync.ReaderOf(c.ctx, s, c.session.UserID, m); err != nil {
+		return v, err
+	}
 	row, err := s.LoadRoom(c.ctx, r.NID)
 	if err != nil {
 		return v, err
@@ -47,39 +54,15 @@ func (c *call) look(r store.RoomName) (view, error) {
 	if e != nil && e.ContentString("history_visibility") == "world_readable" {
 		return v, nil
 	}
-	if (m.Membership == "leave" || m.Membership == "ban") && !m.Forgotten {
-		own, err := s.Event(c.ctx, m.Event)
-		if err != nil {
-			return v, err
-		}
-		if was, err := wasJoined(c, own); err != nil {
-			return v, err
-		} else if was {
-			v.root, v.upto = own.Root, own.Pos
-			return v, nil
-		}
+	if v.reader.Until == 0 {
+		return v, mxerror.Forbidden("You are not in this room.")
 	}
-	return v, mxerror.Forbidden("You are not in this room.")
-}
-
-// wasJoined tells whether a leave event ended a membership, rather than an invitation or a ban
-// of somebody who was outside.
-func wasJoined(c *call, leave *event.Event) (bool, error) {
-	for leave.Replaces != 0 {
-		prev, err := c.api.o.Store.Event(c.ctx, leave.Replaces)
-		if err != nil {
-			return false, err
-		}
-		switch prev.Membership() {
-		case "join":
-			return true, nil
-		case "leave", "ban":
-			leave = prev
-		default:
-			return false, nil
-		}
-	}
-	return false, nil
+	// Specification, "Room History Visibility": "After a user has left a room, they may see any
+	// events which they were allowed to see before they left the room, but no events received
+	// after they left."
+	v.upto = v.reader.Until
+	v.root, err = s.RootAt(c.ctx, r.NID, v.upto)
+	return v, err
 }
 
 // lookParam opens the room of a path parameter. Of a room that is not here, nobody is told more
@@ -97,6 +80,13 @@ func (c *call) lookParam(i int) (view, error) {
 // render is how this client sees events.
 func (c *call) render() sync.Render {
 	return sync.Render{Store: c.api.o.Store, User: c.session.UserID, Scope: c.session.Scope(), RoomID: true, Membership: true, NowMS: c.api.o.Now().UnixMilli()}
+}
+
+// renderBundled is render with bundled aggregations, as a view shows them.
+func (c *call) renderBundled(v view) sync.Render {
+	r := c.render()
+	r.Bundle, r.UserNID, r.Upto = true, c.session.User, v.upto
+	return r
 }
 
 // getState is GET /rooms/{roomId}/state.
@@ -165,9 +155,25 @@ func (a *API) members(c *call) (any, error) {
 		return nil, err
 	}
 	want, not := c.query.Get("membership"), c.query.Get("not_membership")
+	for name, m := range map[string]string{"membership": want, "not_membership": not} {
+		switch m {
+		case "", "join", "invite", "knock", "leave", "ban":
+		default:
+			return nil, mxerror.InvalidParam("%s is no kind of membership.", name)
+		}
+	}
 	events = slices.DeleteFunc(events, func(e *event.Event) bool {
 		m := e.Membership()
-		return want != "" && m != want || not != "" && m == not
+		switch {
+		case want != "" && not != "":
+			// "When specified alongside not_membership, the two parameters create an 'or'
+			// condition: either the membership is the same as membership or is not the same as
+			// not_membership."
+			return m != want && m == not
+		case want != "":
+			return m != want
+		}
+		return not != "" && m == not
 	})
 	out, err := c.render().Events(c.ctx, []byte(`{"chunk":`), events)
 	return jsontext.Value(append(out, '}')), err
@@ -214,16 +220,20 @@ func (a *API) joinedMembers(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, err := c.look(r)
+	row, err := a.o.Store.LoadRoom(c.ctx, r.NID)
 	if err != nil {
 		return nil, err
 	}
-	if v.membership != "join" {
+	events, err := a.memberEvents(c, row.Root)
+	if err != nil {
+		return nil, err
+	}
+	// "The current user must be in the room for it to work, unless it is an Application Service in
+	// which case any of the AS's users must be in the room."
+	if !slices.ContainsFunc(events, func(e *event.Event) bool {
+		return e.Membership() == "join" && (*e.StateKey == c.session.UserID || c.session.Service != nil && a.owns(c.session.Service, *e.StateKey))
+	}) {
 		return nil, mxerror.Forbidden("You are not in this room.")
-	}
-	events, err := a.memberEvents(c, v.root)
-	if err != nil {
-		return nil, err
 	}
 	type member struct {
 		Name   *string `json:"display_name"`

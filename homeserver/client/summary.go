@@ -77,6 +77,8 @@ func (a *API) mayLook(ctx context.Context, sum *summary, membership string, user
 	switch membership {
 	case "join", "invite":
 		return true, nil
+	case "ban":
+		return sum.World, nil // who is banned has no permission to join, whatever the join rule
 	}
 	if sum.World {
 		return true, nil

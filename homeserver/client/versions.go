@@ -7,13 +7,16 @@ import (
 // versions is GET /versions.
 func (a *API) versions(c *call) (any, error) {
 	features := map[string]bool{
-		"org.matrix.msc3916.stable":    true, // authenticated media
-		"org.matrix.msc4222":           true, // state_after
-		"fi.mau.msc2246.stable":        true, // asynchronous uploads
-		"fi.mau.msc2659.stable":        true, // application-service ping
-		"uk.tcpip.msc4133.stable":      true, // profile fields
-		"com.beeper.msc4169":           true, // redactions sent as events
-		"org.matrix.e2e_cross_signing": true,
+		"org.matrix.msc3916.stable":                      true, // authenticated media
+		"org.matrix.msc4222":                             true, // state_after
+		"fi.mau.msc2246.stable":                          true, // asynchronous uploads
+		"fi.mau.msc2659.stable":                          true, // application-service ping
+		"uk.tcpip.msc4133.stable":                        true, // profile fields
+		"com.beeper.msc4169":                             true, // redactions sent as events
+		"org.matrix.msc4140":                             true, // delayed events
+		"org.matrix.msc4155":                             true, // filters of invitations
+		"uk.half-shot.msc2666.query_mutual_rooms.stable": true,
+		"org.matrix.e2e_cross_signing":                   true,
 	}
 	if c.session != nil && c.session.Service != nil {
 		// These change how a room is made and filled; they are for bridges only.
@@ -38,7 +41,7 @@ func (a *API) capabilities(c *call) (any, error) {
 	enabled := func(on bool) map[string]bool { return map[string]bool{"enabled": on} }
 	person := !c.session.Guest && c.session.Service == nil
 	capabilities := map[string]any{
-		"m.room_versions":            map[string]any{"default": string(event.DefaultVersion), "available": available},
+		"m.room_versions":            map[string]any{"default": string(a.roomVersion()), "available": available},
 		"m.change_password":          enabled(person && !a.settings.Load().NoPasswordLogin),
 		"m.set_displayname":          enabled(true),
 		"m.set_avatar_url":           enabled(!c.session.Guest),

@@ -17,6 +17,8 @@ type View struct {
 	Because *Event
 	// Membership is the reader's own membership at the event, for unsigned.membership.
 	Membership string
+	// Relations is the JSON of unsigned.m.relations; nil for none.
+	Relations []byte
 	// NowMS, when not 0, gives unsigned.age.
 	NowMS int64
 }
@@ -80,6 +82,10 @@ func (e *Event) appendUnsigned(dst []byte, v View) []byte {
 	if v.Membership != "" {
 		sep("")
 		dst = appendString(dst, `"membership":`, v.Membership)
+	}
+	if v.Relations != nil {
+		sep(`"m.relations":`)
+		dst = append(dst, v.Relations...)
 	}
 	if p := v.Previous; p != nil {
 		sep(`"prev_content":`)

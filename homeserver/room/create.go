@@ -16,6 +16,9 @@ import (
 // Creation says what room to make.
 type Creation struct {
 	Version event.Version
+	// RoomID, when not empty, is the id of the room in the versions that do not derive it; see
+	// Manager.NewID.
+	RoomID  string
 	Creator string
 	// Content is that of the m.room.create event, complete.
 	Content jsontext.Value
@@ -50,7 +53,9 @@ func (a *actor) create(ctx context.Context, b *batch, c Creation) error {
 	}
 	a.room = store.Room{NID: a.nid, Version: c.Version, CreatedTS: now}
 	if !c.Version.RoomIDIsCreateEventID() {
-		a.room.ID = newRoomID(a.m.o.Signer.Server)
+		if a.room.ID = c.RoomID; c.RoomID == "" {
+			a.room.ID = a.m.NewID()
+		}
 	}
 	none := ""
 	p := Proposal{Type: "m.room.create", Sender: c.Creator, StateKey: &none, Content: c.Content, TS: c.TS}
@@ -116,9 +121,9 @@ func (m *Manager) creationTime(now int64) int64 {
 	return m.lastCreation
 }
 
-// newRoomID makes a room id for the versions that do not derive it.
-func newRoomID(server string) string {
+// NewID makes a room id for the versions that do not derive it.
+func (m *Manager) NewID() string {
 	var raw [15]byte
 	rand.Read(raw[:])
-	return "!" + base32.StdEncoding.EncodeToString(raw[:]) + ":" + server
+	return "!" + base32.StdEncoding.EncodeToString(raw[:]) + ":" + m.o.Signer.Server
 }

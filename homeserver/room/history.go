@@ -51,7 +51,7 @@ func (m *Manager) Import(ctx context.Context, room int64, past []Past, d Directi
 			}
 			var e *event.Event
 			if forward {
-				e, err = a.propose(ctx, b, Proposal{Sender: p.Sender, Type: p.Type, Content: p.Content, TS: p.TS})
+				e, err = a.propose(ctx, b, Proposal{Sender: p.Sender, Type: p.Type, Content: p.Content, TS: p.TS, past: true})
 			} else if e, err = a.pastEvent(ctx, anchor, p); err == nil {
 				b.past = append(b.past, e)
 			}

@@ -22,6 +22,9 @@ type Proposal struct {
 	Content  jsontext.Value
 	// Redacts is the id of the event that an m.room.redaction prunes.
 	Redacts string
+	// ByAdmin means that an administrator of this server redacts, who may do so with everything by
+	// users of this server.
+	ByAdmin bool
 	// TS is the time in milliseconds; 0 means now.
 	TS int64
 	// TxnScope and Txn make the proposal idempotent: a second one with both the same answers
@@ -30,6 +33,8 @@ type Proposal struct {
 	Txn      string
 	// asked is the log position until which the store has been asked for the transaction.
 	asked int64
+	// past means that this is history being brought in, which is taken as it was.
+	past bool
 }
 
 // Options say what a Manager needs.

@@ -1,11 +1,13 @@
 package room
 
 import (
+	"maps"
 	"math"
 	"slices"
 	"strings"
 
 	"github.com/tidwall/gjson"
+	"maunium.net/go/mautrix/federation/pdu"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
 )
@@ -107,4 +109,45 @@ func (p *Power) Event(typ string, state bool) int64 {
 		return p.stateDefault
 	}
 	return p.eventsDefault
+}
+
+// Highest is the highest level that the content asks of anybody for anything.
+func (p *Power) Highest() int64 {
+	high := max(p.stateDefault, p.eventsDefault, p.Ban, p.Kick, p.Redact, p.Invite)
+	for _, n := range p.events {
+		high = max(high, n)
+	}
+	return high
+}
+
+// Defaults are the levels of users and of ordinary events that nothing more special is said of.
+func (p *Power) Defaults() (users, events int64) { return p.usersDefault, p.eventsDefault }
+
+// Levels lists the levels that single users have.
+func (p *Power) Levels() []int64 { return slices.Collect(maps.Values(p.users)) }
+
+// LevelsOf reads the content of an m.room.power_levels event by itself, without the creators'
+// power. A nil content stands for no event.
+func LevelsOf(content []byte, v event.Version) *Power {
+	if content == nil {
+		return parsePower(nil, nil)
+	}
+	return parsePower(nil, &event.Event{PDU: &pdu.PDU{Content: content}, Version: v})
+}
+
+// Level reads one power level as a room version does.
+func Level(v gjson.Result, version event.Version) (int64, bool) {
+	return level(v, version.ValidatePowerLevelInts())
+}
+
+// LevelMap reads an object of power levels as a room version does, leaving out what is none.
+func LevelMap(v gjson.Result, version event.Version) map[string]int64 {
+	out := map[string]int64{}
+	v.ForEach(func(k, v gjson.Result) bool {
+		if n, ok := Level(v, version); ok {
+			out[k.Str] = n
+		}
+		return true
+	})
+	return out
 }

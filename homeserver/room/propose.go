@@ -8,6 +8,7 @@ import (
 	"encoding/json/jsontext"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/tidwall/gjson"
@@ -55,6 +56,9 @@ func (a *actor) propose(ctx context.Context, b *batch, p Proposal) (*event.Event
 		}
 		return replaces, nil
 	}
+	if err := a.checkRelation(ctx, b, p); err != nil {
+		return nil, err
+	}
 	if p.Type == "m.room.member" && p.StateKey != nil {
 		if p, err = a.authoriseJoin(ctx, p); err != nil {
 			return nil, err
@@ -68,7 +72,7 @@ func (a *actor) propose(ctx context.Context, b *batch, p Proposal) (*event.Event
 		e.Replaces = replaces.NID
 	}
 	if p.Type == "m.room.redaction" && p.StateKey == nil {
-		if err := a.redact(ctx, b, e); err != nil {
+		if err := a.redact(ctx, b, e, p.ByAdmin); err != nil {
 			return nil, err
 		}
 	}
@@ -262,6 +266,12 @@ func (a *actor) ownKey(server string, keyID id.KeyID, _ time.Time) (id.SigningKe
 
 // forbidden puts a failed rule into words for the client; the rule's number goes to the log.
 func forbidden(err error) error {
+	for _, malformed := range [...]error{eventauth.ErrTopLevelPLNotInteger, eventauth.ErrPLNotInteger, eventauth.ErrInvalidUserIDInPL, eventauth.ErrUserPLNotInteger} {
+		if errors.Is(err, malformed) {
+			// Not a matter of permission: nobody could send this.
+			return mxerror.BadJSON("The power levels are not valid: %s.", strings.TrimSpace(err.Error())).Because(err)
+		}
+	}
 	var fail eventauth.AuthFailError
 	if errors.As(err, &fail) && fail.Message != "" {
 		return mxerror.Forbidden("Not allowed in this room: %s.", fail.Message).Because(err)

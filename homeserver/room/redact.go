@@ -3,6 +3,7 @@ package room
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
@@ -12,7 +13,7 @@ import (
 // redact prunes the event that a redaction points at. The specification (client-server API,
 // "Redactions"): "Any user with power level greater than or equal to the redact level can redact
 // any event; users may redact their own events."
-func (a *actor) redact(ctx context.Context, b *batch, by *event.Event) error {
+func (a *actor) redact(ctx context.Context, b *batch, by *event.Event, admin bool) error {
 	target, err := a.find(ctx, b, by.RedactsID())
 	if errors.Is(err, store.ErrNotFound) || err == nil && target.Room != a.nid {
 		return mxerror.NotFound("There is no such event in this room to redact.")
@@ -20,7 +21,9 @@ func (a *actor) redact(ctx context.Context, b *batch, by *event.Event) error {
 	if err != nil {
 		return err
 	}
-	if target.Sender != by.Sender {
+	// "Server administrators may redact events sent by users on their server."
+	admin = admin && strings.HasSuffix(string(target.Sender), ":"+a.m.o.Signer.Server)
+	if target.Sender != by.Sender && !admin {
 		power, err := a.levels(ctx)
 		if err != nil {
 			return err

@@ -41,6 +41,9 @@ func (t *Tx) AddEvent(e *event.Event, raw []byte) error {
 	if err := t.insertEvent(e, raw); err != nil {
 		return err
 	}
+	if err := t.cancelDelayed(e); err != nil {
+		return err
+	}
 	t.after = append(t.after, func() { t.w.s.events.add(e, len(raw)) })
 	return nil
 }
@@ -61,13 +64,20 @@ func (t *Tx) insertEvent(e *event.Event, raw []byte) error {
 	if e.Pos != 0 {
 		pos = e.Pos
 	}
-	return t.exec("event_insert", e.NID, e.Room, e.ID, pos, e.Depth, e.Author, e.Key, e.OriginServerTS,
+	err := t.exec("event_insert", e.NID, e.Room, e.ID, pos, e.Depth, e.Author, e.Key, e.OriginServerTS,
 		int64(e.Root), e.Replaces, int64(e.Flags), e.RedactedBy, scope, txn, raw)
+	if err != nil {
+		return err
+	}
+	return t.addRelation(e)
 }
 
 // PruneEvent replaces a stored event by its redacted form.
 func (t *Tx) PruneEvent(e *event.Event, raw []byte) error {
 	if err := t.exec("event_prune", e.NID, int64(e.Flags), e.RedactedBy, raw); err != nil {
+		return err
+	}
+	if err := t.dropRelation(e.NID); err != nil {
 		return err
 	}
 	t.after = append(t.after, func() { t.w.s.events.prune(e, len(raw)) })

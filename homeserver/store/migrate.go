@@ -81,6 +81,12 @@ func (s *Store) step(ctx context.Context, conn *sql.Conn, m migration) (err erro
 	if _, err := conn.ExecContext(ctx, text); err != nil {
 		return err
 	}
+	_, name, _ := strings.Cut(m.name, "_")
+	if fill := fills(name); fill != nil {
+		if err := fill(ctx, conn, s.loc.param); err != nil {
+			return fmt.Errorf("filling what is new from what is there: %w", err)
+		}
+	}
 	_, err = conn.ExecContext(ctx, "COMMIT")
 	return err
 }

@@ -5,6 +5,8 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -47,7 +49,21 @@ func loadQueries(fsys fs.FS) (map[string]string, error) {
 		}
 	}
 	for name, q := range queries {
-		queries[name] = strings.TrimSuffix(strings.TrimSpace(q), ";")
+		queries[name] = spelledOut.ReplaceAllStringFunc(strings.TrimSuffix(strings.TrimSpace(q), ";"), spellOut)
 	}
 	return queries, nil
+}
+
+// spelledOut is a list of parameters in short, e.g. {64 from 2} for $2,$3,...,$65.
+var spelledOut = regexp.MustCompile(`\{(\d+) from (\d+)\}`)
+
+func spellOut(short string) string {
+	m := spelledOut.FindStringSubmatch(short)
+	n, _ := strconv.Atoi(m[1]) // digits by the expression
+	from, _ := strconv.Atoi(m[2])
+	list := make([]string, n)
+	for i := range list {
+		list[i] = "$" + strconv.Itoa(from+i)
+	}
+	return strings.Join(list, ",")
 }

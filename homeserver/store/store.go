@@ -71,6 +71,9 @@ type counters struct {
 	// pos and past belong to the writer alone; pos is read by others through published.
 	pos, past int64
 	published atomic.Int64
+	// delayed is not 0 if state may be scheduled to be sent later: it counts those that were at
+	// the start and those scheduled since, and never goes down.
+	delayed atomic.Int64
 }
 
 // Open opens a database, brings its schema up to date and starts the writer.
@@ -152,6 +155,7 @@ func (s *Store) start(ctx context.Context) error {
 	for query, to := range map[string]*atomic.Int64{
 		"user_max": &c.user, "state_key_max": &c.key, "room_max": &c.room, "event_max": &c.event,
 		"state_pack_max": &c.pack, "device_max": &c.device, "one_time_key_max": &c.otk,
+		"delayed_state_count": &c.delayed,
 	} {
 		n, err := load(query)
 		if err != nil {

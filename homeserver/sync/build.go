@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/landbridge-im/landbridge/homeserver/invitefilter"
 	"github.com/landbridge-im/landbridge/homeserver/push"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 )
@@ -26,6 +27,8 @@ type builder struct {
 	people bool
 	// ignored are the users that this one does not want to hear of.
 	ignored map[string]bool
+	// invites tells whose invitations it wants.
+	invites invitefilter.Filter
 }
 
 // build writes the answer and tells whether it says anything new. While it does not, nothing

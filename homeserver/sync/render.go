@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
+	"github.com/landbridge-im/landbridge/homeserver/relations"
 	"github.com/landbridge-im/landbridge/homeserver/statetree"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 )
@@ -20,6 +21,13 @@ type Render struct {
 	// Membership adds unsigned.membership.
 	Membership bool
 	NowMS      int64
+	// Bundle adds unsigned.m.relations to what Events renders, of children up to the log position
+	// Upto, for the reader of number UserNID.
+	Bundle  bool
+	UserNID int64
+	Upto    int64
+
+	bundles map[int64]*relations.Bundle
 }
 
 // Event appends one event with what belongs into its unsigned part.
@@ -54,6 +62,13 @@ func (r Render) Event(ctx context.Context, dst []byte, e *event.Event) ([]byte, 
 		}
 		v.Membership = m
 	}
+	if b := r.bundles[e.NID]; b != nil {
+		raw, err := r.relations(ctx, b)
+		if err != nil {
+			return dst, err
+		}
+		v.Relations = raw
+	}
 	return e.AppendClient(dst, v), nil
 }
 
@@ -83,6 +98,11 @@ func (r Render) erased(ctx context.Context, e *event.Event) (*event.Event, error
 
 // Events appends a JSON array of events.
 func (r Render) Events(ctx context.Context, dst []byte, events []*event.Event) (_ []byte, err error) {
+	if r.Bundle {
+		if r, err = r.With(ctx, events); err != nil {
+			return dst, err
+		}
+	}
 	dst = append(dst, '[')
 	for i, e := range events {
 		if i > 0 {

@@ -9,6 +9,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
+	"github.com/landbridge-im/landbridge/homeserver/invitefilter"
 	"github.com/landbridge-im/landbridge/homeserver/statetree"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 )
@@ -117,7 +118,7 @@ func (b *builder) stripped(ctx context.Context, st standing, membership, section
 	if err != nil {
 		return false, err
 	}
-	if membership == "invite" && b.ignored[string(own.Sender)] {
+	if membership == "invite" && (b.ignored[string(own.Sender)] || b.invites.Judge(string(own.Sender)) != invitefilter.Allow) {
 		return false, nil
 	}
 	o := b.out
@@ -131,7 +132,8 @@ func (b *builder) stripped(ctx context.Context, st standing, membership, section
 		if i > 0 {
 			o.str(",")
 		}
-		if e == own {
+		if e == own || e.Type == "m.room.create" {
+			// The create event whole, so that clients can tell who made the room (MSC4311).
 			o.buf, err = b.rend.Event(ctx, o.buf, e)
 			if err != nil {
 				return false, err
@@ -241,7 +243,7 @@ func (b *builder) timeline(ctx context.Context, st standing, name store.RoomName
 	}
 	o := b.out
 	o.str(`"timeline":{"events":`)
-	if o.buf, err = b.rend.Events(ctx, o.buf, events); err != nil {
+	if o.buf, err = b.rend.bundling(limited, b.q.User, upto).Events(ctx, o.buf, events); err != nil {
 		return false, err
 	}
 	o.str(`,"limited":` + strconv.FormatBool(limited) + `,"prev_batch":`)
@@ -356,7 +358,10 @@ func (b *builder) hides(e *event.Event) bool {
 	return !e.IsState() && b.ignored[string(e.Sender)]
 }
 
-func (b *builder) loadIgnored(ctx context.Context) error {
+func (b *builder) loadIgnored(ctx context.Context) (err error) {
+	if b.invites, err = invitefilter.Load(ctx, b.s.o.Store, b.q.User); err != nil {
+		return err
+	}
 	d, err := b.s.o.Store.AccountData(ctx, b.q.User, 0, "m.ignored_user_list")
 	if errors.Is(err, store.ErrNotFound) {
 		return nil

@@ -14,6 +14,46 @@ type Reader struct {
 	ID string
 	// Current is the reader's membership now: it decides together with that at the event.
 	Current string
+	// Until is the log position at which the reader left the room after having been in it; 0 for
+	// others.
+	Until int64
+}
+
+// joinedAfter tells whether the reader was in the room at any point after a position.
+func (r Reader) joinedAfter(pos int64) bool {
+	return r.Current == "join" || r.Until != 0 && pos <= r.Until
+}
+
+// ReaderOf is somebody with this standing in a room, the zero Membership for none.
+func ReaderOf(ctx context.Context, s *store.Store, user string, m store.Membership) (Reader, error) {
+	r := Reader{ID: user, Current: m.Membership}
+	if m.Membership != "leave" && m.Membership != "ban" || m.Forgotten {
+		return r, nil
+	}
+	own, err := s.Event(ctx, m.Event)
+	if err != nil {
+		return r, err
+	}
+	left, err := lastLeft(ctx, s, own)
+	r.Until = left
+	return r, err
+}
+
+// lastLeft is the position at which somebody last left a room having been joined; 0 for never.
+func lastLeft(ctx context.Context, s *store.Store, own *event.Event) (int64, error) {
+	for at := own; at.Replaces != 0; {
+		prev, err := s.Event(ctx, at.Replaces)
+		if errors.Is(err, store.ErrNotFound) {
+			return 0, nil
+		} else if err != nil {
+			return 0, err
+		}
+		if prev.Membership() == "join" {
+			return at.Pos, nil
+		}
+		at = prev
+	}
+	return 0, nil
 }
 
 // Visible tells whether a reader may see an event: specification, client-server API, "Room
@@ -30,7 +70,7 @@ type Reader struct {
 // if the history_visibility before or after the event would allow them to see it"; likewise for
 // the user's own membership events.
 func Visible(ctx context.Context, s *store.Store, e *event.Event, r Reader) (bool, error) {
-	ok, err := visibleAt(ctx, s, e.Root, r)
+	ok, err := visibleAt(ctx, s, e.Root, e.Pos, r)
 	if err != nil || ok {
 		return ok, err
 	}
@@ -46,10 +86,10 @@ func Visible(ctx context.Context, s *store.Store, e *event.Event, r Reader) (boo
 	if err != nil || before == 0 {
 		return false, err
 	}
-	return visibleAt(ctx, s, before, r)
+	return visibleAt(ctx, s, before, e.Pos, r)
 }
 
-func visibleAt(ctx context.Context, s *store.Store, root statetree.Ref, r Reader) (bool, error) {
+func visibleAt(ctx context.Context, s *store.Store, root statetree.Ref, pos int64, r Reader) (bool, error) {
 	visibility, err := stateString(ctx, s, root, "m.room.history_visibility", "", "history_visibility")
 	if err != nil {
 		return false, err
@@ -69,7 +109,7 @@ func visibleAt(ctx context.Context, s *store.Store, root statetree.Ref, r Reader
 	case visibility == "joined":
 		return false, nil
 	default: // "shared" is the default
-		return r.Current == "join", nil
+		return r.joinedAfter(pos), nil
 	}
 }
 
