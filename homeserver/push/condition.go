@@ -197,7 +197,7 @@ type displayName struct{ body path }
 
 func (c displayName) holds(x *evaluation) bool {
 	v := x.property(c.body)
-	if x.room.DisplayName == "" || v == nil || v.value.Type != gjson.String {
+	if v == nil || v.value.Type != gjson.String || x.filled().DisplayName == "" {
 		return false
 	}
 	return literal(x.room.DisplayName).word(v.lower(), &x.budget)
@@ -255,7 +255,7 @@ type notificationPermission struct{ key string }
 const notificationLevel = 50
 
 func (c notificationPermission) holds(x *evaluation) bool {
-	need, ok := x.room.Notifications[c.key]
+	need, ok := x.filled().Notifications[c.key]
 	if !ok {
 		need = notificationLevel
 	}

@@ -44,6 +44,18 @@ type RoomContext struct {
 	SenderPower int64
 	// Notifications is the object of that name in m.room.power_levels; nil for none.
 	Notifications map[string]int64
+	// Fill, when not nil, sets DisplayName, SenderPower and Notifications. It is called once, when
+	// a condition is the first to need one of them: for most events none does.
+	Fill func(*RoomContext)
+}
+
+// filled is the context with everything in it.
+func (x *evaluation) filled() *RoomContext {
+	if fill := x.room.Fill; fill != nil {
+		x.room.Fill = nil
+		fill(x.room)
+	}
+	return x.room
 }
 
 // Compile makes a user's rules ready. user is the user's id.

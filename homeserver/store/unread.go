@@ -27,3 +27,9 @@ func (s *Store) PlacesBack(ctx context.Context, room, after, upto int64, limit i
 func (s *Store) RoomsWithNews(ctx context.Context, user, after, upto int64) ([]int64, error) {
 	return collect(ctx, s, "membership_news", scanInt, user, after, upto)
 }
+
+// NthPlaceBack is the position of the nth event of a room in (after, upto], counted back from the
+// newest, which is number 0; ErrNotFound if there are fewer.
+func (s *Store) NthPlaceBack(ctx context.Context, room, after, upto int64, n int) (pos int64, err error) {
+	return pos, s.row(ctx, "event_place_nth_back", room, after, upto, n).Scan(&pos)
+}

@@ -31,3 +31,5 @@ DELETE FROM pusher WHERE user_nid = $1
 UPDATE pusher SET pos = $4 WHERE user_nid = $1 AND app_id = $2 AND pushkey = $3 AND pos < $4
 -- name: pusher_mailed
 UPDATE pusher SET sent_ts = $4, throttle_ms = $5 WHERE user_nid = $1 AND app_id = $2 AND pushkey = $3
+-- name: event_place_nth_back
+SELECT pos FROM event WHERE room_nid = $1 AND pos > $2 AND pos <= $3 ORDER BY pos DESC LIMIT 1 OFFSET $4

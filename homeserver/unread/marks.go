@@ -1,0 +1,108 @@
+package unread
+
+import (
+	"context"
+	"errors"
+
+	"github.com/landbridge-im/landbridge/homeserver/event"
+	"github.com/landbridge-im/landbridge/homeserver/store"
+)
+
+// Marks tell how far a user has read in a room, by positions of the log. They are immutable.
+type Marks struct {
+	// Joined tells whether the user is in the room. Who is not has nothing unread there.
+	Joined bool
+	// join is where the user came in, floor what everything is read up to: that, and the
+	// receipts that are of no thread. threads are the receipts of threads; "" is the main timeline.
+	join, floor int64
+	threads     map[string]int64
+}
+
+// Read tells up to where a thread has been read; "" is the main timeline.
+func (m *Marks) Read(thread string) int64 { return max(m.floor, m.threads[thread]) }
+
+// place names a user in a room.
+type place struct{ user, room int64 }
+
+// maxJoins bounds how many changes of name or avatar are looked through for the join that they
+// follow.
+const maxJoins = 2000
+
+// Marks reads how far a user has read in a room, by receipts alone. Of m.read and
+// m.read.private "the receipt which is more recent/ahead must be used".
+func (c *Counter) Marks(ctx context.Context, user, room int64) (*Marks, error) {
+	at := place{user, room}
+	if m, ok := c.marks.get(at); ok {
+		return m, nil
+	}
+	mark := c.marks.mark()
+	m, err := c.readMarks(ctx, user, room)
+	if err != nil {
+		return nil, err
+	}
+	c.marks.put(at, m, mark)
+	return m, nil
+}
+
+func (c *Counter) readMarks(ctx context.Context, user, room int64) (*Marks, error) {
+	s := c.o.Store
+	member, err := s.Membership(ctx, room, user)
+	if errors.Is(err, store.ErrNotFound) || err == nil && member.Membership != "join" {
+		return &Marks{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	m := &Marks{Joined: true}
+	// A change of name or avatar follows the join and is none.
+	e, err := s.Event(ctx, member.Event)
+	for n := 0; err == nil && e.Replaces != 0 && n < maxJoins; n++ {
+		var before *event.Event
+		if before, err = s.Event(ctx, e.Replaces); err == nil && before.Membership() != "join" {
+			break
+		}
+		e = before
+	}
+	if err != nil {
+		return nil, err
+	}
+	m.join = max(e.Pos, 0)
+	m.floor = m.join
+	receipts, err := s.ReceiptsOf(ctx, room, user)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range receipts {
+		if r.Kind != "m.read" && r.Kind != "m.read.private" {
+			continue
+		}
+		e, err := s.Event(ctx, r.Event)
+		if errors.Is(err, store.ErrNotFound) {
+			continue // of an event that has not come here yet
+		}
+		if err != nil {
+			return nil, err
+		}
+		switch r.Thread {
+		case "":
+			m.floor = max(m.floor, e.Pos)
+		case "main":
+			m.raise("", e.Pos)
+		default:
+			m.raise(r.Thread, e.Pos)
+		}
+	}
+	for thread, pos := range m.threads {
+		if pos <= m.floor {
+			delete(m.threads, thread)
+		}
+	}
+	return m, nil
+}
+
+func (m *Marks) raise(thread string, pos int64) {
+	if m.threads == nil {
+		m.threads = map[string]int64{}
+	}
+	m.threads[thread] = max(m.threads[thread], pos)
+}
