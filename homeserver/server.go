@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"path/filepath"
 	"time"
 
@@ -17,9 +18,11 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/keys"
 	"github.com/landbridge-im/landbridge/homeserver/media"
+	"github.com/landbridge-im/landbridge/homeserver/pushers"
 	"github.com/landbridge-im/landbridge/homeserver/room"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/homeserver/sync"
+	"github.com/landbridge-im/landbridge/homeserver/unread"
 	"github.com/landbridge-im/landbridge/registration"
 )
 
@@ -46,9 +49,24 @@ type Options struct {
 	// appservices.Options.
 	Registrations *registration.Set
 	Transport     func(*registration.Registration) http.RoundTripper
-	Log           *slog.Logger
+	// Push says how push gateways may be reached.
+	Push PushOptions
+	// VoIP is what clients are told about calls.
+	VoIP client.VoIP
+	Log  *slog.Logger
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+}
+
+// PushOptions say how push gateways may be reached; see pushers.Options.
+type PushOptions struct {
+	AllowLoopback bool
+	AllowNetworks []netip.Prefix
+	// Backoff is the first pause after a failure; 0 means a second.
+	Backoff time.Duration
+	// Mailer and HasEmail are for notifications by e-mail; nil for none.
+	Mailer   pushers.Mailer
+	HasEmail func(ctx context.Context, user int64, address string) (bool, error)
 }
 
 // Server is a homeserver. Open makes one, Run lets it work, Close ends it.
@@ -61,6 +79,8 @@ type Server struct {
 	typing   *sync.Typing
 	accounts *accounts.Accounts
 	services *appservices.Services
+	unread   *unread.Counter
+	pushers  *pushers.Pushers
 	client   *client.API
 	// draining is closed when Run ends.
 	draining chan struct{}
@@ -104,20 +124,31 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	}
 	s.services = appservices.New(appservices.Options{Store: s.store, ServerName: o.Name, Set: o.Registrations,
 		Transport: o.Transport, Typing: s.typing.In, Log: o.Log, Now: o.Now})
+	s.unread = unread.New(unread.Options{Store: s.store, Log: o.Log})
+	s.pushers = pushers.New(pushers.Options{Store: s.store, Unread: s.unread, Mailer: o.Push.Mailer, HasEmail: o.Push.HasEmail,
+		AllowLoopback: o.Push.AllowLoopback, AllowNetworks: o.Push.AllowNetworks, Backoff: o.Push.Backoff, ServerName: o.Name, Log: o.Log, Now: o.Now})
 	syncer := sync.New(sync.Options{Store: s.store, Notifier: s.notifier, Typing: s.typing, Devices: devices{s.store}, Now: o.Now, Draining: s.draining})
 	s.client = client.New(client.Options{ServerName: o.Name, PublicURL: o.PublicURL, Store: s.store, Rooms: s.rooms, Sync: syncer,
-		Notifier: s.notifier, Typing: s.typing, Accounts: s.accounts, Services: s.services, Media: repo, Keys: encryption, Log: o.Log, Now: o.Now}, o.Settings)
+		Notifier: s.notifier, Typing: s.typing, Accounts: s.accounts, Services: s.services, Media: repo, Keys: encryption,
+		Unread: s.unread, Pushers: s.pushers, VoIP: o.VoIP, Log: o.Log, Now: o.Now}, o.Settings)
 	return s, nil
 }
 
 // publish passes fresh log entries on. The store calls it from its writer, also while the parts
 // are still being made.
 func (s *Server) publish(entries []store.Entry) {
+	// First, so that whoever is woken counts right.
+	if s.unread != nil {
+		s.unread.Publish(entries)
+	}
 	if s.notifier != nil {
 		s.notifier.Publish(entries)
 	}
 	if s.services != nil {
 		s.services.Publish(entries)
+	}
+	if s.pushers != nil {
+		s.pushers.Publish(entries)
 	}
 }
 
@@ -166,6 +197,8 @@ func (s *Server) Run(ctx context.Context) error {
 	defer close(s.draining)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.services.Run(ctx) })
+	g.Go(func() error { return s.unread.Run(ctx) })
+	g.Go(func() error { return s.pushers.Run(ctx) })
 	return g.Wait()
 }
 

@@ -14,6 +14,7 @@ func (a *API) versions(c *call) (any, error) {
 		"uk.tcpip.msc4133.stable":      true, // profile fields
 		"com.beeper.msc4169":           true, // redactions sent as events
 		"org.matrix.e2e_cross_signing": true,
+		"org.matrix.msc3814":           true, // dehydrated devices
 	}
 	if c.session != nil && c.session.Service != nil {
 		// These change how a room is made and filled; they are for bridges only.
@@ -49,5 +50,9 @@ func (a *API) capabilities(c *call) (any, error) {
 
 // wellKnown is GET /.well-known/matrix/client.
 func (a *API) wellKnown(c *call) (any, error) {
-	return map[string]any{"m.homeserver": map[string]string{"base_url": a.o.PublicURL}}, nil
+	out := map[string]any{"m.homeserver": map[string]string{"base_url": a.o.PublicURL}}
+	if t := a.transports(); len(t) > 0 {
+		out["org.matrix.msc4143.rtc_foci"] = t // what clients read until they ask /rtc/transports
+	}
+	return out, nil
 }
