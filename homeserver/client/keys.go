@@ -16,8 +16,10 @@ func (a *API) keyRoutes() {
 	a.on(post, v3, "/keys/query", user, a.keysQuery)
 	a.on(post, v3, "/keys/claim", user, a.keysClaim)
 	a.on(http.MethodGet, v3, "/keys/changes", user, a.keysChanges)
-	a.on(post, v3, "/keys/device_signing/upload", user, a.crossSigning)
-	a.on(post, v3, "/keys/signatures/upload", user, a.signatures)
+	// Older clients know these two by the prefix from before they were in the specification.
+	crossSigning := append([]string{"/_matrix/client/unstable"}, v3...)
+	a.on(post, crossSigning, "/keys/device_signing/upload", user, a.crossSigning)
+	a.on(post, crossSigning, "/keys/signatures/upload", user, a.signatures)
 	a.on(put, v3, "/sendToDevice/{eventType}/{txnId}", user, a.sendToDevice)
 }
 
