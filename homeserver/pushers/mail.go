@@ -50,7 +50,7 @@ func (t *turn) mail(ctx context.Context, row store.Pusher, st *state, news []unr
 	if err != nil {
 		return err
 	}
-	if err := t.p.o.Mailer.Send(ctx, row.Pushkey, subject, text, page); err != nil {
+	if err := t.p.o.Mailer.Deliver(ctx, row.Pushkey, subject, text, page); err != nil {
 		t.p.failed.Add(1)
 		st.failures++
 		pause := min(time.Minute<<min(st.failures-1, 20), backoffMax)

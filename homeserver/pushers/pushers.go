@@ -16,9 +16,9 @@ import (
 	"github.com/landbridge-im/landbridge/internal/safedial"
 )
 
-// Mailer sends e-mail.
+// Mailer sends an e-mail: text is its plain form, html the other one.
 type Mailer interface {
-	Send(ctx context.Context, to, subject, text, html string) error
+	Deliver(ctx context.Context, to, subject, text, html string) error
 }
 
 // Options say what Pushers need.
@@ -33,7 +33,7 @@ type Options struct {
 	// AllowNetworks allows single networks.
 	AllowLoopback bool
 	AllowNetworks []netip.Prefix
-	// PublicURL is where clients find the server; for e-mail.
+	// ServerName is what e-mail calls the server.
 	ServerName string
 	Log        *slog.Logger
 	Now        func() time.Time

@@ -31,8 +31,8 @@ type rig struct {
 	mail []string
 }
 
-// Send implements Mailer.
-func (r *rig) Send(_ context.Context, to, subject, text, html string) error {
+// Deliver implements Mailer.
+func (r *rig) Deliver(_ context.Context, to, subject, text, html string) error {
 	r.mail = append(r.mail, fmt.Sprintf("%s\n%s\n%s\n%s", to, subject, text, html))
 	return nil
 }
