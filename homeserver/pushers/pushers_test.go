@@ -55,7 +55,9 @@ func newRig(t testing.TB) *rig {
 	counter = unread.New(unread.Options{Store: s, Log: log})
 	r.s = s
 	r.p = New(Options{Store: s, Unread: counter, Mailer: r, ServerName: "test", AllowLoopback: true, Log: log, Now: clock,
-		HasEmail: func(_ context.Context, _ int64, address string) (bool, error) { return address == "bob@example.org", nil }})
+		HasEmail: func(_ context.Context, _ int64, address string) (bool, error) {
+			return address == "bob@example.org", nil
+		}})
 	r.p.running = true
 	r.m = room.NewManager(room.Options{Store: s, Log: log, Now: clock,
 		Signer: event.Signer{Server: "test", KeyID: "ed25519:1", Key: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))}})

@@ -30,8 +30,6 @@ type rig struct {
 	c    *Counter
 	room store.RoomName
 	bob  int64
-	// position is where counts are asked for.
-	txn int
 }
 
 func newRig(t testing.TB) *rig {
@@ -211,7 +209,7 @@ type said struct {
 	highlight          bool
 	thread             string
 	redacted           bool
-	isRoot, isIndirect bool
+	isIndirect         bool
 }
 
 // model counts from scratch, in the plainest way.
