@@ -89,12 +89,12 @@ func (p *Pushers) roomName(ctx context.Context, e *event.Event, reader int64) (n
 		}
 		return name, alias, err
 	}
-	heroes, err := s.Heroes(ctx, e.Room, reader)
+	others, err := s.SomeMembers(ctx, e.Room, reader)
 	if err != nil {
 		return "", "", err
 	}
-	for i, h := range heroes {
-		id, err := s.UserID(ctx, h)
+	for i, nid := range others {
+		id, err := s.UserID(ctx, nid)
 		if err != nil {
 			return "", "", err
 		}
@@ -107,7 +107,7 @@ func (p *Pushers) roomName(ctx context.Context, e *event.Event, reader int64) (n
 		}
 		switch {
 		case i == 0:
-		case i == len(heroes)-1:
+		case i == len(others)-1:
 			name += " and "
 		default:
 			name += ", "

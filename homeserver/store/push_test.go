@@ -25,6 +25,12 @@ func TestUnreadMemos(t *testing.T) {
 			return errors.Join(tx.SetMembership(Membership{Room: r.name.NID, User: 1, Membership: "join", Event: 1, Pos: 1}),
 				tx.SetMembership(Membership{Room: 99, User: 1, Membership: "join", Event: 1, Pos: 1}))
 		})
+		if got, err := f.SomeMembers(ctx, r.name.NID, 2); err != nil || !slices.Equal(got, []int64{1}) {
+			t.Errorf("members: %v, %v", got, err)
+		}
+		if got, err := f.SomeMembers(ctx, r.name.NID, 1); err != nil || len(got) != 0 {
+			t.Errorf("members but one: %v, %v", got, err)
+		}
 		var places []EventPlace
 		for i := range 5 {
 			e := r.add(fmt.Sprint(i), nil)

@@ -83,3 +83,9 @@ func (t *Tx) PusherServed(p Pusher, upto int64) error {
 func (t *Tx) PusherMailed(p Pusher, sentTS, throttleMS int64) error {
 	return t.exec("pusher_mailed", p.User, p.AppID, p.Pushkey, sentTS, throttleMS)
 }
+
+// SomeMembers lists up to five others who are in a room or invited, those first who came first: by
+// them a room without a name is called.
+func (s *Store) SomeMembers(ctx context.Context, room, but int64) ([]int64, error) {
+	return collect(ctx, s, "membership_some", scanInt, room, but)
+}

@@ -204,12 +204,12 @@ func TestMentionOfAll(t *testing.T) {
 
 // said is an event as the model knows it.
 type said struct {
-	e                  *event.Event
-	mine, message      bool
-	highlight          bool
-	thread             string
-	redacted           bool
-	isIndirect         bool
+	e             *event.Event
+	mine, message bool
+	highlight     bool
+	thread        string
+	redacted      bool
+	isIndirect    bool
 }
 
 // model counts from scratch, in the plainest way.

@@ -33,3 +33,5 @@ UPDATE pusher SET pos = $4 WHERE user_nid = $1 AND app_id = $2 AND pushkey = $3 
 UPDATE pusher SET sent_ts = $4, throttle_ms = $5 WHERE user_nid = $1 AND app_id = $2 AND pushkey = $3
 -- name: event_place_nth_back
 SELECT pos FROM event WHERE room_nid = $1 AND pos > $2 AND pos <= $3 ORDER BY pos DESC LIMIT 1 OFFSET $4
+-- name: membership_some
+SELECT user_nid FROM membership WHERE room_nid = $1 AND user_nid <> $2 AND membership IN ('join', 'invite') ORDER BY pos, user_nid LIMIT 5
