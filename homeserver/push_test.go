@@ -111,7 +111,7 @@ func (g *gateway) pusher(h *hs, token, pushkey string, extra map[string]any) {
 		"device_display_name": "Phone", "lang": "en", "data": data, "append": true}, nil)
 }
 
-func (h *hs) pushers(token string) []map[string]any {
+func (h *hs) pusherList(token string) []map[string]any {
 	h.Helper()
 	var out struct{ Pushers []map[string]any }
 	h.must(token, "GET", "/v3/pushers", nil, &out)
@@ -123,7 +123,7 @@ var txns struct {
 	n int
 }
 
-func (h *hs) say(token, room, body string, more map[string]any) string {
+func (h *hs) tell(token, room, body string, more map[string]any) string {
 	h.Helper()
 	txns.Lock()
 	txns.n++
@@ -140,8 +140,8 @@ func (h *hs) say(token, room, body string, more map[string]any) string {
 	return out.EventID
 }
 
-// path reads a value out of JSON.
-func path(v any, keys ...any) any {
+// dig reads a value out of JSON.
+func dig(v any, keys ...any) any {
 	for _, k := range keys {
 		switch k := k.(type) {
 		case string:
@@ -168,14 +168,14 @@ func TestPush(t *testing.T) {
 	g.pusher(h, bob, "one", map[string]any{"brand": "x"})
 	room := h.room(alice, map[string]any{"name": "Talk", "invite": []string{"@bob:test"}})
 	n := g.next(t)
-	if path(n, "type") != "m.room.member" || path(n, "user_is_target") != true || path(n, "counts", "unread") != 1.0 || path(n, "content", "membership") != "invite" {
+	if dig(n, "type") != "m.room.member" || dig(n, "user_is_target") != true || dig(n, "counts", "unread") != 1.0 || dig(n, "content", "membership") != "invite" {
 		t.Errorf("the invitation: %v", n)
 	}
 	h.must(bob, "POST", "/v3/rooms/"+room+"/join", nil, nil)
-	if n = g.next(t); path(n, "event_id") != nil || path(n, "counts", "unread") != 0.0 {
+	if n = g.next(t); dig(n, "event_id") != nil || dig(n, "counts", "unread") != 0.0 {
 		t.Errorf("having joined: %v", n)
 	}
-	first := h.say(alice, room, "hello", nil)
+	first := h.tell(alice, room, "hello", nil)
 	n = g.next(t)
 	want := map[string]any{"event_id": first, "room_id": room, "type": "m.room.message", "sender": "@alice:test", "sender_display_name": "Alice", "room_name": "Talk",
 		"prio": "high", "content": map[string]any{"msgtype": "m.text", "body": "hello"}, "counts": map[string]any{"unread": 1.0}}
@@ -184,22 +184,22 @@ func TestPush(t *testing.T) {
 	if !reflect.DeepEqual(n, want) {
 		t.Errorf("the message: %v", n)
 	}
-	if d := devices[0]; path(d, "app_id") != "im.app" || path(d, "pushkey") != "one" || path(d, "tweaks", "sound") != "default" ||
-		path(d, "data", "brand") != "x" || path(d, "data", "url") != nil || path(d, "pushkey_ts") == nil {
+	if d := devices[0]; dig(d, "app_id") != "im.app" || dig(d, "pushkey") != "one" || dig(d, "tweaks", "sound") != "default" ||
+		dig(d, "data", "brand") != "x" || dig(d, "data", "url") != nil || dig(d, "pushkey_ts") == nil {
 		t.Errorf("the device: %v", d)
 	}
 	h.must(bob, "POST", "/v3/rooms/"+room+"/receipt/m.read/"+first, nil, nil)
-	if n = g.next(t); path(n, "event_id") != nil || path(n, "counts", "unread") != 0.0 {
+	if n = g.next(t); dig(n, "event_id") != nil || dig(n, "counts", "unread") != 0.0 {
 		t.Errorf("having read: %v", n)
 	}
 	// Own messages notify nobody, and a reaction doesn't; what comes next is the next message,
 	// after the gateway has failed a few times.
-	h.say(bob, room, "mine", nil)
+	h.tell(bob, room, "mine", nil)
 	g.mu.Lock()
 	g.fail = 5
 	g.mu.Unlock()
-	second := h.say(alice, room, "again", nil)
-	if n = g.next(t); path(n, "event_id") != second {
+	second := h.tell(alice, room, "again", nil)
+	if n = g.next(t); dig(n, "event_id") != second {
 		t.Errorf("after failures: %v, want %s", n, second)
 	}
 	// What happens while the server is stopping, or the gateway is away, is told after the start,
@@ -207,22 +207,22 @@ func TestPush(t *testing.T) {
 	g.mu.Lock()
 	g.fail = 1 << 30
 	g.mu.Unlock()
-	third := h.say(alice, room, "while away", nil)
+	third := h.tell(alice, room, "while away", nil)
 	stop()
 	g.mu.Lock()
 	g.fail = 0
 	g.mu.Unlock()
 	h, _ = startRunning(t, dir, nil)
-	if n = g.next(t); path(n, "event_id") != third || path(n, "counts", "unread") != 2.0 {
+	if n = g.next(t); dig(n, "event_id") != third || dig(n, "counts", "unread") != 2.0 {
 		t.Errorf("after the restart: %v, want %s", n, third)
 	}
 	// Rejected keys go.
 	g.mu.Lock()
 	g.reject = []string{`"one"`}
 	g.mu.Unlock()
-	h.say(alice, room, "rejected", nil)
+	h.tell(alice, room, "rejected", nil)
 	g.next(t)
-	for end := time.Now().Add(30 * time.Second); len(h.pushers(bob)) > 0; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); len(h.pusherList(bob)) > 0; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("the rejected pusher is still there")
 		}
@@ -232,10 +232,10 @@ func TestPush(t *testing.T) {
 	g.mu.Unlock()
 	// Ids only.
 	g.pusher(h, bob, "two", map[string]any{"format": "event_id_only"})
-	last := h.say(alice, room, "secret", nil)
+	last := h.tell(alice, room, "secret", nil)
 	n = g.next(t)
-	if path(n, "event_id") != last || path(n, "room_id") != room || n["content"] != nil || n["sender"] != nil || n["type"] != nil || n["room_name"] != nil ||
-		path(n, "devices", 0, "data", "format") != "event_id_only" {
+	if dig(n, "event_id") != last || dig(n, "room_id") != room || n["content"] != nil || n["sender"] != nil || n["type"] != nil || n["room_name"] != nil ||
+		dig(n, "devices", 0, "data", "format") != "event_id_only" {
 		t.Errorf("ids only: %v", n)
 	}
 	select {
@@ -274,7 +274,7 @@ func TestPushers(t *testing.T) {
 			t.Errorf("%s: %d", name, status)
 		}
 	}
-	if list := h.pushers(alice); len(list) != 0 {
+	if list := h.pusherList(alice); len(list) != 0 {
 		t.Errorf("refused pushers are there: %v", list)
 	}
 	if status := set(alice, map[string]any{"profile_tag": "t", "pushkey": strings.Repeat("k", 512), "app_id": strings.Repeat("ä", 64)}); status != 200 {
@@ -282,21 +282,21 @@ func TestPushers(t *testing.T) {
 	}
 	set(alice, map[string]any{"lang": "de"})
 	set(alice, nil) // changes the one before
-	list := h.pushers(alice)
+	list := h.pusherList(alice)
 	want := map[string]any{"kind": "http", "app_id": "im.app", "pushkey": "key", "app_display_name": "App", "device_display_name": "Phone", "lang": "en", "profile_tag": "",
 		"data": map[string]any{"url": "https://push.example/_matrix/push/v1/notify", "format": "event_id_only"}}
 	if len(list) != 2 || !reflect.DeepEqual(list[0], want) {
 		t.Errorf("%v", list)
 	}
 	set(bob, map[string]any{"append": true})
-	if len(h.pushers(alice)) != 2 || len(h.pushers(bob)) != 1 {
+	if len(h.pusherList(alice)) != 2 || len(h.pusherList(bob)) != 1 {
 		t.Error("append removed another's")
 	}
 	set(bob, nil)
-	if len(h.pushers(alice)) != 1 || len(h.pushers(bob)) != 1 {
+	if len(h.pusherList(alice)) != 1 || len(h.pusherList(bob)) != 1 {
 		t.Error("without append another's stays")
 	}
-	if status := h.call(bob, "POST", "/v3/pushers/set", map[string]any{"kind": nil, "app_id": "im.app", "pushkey": "key"}, nil); status != 200 || len(h.pushers(bob)) != 0 {
+	if status := h.call(bob, "POST", "/v3/pushers/set", map[string]any{"kind": nil, "app_id": "im.app", "pushkey": "key"}, nil); status != 200 || len(h.pusherList(bob)) != 0 {
 		t.Errorf("deleting: %d", status)
 	}
 	// Pushers go with their devices.
@@ -309,14 +309,14 @@ func TestPushers(t *testing.T) {
 	set(bob, map[string]any{"pushkey": "desk"})
 	h.must(bob, "POST", "/v3/account/password", map[string]any{"new_password": "even longer", "auth": map[string]any{"type": "m.login.password",
 		"identifier": map[string]string{"type": "m.id.user", "user": "bob"}, "password": "long enough"}}, nil)
-	if list := h.pushers(bob); len(list) != 1 || list[0]["pushkey"] != "desk" {
+	if list := h.pusherList(bob); len(list) != 1 || list[0]["pushkey"] != "desk" {
 		t.Errorf("after the change of the password: %v", list)
 	}
 	login["password"] = "even longer"
 	h.must("", "POST", "/v3/login", login, &phone)
 	set(phone.Token, map[string]any{"pushkey": "phone"})
 	h.must(phone.Token, "POST", "/v3/logout", nil, nil)
-	if list := h.pushers(bob); len(list) != 1 {
+	if list := h.pusherList(bob); len(list) != 1 {
 		t.Errorf("after the logout: %v", list)
 	}
 }
@@ -326,7 +326,7 @@ func TestNotifications(t *testing.T) {
 	h := start(t)
 	alice, bob := h.user("alice"), h.user("bob")
 	one, two := h.room(alice, map[string]any{"preset": "public_chat"}), h.room(alice, map[string]any{"preset": "public_chat"})
-	h.say(alice, one, "before", nil)
+	h.tell(alice, one, "before", nil)
 	for _, r := range []string{one, two} {
 		h.must(bob, "POST", "/v3/rooms/"+r+"/join", nil, nil)
 	}
@@ -336,10 +336,10 @@ func TestNotifications(t *testing.T) {
 		if i == 2 {
 			more["m.mentions"] = map[string]any{"user_ids": []string{"@bob:test"}}
 		}
-		ids = append(ids, h.say(alice, []string{one, two}[i%2], fmt.Sprint(i), more))
+		ids = append(ids, h.tell(alice, []string{one, two}[i%2], fmt.Sprint(i), more))
 	}
 	h.must(bob, "POST", "/v3/rooms/"+one+"/receipt/m.read.private/"+ids[4], nil, nil)
-	gone := h.say(alice, one, "gone", nil)
+	gone := h.tell(alice, one, "gone", nil)
 	h.must(alice, "PUT", "/v3/rooms/"+one+"/redact/"+gone+"/1", nil, nil)
 	invited := h.room(alice, map[string]any{"invite": []string{"@bob:test"}})
 	type list struct {
@@ -417,7 +417,7 @@ func TestCalls(t *testing.T) {
 	}
 	var rtc any
 	h.must(alice, "GET", "/unstable/org.matrix.msc4143/rtc/transports", nil, &rtc)
-	if path(rtc, "rtc_transports", 0, "type") != "livekit" || path(rtc, "rtc_transports", 0, "livekit_service_url") != "https://rtc.example" {
+	if dig(rtc, "rtc_transports", 0, "type") != "livekit" || dig(rtc, "rtc_transports", 0, "livekit_service_url") != "https://rtc.example" {
 		t.Errorf("%v", rtc)
 	}
 	if status := h.call("", "GET", "/v3/voip/turnServer", nil, nil); status != 401 {
