@@ -26,9 +26,11 @@ type user struct {
 	queued, busy, again bool
 	retry               *time.Timer
 
-	// What follows belongs to the worker that serves the user: the id, the rooms with something
-	// unread, those whose count may have changed since, and the pushers' states.
+	// What follows belongs to the worker that serves the user: the id, up to where the log has been
+	// looked at, the rooms with something unread, those whose count may have changed since, and
+	// the pushers' states.
 	id       string
+	upto     int64
 	counts   map[int64]int
 	stale    map[int64]bool
 	allStale bool
@@ -45,8 +47,10 @@ type standing struct {
 // state is how a pusher does; what a restart may forget.
 type state struct {
 	pos int64
-	// badge is the count that was told last; -1 for none.
+	// badge is the count that was told last; -1 for none. owed is set when a new one could not be
+	// told.
 	badge    int
+	owed     bool
 	failures int
 	since    time.Time // of the first failure
 	next     time.Time // of the next try
@@ -56,9 +60,10 @@ type state struct {
 func (p *Pushers) Publish(entries []store.Entry) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.running {
+	if !p.running || len(entries) == 0 {
 		return
 	}
+	p.seen = entries[len(entries)-1].Pos
 	for _, e := range entries {
 		switch e.Kind {
 		case store.KindEvent:
@@ -205,6 +210,7 @@ func (p *Pushers) forget(u *user) {
 func (p *Pushers) Run(ctx context.Context) error {
 	p.mu.Lock()
 	p.running, p.began = true, p.o.Store.Position()
+	p.seen = p.began
 	p.mu.Unlock()
 	var wg sync.WaitGroup
 	for range workers {
@@ -293,6 +299,8 @@ func (p *Pushers) work(ctx context.Context) {
 
 // round is what one turn of a worker looks at.
 type round struct {
+	// upto is the end of the log as far as dirty is complete.
+	upto    int64
 	dirty   map[int64]bool
 	all     bool
 	read    bool
@@ -309,7 +317,7 @@ func (p *Pushers) take() (*user, round) {
 	u := p.ready[0]
 	p.ready = p.ready[1:]
 	u.queued, u.busy = false, true
-	r := round{dirty: u.dirty, all: u.all, read: u.read}
+	r := round{upto: p.seen, dirty: u.dirty, all: u.all, read: u.read}
 	u.dirty, u.all, u.read = map[int64]bool{}, false, false
 	for _, st := range u.rooms {
 		if st.invite {
@@ -350,7 +358,6 @@ func (p *Pushers) done(u *user, wait time.Duration, gone bool, err error) {
 			p.mu.Lock()
 			defer p.mu.Unlock()
 			if p.running && p.users[u.nid] == u {
-				u.read = true // a count that could not be told
 				p.queue(u)
 			}
 		})

@@ -68,8 +68,8 @@ type Pushers struct {
 	wake  chan struct{}
 	// running is set while Run runs.
 	running bool
-	// began is the end of the log when Run began.
-	began int64
+	// began is the end of the log when Run began, and seen up to where it has been published.
+	began, seen int64
 
 	sent, failed, rejected atomic.Int64
 }

@@ -58,7 +58,7 @@ func newRig(t testing.TB) *rig {
 		HasEmail: func(_ context.Context, _ int64, address string) (bool, error) {
 			return address == "bob@example.org", nil
 		}})
-	r.p.running = true
+	r.p.running, r.p.seen = true, s.Position()
 	r.m = room.NewManager(room.Options{Store: s, Log: log, Now: clock,
 		Signer: event.Signer{Server: "test", KeyID: "ed25519:1", Key: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))}})
 	t.Cleanup(func() {
@@ -109,13 +109,10 @@ func (r *rig) read(e *event.Event) {
 // serve serves bob once, and returns when to look again.
 func (r *rig) serve() time.Duration {
 	r.Helper()
+	r.p.mu.Lock()
+	r.p.queue(r.p.users[r.bob])
+	r.p.mu.Unlock()
 	u, round := r.p.take()
-	if u == nil {
-		r.p.mu.Lock()
-		u = r.p.users[r.bob]
-		u.busy = true
-		r.p.mu.Unlock()
-	}
 	wait, gone, err := r.p.serve(r.Context(), u, round)
 	if err != nil {
 		r.Fatal(err)
@@ -260,4 +257,44 @@ func TestHosts(t *testing.T) {
 	if len(h.m) > hostsMax {
 		t.Errorf("%d hosts are remembered", len(h.m))
 	}
+}
+
+// BenchmarkRoom is one message in a room where everybody has a pusher.
+func BenchmarkRoom(b *testing.B) {
+	const people = 1000
+	r := newRig(b)
+	got := 0
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		got++
+		fmt.Fprint(w, `{"rejected":[]}`)
+	}))
+	defer srv.Close()
+	for i := range people {
+		id := fmt.Sprintf("@u%d:test", i)
+		if _, err := r.m.Send(b.Context(), r.room.NID, room.Proposal{Sender: id, Type: "m.room.member", StateKey: &id, Content: jsontext.Value(`{"membership":"join"}`)}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for i := range people {
+		var err error
+		if r.bob, err = r.s.UserNID(b.Context(), fmt.Sprintf("@u%d:test", i)); err != nil {
+			b.Fatal(err)
+		}
+		r.set(Request{Kind: jsontext.Value(`"http"`), AppID: "a", Pushkey: fmt.Sprint(i), details: details{Data: jsontext.Value(`{"url":"` + srv.URL + notifyPath + `"}`)}})
+		r.serve()
+	}
+	for b.Loop() {
+		r.say("hello")
+		for u, round := r.p.take(); u != nil; u, round = r.p.take() {
+			_, gone, err := r.p.serve(b.Context(), u, round)
+			if err != nil {
+				b.Fatal(err)
+			}
+			r.p.done(u, 0, gone, nil)
+		}
+	}
+	if got != people*b.N {
+		b.Errorf("%d notifications", got)
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(got), "µs/notification")
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json/jsontext"
 	"encoding/json/v2"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,7 +47,12 @@ func (t *turn) again(d time.Duration) {
 
 // serve tells a user's pushers what there is. gone means that there are none.
 func (p *Pushers) serve(ctx context.Context, u *user, r round) (wait time.Duration, gone bool, err error) {
-	t := &turn{p: p, u: u, upto: p.o.Store.Position(), now: p.o.Now(), read: r.read, invites: r.invites}
+	defer func() {
+		if err != nil {
+			u.upto = 0 // what was dirty is not known any more: look at everything
+		}
+	}()
+	t := &turn{p: p, u: u, upto: r.upto, now: p.o.Now(), read: r.read, invites: r.invites}
 	if u.stale == nil {
 		u.stale = map[int64]bool{}
 	}
@@ -75,7 +82,7 @@ func (p *Pushers) serve(ctx context.Context, u *user, r round) (wait time.Durati
 		after = min(after, st.pos)
 	}
 	u.state = states
-	news, err := t.news(ctx, after, len(due))
+	news, err := t.news(ctx, after, len(due), r.dirty)
 	if err != nil {
 		return 0, false, err
 	}
@@ -90,15 +97,21 @@ func (p *Pushers) serve(ctx context.Context, u *user, r round) (wait time.Durati
 			return 0, false, err
 		}
 	}
+	u.upto = t.upto
 	return t.wait, false, nil
 }
 
-// news lists what the user has not read of what came after a position.
-func (t *turn) news(ctx context.Context, after int64, due int) ([]unread.Notification, error) {
+// news lists what the user has not read of what came after a position. Since the last turn, only
+// the dirty rooms can have got any.
+func (t *turn) news(ctx context.Context, after int64, due int, dirty map[int64]bool) ([]unread.Notification, error) {
 	if due == 0 || after >= t.upto {
 		return nil, nil
 	}
-	return t.p.o.Unread.News(ctx, t.u.nid, t.u.id, after, t.upto, backlog)
+	q := unread.Query{After: after, Upto: t.upto, Limit: backlog}
+	if t.u.upto > 0 && after >= t.u.upto {
+		q.Rooms = slices.AppendSeq(make([]int64, 0, len(dirty)), maps.Keys(dirty))
+	}
+	return t.p.o.Unread.News(ctx, t.u.nid, t.u.id, q)
 }
 
 // push tells an HTTP pusher. Its errors are those of the store; what a gateway does wrong is
@@ -133,20 +146,21 @@ func (t *turn) push(ctx context.Context, row store.Pusher, st *state, news []unr
 		}
 	}
 	st.pos = max(st.pos, t.upto)
-	if told || !t.read {
+	if told || !t.read && !st.owed {
 		return nil
 	}
 	if err := t.count(ctx); err != nil {
 		return err
 	}
-	if t.badge == st.badge {
+	if st.owed = false; t.badge == st.badge {
 		return nil
 	}
 	body, err := t.onlyBadge(row, to)
 	if err != nil {
 		return err
 	}
-	_, err = t.tell(ctx, row, st, to, body)
+	ok, err := t.tell(ctx, row, st, to, body)
+	st.owed = !ok
 	return err
 }
 

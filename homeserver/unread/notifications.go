@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"container/heap"
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
@@ -23,6 +24,8 @@ type Query struct {
 	// After and Upto are positions of the log: those in (After, Upto].
 	After, Upto int64
 	Limit       int
+	// Rooms, when not nil, are the only rooms that are looked at.
+	Rooms []int64
 	// Highlights leaves out those that are no highlights, and Unread those that have been read.
 	Highlights, Unread bool
 }
@@ -108,20 +111,11 @@ type merge struct {
 
 func (c *Counter) merge(ctx context.Context, user int64, q Query) (*merge, error) {
 	m := &merge{s: c.o.Store}
-	all, err := c.o.Store.RoomsOf(ctx, user)
+	all, err := c.standings(ctx, user, q)
 	if err != nil {
 		return nil, err
 	}
-	var fresh []int64
-	if q.After > 0 {
-		if fresh, err = c.o.Store.RoomsWithNews(ctx, user, q.After, q.Upto); err != nil {
-			return nil, err
-		}
-	}
 	for _, st := range all {
-		if q.After > 0 && !slices.Contains(fresh, st.Room) {
-			continue
-		}
 		r := &roomCursor{room: st.Room, after: q.After}
 		switch st.Membership {
 		case "invite":
@@ -145,6 +139,31 @@ func (c *Counter) merge(ctx context.Context, user int64, q Query) (*merge, error
 	}
 	heap.Init(m)
 	return m, nil
+}
+
+// standings lists the rooms of a user that a query is about.
+func (c *Counter) standings(ctx context.Context, user int64, q Query) (all []store.Membership, err error) {
+	rooms := q.Rooms
+	switch {
+	case rooms != nil:
+	case q.After == 0:
+		return c.o.Store.RoomsOf(ctx, user)
+	default:
+		if rooms, err = c.o.Store.RoomsWithNews(ctx, user, q.After, q.Upto); err != nil {
+			return nil, err
+		}
+	}
+	for _, room := range rooms {
+		m, err := c.o.Store.Membership(ctx, room, user)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, m)
+	}
+	return all, nil
 }
 
 func (m *merge) load(ctx context.Context, r *roomCursor, upto int64) (err error) {
@@ -194,10 +213,11 @@ func (m *merge) Pop() any {
 	return last
 }
 
-// News lists, oldest first, the notifications of a user in (after, upto] that are not read yet; of
-// many only the newest.
-func (c *Counter) News(ctx context.Context, user int64, userID string, after, upto int64, limit int) ([]Notification, error) {
-	found, _, err := c.Notifications(ctx, user, userID, Query{After: after, Upto: upto, Limit: limit, Unread: true})
+// News lists, oldest first, the notifications of a user that are not read yet; of many only the
+// newest.
+func (c *Counter) News(ctx context.Context, user int64, userID string, q Query) ([]Notification, error) {
+	q.Unread = true
+	found, _, err := c.Notifications(ctx, user, userID, q)
 	slices.SortFunc(found, func(a, b Notification) int { return cmp.Compare(a.Event.Pos, b.Event.Pos) })
 	return found, err
 }
