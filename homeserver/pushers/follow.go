@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -227,6 +228,17 @@ func (p *Pushers) Run(ctx context.Context) error {
 	}
 	<-ctx.Done()
 	wg.Wait()
+	return p.note(context.WithoutCancel(ctx), p.end())
+}
+
+// served is how far a pusher has come.
+type served struct {
+	row store.Pusher
+	pos int64
+}
+
+// end ends the following, and tells how far those have come who have nothing left to be told.
+func (p *Pushers) end() (all []served) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.running = false
@@ -234,30 +246,21 @@ func (p *Pushers) Run(ctx context.Context) error {
 		if u.retry != nil {
 			u.retry.Stop()
 		}
-	}
-	return p.note(context.WithoutCancel(ctx))
-}
-
-// note stores how far those have come who had nothing to be told, so that the next start need not
-// look at it again.
-func (p *Pushers) note(ctx context.Context) error {
-	type done struct {
-		row store.Pusher
-		pos int64
-	}
-	var all []done
-	for _, u := range p.users {
 		for key, st := range u.state {
 			if st.failures == 0 && st.pos > 0 {
 				row := unkey(key)
 				row.User = u.nid
-				all = append(all, done{row, st.pos})
+				all = append(all, served{row, st.pos})
 			}
 		}
 	}
-	for len(all) > 0 {
-		batch := all[:min(len(all), 500)]
-		all = all[len(batch):]
+	return all
+}
+
+// note stores how far pushers have come, so that the next start need not look at it again. The
+// lock must not be held: the store's writer publishes before it answers.
+func (p *Pushers) note(ctx context.Context, all []served) error {
+	for batch := range slices.Chunk(all, 500) {
 		err := p.o.Store.Write(ctx, func(t *store.Tx) error {
 			for _, d := range batch {
 				if err := t.PusherServed(d.row, d.pos); err != nil {
