@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 )
 
@@ -53,20 +52,20 @@ func (c *Counter) readMarks(ctx context.Context, user, room int64) (*Marks, erro
 	if err != nil {
 		return nil, err
 	}
-	m := &Marks{Joined: true}
-	// A change of name or avatar follows the join and is none.
-	e, err := s.Event(ctx, member.Event)
-	for n := 0; err == nil && e.Replaces != 0 && n < maxJoins; n++ {
-		var before *event.Event
-		if before, err = s.Event(ctx, e.Replaces); err == nil && before.Membership() != "join" {
+	m := &Marks{Joined: true, join: max(member.Pos, 0)}
+	// A change of name or avatar follows the join and is none. Where an event on the way is not
+	// known, what is known has to do.
+	next := member.Event
+	for n := 0; next != 0 && n < maxJoins; n++ {
+		e, err := s.Event(ctx, next)
+		if errors.Is(err, store.ErrNotFound) || err == nil && e.Membership() != "join" {
 			break
 		}
-		e = before
+		if err != nil {
+			return nil, err
+		}
+		m.join, next = max(e.Pos, 0), e.Replaces
 	}
-	if err != nil {
-		return nil, err
-	}
-	m.join = max(e.Pos, 0)
 	m.floor = m.join
 	receipts, err := s.ReceiptsOf(ctx, room, user)
 	if err != nil {

@@ -23,6 +23,10 @@ type Rules struct {
 	print string
 }
 
+// rulesVersion is to be raised when the default rules, or what rules mean, change: stored memos
+// hold for the rules of their time.
+const rulesVersion = 1
+
 // Rules reads a user's rules.
 func (c *Counter) Rules(ctx context.Context, user int64, userID string) (*Rules, error) {
 	if r, ok := c.rules.get(user); ok {
@@ -50,7 +54,7 @@ func (c *Counter) Rules(ctx context.Context, user int64, userID string) (*Rules,
 		r.ignored[k.Str] = true
 		return true
 	})
-	r.print = fmt.Sprintf("%d/%d", d.Pos, ignored.Pos)
+	r.print = fmt.Sprintf("%d/%d/%d", rulesVersion, d.Pos, ignored.Pos)
 	c.rules.put(user, r, mark)
 	return r, nil
 }
