@@ -21,6 +21,8 @@ type Config struct {
 	RateLimits   RateLimits   `yaml:"rate_limits" reload:"yes"`
 	Federation   Federation   `yaml:"federation"`
 	Media        Media        `yaml:"media"`
+	Push         Push         `yaml:"push"`
+	VoIP         VoIP         `yaml:"voip"`
 	Limits       Limits       `yaml:"limits" reload:"yes"`
 	AppServices  AppServices  `yaml:"app_services" reload:"yes"`
 	Bridges      []Bridge     `yaml:"bridges" reload:"yes"`
@@ -130,6 +132,28 @@ type Media struct {
 	AllowOldEndpoints bool `yaml:"allow_old_endpoints" reload:"yes"`
 }
 
+// Push is the notifying of phones by way of push gateways, which the users' clients choose.
+type Push struct {
+	// AllowLoopback lets gateways be on this machine or in private networks, and without TLS.
+	AllowLoopback bool `yaml:"allow_loopback"`
+	// AllowNetworks are networks (CIDR) in which gateways may be beside the public internet.
+	AllowNetworks []string `yaml:"allow_networks"`
+}
+
+// VoIP is what clients are told about calls.
+type VoIP struct {
+	TURNURIs []string `yaml:"turn_uris"`
+	// TURNSecret is shared with the TURN server, to make credentials that end after
+	// TURNUserLifetime. Without it everybody is given TURNUsername and TURNPassword.
+	TURNSecret       Secret   `yaml:"turn_secret"`
+	TURNUserLifetime Duration `yaml:"turn_user_lifetime"`
+	TURNUsername     string   `yaml:"turn_username"`
+	TURNPassword     Secret   `yaml:"turn_password"`
+	// LiveKitURLs are the addresses of services that give out tokens for LiveKit, for MatrixRTC
+	// calls.
+	LiveKitURLs []string `yaml:"livekit_urls"`
+}
+
 // Limits bound what strangers can send and ask for.
 type Limits struct {
 	MaxRequestBody Size     `yaml:"max_request_body"` // of JSON, not of files
@@ -198,6 +222,8 @@ func Default() *Config {
 		},
 		Federation: Federation{Listen: []string{}, KeyServers: []string{}},
 		Media:      Media{MaxUpload: 50 << 20},
+		Push:       Push{AllowNetworks: []string{}},
+		VoIP:       VoIP{TURNURIs: []string{}, TURNUserLifetime: Duration(24 * time.Hour), LiveKitURLs: []string{}},
 		Limits: Limits{
 			MaxRequestBody: 4 << 20,
 			SyncTimeoutMax: Duration(time.Minute),

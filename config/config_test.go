@@ -404,3 +404,23 @@ func FuzzParse(f *testing.F) {
 		Reloadable(Default(), c)
 	})
 }
+
+func TestPushAndCallMistakes(t *testing.T) {
+	t.Parallel()
+	_, err := Parse("bad.yaml", []byte(`push: {allow_networks: [10.0.0.1]}
+voip:
+  turn_uris: ["turn:ok.example:3478?transport=udp", "https://turn.example"]
+  turn_secret: "hush"
+  turn_username: "u"
+  turn_user_lifetime: 1s
+  livekit_urls: [rtc.example]
+`), nil)
+	want := `bad.yaml:1:24: error: push.allow_networks: "10.0.0.1" is no network; write 10.1.0.0/16 or fd00:1::/32, say
+bad.yaml:3:14: error: voip.turn_uris: "https://turn.example" is no TURN server; write turn:turn.example.org:3478?transport=udp, say
+bad.yaml:4:16: error: voip.turn_secret: is set together with voip.turn_username or voip.turn_password; keep one of the two ways
+bad.yaml:6:23: error: voip.turn_user_lifetime: must be from 1m to a year but is 1s; write 24h
+bad.yaml:7:17: error: voip.livekit_urls: "rtc.example" is no http or https address; write https://rtc.example.org, say`
+	if err == nil || err.Error() != want {
+		t.Errorf("got\n%v\n\nwant\n%s", err, want)
+	}
+}

@@ -27,6 +27,8 @@ func (c *Config) validate(bad map[string]bool) Problems {
 	v.rateLimits()
 	v.federation()
 	v.size("media.max_upload", c.Media.MaxUpload, 1, 16<<30)
+	v.push()
+	v.voip()
 	v.size("limits.max_request_body", c.Limits.MaxRequestBody, 64<<10, 1<<30)
 	if d := c.Limits.SyncTimeoutMax.Std(); d < time.Second || d > time.Hour {
 		v.add("limits.sync_timeout_max", "must be from 1s to 1h but is "+c.Limits.SyncTimeoutMax.String(), "write 1m")
@@ -227,6 +229,38 @@ func (v *validator) federation() {
 	for i, name := range f.KeyServers {
 		if err := CheckServerName(name); err != nil {
 			v.add("federation.key_servers", fmt.Sprintf("entry %d %s", i+1, err), "write the name of a server, such as matrix.org")
+		}
+	}
+}
+
+func (v *validator) push() {
+	for _, s := range v.config.Push.AllowNetworks {
+		if _, err := netip.ParsePrefix(s); err != nil {
+			v.add("push.allow_networks", diag.Quote(s)+" is no network", "write 10.1.0.0/16 or fd00:1::/32, say")
+		}
+	}
+}
+
+func (v *validator) voip() {
+	c := v.config.VoIP
+	for _, s := range c.TURNURIs {
+		scheme, rest, _ := strings.Cut(s, ":")
+		if scheme != "turn" && scheme != "turns" && scheme != "stun" && scheme != "stuns" || rest == "" || strings.HasPrefix(rest, "//") {
+			v.add("voip.turn_uris", diag.Quote(s)+" is no TURN server", "write turn:turn.example.org:3478?transport=udp, say")
+		}
+	}
+	if d := c.TURNUserLifetime.Std(); d < time.Minute || d > 365*24*time.Hour {
+		v.add("voip.turn_user_lifetime", "must be from 1m to a year but is "+c.TURNUserLifetime.String(), "write 24h")
+	}
+	switch {
+	case c.TURNSecret != "" && (c.TURNUsername != "" || c.TURNPassword != ""):
+		v.add("voip.turn_secret", "is set together with voip.turn_username or voip.turn_password", "keep one of the two ways")
+	case (c.TURNUsername != "") != (c.TURNPassword != ""):
+		v.add("voip.turn_username", "is set without voip.turn_password, or the other way round", "set both or neither")
+	}
+	for _, s := range c.LiveKitURLs {
+		if u, err := url.Parse(s); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+			v.add("voip.livekit_urls", diag.Quote(s)+" is no http or https address", "write https://rtc.example.org, say")
 		}
 	}
 }

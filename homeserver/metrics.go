@@ -20,6 +20,10 @@ var (
 	descQueue    = desc("write_queue", "Writes that wait for the database.")
 	descQueueMax = desc("write_queue_max", "How many writes can wait; more wait at the door.")
 	descActors   = desc("active_rooms", "Rooms that somebody changed of late.")
+	descDropped  = desc("to_device_dropped_total", "Messages to devices that were dropped because too many waited.")
+	descPushers  = desc("pusher_users", "Users with pushers.")
+	descPushWait = desc("pusher_users_waiting", "Users whose pushers are to be served.")
+	descPushes   = desc("pushes_total", "Notifications that were tried, by outcome.", "outcome")
 	descUp       = desc("service_reachable", "Whether an application service takes transactions.", "service")
 	descBehind   = desc("service_behind", "Log positions that an application service has not been told of yet.", "service")
 	descTxns     = desc("service_transactions_total", "Transactions that an application service has taken.", "service")
@@ -27,7 +31,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range [...]*prometheus.Desc{descPosition, descGroups, descWrites, descQueue, descQueueMax, descActors, descUp, descBehind, descTxns} {
+	for _, d := range [...]*prometheus.Desc{descPosition, descGroups, descWrites, descQueue, descQueueMax, descActors, descDropped, descPushers, descPushWait, descPushes, descUp, descBehind, descTxns} {
 		out <- d
 	}
 }
@@ -44,6 +48,13 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	send(descQueue, prometheus.GaugeValue, float64(st.Waiting))
 	send(descQueueMax, prometheus.GaugeValue, float64(st.WaitingMax))
 	send(descActors, prometheus.GaugeValue, float64(c.s.rooms.Active()))
+	send(descDropped, prometheus.CounterValue, float64(c.s.store.ToDeviceDropped()))
+	push := c.s.pushers.Stats()
+	send(descPushers, prometheus.GaugeValue, float64(push.Users))
+	send(descPushWait, prometheus.GaugeValue, float64(push.Waiting))
+	send(descPushes, prometheus.CounterValue, float64(push.Sent), "sent")
+	send(descPushes, prometheus.CounterValue, float64(push.Failed), "failed")
+	send(descPushes, prometheus.CounterValue, float64(push.Rejected), "rejected")
 	for _, svc := range c.s.services.Status() {
 		up := 0.0
 		if svc.Reachable {

@@ -74,12 +74,12 @@ func (h *hs) refused(status int, code, token, method, path string, body any) gjs
 	return out
 }
 
-var txns atomic.Int64
+var roomTxns atomic.Int64
 
 // send sends an event and returns its id.
 func (h *hs) send(token, room, typ string, content any) string {
 	h.Helper()
-	return h.ok(token, "PUT", fmt.Sprintf("/v3/rooms/%s/send/%s/t%d", room, typ, txns.Add(1)), content).Get("event_id").Str
+	return h.ok(token, "PUT", fmt.Sprintf("/v3/rooms/%s/send/%s/t%d", room, typ, roomTxns.Add(1)), content).Get("event_id").Str
 }
 
 func (h *hs) say(token, room, body string) string {
@@ -95,7 +95,7 @@ func (h *hs) state(token, room, typ, key string, content any) string {
 
 func (h *hs) redact(token, room, event string) string {
 	h.Helper()
-	return h.ok(token, "PUT", fmt.Sprintf("/v3/rooms/%s/redact/%s/t%d", room, url.PathEscape(event), txns.Add(1)), nil).Get("event_id").Str
+	return h.ok(token, "PUT", fmt.Sprintf("/v3/rooms/%s/redact/%s/t%d", room, url.PathEscape(event), roomTxns.Add(1)), nil).Get("event_id").Str
 }
 
 func (h *hs) joins(token, room string) {

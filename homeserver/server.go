@@ -22,10 +22,12 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/keys"
 	"github.com/landbridge-im/landbridge/homeserver/media"
 	"github.com/landbridge-im/landbridge/homeserver/notices"
+	"github.com/landbridge-im/landbridge/homeserver/pushers"
 	"github.com/landbridge-im/landbridge/homeserver/room"
 	"github.com/landbridge-im/landbridge/homeserver/sso"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/homeserver/sync"
+	"github.com/landbridge-im/landbridge/homeserver/unread"
 	"github.com/landbridge-im/landbridge/registration"
 )
 
@@ -48,7 +50,7 @@ type Options struct {
 	// Lifetimes are those of tokens; Mailer sends mail, nil for none; TellKnown and JWT are as
 	// accounts.Config has them.
 	Lifetimes accounts.Lifetimes
-	Mailer    accounts.Mailer
+	Mailer    Mailer
 	TellKnown bool
 	JWT       *accounts.JWT
 	// Providers are those that people may log in with, and TrustedClients the web clients that need
@@ -66,9 +68,27 @@ type Options struct {
 	Registrations *registration.Set
 	Transport     func(*registration.Registration) http.RoundTripper
 	Federation    Federation
-	Log           *slog.Logger
+	// Push says how push gateways may be reached.
+	Push PushOptions
+	// VoIP is what clients are told about calls.
+	VoIP client.VoIP
+	Log  *slog.Logger
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+}
+
+// PushOptions say how push gateways may be reached; see pushers.Options.
+type PushOptions struct {
+	AllowLoopback bool
+	AllowNetworks []netip.Prefix
+	// Backoff is the first pause after a failure; 0 means a second.
+	Backoff time.Duration
+}
+
+// Mailer sends e-mail: about accounts, and of what is unread.
+type Mailer interface {
+	accounts.Mailer
+	pushers.Mailer
 }
 
 // Server is a homeserver. Open makes one, Run lets it work, Close ends it.
@@ -84,6 +104,8 @@ type Server struct {
 	services *appservices.Services
 	delayed  *delayed.Events
 	notices  *notices.Notices
+	unread   *unread.Counter
+	pushers  *pushers.Pushers
 	client   *client.API
 	// draining is closed when Run ends.
 	draining chan struct{}
@@ -141,23 +163,42 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	}
 	s.services = appservices.New(appservices.Options{Store: s.store, ServerName: o.Name, Set: o.Registrations,
 		Transport: o.Transport, Typing: s.typing.In, Log: o.Log, Now: o.Now})
+	s.unread = unread.New(unread.Options{Store: s.store, Log: o.Log})
+	s.pushers = pushers.New(pushers.Options{Store: s.store, Unread: s.unread, Mailer: o.Mailer, HasEmail: s.hasEmail,
+		AllowLoopback: o.Push.AllowLoopback, AllowNetworks: o.Push.AllowNetworks, Backoff: o.Push.Backoff, ServerName: o.Name, Log: o.Log, Now: o.Now})
 	syncer := sync.New(sync.Options{Store: s.store, Notifier: s.notifier, Typing: s.typing, Devices: devices{s.store}, Now: o.Now, Draining: s.draining})
 	s.delayed = delayed.New(delayed.Options{Store: s.store, Rooms: s.rooms, Log: o.Log, Now: o.Now})
 	s.notices = notices.New(notices.Options{Store: s.store, Rooms: s.rooms, Accounts: s.accounts, ServerName: o.Name})
 	s.client = client.New(client.Options{ServerName: o.Name, PublicURL: o.PublicURL, Store: s.store, Rooms: s.rooms, Sync: syncer,
-		Notifier: s.notifier, Typing: s.typing, Accounts: s.accounts, Services: s.services, Media: repo, Keys: encryption, Delayed: s.delayed, Notices: s.notices, Log: o.Log, Now: o.Now,
+		Notifier: s.notifier, Typing: s.typing, Accounts: s.accounts, Services: s.services, Media: repo, Keys: encryption, Delayed: s.delayed, Notices: s.notices, Unread: s.unread, Pushers: s.pushers, VoIP: o.VoIP, Log: o.Log, Now: o.Now,
 		SSO: single, TrustedClients: o.TrustedClients, WellKnown: o.WellKnown, TrustedProxies: o.TrustedProxies}, o.Settings)
 	return s, nil
+}
+
+// hasEmail tells whether an e-mail address is a user's own.
+func (s *Server) hasEmail(ctx context.Context, user int64, address string) (bool, error) {
+	p, err := s.store.ThreePID(ctx, "email", address)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && p.User == user, err
 }
 
 // publish passes fresh log entries on. The store calls it from its writer, also while the parts
 // are still being made.
 func (s *Server) publish(entries []store.Entry) {
+	// First, so that whoever is woken counts right.
+	if s.unread != nil {
+		s.unread.Publish(entries)
+	}
 	if s.notifier != nil {
 		s.notifier.Publish(entries)
 	}
 	if s.services != nil {
 		s.services.Publish(entries)
+	}
+	if s.pushers != nil {
+		s.pushers.Publish(entries)
 	}
 }
 
@@ -222,6 +263,8 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.services.Run(ctx) })
 	g.Go(func() error { return s.outside.run(ctx) })
 	g.Go(func() error { return s.delayed.Run(ctx) })
+	g.Go(func() error { return s.unread.Run(ctx) })
+	g.Go(func() error { return s.pushers.Run(ctx) })
 	return g.Wait()
 }
 

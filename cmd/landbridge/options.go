@@ -17,6 +17,7 @@ func options(c *config.Config) homeserver.Options {
 		MediaDir: c.MediaPath(), MaxUpload: c.Media.MaxUpload.Bytes(), TellKnown: c.Mail.TellKnown, TrustedProxies: c.Server.Proxies(),
 		Lifetimes: accounts.Lifetimes{Access: c.Sessions.AccessLifetime.Std(), Refreshable: c.Sessions.RefreshableLifetime.Std(),
 			Refresh: c.Sessions.RefreshLifetime.Std()},
+		Push: pushOptions(c), VoIP: voip(c),
 		TrustedClients: c.Login.TrustedClients,
 		WellKnown: client.WellKnown{IdentityServer: c.WellKnown.IdentityServer, Extra: c.WellKnown.Extra(), Server: c.WellKnown.Server,
 			SupportPage: c.WellKnown.SupportPage},
@@ -37,7 +38,7 @@ func options(c *config.Config) homeserver.Options {
 }
 
 // mailer sends mail as a configuration says; nil if it says nothing of it.
-func mailer(c *config.Config) (accounts.Mailer, error) {
+func mailer(c *config.Config) (homeserver.Mailer, error) {
 	m := c.Mail
 	if m.Server == "" {
 		return nil, nil

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -130,6 +131,24 @@ func (s *serving) open(ctx context.Context) error {
 		return err
 	}
 	return s.metrics.Register(s.hs.Collector())
+}
+
+// pushOptions say how push gateways may be reached. The networks have been checked.
+func pushOptions(c *config.Config) homeserver.PushOptions {
+	o := homeserver.PushOptions{AllowLoopback: c.Push.AllowLoopback}
+	for _, s := range c.Push.AllowNetworks {
+		if p, err := netip.ParsePrefix(s); err == nil {
+			o.AllowNetworks = append(o.AllowNetworks, p)
+		}
+	}
+	return o
+}
+
+// voip is what clients are told about calls.
+func voip(c *config.Config) client.VoIP {
+	v := c.VoIP
+	return client.VoIP{TURNURIs: v.TURNURIs, TURNSecret: v.TURNSecret.Reveal(), TURNUsername: v.TURNUsername, TURNPassword: v.TURNPassword.Reveal(),
+		TURNLifetime: v.TURNUserLifetime.Std(), LiveKitURLs: v.LiveKitURLs}
 }
 
 // settings are what the client API can change while it runs.

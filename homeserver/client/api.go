@@ -14,10 +14,12 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/keys"
 	"github.com/landbridge-im/landbridge/homeserver/media"
 	"github.com/landbridge-im/landbridge/homeserver/notices"
+	"github.com/landbridge-im/landbridge/homeserver/pushers"
 	"github.com/landbridge-im/landbridge/homeserver/room"
 	"github.com/landbridge-im/landbridge/homeserver/sso"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/homeserver/sync"
+	"github.com/landbridge-im/landbridge/homeserver/unread"
 )
 
 // Options say what the API serves with.
@@ -44,6 +46,9 @@ type Options struct {
 	TrustedProxies []netip.Prefix
 	Delayed        *delayed.Events
 	Notices        *notices.Notices
+	Unread         *unread.Counter
+	Pushers        *pushers.Pushers
+	VoIP           VoIP
 	Log            *slog.Logger
 	Now            func() time.Time
 }
@@ -201,14 +206,9 @@ func (a *API) routes() {
 	on(get, v1, "/room_summary/{roomIdOrAlias}", optional, a.roomSummary)
 	on(get, unstable("im.nheko.summary"), "/summary/{roomIdOrAlias}", optional, a.roomSummary)
 
-	on(post, v3, "/keys/upload", user, a.keysUpload)
-	on(post, v3, "/keys/query", user, a.keysQuery)
-	on(post, v3, "/keys/claim", user, a.keysClaim)
-	on(get, v3, "/keys/changes", user, a.keysChanges)
-	on(post, v3, "/keys/device_signing/upload", user, a.crossSigning)
-	on(post, v3, "/keys/signatures/upload", user, a.signatures)
-	on(put, v3, "/sendToDevice/{eventType}/{txnId}", user, a.sendToDevice)
-
+	a.keyRoutes()
+	a.backupRoutes()
+	a.dehydratedRoutes()
 	a.mediaRoutes()
 	a.pushRoutes()
 	a.relationRoutes()
@@ -219,6 +219,8 @@ func (a *API) routes() {
 	a.delayedRoutes()
 	a.noticeRoutes()
 	a.thirdPartyRoutes()
+	a.pusherRoutes()
+	a.voipRoutes()
 
 	on(post, unstable("com.beeper.backfill"), "/rooms/{roomId}/batch_send", user, a.batchSend)
 	on(post, v1, "/appservice/{appserviceId}/ping", user, a.pingService)

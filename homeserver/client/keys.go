@@ -2,11 +2,26 @@ package client
 
 import (
 	"encoding/json/jsontext"
+	"net/http"
 
 	"github.com/landbridge-im/landbridge/homeserver/keys"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 	"github.com/landbridge-im/landbridge/homeserver/sync"
 )
+
+// keyRoutes mounts the endpoints of keys of devices and users, and of messages to devices.
+func (a *API) keyRoutes() {
+	const put, post = http.MethodPut, http.MethodPost
+	a.on(post, v3, "/keys/upload", user, a.keysUpload)
+	a.on(post, v3, "/keys/query", user, a.keysQuery)
+	a.on(post, v3, "/keys/claim", user, a.keysClaim)
+	a.on(http.MethodGet, v3, "/keys/changes", user, a.keysChanges)
+	// Older clients know these two by the prefix from before they were in the specification.
+	crossSigning := append([]string{"/_matrix/client/unstable"}, v3...)
+	a.on(post, crossSigning, "/keys/device_signing/upload", user, a.crossSigning)
+	a.on(post, crossSigning, "/keys/signatures/upload", user, a.signatures)
+	a.on(put, v3, "/sendToDevice/{eventType}/{txnId}", user, a.sendToDevice)
+}
 
 // owner is the session as the keys know it.
 func (c *call) owner() keys.Owner {

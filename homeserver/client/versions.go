@@ -17,6 +17,7 @@ func (a *API) versions(c *call) (any, error) {
 		"org.matrix.msc4155":                             true, // filters of invitations
 		"uk.half-shot.msc2666.query_mutual_rooms.stable": true,
 		"org.matrix.e2e_cross_signing":                   true,
+		"org.matrix.msc3814":                             true, // dehydrated devices
 	}
 	if c.session != nil && c.session.Service != nil {
 		// These change how a room is made and filled; they are for bridges only.

@@ -40,6 +40,9 @@ func (a *API) clientWellKnown() map[string]any {
 		out[k] = v
 	}
 	out["m.homeserver"] = map[string]string{"base_url": a.o.PublicURL}
+	if t := a.transports(); len(t) > 0 {
+		out["org.matrix.msc4143.rtc_foci"] = t // what clients read until they ask /rtc/transports
+	}
 	if id := a.o.WellKnown.IdentityServer; id != "" {
 		out["m.identity_server"] = map[string]string{"base_url": id}
 	}

@@ -38,40 +38,91 @@ type UploadResponse struct {
 	OneTimeKeyCounts map[string]int `json:"one_time_key_counts"`
 }
 
-// Upload publishes keys of a device.
-func (k *Keys) Upload(ctx context.Context, o Owner, r UploadRequest) (*UploadResponse, error) {
+// upload is a request that has been read.
+type upload struct {
+	owner             Owner
+	device            *deviceKeys
+	deviceJSON        string
+	oneTime, fallback []store.OneTimeKey
+}
+
+// read checks a request, as far as that goes without what is stored.
+func (r UploadRequest) read(o Owner) (u *upload, err error) {
 	if o.DeviceID == "" {
 		return nil, mxerror.InvalidParam("Keys belong to a device, and this login has none.")
 	}
-	var device *deviceKeys
-	var deviceJSON string
+	u = &upload{owner: o}
 	if len(r.DeviceKeys) > 0 && r.DeviceKeys.Kind() != 'n' {
-		var err error
-		if device, err = checkDeviceKeys(r.DeviceKeys, o); err != nil {
+		if u.device, err = checkDeviceKeys(r.DeviceKeys, o); err != nil {
 			return nil, err
 		}
-		if deviceJSON, err = device.encode(); err != nil {
+		if u.deviceJSON, err = u.device.encode(); err != nil {
 			return nil, public(err)
 		}
 	}
-	oneTime, err := readKeys("one_time_keys", r.OneTimeKeys, maxOneTimeKeys)
-	if err != nil {
+	if u.oneTime, err = readKeys("one_time_keys", r.OneTimeKeys, maxOneTimeKeys); err != nil {
 		return nil, err
 	}
 	if r.FallbackKeys == nil {
 		r.FallbackKeys = r.UnstableFallbackKeys
 	}
-	fallback, err := readKeys("fallback_keys", r.FallbackKeys, maxFallbackKeys)
+	if u.fallback, err = readKeys("fallback_keys", r.FallbackKeys, maxFallbackKeys); err != nil {
+		return nil, err
+	}
+	for i := 1; i < len(u.fallback); i++ {
+		// "There can only be at most one key per algorithm uploaded".
+		if u.fallback[i].Algorithm == u.fallback[i-1].Algorithm {
+			return nil, mxerror.InvalidParam("fallback_keys has more than one key of the algorithm %s.", u.fallback[i].Algorithm)
+		}
+	}
+	return u, nil
+}
+
+// put stores the keys and returns how many one-time keys there are. The device must exist.
+func (u *upload) put(tx *store.Tx) (map[string]int, error) {
+	o := u.owner
+	if u.device != nil {
+		if err := putDeviceKeys(tx, o, u.device, u.deviceJSON); err != nil {
+			return nil, err
+		}
+	}
+	for _, key := range u.oneTime {
+		have, err := tx.AddOneTimeKey(o.device(), key)
+		if err != nil {
+			return nil, err
+		}
+		// A repeated request is no error, but a key must not be replaced by another.
+		if have != "" && have != key.JSON {
+			return nil, store.Refuse(mxerror.InvalidParam("There is another one-time key %s:%s already.", key.Algorithm, key.ID))
+		}
+	}
+	for _, key := range u.fallback {
+		if err := tx.SetFallbackKey(o.device(), key); err != nil {
+			return nil, err
+		}
+	}
+	counts, err := tx.OneTimeKeyCounts(o.device())
 	if err != nil {
 		return nil, err
 	}
-	for i := 1; i < len(fallback); i++ {
-		// "There can only be at most one key per algorithm uploaded".
-		if fallback[i].Algorithm == fallback[i-1].Algorithm {
-			return nil, mxerror.InvalidParam("fallback_keys has more than one key of the algorithm %s.", fallback[i].Algorithm)
-		}
+	total := 0
+	for _, n := range counts {
+		total += n
 	}
-	if device == nil && len(oneTime)+len(fallback) == 0 {
+	if total > maxOneTimeKeysKept && len(u.oneTime) > 0 {
+		return nil, store.Refuse(mxerror.InvalidParam("A device may have at most %d one-time keys.", maxOneTimeKeysKept))
+	}
+	withUsual(counts)
+	return counts, nil
+}
+
+// Upload publishes keys of a device.
+func (k *Keys) Upload(ctx context.Context, o Owner, r UploadRequest) (*UploadResponse, error) {
+	u, err := r.read(o)
+	if err != nil {
+		return nil, err
+	}
+	if u.device == nil && len(u.oneTime)+len(u.fallback) == 0 {
 		// Clients ask so for the counts.
 		counts, err := k.store.OneTimeKeyCounts(ctx, o.device())
 		if err != nil {
@@ -88,40 +139,9 @@ func (k *Keys) Upload(ctx context.Context, o Owner, r UploadRequest) (*UploadRes
 		} else if err != nil {
 			return err
 		}
-		if device != nil {
-			if err := putDeviceKeys(tx, o, device, deviceJSON); err != nil {
-				return err
-			}
-		}
-		for _, key := range oneTime {
-			have, err := tx.AddOneTimeKey(o.device(), key)
-			if err != nil {
-				return err
-			}
-			// A repeated request is no error, but a key must not be replaced by another.
-			if have != "" && have != key.JSON {
-				return store.Refuse(mxerror.InvalidParam("There is another one-time key %s:%s already.", key.Algorithm, key.ID))
-			}
-		}
-		for _, key := range fallback {
-			if err := tx.SetFallbackKey(o.device(), key); err != nil {
-				return err
-			}
-		}
-		counts, err := tx.OneTimeKeyCounts(o.device())
-		if err != nil {
-			return err
-		}
-		total := 0
-		for _, n := range counts {
-			total += n
-		}
-		if total > maxOneTimeKeysKept {
-			return store.Refuse(mxerror.InvalidParam("A device may have at most %d one-time keys.", maxOneTimeKeysKept))
-		}
-		withUsual(counts)
+		counts, err := u.put(tx)
 		response = &UploadResponse{counts}
-		return nil
+		return err
 	})
 	if err != nil {
 		return nil, public(err)

@@ -145,13 +145,19 @@ func (m *Mailer) Send(ctx context.Context, kind accounts.MailKind, to string, da
 	if !ok {
 		return fmt.Errorf("no message is called %q", kind)
 	}
-	recipient, err := mail.ParseAddress(to)
-	if err != nil {
-		return fmt.Errorf("the recipient's address: %w", err)
-	}
 	subject, text, html, err := msg.render(data)
 	if err != nil {
 		return err
+	}
+	return m.Deliver(ctx, to, subject, text, html)
+}
+
+// Deliver sends a message: text is its plain form, and html the other one or "". It returns once
+// the mail server has taken it.
+func (m *Mailer) Deliver(ctx context.Context, to, subject, text, html string) error {
+	recipient, err := mail.ParseAddress(to)
+	if err != nil {
+		return fmt.Errorf("the recipient's address: %w", err)
 	}
 	raw, err := m.compose(recipient, subject, text, html)
 	if err != nil {

@@ -21,6 +21,7 @@ var (
 	_ condition = displayName{}
 	_ condition = memberCount{}
 	_ condition = notificationPermission{}
+	_ condition = anyMention{}
 	_ condition = unknown{}
 )
 
@@ -197,7 +198,7 @@ type displayName struct{ body path }
 
 func (c displayName) holds(x *evaluation) bool {
 	v := x.property(c.body)
-	if x.room.DisplayName == "" || v == nil || v.value.Type != gjson.String {
+	if v == nil || v.value.Type != gjson.String || x.filled().DisplayName == "" {
 		return false
 	}
 	return literal(x.room.DisplayName).word(v.lower(), &x.budget)
@@ -255,9 +256,33 @@ type notificationPermission struct{ key string }
 const notificationLevel = 50
 
 func (c notificationPermission) holds(x *evaluation) bool {
-	need, ok := x.room.Notifications[c.key]
+	need, ok := x.filled().Notifications[c.key]
 	if !ok {
 		need = notificationLevel
 	}
 	return x.room.SenderPower >= need
+}
+
+const mentionsPath = `content.m\.mentions`
+
+// anyMention is the condition of .m.rule.is_user_mention and one thing more: an event without
+// m.mentions, by a client or bridge that does not know of it, mentions those whose whole user id
+// its body names. The specification has had no rule for these since version 1.17; until then there
+// was one, for less than the whole id, and people and tests go on relying on it. An event with
+// m.mentions says itself whom it mentions.
+type anyMention struct {
+	listed         condition
+	mentions, body path
+	id             glob
+}
+
+func (c anyMention) holds(x *evaluation) bool {
+	if c.listed.holds(x) {
+		return true
+	}
+	if x.property(c.mentions) != nil {
+		return false
+	}
+	v := x.property(c.body)
+	return v != nil && v.value.Type == gjson.String && c.id.word(v.lower(), &x.budget)
 }

@@ -20,7 +20,7 @@ func defaults(k Kind, user string) []Rule {
 			standard(".m.rule.invite_for_me", list(notify, sound),
 				match("type", "m.room.member"), match("content.membership", "invite"), match("state_key", user)),
 			standard(".m.rule.member_event", list(), match("type", "m.room.member")),
-			standard(".m.rule.is_user_mention", list(notify, sound, highlight),
+			standard(userMention, list(notify, sound, highlight),
 				property("event_property_contains", `content.m\.mentions.user_ids`, quote(user))),
 			standard(".m.rule.is_room_mention", list(notify, highlight),
 				property("event_property_is", `content.m\.mentions.room`, "true"),
@@ -45,6 +45,9 @@ func defaults(k Kind, user string) []Rule {
 // master is the rule that "has always a higher priority than other rules, even user defined
 // ones".
 const master = ".m.rule.master"
+
+// userMention is the rule for those whom an event mentions.
+const userMention = ".m.rule.is_user_mention"
 
 // findDefault finds a server-default rule. It is the same for all users but for conditions.
 func findDefault(k Kind, id string) (Rule, bool) {

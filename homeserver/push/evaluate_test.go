@@ -198,7 +198,10 @@ func TestEvaluateDefaults(t *testing.T) {
 		{`{"content":{"body":"@room","m.mentions":{"room":true}}}`, many, ".m.rule.message n"},
 		{`{"content":{"body":"@room","m.mentions":{"room":true}}}`, RoomContext{SenderPower: 50}, ".m.rule.is_room_mention nh"},
 		{`{"content":{"body":"* hi","m.relates_to":{"rel_type":"m.replace"}}}`, two, ".m.rule.suppress_edits"},
-		{`{"content":{"body":"hi me @me:here me"}}`, RoomContext{DisplayName: "me"}, ".m.rule.message n"},
+		// Without m.mentions the whole user id in the body mentions, and nothing less.
+		{`{"content":{"body":"hi @me:here, come"}}`, many, ".m.rule.is_user_mention nh default"},
+		{`{"content":{"body":"hi me @me me: @me:heres"}}`, RoomContext{DisplayName: "me"}, ".m.rule.message n"},
+		{`{"content":{"body":"hi me @me:here me","m.mentions":{}}}`, RoomContext{DisplayName: "me"}, ".m.rule.message n"},
 		{`{"type":"m.room.encrypted","content":{}}`, many, ".m.rule.encrypted n"},
 		{`{"type":"m.room.encrypted","content":{}}`, two, ".m.rule.encrypted_room_one_to_one n default"},
 		{`{"type":"m.call.invite","content":{}}`, many, ".m.rule.call n ring"},

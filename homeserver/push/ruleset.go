@@ -44,6 +44,18 @@ type RoomContext struct {
 	SenderPower int64
 	// Notifications is the object of that name in m.room.power_levels; nil for none.
 	Notifications map[string]int64
+	// Fill, when not nil, sets DisplayName, SenderPower and Notifications. It is called once, when
+	// a condition is the first to need one of them: for most events none does.
+	Fill func(*RoomContext)
+}
+
+// filled is the context with everything in it.
+func (x *evaluation) filled() *RoomContext {
+	if fill := x.room.Fill; fill != nil {
+		x.room.Fill = nil
+		fill(x.room)
+	}
+	return x.room
 }
 
 // Compile makes a user's rules ready. user is the user's id.
@@ -51,17 +63,17 @@ func Compile(user string, c *Changes) *Ruleset {
 	rules := c.Rules(user)
 	return &Ruleset{
 		user:      user,
-		override:  compile(Override, rules.Override),
-		content:   compile(Content, rules.Content),
-		underride: compile(Underride, rules.Underride),
+		override:  compile(Override, user, rules.Override),
+		content:   compile(Content, user, rules.Content),
+		underride: compile(Underride, user, rules.Underride),
 		rooms:     byID(Room, rules.Room),
 		senders:   byID(Sender, rules.Sender),
 	}
 }
 
 // compile leaves out the rules that can't be met: "Disabled rules never match", nor do those
-// with a condition that is not understood.
-func compile(k Kind, rules []Rule) (out []compiled) {
+// with a condition that is not understood. user is their owner.
+func compile(k Kind, user string, rules []Rule) (out []compiled) {
 rules:
 	for _, r := range rules {
 		if !r.Enabled {
@@ -80,6 +92,9 @@ rules:
 				continue rules
 			}
 			c.conditions = append(c.conditions, cond)
+		}
+		if r.Default && r.ID == userMention && len(c.conditions) == 1 {
+			c.conditions[0] = anyMention{c.conditions[0], parsePath(mentionsPath), parsePath(bodyPath), literal(user)}
 		}
 		out = append(out, c)
 	}

@@ -77,8 +77,13 @@ func (t *Tx) SetAdmin(user int64, admin bool) error {
 	return t.exec("account_admin", user, bit(admin))
 }
 
-// Deactivate closes an account.
-func (t *Tx) Deactivate(user, nowMS int64) error { return t.exec("account_deactivate", user, nowMS) }
+// Deactivate closes an account; nobody is notified for it any more.
+func (t *Tx) Deactivate(user, nowMS int64) error {
+	if err := t.DeletePushersOf(user); err != nil {
+		return err
+	}
+	return t.exec("account_deactivate", user, nowMS)
+}
 
 // SetLocked locks an account, or unlocks it.
 func (t *Tx) SetLocked(user int64, locked bool) error {

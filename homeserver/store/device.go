@@ -71,12 +71,15 @@ func (t *Tx) DevicesOf(user int64) (devices []Device, err error) {
 	return devices, err
 }
 
-// DeleteDevice removes a device with its tokens, keys and waiting messages.
+// DeleteDevice removes a device with its tokens, keys, waiting messages and pushers.
 func (t *Tx) DeleteDevice(d Device) error {
 	if err := t.exec("token_delete_device", d.User, d.NID); err != nil {
 		return err
 	}
 	if err := t.exec("request_txn_delete", d.NID); err != nil {
+		return err
+	}
+	if err := t.exec("pusher_delete_device", d.User, d.NID); err != nil {
 		return err
 	}
 	if err := t.DeleteDeviceKeys(DeviceName{d.User, d.ID}); err != nil {

@@ -62,7 +62,7 @@ func (t *Tx) DeleteDeviceKeys(d DeviceName) error {
 	if err != nil {
 		return err
 	}
-	for _, query := range [...]string{"one_time_key_delete", "fallback_key_delete", "key_signature_delete", "to_device_delete"} {
+	for _, query := range [...]string{"one_time_key_delete", "fallback_key_delete", "key_signature_delete", "to_device_delete", "to_device_size_delete", "dehydrated_delete"} {
 		if err := t.exec(query, d.User, d.ID); err != nil {
 			return err
 		}

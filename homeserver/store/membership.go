@@ -48,7 +48,12 @@ func (t *Tx) SetMembership(m Membership) error {
 }
 
 // Forget hides a room from a user's lists.
-func (t *Tx) Forget(room, user int64) error { return t.exec("membership_forget", room, user) }
+func (t *Tx) Forget(room, user int64) error {
+	if err := t.exec("unread_memo_delete", user, room); err != nil {
+		return err
+	}
+	return t.exec("membership_forget", room, user)
+}
 
 // MemberCounts counts the joined and the invited members of a room.
 func (s *Store) MemberCounts(ctx context.Context, room int64) (joined, invited int64, err error) {

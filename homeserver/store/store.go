@@ -63,6 +63,10 @@ type Store struct {
 	counters counters
 	epoch    atomic.Int64
 	writer   *writer
+
+	// toDeviceMax is ToDeviceMax, but in tests.
+	toDeviceMax     int64
+	toDeviceDropped atomic.Int64
 }
 
 // counters allot the store's numbers. They start after the largest in use.
@@ -103,7 +107,7 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	if o.Readers == 0 {
 		o.Readers = 4
 	}
-	s := &Store{loc: loc, log: o.Log, stmts: map[string]*sql.Stmt{}, events: newEventCache(eventCacheBytes)}
+	s := &Store{loc: loc, log: o.Log, stmts: map[string]*sql.Stmt{}, events: newEventCache(eventCacheBytes), toDeviceMax: ToDeviceMax}
 	if s.queries, err = loadQueries(queryFiles); err != nil {
 		return nil, err
 	}

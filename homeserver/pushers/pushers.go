@@ -1,0 +1,194 @@
+package pushers
+
+import (
+	"context"
+	"encoding/json/v2"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/landbridge-im/landbridge/homeserver/mxerror"
+	"github.com/landbridge-im/landbridge/homeserver/store"
+	"github.com/landbridge-im/landbridge/homeserver/unread"
+	"github.com/landbridge-im/landbridge/internal/safedial"
+)
+
+// Mailer sends an e-mail: text is its plain form, html the other one.
+type Mailer interface {
+	Deliver(ctx context.Context, to, subject, text, html string) error
+}
+
+// Options say what Pushers need.
+type Options struct {
+	Store  *store.Store
+	Unread *unread.Counter
+	// Mailer sends e-mail, and HasEmail tells whether an address is a user's own; nil if there is
+	// no e-mail.
+	Mailer   Mailer
+	HasEmail func(ctx context.Context, user int64, address string) (bool, error)
+	// AllowLoopback allows gateways on this machine and in private networks, and without TLS;
+	// AllowNetworks allows single networks.
+	AllowLoopback bool
+	AllowNetworks []netip.Prefix
+	// ServerName is what e-mail calls the server.
+	ServerName string
+	Log        *slog.Logger
+	Now        func() time.Time
+	// Backoff is the first pause after a failure, which doubles with every further one; 0 means a
+	// second.
+	Backoff time.Duration
+}
+
+// Bounds of work.
+const (
+	workers = 8
+	// backoffMax is the longest pause between two tries, and giveUp after how long a notification
+	// is not worth delivering any more.
+	backoffMax = time.Hour
+	giveUp     = 24 * time.Hour
+	// backlog is how many notifications one pusher is told of at once, after a time without; older
+	// ones are left out.
+	backlog = 50
+)
+
+// Pushers knows and serves the pushers. It is safe for concurrent use.
+type Pushers struct {
+	o     Options
+	http  *http.Client
+	hosts hosts
+
+	mu sync.Mutex
+	// users are those who have pushers, and rooms who of them is in a room; see follow.go.
+	users map[int64]*user
+	rooms map[int64]map[*user]struct{}
+	ready []*user
+	wake  chan struct{}
+	// running is set while Run runs.
+	running bool
+	// began is the end of the log when Run began, and seen up to where it has been published.
+	began, seen int64
+
+	sent, failed, rejected atomic.Int64
+}
+
+// New makes the pushers; nobody is told of anything until Run.
+func New(o Options) *Pushers {
+	if o.Backoff == 0 {
+		o.Backoff = time.Second
+	}
+	d := safedial.Policy{Allow: o.AllowNetworks}
+	if o.AllowLoopback {
+		d.Allow = safedial.Everywhere()
+	}
+	return &Pushers{o: o, users: map[int64]*user{}, rooms: map[int64]map[*user]struct{}{}, wake: make(chan struct{}, workers),
+		hosts: hosts{m: map[string]*host{}},
+		http: &http.Client{Transport: d.Transport(), Timeout: 15 * time.Second,
+			// A gateway is the one that the user named.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+}
+
+// Pusher is a pusher as clients see it.
+type Pusher struct {
+	AppID   string `json:"app_id"`
+	Pushkey string `json:"pushkey"`
+	Kind    string `json:"kind"`
+	details
+}
+
+// List is GET /pushers.
+func (p *Pushers) List(ctx context.Context, user int64) ([]Pusher, error) {
+	rows, err := p.o.Store.PushersOf(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Pusher, len(rows))
+	for i, r := range rows {
+		out[i] = Pusher{AppID: r.AppID, Pushkey: r.Pushkey, Kind: r.Kind}
+		if err := json.Unmarshal([]byte(r.JSON), &out[i].details); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// Set is POST /pushers/set: it adds, changes or deletes a pusher. device is the one that asks; with
+// it the pusher goes.
+func (p *Pushers) Set(ctx context.Context, user, device int64, r Request) error {
+	kind, err := r.kind(p.o.AllowLoopback)
+	if err != nil {
+		return err
+	}
+	if kind == "" {
+		err := p.o.Store.Write(ctx, func(t *store.Tx) error { return t.DeletePusher(user, r.AppID, r.Pushkey) })
+		if err != nil {
+			return err
+		}
+		return p.refresh(ctx, user)
+	}
+	if kind == kindEmail {
+		if err := p.checkEmail(ctx, user, r.Pushkey); err != nil {
+			return err
+		}
+	}
+	raw, err := json.Marshal(r.details)
+	if err != nil {
+		return err
+	}
+	row := store.Pusher{User: user, AppID: r.AppID, Pushkey: r.Pushkey, Kind: kind, Device: device, JSON: string(raw), ChangedTS: p.o.Now().UnixMilli()}
+	err = p.o.Store.Write(ctx, func(t *store.Tx) error {
+		have, err := t.PushersOf(user)
+		if err != nil {
+			return err
+		}
+		others := 0
+		for _, h := range have {
+			if h.AppID != row.AppID || h.Pushkey != row.Pushkey {
+				others++
+			}
+		}
+		if others >= maxPushers {
+			return store.Refuse(mxerror.InvalidParam("You can have at most %d pushers.", maxPushers))
+		}
+		if !r.Append {
+			// "Otherwise, the homeserver must remove any other pushers with the same App ID and
+			// pushkey for different users." These find out when there is something to push.
+			if _, err := t.DeleteOtherPushers(user, r.AppID, r.Pushkey); err != nil {
+				return err
+			}
+		}
+		return t.SetPusher(row)
+	})
+	if err != nil {
+		return err
+	}
+	return p.refresh(ctx, user)
+}
+
+func (p *Pushers) checkEmail(ctx context.Context, user int64, address string) error {
+	if p.o.Mailer == nil || p.o.HasEmail == nil {
+		return mxerror.InvalidParam("This server sends no e-mail.")
+	}
+	ok, err := p.o.HasEmail(ctx, user, address)
+	if err == nil && !ok {
+		err = mxerror.New(http.StatusBadRequest, "M_THREEPID_NOT_FOUND", "This is no e-mail address of your account.")
+	}
+	return err
+}
+
+// Stats tell how the pushers do.
+type Stats struct {
+	// Users have pushers; Waiting ones are to be served.
+	Users, Waiting int
+	// Sent, Failed and Rejected count notifications and rejected keys since the start.
+	Sent, Failed, Rejected int64
+}
+
+// Stats tells how the pushers do.
+func (p *Pushers) Stats() Stats {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return Stats{len(p.users), len(p.ready), p.sent.Load(), p.failed.Load(), p.rejected.Load()}
+}
