@@ -17,6 +17,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/keys"
 	"github.com/landbridge-im/landbridge/homeserver/media"
+	"github.com/landbridge-im/landbridge/homeserver/presence"
 	"github.com/landbridge-im/landbridge/homeserver/room"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/homeserver/sync"
@@ -39,6 +40,8 @@ type Options struct {
 	// SharedSecret allows signing up with it; empty switches that off.
 	SharedSecret string
 	Settings     client.Settings
+	// NoPresence switches off that users see whether others are there.
+	NoPresence bool
 	// MediaDir is where files are kept, and MaxUpload their largest size in bytes.
 	MediaDir  string
 	MaxUpload int64
@@ -59,6 +62,7 @@ type Server struct {
 	rooms    *room.Manager
 	notifier *sync.Notifier
 	typing   *sync.Typing
+	presence *presence.Tracker // nil if it is switched off
 	accounts *accounts.Accounts
 	services *appservices.Services
 	client   *client.API
@@ -104,9 +108,14 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	}
 	s.services = appservices.New(appservices.Options{Store: s.store, ServerName: o.Name, Set: o.Registrations,
 		Transport: o.Transport, Typing: s.typing.In, Log: o.Log, Now: o.Now})
-	syncer := sync.New(sync.Options{Store: s.store, Notifier: s.notifier, Typing: s.typing, Devices: devices{s.store}, Now: o.Now, Draining: s.draining})
+	syncing := sync.Options{Store: s.store, Notifier: s.notifier, Typing: s.typing, Devices: newDevices(s.store), Now: o.Now, Draining: s.draining}
+	if !o.NoPresence {
+		s.presence = presence.New(presence.Options{Audience: audience{s.store, s.notifier, o.Log}, Now: o.Now})
+		syncing.Presence = s.presence
+	}
+	syncer := sync.New(syncing)
 	s.client = client.New(client.Options{ServerName: o.Name, PublicURL: o.PublicURL, Store: s.store, Rooms: s.rooms, Sync: syncer,
-		Notifier: s.notifier, Typing: s.typing, Accounts: s.accounts, Services: s.services, Media: repo, Keys: encryption, Log: o.Log, Now: o.Now}, o.Settings)
+		Notifier: s.notifier, Typing: s.typing, Presence: s.presence, Accounts: s.accounts, Services: s.services, Media: repo, Keys: encryption, Log: o.Log, Now: o.Now}, o.Settings)
 	return s, nil
 }
 
@@ -118,6 +127,12 @@ func (s *Server) publish(entries []store.Entry) {
 	}
 	if s.services != nil {
 		s.services.Publish(entries)
+	}
+	for _, e := range entries {
+		// Whoever has gone does not type any more.
+		if m := e.Member; m != nil && m.Membership != "join" && s.typing != nil {
+			s.typing.Set(e.Room, *e.Event.StateKey, 0)
+		}
 	}
 }
 
@@ -166,6 +181,9 @@ func (s *Server) Run(ctx context.Context) error {
 	defer close(s.draining)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.services.Run(ctx) })
+	if s.presence != nil {
+		g.Go(func() error { return s.presence.Run(ctx) })
+	}
 	return g.Wait()
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/appservices"
 	"github.com/landbridge-im/landbridge/homeserver/keys"
 	"github.com/landbridge-im/landbridge/homeserver/media"
+	"github.com/landbridge-im/landbridge/homeserver/presence"
 	"github.com/landbridge-im/landbridge/homeserver/room"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/homeserver/sync"
@@ -25,12 +26,14 @@ type Options struct {
 	Sync      *sync.Syncer
 	Notifier  *sync.Notifier
 	Typing    *sync.Typing
-	Accounts  *accounts.Accounts
-	Services  *appservices.Services
-	Media     *media.Repo
-	Keys      *keys.Keys
-	Log       *slog.Logger
-	Now       func() time.Time
+	// Presence is nil where presence is switched off.
+	Presence *presence.Tracker
+	Accounts *accounts.Accounts
+	Services *appservices.Services
+	Media    *media.Repo
+	Keys     *keys.Keys
+	Log      *slog.Logger
+	Now      func() time.Time
 }
 
 // Rate is how often one user or address may do something: so many times a second in the long run,
@@ -188,6 +191,7 @@ func (a *API) routes() {
 	on(put, v3, "/sendToDevice/{eventType}/{txnId}", user, a.sendToDevice)
 
 	a.mediaRoutes()
+	a.presenceRoutes()
 	a.pushRoutes()
 
 	on(post, unstable("com.beeper.backfill"), "/rooms/{roomId}/batch_send", user, a.batchSend)

@@ -38,6 +38,7 @@ func (a *API) sendEvent(c *call) (any, error) {
 			return nil, mxerror.BadJSON("A redaction needs the event that it redacts, in content.redacts.")
 		}
 	}
+	defer c.active()
 	p.TxnScope, p.Txn = c.session.Scope(), event.TxnKey(typ, txn)
 	return a.propose(c, r.NID, p)
 }

@@ -12,30 +12,40 @@ import (
 
 // Token is a position in what a client has seen: of the log; of what is not logged (who is
 // typing), which counts on from the time of the server's start; and of the messages to its
-// device, which lag behind the log when there are more than fit into one answer.
+// device, which lag behind the log when there are more than fit into one answer; and of changes of
+// presence, which also count on from the server's start.
 type Token struct {
-	Log    int64
-	Brief  int64
-	Device int64
+	Log      int64
+	Brief    int64
+	Device   int64
+	Presence int64
 }
 
-// String is the token as clients see it: s<log>_<brief>_<device>.
-func (t Token) String() string { return fmt.Sprintf("s%d_%d_%d", t.Log, t.Brief, t.Device) }
+// String is the token as clients see it: s<log>_<brief>_<device>_<presence>.
+func (t Token) String() string {
+	return fmt.Sprintf("s%d_%d_%d_%d", t.Log, t.Brief, t.Device, t.Presence)
+}
 
-// ParseToken reads a since token.
+// maxToken bounds what is looked at of a token.
+const maxToken = 128
+
+// ParseToken reads a since token. The last part may be missing: older versions had none.
 func ParseToken(s string) (Token, error) {
 	rest, ok := strings.CutPrefix(s, "s")
-	parts := strings.Split(rest, "_")
-	var n [3]int64
-	ok = ok && len(parts) == len(n)
-	for i := 0; ok && i < len(n); i++ {
+	var parts []string
+	if ok = ok && len(s) <= maxToken; ok {
+		parts = strings.Split(rest, "_")
+	}
+	var n [4]int64
+	ok = ok && (len(parts) == len(n) || len(parts) == len(n)-1)
+	for i := 0; ok && i < len(parts); i++ {
 		v, err := strconv.ParseInt(parts[i], 10, 64)
 		n[i], ok = v, err == nil && v >= 0
 	}
 	if !ok {
 		return Token{}, mxerror.InvalidParam("%q is not a token of this server's /sync.", clip(s))
 	}
-	return Token{n[0], n[1], n[2]}, nil
+	return Token{n[0], n[1], n[2], n[3]}, nil
 }
 
 // Position is a token of /messages: a place in a room's history, or a position of the log, which
