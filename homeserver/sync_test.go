@@ -95,8 +95,10 @@ func TestSyncLazyMembers(t *testing.T) {
 	t.Parallel()
 	h := start(t)
 	alice, bob, carol := h.user("alice"), h.user("bob"), h.user("carol")
-	room := h.room(alice, map[string]any{"preset": "public_chat", "name": "n", "room_alias_name": "lazy"})
-	h.state(alice, room, "m.room.canonical_alias", "", map[string]any{"alias": "#lazy:test"})
+	room := h.room(alice, map[string]any{"preset": "public_chat"})
+	named := h.room(alice, map[string]any{"preset": "public_chat", "name": "n"})
+	h.join(bob, named)
+	h.send(alice, named, "1", "hi")
 	h.join(bob, room)
 	h.join(carol, room)
 	h.send(bob, room, "1", "hi")
@@ -114,6 +116,7 @@ func TestSyncLazyMembers(t *testing.T) {
 	s := h.sync(alice, "", "filter", lazy)
 	// The sender, the reader, and the heroes.
 	h.equal("first sync", members(s), []string{"@alice:test", "@bob:test", "@carol:test"})
+	h.equal("nobody who does not speak", list(joined(s, named).Get(`state.events.#(type=="m.room.member")#`), "state_key"), "[@alice:test]")
 	first := s.Get("next_batch").Str
 	h.send(bob, room, "2", "again")
 	s = h.sync(alice, first, "filter", lazy)

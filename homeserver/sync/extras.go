@@ -11,8 +11,7 @@ import (
 )
 
 // summary writes what clients name a nameless room by: specification, "RoomSummary": m.heroes
-// are "the users which can be used to generate a room name if the room does not have one",
-// "Required if the room's m.room.name or m.room.canonical_alias state events are unset or empty".
+// are "the users which can be used to generate a room name if the room does not have one".
 func (b *builder) summary(ctx context.Context, st Standing) error {
 	s, o := b.s.o.Store, b.out
 	joined, invited, heroes, err := b.s.Members(ctx, st, b.q.User)
@@ -23,19 +22,10 @@ func (b *builder) summary(ctx context.Context, st Standing) error {
 	o.number(joined)
 	o.str(`,"m.invited_member_count":`)
 	o.number(invited)
-	root, err := st.RootAt(ctx, s, b.upto.Log)
-	if err != nil {
+	if named, err := b.named(ctx, st); err != nil {
 		return err
-	}
-	name, err := stateString(ctx, s, root, "m.room.name", "", "name")
-	if err != nil {
-		return err
-	}
-	alias, err := stateString(ctx, s, root, "m.room.canonical_alias", "", "alias")
-	if err != nil {
-		return err
-	}
-	if name == "" || alias == "" {
+	} else if !named {
+		var err error
 		ids := make([]string, len(heroes))
 		for i, h := range heroes {
 			if ids[i], err = s.UserID(ctx, h); err != nil {
@@ -49,6 +39,20 @@ func (b *builder) summary(ctx context.Context, st Standing) error {
 	}
 	o.str("}")
 	return nil
+}
+
+// named tells whether a room has a name or an alias to be called by, and so needs no heroes.
+func (b *builder) named(ctx context.Context, st Standing) (bool, error) {
+	root, err := st.RootAt(ctx, b.s.o.Store, b.upto.Log)
+	if err != nil {
+		return false, err
+	}
+	name, err := stateString(ctx, b.s.o.Store, root, "m.room.name", "", "name")
+	if err != nil || name != "" {
+		return true, err
+	}
+	alias, err := stateString(ctx, b.s.o.Store, root, "m.room.canonical_alias", "", "alias")
+	return alias != "", err
 }
 
 // receipts reads the receipts that are new to this client, as the user may see them; moved tells

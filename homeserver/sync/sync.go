@@ -89,13 +89,15 @@ type Options struct {
 // Syncer answers /sync. It is safe for concurrent use.
 type Syncer struct {
 	o       Options
-	lazy    *lazyMemory
+	lazy    *LazyMemory
 	peers   *countCache
 	ignored *ignoredCache
 }
 
 // New makes a Syncer.
-func New(o Options) *Syncer { return &Syncer{o, newLazyMemory(), newCountCache(), newIgnoredCache()} }
+func New(o Options) *Syncer {
+	return &Syncer{o, NewLazyMemory(lazyMax), newCountCache(), newIgnoredCache()}
+}
 
 // Request is one /sync request.
 type Request struct {

@@ -222,6 +222,48 @@ func (b *builder) shows(ctx context.Context, st Standing, f EventFilter, e *even
 	return b.seen.check(ctx, b.s.o.Store, e, r)
 }
 
+// StateEntry is a change of state: the number of the (type, state key) pair and that of the event, 0
+// if there is none any more.
+type StateEntry struct{ Key, NID int64 }
+
+// manyEntries is from how many entries on it pays to ask who the members are all at once.
+const manyEntries = 200
+
+// StateChanges lists what is different in a state from another one, in no order. Without members it
+// leaves out m.room.member.
+func StateChanges(ctx context.Context, s *store.Store, room int64, before, after statetree.Ref, withoutMembers bool) (out []StateEntry, err error) {
+	err = s.State().Diff(ctx, before, after, func(c statetree.Change) {
+		e := StateEntry{Key: c.Key}
+		if c.InNew {
+			e.NID = c.New
+		}
+		out = append(out, e)
+	})
+	if err != nil || !withoutMembers {
+		return out, err
+	}
+	members := map[int64]bool{}
+	if len(out) > manyEntries {
+		all, err := s.MembersOf(ctx, room)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range all {
+			members[m.Event] = true
+		}
+	}
+	var failed error
+	out = slices.DeleteFunc(out, func(e StateEntry) bool {
+		if failed != nil || members[e.NID] {
+			return true
+		}
+		k, err := s.StateKey(ctx, e.Key)
+		failed = err
+		return k.Type == "m.room.member"
+	})
+	return out, failed
+}
+
 // stateDelta is which state events a client needs.
 type stateDelta struct {
 	nids []int64
@@ -241,25 +283,25 @@ func (b *builder) stateChange(ctx context.Context, st Standing, p part, after st
 		}
 	}
 	lazy := f.LazyLoadMembers
-	seen := map[int64]bool{}
-	var failed error
-	err = s.State().Diff(ctx, before, after, func(c statetree.Change) {
-		if !c.InNew || failed != nil {
-			return
-		}
-		// "When a sync is limited, the server MUST return membership events for events in the
-		// gap". Other than there, lazily loading clients get what they need only.
-		k := store.StateKey{}
-		if lazy || known {
-			if k, failed = s.StateKey(ctx, c.Key); lazy && !known && k.Type == "m.room.member" {
-				return
-			}
-		}
-		d.people = d.people || k.Type == "m.room.member" || k.Type == "m.room.name" || k.Type == "m.room.canonical_alias"
-		d.nids, seen[c.New] = append(d.nids, c.New), true
-	})
-	if err := errors.Join(err, failed); err != nil {
+	// "When a sync is limited, the server MUST return membership events for events in the gap".
+	// Other than there, lazily loading clients get what they need only.
+	entries, err := StateChanges(ctx, s, st.Room, before, after, lazy && !known)
+	if err != nil {
 		return d, err
+	}
+	seen := make(map[int64]bool, len(entries))
+	for _, c := range entries {
+		if c.NID == 0 {
+			continue
+		}
+		if known {
+			k, err := s.StateKey(ctx, c.Key)
+			if err != nil {
+				return d, err
+			}
+			d.people = d.people || k.Type == "m.room.member" || k.Type == "m.room.name" || k.Type == "m.room.canonical_alias"
+		}
+		d.nids, seen[c.NID] = append(d.nids, c.NID), true
 	}
 	if lazy {
 		users, err := b.lazyUsers(ctx, st, known, timeline)
@@ -273,11 +315,11 @@ func (b *builder) stateChange(ctx context.Context, st Standing, p part, after st
 			} else if err != nil {
 				return d, err
 			}
-			key := lazyKey{b.q.Scope, st.Room, user}
-			if !seen[e.NID] && (!known || f.IncludeRedundantMembers || !b.s.lazy.has(key, e.NID, b.q.Since.Log)) {
+			key := LazyKey{b.q.Scope, st.Room, user}
+			if !seen[e.NID] && (!known || f.IncludeRedundantMembers || !b.s.lazy.Has(key, e.NID, b.q.Since.Log)) {
 				d.nids, seen[e.NID] = append(d.nids, e.NID), true
 			}
-			b.s.lazy.add(key, e.NID, b.upto.Log)
+			b.s.lazy.Add(key, e.NID, b.upto.Log)
 		}
 	}
 	slices.Sort(d.nids)
@@ -305,6 +347,9 @@ func (b *builder) lazyUsers(ctx context.Context, st Standing, known bool, timeli
 	}
 	if !people || st.Membership.Membership != "join" {
 		return users, nil
+	}
+	if named, err := b.named(ctx, st); err != nil || named {
+		return users, err
 	}
 	_, _, heroes, err := b.s.Members(ctx, st, b.q.User)
 	if err != nil {

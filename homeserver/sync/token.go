@@ -80,7 +80,8 @@ func (p Position) In(ctx context.Context, s *store.Store, room int64) (store.Pla
 	return p.Place, nil
 }
 
-// ParsePosition reads a token of /messages. Specification: "from: [...] This token can be
+// ParsePosition reads a token of /messages, or one of sliding sync, which is one of /sync with more
+// behind a dot: MSC4186: "A pos token can be used in /messages and /relations APIs". Specification: "from: [...] This token can be
 // obtained from a prev_batch or next_batch token returned by the /sync endpoint".
 func ParsePosition(s string) (Position, error) {
 	if rest, ok := strings.CutPrefix(s, "t"); ok {
@@ -94,11 +95,13 @@ func ParsePosition(s string) (Position, error) {
 		if ok {
 			return Position{Place: store.Place{Depth: n[0], Pos: n[1]}, Log: n[2]}, nil
 		}
-	} else if t, err := ParseToken(s); err == nil {
+	} else if t, err := ParseToken(before(s, ".")); err == nil {
 		return Position{Log: t.Log, IsLog: true}, nil
 	}
 	return Position{}, mxerror.InvalidParam("%q is not a pagination token of this server.", clip(s))
 }
+
+func before(s, sep string) string { s, _, _ = strings.Cut(s, sep); return s }
 
 // clip makes what a stranger sent fit to be repeated in an error.
 func clip(s string) string { return strings.ToValidUTF8(s[:min(len(s), 64)], "\uFFFD") }
