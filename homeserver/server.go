@@ -19,6 +19,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/media"
 	"github.com/landbridge-im/landbridge/homeserver/presence"
 	"github.com/landbridge-im/landbridge/homeserver/room"
+	"github.com/landbridge-im/landbridge/homeserver/slidingsync"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/homeserver/sync"
 	"github.com/landbridge-im/landbridge/registration"
@@ -114,7 +115,7 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 		syncing.Presence = s.presence
 	}
 	syncer := sync.New(syncing)
-	s.client = client.New(client.Options{ServerName: o.Name, PublicURL: o.PublicURL, Store: s.store, Rooms: s.rooms, Sync: syncer,
+	s.client = client.New(client.Options{ServerName: o.Name, PublicURL: o.PublicURL, Store: s.store, Rooms: s.rooms, Sync: syncer, Sliding: slidingsync.New(syncer),
 		Notifier: s.notifier, Typing: s.typing, Presence: s.presence, Accounts: s.accounts, Services: s.services, Media: repo, Keys: encryption, Log: o.Log, Now: o.Now}, o.Settings)
 	return s, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/media"
 	"github.com/landbridge-im/landbridge/homeserver/presence"
 	"github.com/landbridge-im/landbridge/homeserver/room"
+	"github.com/landbridge-im/landbridge/homeserver/slidingsync"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/homeserver/sync"
 )
@@ -24,6 +25,7 @@ type Options struct {
 	Store     *store.Store
 	Rooms     *room.Manager
 	Sync      *sync.Syncer
+	Sliding   *slidingsync.Server
 	Notifier  *sync.Notifier
 	Typing    *sync.Typing
 	// Presence is nil where presence is switched off.
@@ -192,6 +194,7 @@ func (a *API) routes() {
 
 	a.mediaRoutes()
 	a.presenceRoutes()
+	a.slidingSyncRoutes()
 	a.pushRoutes()
 
 	on(post, unstable("com.beeper.backfill"), "/rooms/{roomId}/batch_send", user, a.batchSend)

@@ -7,13 +7,14 @@ import (
 // versions is GET /versions.
 func (a *API) versions(c *call) (any, error) {
 	features := map[string]bool{
-		"org.matrix.msc3916.stable":    true, // authenticated media
-		"org.matrix.msc4222":           true, // state_after
-		"fi.mau.msc2246.stable":        true, // asynchronous uploads
-		"fi.mau.msc2659.stable":        true, // application-service ping
-		"uk.tcpip.msc4133.stable":      true, // profile fields
-		"com.beeper.msc4169":           true, // redactions sent as events
-		"org.matrix.e2e_cross_signing": true,
+		"org.matrix.msc3916.stable":     true, // authenticated media
+		"org.matrix.msc4222":            true, // state_after
+		"fi.mau.msc2246.stable":         true, // asynchronous uploads
+		"fi.mau.msc2659.stable":         true, // application-service ping
+		"uk.tcpip.msc4133.stable":       true, // profile fields
+		"org.matrix.simplified_msc3575": true, // simplified sliding sync
+		"com.beeper.msc4169":            true, // redactions sent as events
+		"org.matrix.e2e_cross_signing":  true,
 	}
 	if c.session != nil && c.session.Service != nil {
 		// These change how a room is made and filled; they are for bridges only.
