@@ -171,49 +171,86 @@ func (b *builder) thrownOut(ctx context.Context, st homesync.Standing) (bool, er
 	return out, nil
 }
 
-// facts are what filters look at, as of a state.
+// facts are what filters look at: that in known, as of a state.
 type facts struct {
+	known     facet
 	root      statetree.Ref
 	typ, name string
 	encrypted bool
-	// created tells whether the type is known: it never changes.
-	created bool
 }
 
-// factsOf reads them; of a room that one is not in they are those of the invitation.
-func (b *builder) factsOf(ctx context.Context, st homesync.Standing) (facts, error) {
-	have, ok := b.s.facts.Get(st.Room)
+// facet is a set of facts.
+type facet int
+
+const (
+	hasType facet = 1 << iota
+	hasName
+	hasEncryption
+)
+
+// looks tells which facts a filter looks at.
+func (f Filters) looks() (out facet) {
+	if f.RoomTypes != nil || f.NotRoomTypes != nil {
+		out |= hasType
+	}
+	if f.NameLike != "" {
+		out |= hasName
+	}
+	if f.IsEncrypted != nil {
+		out |= hasEncryption
+	}
+	return out
+}
+
+// factsOf reads facts; of a room that one is not in they are those of the invitation.
+func (b *builder) factsOf(ctx context.Context, st homesync.Standing, need facet) (facts, error) {
 	if st.Membership.Membership != "join" {
 		own, err := b.store.Event(ctx, st.Event)
 		if err != nil {
 			return facts{}, err
 		}
-		return b.readFacts(ctx, own.Root, facts{})
+		return b.readFacts(ctx, facts{root: own.Root}, need)
+	}
+	f, _ := b.s.facts.Get(st.Room)
+	if need == hasType && f.known&hasType != 0 {
+		return f, nil // it never changes
 	}
 	root, err := st.RootAt(ctx, b.store, b.view.Pos)
-	if err != nil || ok && have.root == root {
-		return have, err
-	}
-	if have, err = b.readFacts(ctx, root, have); err == nil {
-		b.s.facts.Add(st.Room, have)
-	}
-	return have, err
-}
-
-func (b *builder) readFacts(ctx context.Context, root statetree.Ref, f facts) (_ facts, err error) {
-	f.root = root
-	if !f.created {
-		if f.typ, err = content(ctx, b.store, root, "m.room.create", "", "type"); err != nil {
-			return f, err
-		}
-		f.created = true
-	}
-	if f.name, err = content(ctx, b.store, root, "m.room.name", "", "name"); err != nil {
+	if err != nil {
 		return f, err
 	}
-	nid, err := stateNID(ctx, b.store, root, store.StateKey{Type: "m.room.encryption"})
-	f.encrypted = nid != 0
+	if f.root != root {
+		f.root, f.known = root, f.known&hasType
+	}
+	if f.known&need == need {
+		return f, nil
+	}
+	if f, err = b.readFacts(ctx, f, need); err == nil {
+		b.s.facts.Add(st.Room, f)
+	}
 	return f, err
+}
+
+func (b *builder) readFacts(ctx context.Context, f facts, need facet) (_ facts, err error) {
+	if need &^= f.known; need&hasType != 0 {
+		if f.typ, err = content(ctx, b.store, f.root, "m.room.create", "", "type"); err != nil {
+			return f, err
+		}
+	}
+	if need&hasName != 0 {
+		if f.name, err = content(ctx, b.store, f.root, "m.room.name", "", "name"); err != nil {
+			return f, err
+		}
+	}
+	if need&hasEncryption != 0 {
+		nid, err := stateNID(ctx, b.store, f.root, store.StateKey{Type: "m.room.encryption"})
+		if err != nil {
+			return f, err
+		}
+		f.encrypted = nid != 0
+	}
+	f.known |= need
+	return f, nil
 }
 
 // filter keeps the rooms that match.
@@ -229,7 +266,7 @@ func (b *builder) filter(ctx context.Context, all []homesync.Standing, f Filters
 			return nil, err
 		}
 	}
-	looks := f.IsEncrypted != nil || f.RoomTypes != nil || f.NotRoomTypes != nil || f.NameLike != ""
+	need := f.looks()
 	out := make([]homesync.Standing, 0, len(all))
 	for _, st := range all {
 		if invited != nil && *invited != (st.Membership.Membership == "invite") {
@@ -248,8 +285,8 @@ func (b *builder) filter(ctx context.Context, all []homesync.Standing, f Filters
 				continue
 			}
 		}
-		if looks {
-			r, err := b.factsOf(ctx, st)
+		if need != 0 {
+			r, err := b.factsOf(ctx, st, need)
 			if err != nil {
 				return nil, err
 			}

@@ -1,6 +1,10 @@
 package store
 
-import "context"
+import (
+	"context"
+
+	"github.com/landbridge-im/landbridge/homeserver/statetree"
+)
 
 // Membership is a user's current standing in a room.
 type Membership struct {
@@ -34,17 +38,19 @@ func (s *Store) RoomsOf(ctx context.Context, user int64) ([]Membership, error) {
 	return collect(ctx, s, "membership_of_user", scanMembership, user)
 }
 
-// MembershipAndEnd is a standing together with the position of the room's newest event.
+// MembershipAndEnd is a standing together with the position of the room's newest event and the
+// state after it.
 type MembershipAndEnd struct {
 	Membership
 	Last int64
+	Root statetree.Ref
 }
 
-// RoomsAndEndsOf is RoomsOf together with the position of each room's newest event.
+// RoomsAndEndsOf is RoomsOf together with the newest event of each room.
 func (s *Store) RoomsAndEndsOf(ctx context.Context, user int64) ([]MembershipAndEnd, error) {
 	return collect(ctx, s, "membership_and_end_of_user", func(r scanner) (m MembershipAndEnd, err error) {
 		var forgotten int
-		err = r.Scan(&m.Room, &m.User, &m.Membership.Membership, &m.Event, &m.Pos, &forgotten, &m.Last)
+		err = r.Scan(&m.Room, &m.User, &m.Membership.Membership, &m.Event, &m.Pos, &forgotten, &m.Last, &m.Root)
 		m.Forgotten = forgotten != 0
 		return m, err
 	}, user)

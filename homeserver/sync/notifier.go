@@ -39,7 +39,11 @@ type activeRoom struct {
 	// readers hold of it is never written to again.
 	recent []recentEvent
 	from   int64
-	users  map[*User]struct{}
+	// root is the state after the event at rootPos, which the first of recent follows; rootPos is 0
+	// if it is not known.
+	root    statetree.Ref
+	rootPos int64
+	users   map[*User]struct{}
 }
 
 // recentEvent is what there is to know of a new event without looking it up.
@@ -118,7 +122,7 @@ func (n *Notifier) event(e store.Entry) {
 	if e.Event != nil {
 		r.add(recentEvent{e.Pos, e.Ref, e.Event.Root, Bumps(e.Event)})
 	} else {
-		r.recent, r.from = nil, e.Pos
+		r.recent, r.from, r.rootPos = nil, e.Pos, 0
 	}
 	r.tell(e.Pos)
 }
@@ -149,7 +153,8 @@ func (n *Notifier) deviceList(e store.Entry) {
 func (r *activeRoom) add(e recentEvent) {
 	if len(r.recent) >= recentMax {
 		cut := len(r.recent) - recentMin
-		r.from = r.recent[cut-1].pos
+		last := r.recent[cut-1]
+		r.from, r.root, r.rootPos = last.pos, last.root, last.pos
 		r.recent = append(make([]recentEvent, 0, recentMax), r.recent[cut:]...)
 	}
 	r.recent = append(r.recent, e)

@@ -87,9 +87,9 @@ func (n *Notifier) load(ctx context.Context, u *User) {
 		n.mu.Lock()
 	}
 	u.rooms = make(map[int64]store.Membership, len(all))
-	ends := make(map[int64]int64, len(all))
+	ends := make(map[int64]store.MembershipAndEnd, len(all))
 	for _, m := range all {
-		u.rooms[m.Room], ends[m.Room] = m.Membership, m.Last
+		u.rooms[m.Room], ends[m.Room] = m.Membership, m
 	}
 	for _, m := range u.early {
 		if have, ok := u.rooms[m.Room]; !ok || m.Pos > have.Pos {
@@ -104,7 +104,10 @@ func (n *Notifier) load(ctx context.Context, u *User) {
 		r := n.rooms[m.Room]
 		if r == nil {
 			r = n.enter(m.Room, n.pos)
-			r.last = max(ends[m.Room], touched[m.Room])
+			end := ends[m.Room]
+			if r.last = max(end.Last, touched[m.Room]); r.last == end.Last && end.Root != 0 {
+				r.root, r.rootPos = end.Root, end.Last
+			}
 		}
 		r.users[u] = struct{}{}
 	}
@@ -122,6 +125,8 @@ type Standing struct {
 	members  int64
 	recent   []recentEvent
 	from     int64
+	base     statetree.Ref
+	basePos  int64
 }
 
 // View is what there is to tell a user about, all as of one position of the log.
@@ -142,7 +147,8 @@ func (u *User) View() View {
 	for _, m := range u.rooms {
 		st := Standing{Membership: m, Last: m.Pos, Receipts: m.Pos, members: n.pos, from: n.pos}
 		if r := n.rooms[m.Room]; r != nil && m.Membership != "leave" && m.Membership != "ban" {
-			st.Last, st.Receipts, st.members, st.recent, st.from = r.last, r.brief, r.members, r.recent, r.from
+			st.Last, st.Receipts, st.members = r.last, r.brief, r.members
+			st.recent, st.from, st.base, st.basePos = r.recent, r.from, r.root, r.rootPos
 		}
 		v.Rooms = append(v.Rooms, st)
 	}
@@ -204,7 +210,7 @@ func (st Standing) root(upto int64) (statetree.Ref, bool) {
 			return st.recent[i].root, true
 		}
 	}
-	return 0, false
+	return st.base, st.basePos > 0 && st.basePos <= upto
 }
 
 // RootAt is the state of a room at a position.
