@@ -253,6 +253,37 @@ func (b *builder) readFacts(ctx context.Context, f facts, need facet) (_ facts, 
 	return f, nil
 }
 
+// prefetch reads the create events of rooms whose type is not known yet all at once, which is much
+// faster than one by one.
+func (b *builder) prefetch(ctx context.Context, all []homesync.Standing) error {
+	var nids []int64
+	for _, st := range all {
+		if f, ok := b.s.facts.Get(st.Room); ok && f.known&hasType != 0 || st.Membership.Membership != "join" {
+			continue
+		}
+		root, err := st.RootAt(ctx, b.store, b.view.Pos)
+		if err != nil {
+			return err
+		}
+		nid, err := stateNID(ctx, b.store, root, store.StateKey{Type: "m.room.create"})
+		if err != nil {
+			return err
+		}
+		if nid != 0 {
+			nids = append(nids, nid)
+		}
+	}
+	for chunk := range slices.Chunk(nids, prefetchChunk) {
+		if _, err := b.store.Events(ctx, chunk); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// prefetchChunk is how many events are asked for at a time.
+const prefetchChunk = 512
+
 // filter keeps the rooms that match.
 func (b *builder) filter(ctx context.Context, all []homesync.Standing, f Filters) ([]homesync.Standing, error) {
 	invited := f.IsInvited
@@ -267,6 +298,11 @@ func (b *builder) filter(ctx context.Context, all []homesync.Standing, f Filters
 		}
 	}
 	need := f.looks()
+	if need&hasType != 0 {
+		if err := b.prefetch(ctx, all); err != nil {
+			return nil, err
+		}
+	}
 	out := make([]homesync.Standing, 0, len(all))
 	for _, st := range all {
 		if invited != nil && *invited != (st.Membership.Membership == "invite") {
