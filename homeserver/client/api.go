@@ -195,6 +195,7 @@ func (a *API) routes() {
 	a.mediaRoutes()
 	a.presenceRoutes()
 	a.slidingSyncRoutes()
+	a.oldSyncRoutes()
 	a.pushRoutes()
 
 	on(post, unstable("com.beeper.backfill"), "/rooms/{roomId}/batch_send", user, a.batchSend)

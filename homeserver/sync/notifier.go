@@ -160,6 +160,13 @@ func (r *activeRoom) add(e recentEvent) {
 	r.recent = append(r.recent, e)
 }
 
+// Moved returns a channel that is closed when there is anything new at all.
+func (n *Notifier) Moved() <-chan struct{} {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.moved
+}
+
 // WakeRoom wakes those in a room for something that is not in the log.
 func (n *Notifier) WakeRoom(room int64) {
 	n.mu.Lock()

@@ -120,7 +120,7 @@ type Request struct {
 // Serve waits until there is something to tell, or the time is up, and writes the answer. An
 // error before the first byte is returned; what has been written by then is reported by n.
 func (s *Syncer) Serve(ctx context.Context, q Request, w io.Writer) (n int64, err error) {
-	if err := s.known(q.Since); err != nil {
+	if err := s.Known(q.Since); err != nil {
 		return 0, err
 	}
 	u, err := s.o.Notifier.Activate(ctx, q.User)
@@ -169,9 +169,18 @@ func (s *Syncer) Serve(ctx context.Context, q Request, w io.Writer) (n int64, er
 	}
 }
 
-// known refuses a token from the future: it is another server's, or that of a database which is
+// Now is the token of the present.
+func (s *Syncer) Now() Token {
+	t := Token{Log: s.o.Notifier.Position(), Brief: s.o.Typing.Position()}
+	if t.Device = t.Log; s.o.Presence != nil {
+		t.Presence = s.o.Presence.Position()
+	}
+	return t
+}
+
+// Known refuses a token from the future: it is another server's, or that of a database which is
 // no more. Waiting for it would hide everything until then.
-func (s *Syncer) known(t Token) error {
+func (s *Syncer) Known(t Token) error {
 	if t.Log > s.o.Store.Position() || t.Device > s.o.Store.Position() {
 		return mxerror.InvalidParam("%q is not a token of this server's /sync.", t.String())
 	}
