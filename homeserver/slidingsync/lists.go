@@ -47,7 +47,7 @@ func (b *builder) lists(ctx context.Context) (map[string]listResult, error) {
 			windows = [][2]int{{0, len(match) - 1}}
 		}
 		for _, w := range windows {
-			from, to := min(w[0], len(match)), min(w[1]+1, len(match))
+			from, to := min(w[0], len(match)), min(w[1], len(match)-1)+1
 			op := listOp{Op: "SYNC", Range: w, Rooms: []string{}}
 			for _, st := range match[from:to] {
 				n := b.need(st.Room)
