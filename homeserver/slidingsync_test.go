@@ -392,7 +392,7 @@ func TestSlidingSyncWrong(t *testing.T) {
 		h.equal(what, h.call(alice, "POST", "/v4/sync", body, nil), 400)
 	}
 	h.equal("without a token", h.call("", "POST", slidingPath, m{}, nil), 401)
-	h.equal("a very large range", h.call(alice, "POST", slidingPath, m{"lists": m{"l": m{"ranges": [][2]int{{0, 1<<63 - 1}, {1<<62, 1<<63 - 1}}, "timeline_limit": 1, "required_state": []any{}}}}, nil), 200)
+	h.equal("a very large range", h.call(alice, "POST", slidingPath, m{"lists": m{"l": m{"ranges": [][2]int{{0, 1<<63 - 1}, {1 << 62, 1<<63 - 1}}, "timeline_limit": 1, "required_state": []any{}}}}, nil), 200)
 	h.equal("empty", h.call(alice, "POST", slidingPath, m{}, nil), 200)
 	// More connections than are kept.
 	pos := h.slide(alice, "", 0, m{"conn_id": "first"}).Get("pos").Str
