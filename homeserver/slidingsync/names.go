@@ -31,15 +31,19 @@ func (b *builder) names(ctx context.Context, x *slice, res *roomResult) error {
 	if !x.initial && !x.members && !x.name {
 		return nil
 	}
-	joined, invited, heroes, err := b.s.syncer.Members(ctx, x.st, b.q.User)
-	if err != nil {
-		return err
-	}
 	if x.initial || x.members {
+		joined, invited, err := b.s.syncer.Members(ctx, x.st)
+		if err != nil {
+			return err
+		}
 		res.Joined, res.Invited = &joined, &invited
 	}
 	if name != "" {
 		return nil // "Heroes are only included if the room name is not set."
+	}
+	heroes, err := b.s.syncer.Heroes(ctx, x.st, b.q.User)
+	if err != nil {
+		return err
 	}
 	for _, nid := range heroes {
 		id, err := b.store.UserID(ctx, nid)

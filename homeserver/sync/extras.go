@@ -14,7 +14,7 @@ import (
 // are "the users which can be used to generate a room name if the room does not have one".
 func (b *builder) summary(ctx context.Context, st Standing) error {
 	s, o := b.s.o.Store, b.out
-	joined, invited, heroes, err := b.s.Members(ctx, st, b.q.User)
+	joined, invited, err := b.s.Members(ctx, st)
 	if err != nil {
 		return err
 	}
@@ -25,7 +25,10 @@ func (b *builder) summary(ctx context.Context, st Standing) error {
 	if named, err := b.named(ctx, st); err != nil {
 		return err
 	} else if !named {
-		var err error
+		heroes, err := b.s.Heroes(ctx, st, b.q.User)
+		if err != nil {
+			return err
+		}
 		ids := make([]string, len(heroes))
 		for i, h := range heroes {
 			if ids[i], err = s.UserID(ctx, h); err != nil {

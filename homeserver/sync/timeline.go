@@ -351,7 +351,7 @@ func (b *builder) lazyUsers(ctx context.Context, st Standing, known bool, timeli
 	if named, err := b.named(ctx, st); err != nil || named {
 		return users, err
 	}
-	_, _, heroes, err := b.s.Members(ctx, st, b.q.User)
+	heroes, err := b.s.Heroes(ctx, st, b.q.User)
 	if err != nil {
 		return nil, err
 	}
