@@ -28,14 +28,13 @@ type Options struct {
 	Sliding   *slidingsync.Server
 	Notifier  *sync.Notifier
 	Typing    *sync.Typing
-	// Presence is nil where presence is switched off.
-	Presence *presence.Tracker
-	Accounts *accounts.Accounts
-	Services *appservices.Services
-	Media    *media.Repo
-	Keys     *keys.Keys
-	Log      *slog.Logger
-	Now      func() time.Time
+	Presence  *presence.Tracker // nil where presence is switched off
+	Accounts  *accounts.Accounts
+	Services  *appservices.Services
+	Media     *media.Repo
+	Keys      *keys.Keys
+	Log       *slog.Logger
+	Now       func() time.Time
 }
 
 // Rate is how often one user or address may do something: so many times a second in the long run,
