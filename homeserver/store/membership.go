@@ -46,12 +46,17 @@ type MembershipAndEnd struct {
 	Root statetree.Ref
 }
 
-// RoomsAndEndsOf is RoomsOf together with the newest event of each room.
+// RoomsAndEndsOf is RoomsOf together with the newest event of each room. The rooms' names are known
+// afterwards without a look-up.
 func (s *Store) RoomsAndEndsOf(ctx context.Context, user int64) ([]MembershipAndEnd, error) {
 	return collect(ctx, s, "membership_and_end_of_user", func(r scanner) (m MembershipAndEnd, err error) {
 		var forgotten int
-		err = r.Scan(&m.Room, &m.User, &m.Membership.Membership, &m.Event, &m.Pos, &forgotten, &m.Last, &m.Root)
+		var name RoomName
+		err = r.Scan(&m.Room, &m.User, &m.Membership.Membership, &m.Event, &m.Pos, &forgotten, &m.Last, &m.Root, &name.ID, &name.Version)
 		m.Forgotten = forgotten != 0
+		if name.NID = m.Room; err == nil && name.ID != "" {
+			s.rooms.add(name)
+		}
 		return m, err
 	}, user)
 }

@@ -19,8 +19,8 @@ SELECT user_nid FROM membership WHERE room_nid = $1 AND membership IN ('join', '
 -- name: membership_former
 SELECT user_nid FROM membership WHERE room_nid = $1 AND user_nid <> $2 AND membership IN ('leave', 'ban') ORDER BY pos, user_nid LIMIT $3
 -- name: membership_and_end_of_user
-SELECT m.room_nid, m.user_nid, m.membership, m.event_nid, m.pos, m.forgotten, coalesce(e.pos, 0), coalesce(e.root, 0)
-FROM membership m LEFT JOIN event e ON e.room_nid = m.room_nid AND e.pos = (SELECT max(l.pos) FROM event l WHERE l.room_nid = m.room_nid AND l.pos IS NOT NULL)
+SELECT m.room_nid, m.user_nid, m.membership, m.event_nid, m.pos, m.forgotten, coalesce(e.pos, 0), coalesce(e.root, 0), coalesce(r.id, ''), coalesce(r.version, '')
+FROM membership m LEFT JOIN room r ON r.nid = m.room_nid LEFT JOIN event e ON e.room_nid = m.room_nid AND e.pos = (SELECT max(l.pos) FROM event l WHERE l.room_nid = m.room_nid AND l.pos IS NOT NULL)
 WHERE m.user_nid = $1
 -- name: membership_shared
 SELECT count(*) FROM (SELECT 1 FROM membership a JOIN membership b ON b.room_nid = a.room_nid AND b.user_nid = $2 AND b.membership = 'join'
