@@ -24,6 +24,7 @@ type Config struct {
 	Push         Push         `yaml:"push"`
 	VoIP         VoIP         `yaml:"voip"`
 	Limits       Limits       `yaml:"limits" reload:"yes"`
+	Presence     Presence     `yaml:"presence"`
 	AppServices  AppServices  `yaml:"app_services" reload:"yes"`
 	Bridges      []Bridge     `yaml:"bridges" reload:"yes"`
 	Log          Log          `yaml:"log"`
@@ -160,6 +161,11 @@ type Limits struct {
 	SyncTimeoutMax Duration `yaml:"sync_timeout_max"` // longest wait for news
 }
 
+// Presence is whether users see that others are there.
+type Presence struct {
+	Enabled bool `yaml:"enabled"`
+}
+
 // AppServices are the application services registered with YAML files.
 type AppServices struct {
 	// Registrations are files, folders (of which *.yaml and *.yml are read) or globs.
@@ -228,6 +234,7 @@ func Default() *Config {
 			MaxRequestBody: 4 << 20,
 			SyncTimeoutMax: Duration(time.Minute),
 		},
+		Presence:    Presence{Enabled: true},
 		AppServices: AppServices{Registrations: []string{}},
 		Bridges:     []Bridge{},
 		Log:         Log{Level: "info", Format: "text"},

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -268,63 +267,5 @@ func TestServerNotices(t *testing.T) {
 	}
 	if _, err := h.Notices().SendNotice(t.Context(), "@alice:test", jsontext.Value(`[]`)); err == nil {
 		t.Error("a notice without content")
-	}
-}
-
-func TestOldSync(t *testing.T) {
-	t.Parallel()
-	h := start(t)
-	alice, bob := h.user("alice"), h.user("bob")
-	room := h.room(alice, obj{"preset": "public_chat", "name": "Old"})
-	h.say(alice, room, "hello")
-	h.ok(alice, "PUT", "/v3/user/@alice:test/rooms/"+room+"/account_data/x", obj{"a": 1})
-	one := h.ok(alice, "GET", "/v3/rooms/"+room+"/initialSync?limit=1", nil)
-	if one.Get("room_id").Str != room || one.Get("membership").Str != "join" || one.Get("messages.chunk.0.content.body").Str != "hello" ||
-		one.Get(`state.#(type=="m.room.name").content.name`).Str != "Old" || one.Get("visibility").Str != "private" || one.Get("account_data.0.type").Str != "x" {
-		t.Errorf("%s", one.Raw)
-	}
-	earlier := h.ok(alice, "GET", "/v3/rooms/"+room+"/messages?dir=b&limit=1&from="+one.Get("messages.start").Str, nil)
-	if earlier.Get("chunk.0.type").Str == "m.room.message" || !earlier.Get("chunk.0").Exists() {
-		t.Errorf("paging on from start: %s", earlier.Raw)
-	}
-	h.refused(403, "M_FORBIDDEN", bob, "GET", "/v3/rooms/"+room+"/initialSync", nil)
-	h.ok(alice, "POST", "/v3/rooms/"+room+"/invite", obj{"user_id": "@bob:test"})
-	left := h.room(bob, obj{})
-	h.ok(bob, "POST", "/v3/rooms/"+left+"/leave", nil)
-	out := h.ok(bob, "GET", "/v3/initialSync", nil)
-	if got := all(out.Get("rooms"), "membership"); got != "invite" || out.Get("rooms.0.invite.state_key").Str != "@bob:test" || !out.Get("end").Exists() {
-		t.Errorf("%s", out.Raw)
-	}
-	if got := all(h.ok(bob, "GET", "/v3/initialSync?archived=true", nil).Get("rooms"), "membership"); got != "invite leave" {
-		t.Errorf("with archived: %s", got)
-	}
-	// The stream.
-	end := h.ok(alice, "GET", "/v3/initialSync", nil).Get("end").Str
-	said := h.say(alice, room, "more")
-	out = h.ok(alice, "GET", "/v3/events?timeout=1000&from="+end, nil)
-	if out.Get("chunk.0.event_id").Str != said || out.Get("chunk.0.room_id").Str != room || out.Get("start").Str != end || out.Get("end").Str == end {
-		t.Errorf("%s", out.Raw)
-	}
-	if e := h.ok(alice, "GET", "/v3/events/"+esc(said), nil); e.Get("content.body").Str != "more" {
-		t.Errorf("%s", e.Raw)
-	}
-	h.refused(404, "M_NOT_FOUND", bob, "GET", "/v3/events/"+esc(said), nil)
-	h.refused(400, "M_INVALID_PARAM", alice, "GET", "/v3/events?from=x", nil)
-	// Peeking.
-	h.refused(403, "M_FORBIDDEN", bob, "GET", "/v3/events?room_id="+url.QueryEscape(room), nil)
-	h.state(alice, room, "m.room.history_visibility", "", obj{"history_visibility": "world_readable"})
-	carol := h.user("carol")
-	peek := h.ok(carol, "GET", "/v3/rooms/"+room+"/initialSync", nil)
-	if strings.Contains(peek.Get("messages").Raw, "hello") || peek.Get("membership").Exists() {
-		t.Errorf("carol peeks %s", peek.Raw)
-	}
-	got := make(chan string, 1)
-	go func() {
-		_, out := h.do(carol, "GET", "/v3/events?timeout=10000&room_id="+url.QueryEscape(room)+"&from="+peek.Get("messages.end").Str, nil)
-		got <- all(out.Get("chunk"), "content.body")
-	}()
-	h.say(alice, room, "to the world")
-	if body := <-got; body != "to the world" {
-		t.Errorf("peeked %q", body)
 	}
 }

@@ -22,8 +22,10 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/keys"
 	"github.com/landbridge-im/landbridge/homeserver/media"
 	"github.com/landbridge-im/landbridge/homeserver/notices"
+	"github.com/landbridge-im/landbridge/homeserver/presence"
 	"github.com/landbridge-im/landbridge/homeserver/pushers"
 	"github.com/landbridge-im/landbridge/homeserver/room"
+	"github.com/landbridge-im/landbridge/homeserver/slidingsync"
 	"github.com/landbridge-im/landbridge/homeserver/sso"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/homeserver/sync"
@@ -60,6 +62,8 @@ type Options struct {
 	WellKnown      client.WellKnown
 	// TrustedProxies say truly whose requests they pass on.
 	TrustedProxies []netip.Prefix
+	// NoPresence switches off that users see whether others are there.
+	NoPresence bool
 	// MediaDir is where files are kept, and MaxUpload their largest size in bytes.
 	MediaDir  string
 	MaxUpload int64
@@ -100,6 +104,7 @@ type Server struct {
 	rooms    *room.Manager
 	notifier *sync.Notifier
 	typing   *sync.Typing
+	presence *presence.Tracker // nil if it is switched off
 	accounts *accounts.Accounts
 	services *appservices.Services
 	delayed  *delayed.Events
@@ -166,11 +171,17 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	s.unread = unread.New(unread.Options{Store: s.store, Log: o.Log})
 	s.pushers = pushers.New(pushers.Options{Store: s.store, Unread: s.unread, Mailer: o.Mailer, HasEmail: s.hasEmail,
 		AllowLoopback: o.Push.AllowLoopback, AllowNetworks: o.Push.AllowNetworks, Backoff: o.Push.Backoff, ServerName: o.Name, Log: o.Log, Now: o.Now})
-	syncer := sync.New(sync.Options{Store: s.store, Notifier: s.notifier, Typing: s.typing, Devices: devices{s.store}, Now: o.Now, Draining: s.draining})
 	s.delayed = delayed.New(delayed.Options{Store: s.store, Rooms: s.rooms, Log: o.Log, Now: o.Now})
 	s.notices = notices.New(notices.Options{Store: s.store, Rooms: s.rooms, Accounts: s.accounts, ServerName: o.Name})
-	s.client = client.New(client.Options{ServerName: o.Name, PublicURL: o.PublicURL, Store: s.store, Rooms: s.rooms, Sync: syncer,
-		Notifier: s.notifier, Typing: s.typing, Accounts: s.accounts, Services: s.services, Media: repo, Keys: encryption, Delayed: s.delayed, Notices: s.notices, Unread: s.unread, Pushers: s.pushers, VoIP: o.VoIP, Log: o.Log, Now: o.Now,
+	syncing := sync.Options{Store: s.store, Notifier: s.notifier, Typing: s.typing, Devices: newDevices(s.store), Counter: s.unread, Now: o.Now, Draining: s.draining}
+	if !o.NoPresence {
+		s.presence = presence.New(presence.Options{Audience: audience{s.store, s.notifier, o.Log}, Now: o.Now})
+		syncing.Presence = s.presence
+	}
+	syncer := sync.New(syncing)
+	s.client = client.New(client.Options{ServerName: o.Name, PublicURL: o.PublicURL, Store: s.store, Rooms: s.rooms, Sync: syncer, Sliding: slidingsync.New(syncer),
+		Notifier: s.notifier, Typing: s.typing, Presence: s.presence, Accounts: s.accounts, Services: s.services, Media: repo, Keys: encryption, Delayed: s.delayed, Notices: s.notices,
+		Unread: s.unread, Pushers: s.pushers, VoIP: o.VoIP, Log: o.Log, Now: o.Now,
 		SSO: single, TrustedClients: o.TrustedClients, WellKnown: o.WellKnown, TrustedProxies: o.TrustedProxies}, o.Settings)
 	return s, nil
 }
@@ -199,6 +210,12 @@ func (s *Server) publish(entries []store.Entry) {
 	}
 	if s.pushers != nil {
 		s.pushers.Publish(entries)
+	}
+	for _, e := range entries {
+		// Whoever has gone does not type any more.
+		if m := e.Member; m != nil && m.Membership != "join" && s.typing != nil {
+			s.typing.Set(e.Room, *e.Event.StateKey, 0)
+		}
 	}
 }
 
@@ -265,6 +282,9 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.delayed.Run(ctx) })
 	g.Go(func() error { return s.unread.Run(ctx) })
 	g.Go(func() error { return s.pushers.Run(ctx) })
+	if s.presence != nil {
+		g.Go(func() error { return s.presence.Run(ctx) })
+	}
 	return g.Wait()
 }
 

@@ -14,8 +14,10 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/keys"
 	"github.com/landbridge-im/landbridge/homeserver/media"
 	"github.com/landbridge-im/landbridge/homeserver/notices"
+	"github.com/landbridge-im/landbridge/homeserver/presence"
 	"github.com/landbridge-im/landbridge/homeserver/pushers"
 	"github.com/landbridge-im/landbridge/homeserver/room"
+	"github.com/landbridge-im/landbridge/homeserver/slidingsync"
 	"github.com/landbridge-im/landbridge/homeserver/sso"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/homeserver/sync"
@@ -30,8 +32,10 @@ type Options struct {
 	Store     *store.Store
 	Rooms     *room.Manager
 	Sync      *sync.Syncer
+	Sliding   *slidingsync.Server
 	Notifier  *sync.Notifier
 	Typing    *sync.Typing
+	Presence  *presence.Tracker // nil where presence is switched off
 	Accounts  *accounts.Accounts
 	Services  *appservices.Services
 	Media     *media.Repo
@@ -210,6 +214,8 @@ func (a *API) routes() {
 	a.backupRoutes()
 	a.dehydratedRoutes()
 	a.mediaRoutes()
+	a.presenceRoutes()
+	a.slidingSyncRoutes()
 	a.pushRoutes()
 	a.relationRoutes()
 	a.upgradeRoutes()

@@ -50,6 +50,7 @@ func (a *API) sendEvent(c *call) (any, error) {
 		}
 		p.ByAdmin = c.session.Admin
 	}
+	defer c.active()
 	p.TxnScope, p.Txn = c.session.Scope(), event.TxnKey(typ, txn)
 	if delay, later, err := c.delay(); err != nil {
 		return nil, err

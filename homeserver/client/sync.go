@@ -27,7 +27,14 @@ func (a *API) sync(c *call) error {
 	longest := a.settings.Load().SyncTimeout
 	q.Timeout = time.Duration(min(max(ms, 0), longest.Milliseconds())) * time.Millisecond
 	q.FullState = c.query.Get("full_state") == "true"
-	q.StateAfter = c.query.Get("use_state_after") == "true" || c.query.Get("org.matrix.msc4222.use_state_after") == "true"
+	if c.query.Get("use_state_after") == "true" {
+		q.StateAfter = "state_after"
+	} else if c.query.Get("org.matrix.msc4222.use_state_after") == "true" {
+		q.StateAfter = "org.matrix.msc4222.state_after"
+	}
+	if q.Presence, err = setPresence(c.query.Get("set_presence")); err != nil {
+		return err
+	}
 	if f := c.query.Get("filter"); f != "" {
 		if !strings.HasPrefix(f, "{") {
 			if f, err = a.filterByID(c, f); err != nil {
@@ -52,6 +59,15 @@ func (a *API) sync(c *call) error {
 		return err
 	}
 	return w.Close()
+}
+
+// setPresence checks the value of set_presence.
+func setPresence(s string) (string, error) {
+	switch s {
+	case "", "online", "offline", "unavailable":
+		return s, nil
+	}
+	return "", mxerror.InvalidParam("set_presence must be offline, online or unavailable, not %q.", clip(s))
 }
 
 // lazyWriter sends the header with the first byte, so that an error until then can still be

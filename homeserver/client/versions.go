@@ -12,6 +12,7 @@ func (a *API) versions(c *call) (any, error) {
 		"fi.mau.msc2246.stable":                          true, // asynchronous uploads
 		"fi.mau.msc2659.stable":                          true, // application-service ping
 		"uk.tcpip.msc4133.stable":                        true, // profile fields
+		"org.matrix.simplified_msc3575":                  true, // simplified sliding sync
 		"com.beeper.msc4169":                             true, // redactions sent as events
 		"org.matrix.msc4140":                             true, // delayed events
 		"org.matrix.msc4155":                             true, // filters of invitations

@@ -1,6 +1,10 @@
 package store
 
-import "context"
+import (
+	"context"
+
+	"github.com/landbridge-im/landbridge/homeserver/statetree"
+)
 
 // Membership is a user's current standing in a room.
 type Membership struct {
@@ -34,6 +38,29 @@ func (s *Store) RoomsOf(ctx context.Context, user int64) ([]Membership, error) {
 	return collect(ctx, s, "membership_of_user", scanMembership, user)
 }
 
+// MembershipAndEnd is a standing together with the position of the room's newest event and the
+// state after it.
+type MembershipAndEnd struct {
+	Membership
+	Last int64
+	Root statetree.Ref
+}
+
+// RoomsAndEndsOf is RoomsOf together with the newest event of each room. The rooms' names are known
+// afterwards without a look-up.
+func (s *Store) RoomsAndEndsOf(ctx context.Context, user int64) ([]MembershipAndEnd, error) {
+	return collect(ctx, s, "membership_and_end_of_user", func(r scanner) (m MembershipAndEnd, err error) {
+		var forgotten int
+		var name RoomName
+		err = r.Scan(&m.Room, &m.User, &m.Membership.Membership, &m.Event, &m.Pos, &forgotten, &m.Last, &m.Root, &name.ID, &name.Version)
+		m.Forgotten = forgotten != 0
+		if name.NID = m.Room; err == nil && name.ID != "" {
+			s.rooms.add(name)
+		}
+		return m, err
+	}, user)
+}
+
 // JoinedCount counts the joined members of a room.
 func (s *Store) JoinedCount(ctx context.Context, room int64) (n int64, err error) {
 	return n, s.row(ctx, "membership_joined_count", room).Scan(&n)
@@ -60,8 +87,25 @@ func (s *Store) MemberCounts(ctx context.Context, room int64) (joined, invited i
 	return joined, invited, s.row(ctx, "membership_counts", room).Scan(&joined, &invited)
 }
 
-// Heroes lists up to five others by whom a room without a name is known: those who are in it or
-// invited first, by when they came, else those who were.
-func (s *Store) Heroes(ctx context.Context, room, but int64) ([]int64, error) {
-	return collect(ctx, s, "membership_heroes", scanInt, room, but)
+// HeroesMax is how many heroes a room has.
+const HeroesMax = 5
+
+// FirstMembers lists those who are in a room or invited to it, by when they came: specification,
+// "RoomSummary", "m.heroes": "This should be the first 5 members of the room, ordered by stream
+// ordering, which are joined or invited."
+func (s *Store) FirstMembers(ctx context.Context, room int64, limit int) ([]int64, error) {
+	return collect(ctx, s, "membership_first", scanInt, room, limit)
+}
+
+// FormerMembers lists others who were in a room: "When no joined or invited members are available,
+// this should consist of the banned and left users."
+func (s *Store) FormerMembers(ctx context.Context, room, but int64) ([]int64, error) {
+	return collect(ctx, s, "membership_former", scanInt, room, but, HeroesMax)
+}
+
+// ShareRoom tells whether two users are in one room.
+func (s *Store) ShareRoom(ctx context.Context, a, b int64) (bool, error) {
+	var n int
+	err := s.row(ctx, "membership_shared", a, b).Scan(&n)
+	return n > 0, err
 }

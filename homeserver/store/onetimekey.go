@@ -97,3 +97,7 @@ func (t *Tx) UseFallbackKey(d DeviceName, algorithm string) (OneTimeKey, error) 
 func (s *Store) UnusedFallbackKeys(ctx context.Context, d DeviceName) ([]string, error) {
 	return collect(ctx, s, "fallback_key_unused", func(r scanner) (a string, err error) { return a, r.Scan(&a) }, d.User, d.ID)
 }
+
+// KeyChanges counts the changes of anybody's one-time and fallback keys since the start: what was
+// read after it was taken is as good as long as it has not moved.
+func (s *Store) KeyChanges() int64 { return s.counters.keyChanges.Load() }

@@ -71,6 +71,8 @@ type Store struct {
 
 // counters allot the store's numbers. They start after the largest in use.
 type counters struct {
+	// keyChanges counts changes of one-time and fallback keys.
+	keyChanges                                atomic.Int64
 	user, key, room, event, pack, device, otk atomic.Int64
 	// pos and past belong to the writer alone; pos is read by others through published.
 	pos, past int64

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Tx is the transaction of a group of writes. Its methods may be used only inside the function
@@ -101,6 +102,9 @@ func (t *Tx) execCount(name string, args ...any) (int64, error) {
 	res, err := st.ExecContext(t.ctx, args...)
 	if err != nil {
 		return 0, t.note(fmt.Errorf("query %s: %w", name, err))
+	}
+	if strings.HasPrefix(name, "one_time_key_") || strings.HasPrefix(name, "fallback_key_") {
+		t.after = append(t.after, func() { t.w.s.counters.keyChanges.Add(1) })
 	}
 	return res.RowsAffected()
 }

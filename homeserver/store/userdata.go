@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 )
 
@@ -96,6 +97,20 @@ func (t *Tx) SetReceipt(c Receipt) error {
 		return err
 	}
 	return t.exec("receipt_put", c.Room, c.User, c.Kind, c.Thread, c.EventID, c.Event, c.TS, pos)
+}
+
+// MoveReceipt is SetReceipt, unless the receipt stands at or after a position already: pos is that
+// of its event.
+func (t *Tx) MoveReceipt(c Receipt, pos int64) error {
+	var have sql.NullInt64
+	err := t.row("receipt_place", c.Room, c.User, c.Kind, c.Thread).Scan(&have)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	if err == nil && have.Valid && have.Int64 >= pos {
+		return nil
+	}
+	return t.SetReceipt(c)
 }
 
 // Filter reads a stored filter; ErrNotFound if there is none such.

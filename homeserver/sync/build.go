@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strconv"
 
 	"github.com/landbridge-im/landbridge/homeserver/invitefilter"
 	"github.com/landbridge-im/landbridge/homeserver/push"
@@ -14,21 +13,26 @@ import (
 
 // builder writes one answer.
 type builder struct {
-	s     *Syncer
-	q     Request
-	u     *activeUser
-	upto  Token
-	out   *stream
-	some  bool // whether there is anything to tell
-	rend  Render
-	rooms []standing
-	data  map[int64][]store.AccountData
-	// people tells whether the members of the room just written may have changed.
-	people bool
-	// ignored are the users that this one does not want to hear of.
-	ignored map[string]bool
-	// invites tells whose invitations it wants.
-	invites invitefilter.Filter
+	s    *Syncer
+	q    Request
+	view View
+	upto Token
+	out  *stream
+	some bool // whether there is anything to tell
+	rend Render
+	data map[int64][]store.AccountData
+	// ignored are the users that this one does not want to hear of, and relisted tells that there
+	// may be fewer of them than before.
+	ignored  map[string]bool
+	relisted bool
+	// invites tells whose invitations it wants; nil until somebody has invited it.
+	invites *invitefilter.Filter
+	// met are the users who came into a room of this one's, and of whom it may not know yet
+	// whether they are online; hall are the rooms that this one came into.
+	met  map[string]bool
+	hall map[int64]bool
+	// seen is what Visible last found out.
+	seen visibleMemo
 }
 
 // build writes the answer and tells whether it says anything new. While it does not, nothing
@@ -36,8 +40,8 @@ type builder struct {
 func (b *builder) build(ctx context.Context) (some bool, err error) {
 	b.rend = Render{Store: b.s.o.Store, User: b.q.UserID, Scope: b.q.Scope, Membership: true, NowMS: b.s.o.Now().UnixMilli()}
 	b.some = b.q.Initial || b.q.FullState
-	b.rooms = b.s.o.Notifier.standings(b.u)
-	slices.SortFunc(b.rooms, func(x, y standing) int { return cmp.Compare(x.Room, y.Room) })
+	b.met, b.hall = map[string]bool{}, map[int64]bool{}
+	slices.SortFunc(b.view.Rooms, func(x, y Standing) int { return cmp.Compare(x.Room, y.Room) })
 	if err := b.loadAccountData(ctx); err != nil {
 		return false, err
 	}
@@ -46,11 +50,11 @@ func (b *builder) build(ctx context.Context) (some bool, err error) {
 	sections := 0
 	for _, sec := range []struct {
 		name  string
-		write func(context.Context, standing) (bool, error)
+		write func(context.Context, Standing) (bool, error)
 	}{{"join", b.joined}, {"invite", b.invited}, {"knock", b.knocked}, {"leave", b.left}} {
 		first := true
-		for _, st := range b.rooms {
-			mark := len(o.buf)
+		for _, st := range b.view.Rooms {
+			mark := o.mark()
 			if first {
 				if sections > 0 {
 					o.str(",")
@@ -65,7 +69,7 @@ func (b *builder) build(ctx context.Context) (some bool, err error) {
 				return false, err
 			}
 			if !wrote {
-				o.buf = o.buf[:mark]
+				o.cut(mark)
 				continue
 			}
 			first = false
@@ -80,6 +84,9 @@ func (b *builder) build(ctx context.Context) (some bool, err error) {
 		}
 	}
 	o.str("}")
+	if err := b.presence(ctx); err != nil {
+		return false, err
+	}
 	if err := b.global(ctx); err != nil {
 		return false, err
 	}
@@ -95,21 +102,22 @@ func (b *builder) build(ctx context.Context) (some bool, err error) {
 // loadAccountData reads what changed of the user's account data, by room.
 func (b *builder) loadAccountData(ctx context.Context) error {
 	b.data = map[int64][]store.AccountData{}
-	after := b.q.Since.Log
-	if b.q.Initial {
-		after = 0
+	var err error
+	if b.ignored, err = b.s.Ignored(ctx, b.q.User, b.view.AccountData); err != nil {
+		return err
 	}
-	all, err := b.s.o.Store.AccountDataAfter(ctx, b.q.User, after, b.upto.Log)
+	if !b.q.Initial && b.view.AccountData <= b.since() {
+		return nil
+	}
+	all, err := b.s.o.Store.AccountDataAfter(ctx, b.q.User, b.since(), b.upto.Log)
 	if err != nil {
 		return err
 	}
 	for _, d := range all {
 		b.data[d.Room] = append(b.data[d.Room], d)
+		b.relisted = b.relisted || d.Room == 0 && d.Type == ignoredType
 	}
-	if err := b.pushRules(ctx); err != nil {
-		return err
-	}
-	return b.loadIgnored(ctx)
+	return b.pushRules(ctx)
 }
 
 // pushRules puts the rendered push rules in the place of what is stored of them. Everybody has
@@ -167,12 +175,12 @@ func (b *builder) accountData(room int64, f EventFilter) bool {
 
 // global writes the user's global account data.
 func (b *builder) global(context.Context) error {
-	mark := len(b.out.buf)
+	mark := b.out.mark()
 	b.out.str(",")
 	if b.accountData(0, b.q.Filter.AccountData) {
 		b.some = true
 	} else {
-		b.out.buf = b.out.buf[:mark]
+		b.out.cut(mark)
 	}
 	return nil
 }
@@ -191,53 +199,41 @@ func (b *builder) encryption(ctx context.Context) error {
 	if b.q.Initial {
 		after = 0
 	}
-	events, last, more, err := d.ToDevice(ctx, b.q.User, b.q.DeviceID, after, b.upto.Log, toDeviceMax)
-	if err != nil {
-		return err
-	}
-	if len(events) > 0 {
-		b.some = true
-		o.str(`,"to_device":{"events":[`)
-		for i, e := range events {
-			if i > 0 {
-				o.str(",")
-			}
-			o.str(string(e))
+	if b.view.ToDevice > after {
+		events, last, more, err := d.ToDevice(ctx, b.q.User, b.q.DeviceID, after, b.upto.Log, toDeviceMax)
+		if err != nil {
+			return err
 		}
-		o.str("]}")
-	}
-	if more {
-		b.upto.Device = last
+		if len(events) > 0 {
+			b.some = true
+			o.str(`,"to_device":{"events":[`)
+			for i, e := range events {
+				if i > 0 {
+					o.str(",")
+				}
+				o.str(string(e))
+			}
+			o.str("]}")
+		}
+		if more {
+			b.upto.Device = last
+		}
 	}
 	otk, fallback, err := d.Counts(ctx, b.q.User, b.q.DeviceID)
 	if err != nil {
 		return err
 	}
-	o.str(`,"device_one_time_keys_count":{`)
 	// Clients take a missing count for "unchanged", so none left must be said.
 	if _, ok := otk["signed_curve25519"]; !ok {
 		otk["signed_curve25519"] = 0
 	}
-	algs := make([]string, 0, len(otk))
-	for a := range otk {
-		algs = append(algs, a)
+	o.str(`,"device_one_time_keys_count":`)
+	if err := o.json(otk); err != nil {
+		return err
 	}
-	slices.Sort(algs)
-	for i, a := range algs {
-		if i > 0 {
-			o.str(",")
-		}
-		o.quote(a)
-		o.str(":")
-		o.str(strconv.Itoa(otk[a]))
+	o.str(`,"device_unused_fallback_key_types":`)
+	if err := o.json(fallback); err != nil {
+		return err
 	}
-	o.str(`},"device_unused_fallback_key_types":[`)
-	for i, a := range fallback {
-		if i > 0 {
-			o.str(",")
-		}
-		o.quote(a)
-	}
-	o.str("]")
 	return b.deviceLists(ctx)
 }

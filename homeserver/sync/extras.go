@@ -2,40 +2,30 @@ package sync
 
 import (
 	"context"
-	"encoding/json/v2"
 	"errors"
+	"maps"
 	"slices"
-	"strconv"
 
 	"github.com/landbridge-im/landbridge/homeserver/statetree"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 )
 
 // summary writes what clients name a nameless room by: specification, "RoomSummary": m.heroes
-// are "the users which can be used to generate a room name if the room does not have one",
-// "at least up to 5".
-func (b *builder) summary(ctx context.Context, st standing) error {
-	s := b.s.o.Store
-	joined, invited, err := s.MemberCounts(ctx, st.Room)
+// are "the users which can be used to generate a room name if the room does not have one".
+func (b *builder) summary(ctx context.Context, st Standing) error {
+	s, o := b.s.o.Store, b.out
+	joined, invited, err := b.s.Members(ctx, st)
 	if err != nil {
 		return err
 	}
-	o := b.out
-	o.str(`,"summary":{"m.joined_member_count":` + strconv.FormatInt(joined, 10) + `,"m.invited_member_count":` + strconv.FormatInt(invited, 10))
-	root, err := s.RootAt(ctx, st.Room, b.upto.Log)
-	if err != nil {
+	o.str(`,"summary":{"m.joined_member_count":`)
+	o.number(joined)
+	o.str(`,"m.invited_member_count":`)
+	o.number(invited)
+	if named, err := b.named(ctx, st); err != nil {
 		return err
-	}
-	name, err := stateString(ctx, s, root, "m.room.name", "", "name")
-	if err != nil {
-		return err
-	}
-	alias, err := stateString(ctx, s, root, "m.room.canonical_alias", "", "alias")
-	if err != nil {
-		return err
-	}
-	if name == "" && alias == "" {
-		heroes, err := s.Heroes(ctx, st.Room, b.q.User)
+	} else if !named {
+		heroes, err := b.s.Heroes(ctx, st, b.q.User)
 		if err != nil {
 			return err
 		}
@@ -45,58 +35,124 @@ func (b *builder) summary(ctx context.Context, st standing) error {
 				return err
 			}
 		}
-		raw, err := json.Marshal(ids)
-		if err != nil {
+		o.str(`,"m.heroes":`)
+		if err := o.json(ids); err != nil {
 			return err
 		}
-		o.str(`,"m.heroes":` + string(raw))
 	}
 	o.str("}")
 	return nil
 }
 
+// named tells whether a room has a name or an alias to be called by, and so needs no heroes.
+func (b *builder) named(ctx context.Context, st Standing) (bool, error) {
+	root, err := st.RootAt(ctx, b.s.o.Store, b.upto.Log)
+	if err != nil {
+		return false, err
+	}
+	name, err := stateString(ctx, b.s.o.Store, root, "m.room.name", "", "name")
+	if err != nil || name != "" {
+		return true, err
+	}
+	alias, err := stateString(ctx, b.s.o.Store, root, "m.room.canonical_alias", "", "alias")
+	return alias != "", err
+}
+
+// receipts reads the receipts that are new to this client, as the user may see them; moved tells
+// whether the user's own are among them.
+func (b *builder) receipts(ctx context.Context, st Standing, from int64) (seen []store.Receipt, moved bool, err error) {
+	if b.q.FullState {
+		from = b.since()
+	}
+	if st.Receipts <= from {
+		return nil, false, nil
+	}
+	all, err := b.s.o.Store.ReceiptsAfter(ctx, st.Room, from, b.upto.Log)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, c := range all {
+		moved = moved || c.User == b.q.User
+	}
+	return all, moved, nil
+}
+
 // ephemeral writes typing and receipts.
-func (b *builder) ephemeral(ctx context.Context, st standing, typing []string, typed bool, comma func()) error {
+func (b *builder) ephemeral(ctx context.Context, name store.RoomName, typing []string, typed bool, receipts []store.Receipt, comma func()) error {
 	o, f := b.out, b.q.Filter.Room.Ephemeral
-	mark := len(o.buf)
+	if !f.AllowsRoom(name.ID) {
+		return nil
+	}
+	mark := o.mark()
 	comma()
 	o.str(`"ephemeral":{"events":[`)
-	empty := len(o.buf)
+	empty := o.mark()
 	if typed && f.AllowsType("m.typing") {
-		typing = slices.DeleteFunc(typing, func(u string) bool { return b.ignored[u] })
-		raw, err := json.Marshal(typing, json.FormatNilSliceAsNull(false))
-		if err != nil {
+		typing = slices.DeleteFunc(typing, func(u string) bool { return b.ignored[u] || !allow(f.Senders, f.NotSenders, u, false) })
+		o.str(`{"type":"m.typing","content":{"user_ids":`)
+		if err := o.json(typing); err != nil {
 			return err
 		}
-		o.str(`{"type":"m.typing","content":{"user_ids":` + string(raw) + `}}`)
+		o.str(`}}`)
 	}
 	if f.AllowsType("m.receipt") {
-		receipts, err := b.s.o.Store.ReceiptsAfter(ctx, st.Room, b.since(), b.upto.Log)
+		contents, err := b.receiptEvents(ctx, receipts, f)
 		if err != nil {
 			return err
 		}
-		content, err := Receipts(ctx, b.s.o.Store, receipts, b.q.User)
-		if err != nil {
-			return err
-		}
-		if len(content) > 0 {
-			if len(o.buf) > empty {
+		for _, content := range contents {
+			if o.mark() > empty {
 				o.str(",")
 			}
 			o.str(`{"type":"m.receipt","content":`)
-			raw, err := json.Marshal(content, json.Deterministic(true))
-			if err != nil {
+			if err := o.json(content); err != nil {
 				return err
 			}
-			o.str(string(raw) + "}")
+			o.str("}")
 		}
 	}
-	if len(o.buf) == empty {
-		o.buf = o.buf[:mark]
+	if o.mark() == empty {
+		o.cut(mark)
 		return nil
 	}
 	o.str("]}")
 	return nil
+}
+
+// receiptEvents makes m.receipt events: "receipts SHOULD be batched into one event per room and
+// thread". One for each thread also keeps apart what one user has read of several of them, for
+// which one event has no place.
+func (b *builder) receiptEvents(ctx context.Context, receipts []store.Receipt, f EventFilter) (out []ReceiptContent, err error) {
+	shown := make([]store.Receipt, 0, len(receipts))
+	for _, c := range receipts {
+		id, err := b.s.o.Store.UserID(ctx, c.User)
+		if err != nil {
+			return nil, err
+		}
+		if (c.User == b.q.User || !b.ignored[id]) && allow(f.Senders, f.NotSenders, id, false) {
+			shown = append(shown, c)
+		}
+	}
+	return ReceiptsByThread(ctx, b.s.o.Store, shown, b.q.User)
+}
+
+// ReceiptsByThread makes the contents of m.receipt events, one for each thread, as one user may
+// see them.
+func ReceiptsByThread(ctx context.Context, s *store.Store, receipts []store.Receipt, reader int64) (out []ReceiptContent, err error) {
+	threads := map[string][]store.Receipt{}
+	for _, c := range receipts {
+		threads[c.Thread] = append(threads[c.Thread], c)
+	}
+	for _, thread := range slices.Sorted(maps.Keys(threads)) {
+		content, err := Receipts(ctx, s, threads[thread], reader)
+		if err != nil {
+			return nil, err
+		}
+		if len(content) > 0 {
+			out = append(out, content)
+		}
+	}
+	return out, nil
 }
 
 // ReceiptContent is the content of an m.receipt event: by event, kind and user.
@@ -140,7 +196,7 @@ func Receipts(ctx context.Context, s *store.Store, receipts []store.Receipt, rea
 // deviceLists writes whose device lists have changed, and with whom the user shares no room any
 // more.
 func (b *builder) deviceLists(ctx context.Context) error {
-	if b.q.Initial {
+	if b.q.Initial || b.view.DeviceLists <= b.since() && !b.moves() {
 		return nil
 	}
 	d, err := b.changedDevices(ctx)
@@ -148,9 +204,13 @@ func (b *builder) deviceLists(ctx context.Context) error {
 		return err
 	}
 	b.some = true
-	raw, err := json.Marshal(d)
-	b.out.str(`,"device_lists":` + string(raw))
-	return err
+	b.out.str(`,"device_lists":`)
+	return b.out.json(d)
+}
+
+// moves tells whether anybody may have come into or gone from a room.
+func (b *builder) moves() bool {
+	return slices.ContainsFunc(b.view.Rooms, func(st Standing) bool { return st.members > b.since() && st.Last > b.since() || st.Pos > b.since() })
 }
 
 // DeviceLists tells whose devices' keys a client must ask for anew, and whose it need not follow
@@ -162,11 +222,11 @@ type DeviceLists struct {
 
 // DeviceLists compares two positions of a user: GET /keys/changes.
 func (s *Syncer) DeviceLists(ctx context.Context, userID string, user int64, from, to Token) (DeviceLists, error) {
-	u, err := s.o.Notifier.activate(ctx, user)
+	u, err := s.o.Notifier.Activate(ctx, user)
 	if err != nil {
 		return DeviceLists{}, err
 	}
-	b := &builder{s: s, q: Request{UserID: userID, User: user, Since: from}, upto: to, rooms: s.o.Notifier.standings(u)}
+	b := &builder{s: s, q: Request{UserID: userID, User: user, Since: from}, upto: to, view: u.View()}
 	return b.changedDevices(ctx)
 }
 
@@ -181,8 +241,8 @@ func (b *builder) changedDevices(ctx context.Context) (out DeviceLists, err erro
 	for _, u := range updated {
 		changed[u] = true
 	}
-	for _, st := range b.rooms {
-		if st.last <= b.since() && st.Pos <= b.since() {
+	for _, st := range b.view.Rooms {
+		if (st.Last <= b.since() || st.members <= b.since()) && st.Pos <= b.since() {
 			continue
 		}
 		if err := b.memberChanges(ctx, st, changed, left); err != nil {
@@ -229,9 +289,9 @@ func (b *builder) userList(ctx context.Context, users map[int64]bool) ([]string,
 
 // memberChanges finds who has come into or gone from a room, seen from this user: when the user
 // came or went, that is everybody in it.
-func (b *builder) memberChanges(ctx context.Context, st standing, came, went map[int64]bool) error {
+func (b *builder) memberChanges(ctx context.Context, st Standing, came, went map[int64]bool) error {
 	s := b.s.o.Store
-	was, err := b.membershipAt(ctx, st.Room, b.since())
+	was, err := b.membershipAt(ctx, st, b.since())
 	if err != nil {
 		return err
 	}
@@ -306,7 +366,7 @@ func (b *builder) shares(ctx context.Context, user int64) (bool, error) {
 		return true, nil
 	}
 	mine := map[int64]bool{}
-	for _, st := range b.rooms {
+	for _, st := range b.view.Rooms {
 		if st.Membership.Membership == "join" {
 			mine[st.Room] = true
 		}

@@ -78,7 +78,7 @@ func FuzzParseFilter(f *testing.F) {
 
 func TestTokens(t *testing.T) {
 	t.Parallel()
-	tok := Token{12, 34, 56}
+	tok := Token{12, 34, 56, 78}
 	if got, err := ParseToken(tok.String()); err != nil || got != tok {
 		t.Errorf("%s became %v, %v", tok, got, err)
 	}
@@ -87,7 +87,7 @@ func TestTokens(t *testing.T) {
 			t.Errorf("%s became %v, %v", p, got, err)
 		}
 	}
-	for _, bad := range []string{"", "s", "s1", "s1_2", "s1_2_3_4", "s-1_2_3", "t", "t1", "tx_1", "s1_2_x", "99999999999999999999"} {
+	for _, bad := range []string{"", "s", "s1", "s1_2", "s1_2_3_4_5", "s-1_2_3", "t", "t1", "tx_1", "s1_2_x", "99999999999999999999"} {
 		if _, err := ParseToken(bad); !mxerror.Is(err, "M_INVALID_PARAM") {
 			t.Errorf("token %q: %v", bad, err)
 		}

@@ -1,11 +1,11 @@
 package sync
 
 import (
-	"context"
-	"fmt"
 	"sync"
 	"time"
 
+	"github.com/landbridge-im/landbridge/homeserver/event"
+	"github.com/landbridge-im/landbridge/homeserver/statetree"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 )
 
@@ -15,40 +15,55 @@ type Notifier struct {
 	store *store.Store
 	now   func() time.Time
 
-	mu    sync.Mutex
-	users map[int64]*activeUser
+	mu sync.Mutex
+	// pos is the newest position that was published; moved is closed, and replaced, when it grows.
+	pos   int64
+	moved chan struct{}
+	users map[int64]*User
 	rooms map[int64]*activeRoom
 	swept time.Time
-}
-
-// activeUser is a user who syncs. Guarded by Notifier.mu, except ready.
-type activeUser struct {
-	nid   int64
-	ready chan struct{} // closed once rooms is loaded
-	err   error
-	// rooms are the user's standings; early holds those that arrive while rooms is loading.
-	rooms map[int64]store.Membership
-	early []store.Membership
-	// news is the newest log position that concerns the user.
-	news int64
-	// wake is closed, and replaced, when there is news.
-	wake chan struct{}
-	used time.Time
+	// lists is the newest change of anybody's device list.
+	lists int64
+	// loading are the users whose rooms are being read, each with the rooms that have had an event
+	// since.
+	loading map[*User]map[int64]int64
 }
 
 // activeRoom is a room that an active user is or was in.
 type activeRoom struct {
-	// last is the position of the newest event, brief that of the newest receipt.
-	last, brief int64
-	users       map[*activeUser]struct{}
+	// last is the position of the newest event, brief that of the newest receipt, and members
+	// that of the newest change of a membership. Of what was before the room became active they
+	// may say too much, never too little.
+	last, brief, members int64
+	// recent are the newest events, all that came after the position from, oldest first. What
+	// readers hold of it is never written to again.
+	recent []recentEvent
+	from   int64
+	// root is the state after the event at rootPos, which the first of recent follows; rootPos is 0
+	// if it is not known.
+	root    statetree.Ref
+	rootPos int64
+	users   map[*User]struct{}
 }
 
-// idleUser is how long a user stays active without a sync.
-const idleUser = 10 * time.Minute
+// recentEvent is what there is to know of a new event without looking it up.
+type recentEvent struct {
+	pos, nid int64
+	root     statetree.Ref
+	bumps    bool
+}
+
+// recentMin and recentMax bound how many events of an active room are known without a look-up.
+const recentMin, recentMax = 32, 96
+
+// Peers bounds how many are woken for what is not in the log (presence): members of larger rooms
+// hear of it with their next answer.
+const Peers = 100
 
 // NewNotifier makes a notifier. Its Publish must be given every entry of the log from now on.
 func NewNotifier(s *store.Store, now func() time.Time) *Notifier {
-	return &Notifier{store: s, now: now, users: map[int64]*activeUser{}, rooms: map[int64]*activeRoom{}}
+	return &Notifier{store: s, now: now, pos: s.Position(), moved: make(chan struct{}), users: map[int64]*User{}, rooms: map[int64]*activeRoom{},
+		lists: s.Position(), loading: map[*User]map[int64]int64{}}
 }
 
 // Publish takes in fresh log entries. It is called by the store's writer and does not block.
@@ -56,24 +71,26 @@ func (n *Notifier) Publish(entries []store.Entry) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, e := range entries {
+		n.pos = max(n.pos, e.Pos)
 		switch e.Kind {
 		case store.KindEvent:
-			if m := e.Member; m != nil {
-				n.member(*m)
-			}
-			if r := n.rooms[e.Room]; r != nil {
-				r.last = max(r.last, e.Pos)
-				r.tell(e.Pos)
-			}
+			n.event(e)
 		case store.KindReceipt:
 			if r := n.rooms[e.Room]; r != nil {
 				r.brief = max(r.brief, e.Pos)
 				r.tell(e.Pos)
 			}
 		case store.KindDeviceList:
-			// Whoever shares a room with that user must hear of it. Who does is for the sync to
-			// find out: somebody woken for nothing finds nothing and waits on.
-			for _, u := range n.users {
+			n.lists = max(n.lists, e.Pos)
+			n.deviceList(e)
+		case store.KindToDevice:
+			if u := n.users[e.User]; u != nil {
+				u.messages = max(u.messages, e.Pos)
+				u.tell(e.Pos)
+			}
+		case store.KindAccountData:
+			if u := n.users[e.User]; u != nil {
+				u.data = max(u.data, e.Pos)
 				u.tell(e.Pos)
 			}
 		default:
@@ -82,6 +99,72 @@ func (n *Notifier) Publish(entries []store.Entry) {
 			}
 		}
 	}
+	close(n.moved)
+	n.moved = make(chan struct{})
+}
+
+// event takes in a new event. Whoever is thrown out by it is told too.
+func (n *Notifier) event(e store.Entry) {
+	if e.Member != nil {
+		n.member(*e.Member)
+	}
+	for _, touched := range n.loading {
+		touched[e.Room] = e.Pos
+	}
+	r := n.rooms[e.Room]
+	if r == nil {
+		return
+	}
+	r.last = max(r.last, e.Pos)
+	if e.Member != nil {
+		r.members = max(r.members, e.Pos)
+	}
+	if e.Event != nil {
+		r.add(recentEvent{e.Pos, e.Ref, e.Event.Root, Bumps(e.Event)})
+	} else {
+		r.recent, r.from, r.rootPos = nil, e.Pos, 0
+	}
+	r.tell(e.Pos)
+}
+
+// deviceList wakes those who see a user's devices. Of a user who is not active nobody knows here
+// who that is: somebody who is woken for nothing finds nothing, and waits on.
+func (n *Notifier) deviceList(e store.Entry) {
+	u := n.users[e.User]
+	switch {
+	case e.Ref != 0:
+		if v := n.users[e.Ref]; v != nil {
+			v.tell(e.Pos)
+		}
+	case u == nil || u.rooms == nil:
+		for _, v := range n.users {
+			v.tell(e.Pos)
+		}
+	default:
+		u.tell(e.Pos)
+		for room := range u.rooms {
+			if r := n.rooms[room]; r != nil {
+				r.tell(e.Pos)
+			}
+		}
+	}
+}
+
+func (r *activeRoom) add(e recentEvent) {
+	if len(r.recent) >= recentMax {
+		cut := len(r.recent) - recentMin
+		last := r.recent[cut-1]
+		r.from, r.root, r.rootPos = last.pos, last.root, last.pos
+		r.recent = append(make([]recentEvent, 0, recentMax), r.recent[cut:]...)
+	}
+	r.recent = append(r.recent, e)
+}
+
+// Moved returns a channel that is closed when there is anything new at all.
+func (n *Notifier) Moved() <-chan struct{} {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.moved
 }
 
 // WakeRoom wakes those in a room for something that is not in the log.
@@ -93,16 +176,54 @@ func (n *Notifier) WakeRoom(room int64) {
 	}
 }
 
+// WakePeers wakes a user, and those who share a room with them that is not too large, for something
+// that is not in the log; at most Peers. It gives false if the user is not active, and so their
+// rooms are not known here.
+func (n *Notifier) WakePeers(user int64) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	u := n.users[user]
+	if u == nil || u.rooms == nil {
+		return false
+	}
+	u.tell(0)
+	woken := map[*User]bool{u: true}
+	for room, m := range u.rooms {
+		if m.Membership == "join" {
+			n.wakeSmall(room, woken)
+		}
+	}
+	return true
+}
+
+// WakeRooms is WakePeers for a user who is not active.
+func (n *Notifier) WakeRooms(rooms []int64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	woken := map[*User]bool{}
+	for _, room := range rooms {
+		n.wakeSmall(room, woken)
+	}
+}
+
+// wakeSmall wakes those in a room that is not too large who have not been woken yet.
+func (n *Notifier) wakeSmall(room int64, woken map[*User]bool) {
+	r := n.rooms[room]
+	if r == nil || len(r.users) > Peers {
+		return
+	}
+	for u := range r.users {
+		if !woken[u] && len(woken) < Peers {
+			woken[u] = true
+			u.tell(0)
+		}
+	}
+}
+
 func (r *activeRoom) tell(pos int64) {
 	for u := range r.users {
 		u.tell(pos)
 	}
-}
-
-func (u *activeUser) tell(pos int64) {
-	u.news = max(u.news, pos)
-	close(u.wake)
-	u.wake = make(chan struct{})
 }
 
 // member takes in that somebody's standing has changed.
@@ -116,21 +237,30 @@ func (n *Notifier) member(m store.Membership) {
 		return
 	}
 	u.rooms[m.Room] = m
-	r := n.rooms[m.Room]
-	if r == nil {
-		r = &activeRoom{users: map[*activeUser]struct{}{}}
-		n.rooms[m.Room] = r
-	}
-	r.last = max(r.last, m.Pos)
-	// Whoever leaves still has to hear of that; afterwards the entry goes.
-	r.users[u] = struct{}{}
 	u.tell(m.Pos)
+	r := n.rooms[m.Room]
 	if m.Membership == "leave" || m.Membership == "ban" {
-		n.leave(u, m.Room)
+		if r != nil {
+			// Whoever leaves still has to hear of that, and has been told; nothing more follows.
+			n.leave(u, m.Room)
+		}
+		return
 	}
+	if r == nil {
+		r = n.enter(m.Room, m.Pos-1)
+		r.last = m.Pos
+	}
+	r.users[u] = struct{}{}
 }
 
-func (n *Notifier) leave(u *activeUser, room int64) {
+// enter makes a room active; all its events after a position will be told.
+func (n *Notifier) enter(room, from int64) *activeRoom {
+	r := &activeRoom{users: map[*User]struct{}{}, from: from, brief: n.pos, members: n.pos}
+	n.rooms[room] = r
+	return r
+}
+
+func (n *Notifier) leave(u *User, room int64) {
 	r := n.rooms[room]
 	if r == nil {
 		return
@@ -139,91 +269,6 @@ func (n *Notifier) leave(u *activeUser, room int64) {
 	if len(r.users) == 0 {
 		delete(n.rooms, room)
 	}
-}
-
-// activate finds an active user, or makes one.
-func (n *Notifier) activate(ctx context.Context, nid int64) (*activeUser, error) {
-	n.mu.Lock()
-	n.sweep()
-	u := n.users[nid]
-	if u == nil {
-		u = &activeUser{nid: nid, ready: make(chan struct{}), wake: make(chan struct{})}
-		n.users[nid] = u
-		u.used = n.now()
-		n.mu.Unlock()
-		n.load(context.WithoutCancel(ctx), u)
-	} else {
-		u.used = n.now()
-		n.mu.Unlock()
-	}
-	select {
-	case <-u.ready:
-		return u, u.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-// load reads a user's rooms. What is published meanwhile is not lost: standings wait in early,
-// and rooms are registered before their newest position is read.
-func (n *Notifier) load(ctx context.Context, u *activeUser) {
-	defer close(u.ready)
-	fail := func(err error) {
-		n.mu.Lock()
-		defer n.mu.Unlock()
-		u.err = fmt.Errorf("loading the user's rooms: %w", err)
-		delete(n.users, u.nid)
-		for room := range u.rooms {
-			n.leave(u, room)
-		}
-	}
-	all, err := n.store.RoomsOf(ctx, u.nid)
-	if err != nil {
-		fail(err)
-		return
-	}
-	n.mu.Lock()
-	u.rooms = make(map[int64]store.Membership, len(all))
-	for _, m := range all {
-		u.rooms[m.Room] = m
-	}
-	for _, m := range u.early {
-		if have, ok := u.rooms[m.Room]; !ok || m.Pos > have.Pos {
-			u.rooms[m.Room] = m
-		}
-	}
-	u.early = nil
-	var fresh []int64
-	for _, m := range u.rooms {
-		if m.Membership == "leave" || m.Membership == "ban" {
-			continue
-		}
-		r := n.rooms[m.Room]
-		if r == nil {
-			r = &activeRoom{users: map[*activeUser]struct{}{}}
-			n.rooms[m.Room] = r
-		}
-		r.users[u] = struct{}{}
-		if r.last == 0 {
-			fresh = append(fresh, m.Room)
-		}
-	}
-	n.mu.Unlock()
-	for _, room := range fresh {
-		pos, err := n.store.LastPosition(ctx, room)
-		if err != nil {
-			fail(err)
-			return
-		}
-		n.mu.Lock()
-		if r := n.rooms[room]; r != nil {
-			r.last = max(r.last, pos)
-		}
-		n.mu.Unlock()
-	}
-	n.mu.Lock()
-	u.news = max(u.news, n.store.Position())
-	n.mu.Unlock()
 }
 
 // sweep forgets users who have not synced for long.
@@ -244,35 +289,6 @@ func (n *Notifier) sweep() {
 	}
 }
 
-// standing is a user's standing in a room together with how new the room is.
-type standing struct {
-	store.Membership
-	last, brief int64
-}
-
-// rooms copies out what a sync looks at.
-func (n *Notifier) standings(u *activeUser) []standing {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	out := make([]standing, 0, len(u.rooms))
-	for _, m := range u.rooms {
-		st := standing{Membership: m}
-		if r := n.rooms[m.Room]; r != nil {
-			st.last, st.brief = r.last, r.brief
-		}
-		out = append(out, st)
-	}
-	return out
-}
-
-// waitFor returns the channel that the next news closes, and the newest so far.
-func (n *Notifier) waitFor(u *activeUser) (wake <-chan struct{}, news int64) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	u.used = n.now()
-	return u.wake, u.news
-}
-
 // Forget tells that a user has forgotten a room.
 func (n *Notifier) Forget(user, room int64) {
 	n.mu.Lock()
@@ -282,4 +298,16 @@ func (n *Notifier) Forget(user, room int64) {
 		m.Forgotten = true
 		u.rooms[room] = m
 	}
+}
+
+// Bumps tells whether an event is "proper" activity of its room: MSC4186, "bump_stamp": "an event
+// being received is one of the following types: m.room.create, m.room.message, m.room.encrypted,
+// m.sticker, m.call.invite, m.poll.start, m.beacon_info".
+func Bumps(e *event.Event) bool {
+	switch e.Type {
+	case "m.room.create", "m.room.message", "m.room.encrypted", "m.sticker", "m.call.invite", "m.poll.start",
+		"org.matrix.msc3381.poll.start", "m.beacon_info", "org.matrix.msc3672.beacon_info":
+		return true
+	}
+	return false
 }

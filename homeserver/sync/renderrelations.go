@@ -25,8 +25,8 @@ func (r Render) With(ctx context.Context, events ...[]*event.Event) (Render, err
 	return r, err
 }
 
-// bundling is the Render that adds aggregations as of a log position, if on is true.
-func (r Render) bundling(on bool, user, upto int64) Render {
+// Bundling is the Render that adds aggregations as of a log position, if on is true.
+func (r Render) Bundling(on bool, user, upto int64) Render {
 	r.Bundle, r.UserNID, r.Upto = on, user, upto
 	return r
 }

@@ -12,30 +12,40 @@ import (
 
 // Token is a position in what a client has seen: of the log; of what is not logged (who is
 // typing), which counts on from the time of the server's start; and of the messages to its
-// device, which lag behind the log when there are more than fit into one answer.
+// device, which lag behind the log when there are more than fit into one answer; and of changes of
+// presence, which also count on from the server's start.
 type Token struct {
-	Log    int64
-	Brief  int64
-	Device int64
+	Log      int64
+	Brief    int64
+	Device   int64
+	Presence int64
 }
 
-// String is the token as clients see it: s<log>_<brief>_<device>.
-func (t Token) String() string { return fmt.Sprintf("s%d_%d_%d", t.Log, t.Brief, t.Device) }
+// String is the token as clients see it: s<log>_<brief>_<device>_<presence>.
+func (t Token) String() string {
+	return fmt.Sprintf("s%d_%d_%d_%d", t.Log, t.Brief, t.Device, t.Presence)
+}
 
-// ParseToken reads a since token.
+// maxToken bounds what is looked at of a token.
+const maxToken = 128
+
+// ParseToken reads a since token. The last part may be missing: older versions had none.
 func ParseToken(s string) (Token, error) {
 	rest, ok := strings.CutPrefix(s, "s")
-	parts := strings.Split(rest, "_")
-	var n [3]int64
-	ok = ok && len(parts) == len(n)
-	for i := 0; ok && i < len(n); i++ {
+	var parts []string
+	if ok = ok && len(s) <= maxToken; ok {
+		parts = strings.Split(rest, "_")
+	}
+	var n [4]int64
+	ok = ok && (len(parts) == len(n) || len(parts) == len(n)-1)
+	for i := 0; ok && i < len(parts); i++ {
 		v, err := strconv.ParseInt(parts[i], 10, 64)
 		n[i], ok = v, err == nil && v >= 0
 	}
 	if !ok {
 		return Token{}, mxerror.InvalidParam("%q is not a token of this server's /sync.", clip(s))
 	}
-	return Token{n[0], n[1], n[2]}, nil
+	return Token{n[0], n[1], n[2], n[3]}, nil
 }
 
 // Position is a token of /messages: a place in a room's history, or a position of the log, which
@@ -70,7 +80,8 @@ func (p Position) In(ctx context.Context, s *store.Store, room int64) (store.Pla
 	return p.Place, nil
 }
 
-// ParsePosition reads a token of /messages. Specification: "from: [...] This token can be
+// ParsePosition reads a token of /messages, or one of sliding sync, which is one of /sync with more
+// behind a dot: MSC4186: "A pos token can be used in /messages and /relations APIs". Specification: "from: [...] This token can be
 // obtained from a prev_batch or next_batch token returned by the /sync endpoint".
 func ParsePosition(s string) (Position, error) {
 	if rest, ok := strings.CutPrefix(s, "t"); ok {
@@ -84,11 +95,13 @@ func ParsePosition(s string) (Position, error) {
 		if ok {
 			return Position{Place: store.Place{Depth: n[0], Pos: n[1]}, Log: n[2]}, nil
 		}
-	} else if t, err := ParseToken(s); err == nil {
+	} else if t, err := ParseToken(before(s, ".")); err == nil {
 		return Position{Log: t.Log, IsLog: true}, nil
 	}
 	return Position{}, mxerror.InvalidParam("%q is not a pagination token of this server.", clip(s))
 }
+
+func before(s, sep string) string { s, _, _ = strings.Cut(s, sep); return s }
 
 // clip makes what a stranger sent fit to be repeated in an error.
 func clip(s string) string { return strings.ToValidUTF8(s[:min(len(s), 64)], "\uFFFD") }

@@ -36,7 +36,7 @@ func (t *Typing) Set(room int64, user string, d time.Duration) {
 	t.mu.Lock()
 	r := t.rooms[room]
 	if r == nil {
-		if d <= 0 || len(t.rooms) >= typingMax {
+		if d <= 0 || !t.room() {
 			t.mu.Unlock()
 			return
 		}
@@ -61,6 +61,22 @@ func (t *Typing) Set(room int64, user string, d time.Duration) {
 	t.mu.Unlock()
 	t.wake(room)
 }
+
+// room tells whether there is room for one more; it forgets rooms where nobody has typed for long.
+func (t *Typing) room() bool {
+	if len(t.rooms) >= typingMax {
+		for id, r := range t.rooms {
+			if len(r.users) == 0 && r.seq < t.seq-typingKept {
+				delete(t.rooms, id)
+			}
+		}
+	}
+	return len(t.rooms) < typingMax
+}
+
+// typingKept is after how many changes elsewhere a room may be forgotten in which nobody types:
+// until then, clients can still be told that somebody has ceased to.
+const typingKept = 1000
 
 // arm sets the timer for the next who stops typing by falling silent.
 func (t *Typing) arm(room int64, r *typingRoom) {

@@ -70,7 +70,7 @@ func lastLeft(ctx context.Context, s *store.Store, own *event.Event) (int64, err
 // if the history_visibility before or after the event would allow them to see it"; likewise for
 // the user's own membership events.
 func Visible(ctx context.Context, s *store.Store, e *event.Event, r Reader) (bool, error) {
-	ok, err := visibleAt(ctx, s, e.Root, e.Pos, r)
+	ok, err := visibleAt(ctx, s, e, e.Root, r)
 	if err != nil || ok {
 		return ok, err
 	}
@@ -86,10 +86,10 @@ func Visible(ctx context.Context, s *store.Store, e *event.Event, r Reader) (boo
 	if err != nil || before == 0 {
 		return false, err
 	}
-	return visibleAt(ctx, s, before, e.Pos, r)
+	return visibleAt(ctx, s, e, before, r)
 }
 
-func visibleAt(ctx context.Context, s *store.Store, root statetree.Ref, pos int64, r Reader) (bool, error) {
+func visibleAt(ctx context.Context, s *store.Store, e *event.Event, root statetree.Ref, r Reader) (bool, error) {
 	visibility, err := stateString(ctx, s, root, "m.room.history_visibility", "", "history_visibility")
 	if err != nil {
 		return false, err
@@ -108,9 +108,71 @@ func visibleAt(ctx context.Context, s *store.Store, root statetree.Ref, pos int6
 		return membership == "invite", nil
 	case visibility == "joined":
 		return false, nil
-	default: // "shared" is the default
-		return r.joinedAfter(pos), nil
+	case r.joinedAfter(e.Pos): // "shared" is the default
+		return true, nil
+	default:
+		return joinedSince(ctx, s, e, r)
 	}
+}
+
+// joinedSince tells whether a reader who is not in the room any more joined it at any point after
+// an event.
+func joinedSince(ctx context.Context, s *store.Store, e *event.Event, r Reader) (bool, error) {
+	user, err := s.UserNID(ctx, r.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	} else if err != nil {
+		return false, err
+	}
+	m, err := s.Membership(ctx, e.Room, user)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	} else if err != nil {
+		return false, err
+	}
+	if m.Forgotten {
+		return false, nil
+	}
+	for nid, steps := m.Event, 0; nid != 0 && steps < membershipSteps; steps++ {
+		own, err := s.Event(ctx, nid)
+		if errors.Is(err, store.ErrNotFound) {
+			return false, nil
+		} else if err != nil {
+			return false, err
+		}
+		if own.Pos <= e.Pos {
+			return false, nil
+		}
+		if own.Membership() == "join" {
+			return true, nil
+		}
+		nid = own.Replaces
+	}
+	return false, nil
+}
+
+// membershipSteps bounds how many changes of a membership are looked through.
+const membershipSteps = 100
+
+// visibleMemo remembers the answer for one state: messages that follow each other share it.
+type visibleMemo struct {
+	room, root int64
+	visible    bool
+	known      bool
+}
+
+// check is Visible for events in a row. Only somebody who is in the room sees all or nothing of
+// what has the same state.
+func (m *visibleMemo) check(ctx context.Context, s *store.Store, e *event.Event, r Reader) (bool, error) {
+	if r.Current != "join" || e.IsState() {
+		return Visible(ctx, s, e, r)
+	}
+	if m.known && m.room == e.Room && m.root == int64(e.Root) {
+		return m.visible, nil
+	}
+	ok, err := Visible(ctx, s, e, r)
+	*m = visibleMemo{e.Room, int64(e.Root), ok, err == nil}
+	return ok, err
 }
 
 func stateString(ctx context.Context, s *store.Store, root statetree.Ref, typ, key, field string) (string, error) {

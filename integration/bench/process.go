@@ -12,18 +12,28 @@ import (
 )
 
 // rss is the memory that the process holds, in bytes.
-func (b *bench) rss() (float64, error) {
+func (b *bench) rss() (float64, error) { return b.status("VmRSS:") }
+
+// resetPeak begins to look for the most memory that the process holds, and peak gives it.
+func (b *bench) resetPeak() error {
+	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", b.PID()), []byte("5"), 0o200)
+}
+
+func (b *bench) peak() (float64, error) { return b.status("VmHWM:") }
+
+// status is a size out of the process's status, in bytes.
+func (b *bench) status(name string) (float64, error) {
 	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", b.PID()))
 	if err != nil {
 		return 0, err
 	}
 	for line := range strings.Lines(string(raw)) {
-		if f := strings.Fields(line); len(f) == 3 && f[0] == "VmRSS:" {
+		if f := strings.Fields(line); len(f) == 3 && f[0] == name {
 			kb, err := strconv.ParseFloat(f[1], 64)
 			return kb * 1024, err
 		}
 	}
-	return 0, fmt.Errorf("no VmRSS in the status of process %d", b.PID())
+	return 0, fmt.Errorf("no %s in the status of process %d", name, b.PID())
 }
 
 // cpu is the processor time that the server has used. The kernel counts it in hundredths of a

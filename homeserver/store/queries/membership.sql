@@ -14,6 +14,14 @@ SELECT count(*) FROM membership WHERE room_nid = $1 AND membership = 'join'
 -- name: membership_counts
 SELECT coalesce(sum(CASE WHEN membership = 'join' THEN 1 ELSE 0 END), 0), coalesce(sum(CASE WHEN membership = 'invite' THEN 1 ELSE 0 END), 0)
 FROM membership WHERE room_nid = $1
--- name: membership_heroes
-SELECT user_nid FROM membership WHERE room_nid = $1 AND user_nid <> $2
-ORDER BY CASE WHEN membership IN ('join', 'invite') THEN 0 ELSE 1 END, pos, user_nid LIMIT 5
+-- name: membership_first
+SELECT user_nid FROM membership WHERE room_nid = $1 AND membership IN ('join', 'invite') ORDER BY pos, user_nid LIMIT $2
+-- name: membership_former
+SELECT user_nid FROM membership WHERE room_nid = $1 AND user_nid <> $2 AND membership IN ('leave', 'ban') ORDER BY pos, user_nid LIMIT $3
+-- name: membership_and_end_of_user
+SELECT m.room_nid, m.user_nid, m.membership, m.event_nid, m.pos, m.forgotten, coalesce(e.pos, 0), coalesce(e.root, 0), coalesce(r.id, ''), coalesce(r.version, '')
+FROM membership m LEFT JOIN room r ON r.nid = m.room_nid LEFT JOIN event e ON e.room_nid = m.room_nid AND e.pos = (SELECT max(l.pos) FROM event l WHERE l.room_nid = m.room_nid AND l.pos IS NOT NULL)
+WHERE m.user_nid = $1
+-- name: membership_shared
+SELECT count(*) FROM (SELECT 1 FROM membership a JOIN membership b ON b.room_nid = a.room_nid AND b.user_nid = $2 AND b.membership = 'join'
+WHERE a.user_nid = $1 AND a.membership = 'join' LIMIT 1) AS shared

@@ -10,6 +10,8 @@ INSERT INTO receipt (room_nid, user_nid, kind, thread, event_id, event_nid, ts, 
 ON CONFLICT (room_nid, user_nid, kind, thread) DO UPDATE SET event_id = excluded.event_id, event_nid = excluded.event_nid, ts = excluded.ts, pos = excluded.pos
 -- name: receipt_after
 SELECT room_nid, user_nid, kind, thread, event_id, event_nid, ts, pos FROM receipt WHERE room_nid = $1 AND pos > $2 AND pos <= $3 ORDER BY pos
+-- name: receipt_place
+SELECT e.pos FROM receipt r JOIN event e ON e.nid = r.event_nid WHERE r.room_nid = $1 AND r.user_nid = $2 AND r.kind = $3 AND r.thread = $4
 -- name: receipt_of_user
 SELECT room_nid, user_nid, kind, thread, event_id, event_nid, ts, pos FROM receipt WHERE room_nid = $1 AND user_nid = $2
 -- name: filter_get
