@@ -226,8 +226,8 @@ func (a *API) joinedMembers(c *call) (any, error) {
 		return nil, err
 	}
 	type member struct {
-		Name   *string `json:"display_name"`
-		Avatar *string `json:"avatar_url"`
+		Name   *string `json:"display_name,omitempty"`
+		Avatar *string `json:"avatar_url,omitempty"`
 	}
 	text := func(e *event.Event, key string) *string {
 		if s := e.ContentString(key); s != "" {
