@@ -135,6 +135,8 @@ type Bridge struct {
 type Log struct {
 	Level  string `yaml:"level" reload:"yes"` // debug, info, warn or error
 	Format string `yaml:"format"`             // text or json
+	// Access writes a line for each request.
+	Access bool `yaml:"access" reload:"yes"`
 }
 
 // Metrics are counters for Prometheus.

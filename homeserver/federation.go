@@ -5,9 +5,13 @@ import (
 	"encoding/base64"
 	"encoding/json/v2"
 	"net/http"
+	"strconv"
 	"time"
 
 	"maunium.net/go/mautrix/crypto/canonicaljson"
+
+	"github.com/landbridge-im/landbridge/homeserver/edge"
+	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 )
 
 // keyLifetime is how long other servers may rely on the published key without asking again.
@@ -15,25 +19,41 @@ const keyLifetime = 24 * time.Hour
 
 // federation serves what a server must tell others of itself: its version and its keys.
 func (s *Server) federation() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /_matrix/federation/v1/version", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, map[string]any{"server": map[string]string{"name": "Landbridge", "version": "dev"}})
-	})
-	mux.HandleFunc("GET /_matrix/key/v2/server", func(w http.ResponseWriter, _ *http.Request) {
-		keys, err := s.serverKeys()
-		if err != nil {
-			s.o.Log.Error("signing the server's keys", "err", err)
-			w.WriteHeader(http.StatusInternalServerError)
+	answers := map[string]func() (map[string]any, error){
+		"/_matrix/federation/v1/version": func() (map[string]any, error) {
+			return map[string]any{"server": map[string]string{"name": "Landbridge", "version": "dev"}}, nil
+		},
+		"/_matrix/key/v2/server": s.serverKeys,
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer := answers[r.URL.EscapedPath()]
+		switch {
+		case answer == nil:
+			s.refuse(w, r, mxerror.Unrecognized(http.StatusNotFound))
+			return
+		case r.Method != http.MethodGet && r.Method != http.MethodHead:
+			w.Header().Set("Allow", "GET, HEAD, OPTIONS")
+			s.refuse(w, r, mxerror.Unrecognized(http.StatusMethodNotAllowed))
 			return
 		}
-		writeJSON(w, keys)
+		v, err := answer()
+		if err != nil {
+			s.refuse(w, r, err)
+			return
+		}
+		writeJSON(w, http.StatusOK, v)
 	})
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusNotFound)
-		w.Write([]byte(`{"errcode":"M_UNRECOGNIZED","error":"Unrecognized request."}`))
-	})
-	return mux
+}
+
+// refuse answers with an error. What is not meant for the public stands in the log only.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	e, ok := mxerror.As(err)
+	if !ok {
+		id := edge.RequestID(r.Context())
+		s.o.Log.ErrorContext(r.Context(), "request failed", "id", id, "method", r.Method, "route", r.URL.Path, "err", err)
+		e = mxerror.New(http.StatusInternalServerError, "M_UNKNOWN", "Something went wrong here. The server's log knows more under %s.", id)
+	}
+	writeJSON(w, e.Status, map[string]string{"errcode": e.Code, "error": e.Message})
 }
 
 // serverKeys is the answer to GET /_matrix/key/v2/server, signed.
@@ -54,12 +74,14 @@ func (s *Server) serverKeys() (map[string]any, error) {
 	return keys, nil
 }
 
-func writeJSON(w http.ResponseWriter, v any) {
+func writeJSON(w http.ResponseWriter, status int, v any) {
 	raw, err := json.Marshal(v, json.Deterministic(true))
 	if err != nil {
 		w.WriteHeader(http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Write(raw)
+	w.Header().Set("Content-Length", strconv.Itoa(len(raw)))
+	w.WriteHeader(status)
+	_, _ = w.Write(raw) // the other side may be gone; there is nobody to tell
 }

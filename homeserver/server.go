@@ -14,6 +14,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
 	"github.com/landbridge-im/landbridge/homeserver/appservices"
 	"github.com/landbridge-im/landbridge/homeserver/client"
+	"github.com/landbridge-im/landbridge/homeserver/edge"
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/keys"
 	"github.com/landbridge-im/landbridge/homeserver/media"
@@ -62,6 +63,7 @@ type Server struct {
 	accounts *accounts.Accounts
 	services *appservices.Services
 	client   *client.API
+	edge     *edge.Edge
 	// draining is closed when Run ends.
 	draining chan struct{}
 }
@@ -71,7 +73,7 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Server{o: o, draining: make(chan struct{})}
+	s := &Server{o: o, draining: make(chan struct{}), edge: edge.New(edge.Options{Log: o.Log, Now: o.Now})}
 	if s.signer, err = loadSigner(filepath.Join(o.Dir, "signing.key"), o.Name); err != nil {
 		return nil, err
 	}
@@ -143,10 +145,10 @@ func (s *Server) checkName(ctx context.Context) error {
 }
 
 // Client is the client-server API.
-func (s *Server) Client() http.Handler { return s.client }
+func (s *Server) Client() http.Handler { return s.edge.Wrap(s.client) }
 
 // Federation is what other servers may ask.
-func (s *Server) Federation() http.Handler { return s.federation() }
+func (s *Server) Federation() http.Handler { return s.edge.Wrap(s.federation()) }
 
 // Accounts gives access to the accounts, for commands.
 func (s *Server) Accounts() *accounts.Accounts { return s.accounts }
@@ -159,6 +161,9 @@ func (s *Server) Store() *store.Store { return s.store }
 
 // Configure changes what can be changed while the server runs.
 func (s *Server) Configure(set client.Settings) { s.client.Configure(set) }
+
+// LogAccess switches the access log.
+func (s *Server) LogAccess(on bool) { s.edge.LogAccess(on) }
 
 // Run does what goes on by itself, until ctx ends. From then on nobody waits for news any more.
 // It is called once.

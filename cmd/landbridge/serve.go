@@ -125,6 +125,7 @@ func (s *serving) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.hs.LogAccess(c.Log.Access)
 	return s.metrics.Register(s.hs.Collector())
 }
 
@@ -209,7 +210,7 @@ func (s *serving) publicHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p := r.URL.Path
 		switch {
-		case p == "/":
+		case p == "/" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
 			s.welcome(w)
 		case strings.HasPrefix(p, "/_matrix/federation/"), strings.HasPrefix(p, "/_matrix/key/"):
 			federation.ServeHTTP(w, r)
@@ -319,6 +320,7 @@ func (s *serving) reload(ctx context.Context) {
 	changed, restart := config.Reloadable(s.cfg, next)
 	setLevel(&s.level, next.Log.Level)
 	s.hs.Configure(settings(next))
+	s.hs.LogAccess(next.Log.Access)
 	if err := s.reloadBridges(ctx, next); err != nil {
 		s.log.ErrorContext(ctx, "reloading bridges and application services", "err", err)
 	}
