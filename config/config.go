@@ -17,6 +17,7 @@ type Config struct {
 	Federation   Federation   `yaml:"federation"`
 	Media        Media        `yaml:"media"`
 	Limits       Limits       `yaml:"limits" reload:"yes"`
+	Search       Search       `yaml:"search"`
 	AppServices  AppServices  `yaml:"app_services" reload:"yes"`
 	Bridges      []Bridge     `yaml:"bridges" reload:"yes"`
 	Log          Log          `yaml:"log"`
@@ -107,6 +108,15 @@ type Limits struct {
 	SyncTimeoutMax Duration `yaml:"sync_timeout_max"` // longest wait for news
 }
 
+// Search is the search of messages and people.
+type Search struct {
+	// Messages lets people search what was said in rooms without encryption.
+	Messages bool `yaml:"messages"`
+	// AllUsers lets everybody find all who have an account here, and not only whom they share a
+	// room with or could meet in a public one.
+	AllUsers bool `yaml:"all_users" reload:"yes"`
+}
+
 // AppServices are the application services registered with YAML files.
 type AppServices struct {
 	// Registrations are files, folders (of which *.yaml and *.yml are read) or globs.
@@ -167,6 +177,7 @@ func Default() *Config {
 			MaxRequestBody: 4 << 20,
 			SyncTimeoutMax: Duration(time.Minute),
 		},
+		Search:      Search{Messages: true},
 		AppServices: AppServices{Registrations: []string{}},
 		Bridges:     []Bridge{},
 		Log:         Log{Level: "info", Format: "text"},

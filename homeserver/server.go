@@ -21,6 +21,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/room"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/homeserver/sync"
+	"github.com/landbridge-im/landbridge/homeserver/userdirectory"
 	"github.com/landbridge-im/landbridge/registration"
 )
 
@@ -62,6 +63,7 @@ type Server struct {
 	typing   *sync.Typing
 	accounts *accounts.Accounts
 	services *appservices.Services
+	people   *userdirectory.Directory
 	client   *client.API
 	edge     *edge.Edge
 	// draining is closed when Run ends.
@@ -107,7 +109,8 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	s.services = appservices.New(appservices.Options{Store: s.store, ServerName: o.Name, Set: o.Registrations,
 		Transport: o.Transport, Typing: s.typing.In, Log: o.Log, Now: o.Now})
 	syncer := sync.New(sync.Options{Store: s.store, Notifier: s.notifier, Typing: s.typing, Devices: devices{s.store}, Now: o.Now, Draining: s.draining})
-	s.client = client.New(client.Options{ServerName: o.Name, PublicURL: o.PublicURL, Store: s.store, Rooms: s.rooms, Sync: syncer,
+	s.people = userdirectory.New(userdirectory.Options{Store: s.store, Server: o.Name, Log: o.Log})
+	s.client = client.New(client.Options{Directory: s.people, ServerName: o.Name, PublicURL: o.PublicURL, Store: s.store, Rooms: s.rooms, Sync: syncer,
 		Notifier: s.notifier, Typing: s.typing, Accounts: s.accounts, Services: s.services, Media: repo, Keys: encryption, Log: o.Log, Now: o.Now}, o.Settings)
 	return s, nil
 }
@@ -162,6 +165,9 @@ func (s *Server) Store() *store.Store { return s.store }
 // Configure changes what can be changed while the server runs.
 func (s *Server) Configure(set client.Settings) { s.client.Configure(set) }
 
+// ShowAllUsers lets the user directory show everybody with an account here.
+func (s *Server) ShowAllUsers(on bool) { s.people.ShowAll(on) }
+
 // LogAccess switches the access log.
 func (s *Server) LogAccess(on bool) { s.edge.LogAccess(on) }
 
@@ -171,6 +177,7 @@ func (s *Server) Run(ctx context.Context) error {
 	defer close(s.draining)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.services.Run(ctx) })
+	g.Go(func() error { return s.people.Run(ctx) })
 	return g.Wait()
 }
 

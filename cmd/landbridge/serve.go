@@ -126,6 +126,7 @@ func (s *serving) open(ctx context.Context) error {
 		return err
 	}
 	s.hs.LogAccess(c.Log.Access)
+	s.hs.ShowAllUsers(c.Search.AllUsers)
 	return s.metrics.Register(s.hs.Collector())
 }
 
@@ -321,6 +322,7 @@ func (s *serving) reload(ctx context.Context) {
 	setLevel(&s.level, next.Log.Level)
 	s.hs.Configure(settings(next))
 	s.hs.LogAccess(next.Log.Access)
+	s.hs.ShowAllUsers(next.Search.AllUsers)
 	if err := s.reloadBridges(ctx, next); err != nil {
 		s.log.ErrorContext(ctx, "reloading bridges and application services", "err", err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/room"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/homeserver/sync"
+	"github.com/landbridge-im/landbridge/homeserver/userdirectory"
 )
 
 // Options say what the API serves with.
@@ -29,6 +30,7 @@ type Options struct {
 	Services  *appservices.Services
 	Media     *media.Repo
 	Keys      *keys.Keys
+	Directory *userdirectory.Directory
 	Log       *slog.Logger
 	Now       func() time.Time
 }
@@ -189,6 +191,7 @@ func (a *API) routes() {
 
 	a.mediaRoutes()
 	a.pushRoutes()
+	a.userDirectoryRoutes()
 
 	on(post, unstable("com.beeper.backfill"), "/rooms/{roomId}/batch_send", user, a.batchSend)
 	on(post, v1, "/appservice/{appserviceId}/ping", user, a.pingService)

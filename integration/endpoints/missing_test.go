@@ -70,7 +70,6 @@ var missing = map[string]string{
 
 	// The server.
 	"search":                                  "not built",
-	"searchUserDirectory":                     "not built",
 	"getTurnServer":                           "not built",
 	"getWellknownSupport":                     "not built",
 	"getWellknownPolicy":                      "policy servers are not built",
