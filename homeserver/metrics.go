@@ -22,12 +22,13 @@ var (
 	descActors   = desc("active_rooms", "Rooms that somebody changed of late.")
 	descUp       = desc("service_reachable", "Whether an application service takes transactions.", "service")
 	descBehind   = desc("service_behind", "Log positions that an application service has not been told of yet.", "service")
+	descSearch   = desc("search_behind", "Log positions that are not in the search index yet.")
 	descTxns     = desc("service_transactions_total", "Transactions that an application service has taken.", "service")
 )
 
 // Describe implements prometheus.Collector.
 func (collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range [...]*prometheus.Desc{descPosition, descGroups, descWrites, descQueue, descQueueMax, descActors, descUp, descBehind, descTxns} {
+	for _, d := range [...]*prometheus.Desc{descPosition, descGroups, descWrites, descQueue, descQueueMax, descActors, descUp, descBehind, descTxns, descSearch} {
 		out <- d
 	}
 }
@@ -44,6 +45,9 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	send(descQueue, prometheus.GaugeValue, float64(st.Waiting))
 	send(descQueueMax, prometheus.GaugeValue, float64(st.WaitingMax))
 	send(descActors, prometheus.GaugeValue, float64(c.s.rooms.Active()))
+	if c.s.search != nil {
+		send(descSearch, prometheus.GaugeValue, float64(c.s.search.Behind()))
+	}
 	for _, svc := range c.s.services.Status() {
 		up := 0.0
 		if svc.Reachable {

@@ -19,6 +19,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/keys"
 	"github.com/landbridge-im/landbridge/homeserver/media"
 	"github.com/landbridge-im/landbridge/homeserver/room"
+	"github.com/landbridge-im/landbridge/homeserver/search"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/homeserver/sync"
 	"github.com/landbridge-im/landbridge/homeserver/userdirectory"
@@ -44,6 +45,8 @@ type Options struct {
 	// MediaDir is where files are kept, and MaxUpload their largest size in bytes.
 	MediaDir  string
 	MaxUpload int64
+	// Search lets people search messages; the index is a file in Dir.
+	Search bool
 	// Registrations are the application services, and Transport reaches them; see
 	// appservices.Options.
 	Registrations *registration.Set
@@ -64,6 +67,7 @@ type Server struct {
 	accounts *accounts.Accounts
 	services *appservices.Services
 	people   *userdirectory.Directory
+	search   *search.Index // nil if it is switched off
 	client   *client.API
 	edge     *edge.Edge
 	// draining is closed when Run ends.
@@ -109,8 +113,14 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	s.services = appservices.New(appservices.Options{Store: s.store, ServerName: o.Name, Set: o.Registrations,
 		Transport: o.Transport, Typing: s.typing.In, Log: o.Log, Now: o.Now})
 	syncer := sync.New(sync.Options{Store: s.store, Notifier: s.notifier, Typing: s.typing, Devices: devices{s.store}, Now: o.Now, Draining: s.draining})
+	if o.Search {
+		s.search, err = search.Open(ctx, search.Options{Path: filepath.Join(o.Dir, "search.db"), Store: s.store, Log: o.Log})
+		if err != nil {
+			return nil, err
+		}
+	}
 	s.people = userdirectory.New(userdirectory.Options{Store: s.store, Server: o.Name, Log: o.Log})
-	s.client = client.New(client.Options{Directory: s.people, ServerName: o.Name, PublicURL: o.PublicURL, Store: s.store, Rooms: s.rooms, Sync: syncer,
+	s.client = client.New(client.Options{Directory: s.people, Search: s.search, ServerName: o.Name, PublicURL: o.PublicURL, Store: s.store, Rooms: s.rooms, Sync: syncer,
 		Notifier: s.notifier, Typing: s.typing, Accounts: s.accounts, Services: s.services, Media: repo, Keys: encryption, Log: o.Log, Now: o.Now}, o.Settings)
 	return s, nil
 }
@@ -123,6 +133,9 @@ func (s *Server) publish(entries []store.Entry) {
 	}
 	if s.services != nil {
 		s.services.Publish(entries)
+	}
+	if s.search != nil {
+		s.search.Publish()
 	}
 }
 
@@ -178,6 +191,9 @@ func (s *Server) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.services.Run(ctx) })
 	g.Go(func() error { return s.people.Run(ctx) })
+	if s.search != nil {
+		g.Go(func() error { return s.search.Run(ctx) })
+	}
 	return g.Wait()
 }
 
@@ -186,5 +202,9 @@ func (s *Server) Close() error {
 	s.rooms.Close()
 	s.typing.Close()
 	s.accounts.Close()
-	return s.store.Close()
+	var err error
+	if s.search != nil {
+		err = s.search.Close()
+	}
+	return errors.Join(err, s.store.Close())
 }

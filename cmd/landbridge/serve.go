@@ -119,7 +119,7 @@ func (s *serving) open(ctx context.Context) error {
 	s.hs, err = homeserver.Open(ctx, homeserver.Options{
 		Name: c.Server.Name, PublicURL: c.PublicURL(), Dir: c.DataDir, Database: c.DatabaseURI().Reveal(), Readers: c.Database.MaxReaders,
 		Relaxed: c.Database.Synchronous == "normal", SharedSecret: c.Registration.SharedSecret.Reveal(), Settings: settings(c),
-		MediaDir: c.MediaPath(), MaxUpload: c.Media.MaxUpload.Bytes(),
+		MediaDir: c.MediaPath(), MaxUpload: c.Media.MaxUpload.Bytes(), Search: c.Search.Messages,
 		Registrations: s.watch.Set(), Transport: s.transport, Log: s.log,
 	})
 	if err != nil {

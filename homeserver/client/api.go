@@ -11,6 +11,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/keys"
 	"github.com/landbridge-im/landbridge/homeserver/media"
 	"github.com/landbridge-im/landbridge/homeserver/room"
+	"github.com/landbridge-im/landbridge/homeserver/search"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/homeserver/sync"
 	"github.com/landbridge-im/landbridge/homeserver/userdirectory"
@@ -31,8 +32,10 @@ type Options struct {
 	Media     *media.Repo
 	Keys      *keys.Keys
 	Directory *userdirectory.Directory
-	Log       *slog.Logger
-	Now       func() time.Time
+	// Search is the index of messages; nil means that they can't be searched.
+	Search *search.Index
+	Log    *slog.Logger
+	Now    func() time.Time
 }
 
 // Rate is how often one user or address may do something: so many times a second in the long run,
@@ -192,6 +195,7 @@ func (a *API) routes() {
 	a.mediaRoutes()
 	a.pushRoutes()
 	a.userDirectoryRoutes()
+	a.searchRoutes()
 
 	on(post, unstable("com.beeper.backfill"), "/rooms/{roomId}/batch_send", user, a.batchSend)
 	on(post, v1, "/appservice/{appserviceId}/ping", user, a.pingService)

@@ -113,7 +113,7 @@ var without = []*unicode.RangeTable{unicode.Han, unicode.Hiragana, unicode.Katak
 
 // dense tells whether a rune is of such a script, or a symbol such as an emoji.
 func dense(r rune) bool {
-	if r < 0x0e00 {
+	if r < 0x0e00 || r == utf8.RuneError {
 		return false
 	}
 	return (unicode.IsLetter(r) || unicode.Is(unicode.M, r) || r == 'ー') && unicode.In(r, without...) || r == 'ー' || unicode.Is(unicode.So, r)

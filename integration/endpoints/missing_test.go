@@ -69,7 +69,6 @@ var missing = map[string]string{
 	"getUrlPreviewAuthed":       "previews are not built",
 
 	// The server.
-	"search":                                  "not built",
 	"getTurnServer":                           "not built",
 	"getWellknownSupport":                     "not built",
 	"getWellknownPolicy":                      "policy servers are not built",
