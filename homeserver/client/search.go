@@ -331,6 +331,9 @@ func (s *searching) page() (results []result, next *searchToken, err error) {
 				if len(results) == s.limit {
 					return results, &at, nil
 				}
+				if s.query.Recent {
+					h.Rank = s.query.Score(e.ContentString("body") + " " + e.ContentString("name") + " " + e.ContentString("topic"))
+				}
 				results = append(results, result{e, h.Rank})
 			}
 			seen++
@@ -417,7 +420,7 @@ func (t searchToken) String() (string, error) {
 	return base64.RawURLEncoding.EncodeToString(raw), err
 }
 
-// offsetMax bounds how far a search by rank goes.
+// offsetMax bounds how far a search by rank goes; the index ranks fewer.
 const offsetMax = 100000
 
 func parseSearchToken(s string, recent bool) (t searchToken, err error) {

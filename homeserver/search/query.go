@@ -16,6 +16,8 @@ import (
 const (
 	questionMax = 30
 	countMax    = 10000
+	// rankedMax is how many events are ranked: of more that match, the newest.
+	rankedMax = 3000
 )
 
 // Question is what somebody looks for, taken apart.
@@ -88,6 +90,20 @@ func (q Question) Highlights(found map[string]bool, text string) {
 	}
 }
 
+// Score tells how well a text matches, for results that are not ranked by the index: the more and
+// the shorter the better, below 1.
+func (q Question) Score(text string) float64 {
+	tokens := words.Split(text, wordsMax)
+	n := 0.0
+	for _, k := range tokens {
+		if slices.ContainsFunc(q.words, func(w words.Token) bool { return strings.HasPrefix(k.Text, w.Text) }) {
+			n++
+		}
+	}
+	const saturation, usual = 1.2, 12 // as in BM25, with the words that a message usually has
+	return n / (n + saturation*(0.25+0.75*float64(len(tokens))/usual) + 1e-9)
+}
+
 // Words are the words of the question as they were written.
 func (q Question) Words() []string {
 	var out []string
@@ -118,7 +134,7 @@ type Query struct {
 // Hit is an event that was found.
 type Hit struct {
 	Pos, NID, Room, Sender int64
-	// Rank is larger for what is more relevant.
+	// Rank is larger for what is more relevant; 0 in order of time.
 	Rank float64
 }
 
@@ -154,11 +170,13 @@ func (ix *Index) Search(ctx context.Context, q Query) ([]Hit, error) {
 	if err != nil {
 		return nil, err
 	}
-	order := ` ORDER BY bm25(text), text.rowid DESC LIMIT ? OFFSET ?`
-	if q.Recent {
-		order = ` ORDER BY text.rowid DESC LIMIT ? OFFSET ?`
+	query := `SELECT doc.pos, doc.nid, doc.room, doc.sender, 0.0` + cond + ` ORDER BY text.rowid DESC LIMIT ? OFFSET ?`
+	if !q.Recent {
+		query = `SELECT pos, nid, room, sender, rank FROM (SELECT doc.*, -bm25(text) AS rank` + cond + ` ORDER BY text.rowid DESC LIMIT ?)
+ORDER BY rank DESC, pos DESC LIMIT ? OFFSET ?`
+		args = append(args, rankedMax)
 	}
-	rows, err := ix.db.QueryContext(ctx, `SELECT doc.pos, doc.nid, doc.room, doc.sender, -bm25(text)`+cond+order, append(args, q.Limit, q.Offset)...)
+	rows, err := ix.db.QueryContext(ctx, query, append(args, q.Limit, q.Offset)...)
 	if err != nil {
 		return nil, fmt.Errorf("searching: %w", err)
 	}
