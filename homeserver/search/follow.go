@@ -14,10 +14,10 @@ import (
 // Bounds of following: how many entries are taken in at once, and how the index makes room for
 // others. After each batch it rests for as many times as long as the batch took.
 const (
-	batchMax  = 500
-	restTimes = 5
-	restMin   = 100 * time.Millisecond
-	restMax   = 5 * time.Second
+	batchMax  = 1000
+	restTimes = 19
+	restMin   = 250 * time.Millisecond
+	restMax   = 10 * time.Second
 )
 
 // Run follows the log until ctx ends.
@@ -25,6 +25,7 @@ func (ix *Index) Run(ctx context.Context) error {
 	for failures := 0; ; {
 		began := time.Now()
 		more, err := ix.step(ctx)
+		took := time.Since(began)
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -47,7 +48,7 @@ func (ix *Index) Run(ctx context.Context) error {
 		if ix.waiting.Load() > 0 {
 			continue
 		}
-		if !pause(ctx, ix, min(max(restTimes*time.Since(began), restMin), restMax)) {
+		if !pause(ctx, ix, min(max(restTimes*took, restMin), restMax)) {
 			return nil
 		}
 	}
