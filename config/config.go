@@ -25,6 +25,7 @@ type Config struct {
 	VoIP         VoIP         `yaml:"voip"`
 	Limits       Limits       `yaml:"limits" reload:"yes"`
 	Presence     Presence     `yaml:"presence"`
+	Search       Search       `yaml:"search"`
 	AppServices  AppServices  `yaml:"app_services" reload:"yes"`
 	Bridges      []Bridge     `yaml:"bridges" reload:"yes"`
 	Log          Log          `yaml:"log"`
@@ -166,6 +167,15 @@ type Presence struct {
 	Enabled bool `yaml:"enabled"`
 }
 
+// Search is the search of messages and people.
+type Search struct {
+	// Messages lets people search what was said in rooms without encryption.
+	Messages bool `yaml:"messages"`
+	// AllUsers lets everybody find all who have an account here, and not only whom they share a
+	// room with or could meet in a public one.
+	AllUsers bool `yaml:"all_users" reload:"yes"`
+}
+
 // AppServices are the application services registered with YAML files.
 type AppServices struct {
 	// Registrations are files, folders (of which *.yaml and *.yml are read) or globs.
@@ -194,6 +204,8 @@ type Bridge struct {
 type Log struct {
 	Level  string `yaml:"level" reload:"yes"` // debug, info, warn or error
 	Format string `yaml:"format"`             // text or json
+	// Access writes a line for each request.
+	Access bool `yaml:"access" reload:"yes"`
 }
 
 // Metrics are counters for Prometheus.
@@ -235,6 +247,7 @@ func Default() *Config {
 			SyncTimeoutMax: Duration(time.Minute),
 		},
 		Presence:    Presence{Enabled: true},
+		Search:      Search{Messages: true},
 		AppServices: AppServices{Registrations: []string{}},
 		Bridges:     []Bridge{},
 		Log:         Log{Level: "info", Format: "text"},

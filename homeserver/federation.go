@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 
+	"github.com/landbridge-im/landbridge/homeserver/edge"
 	"github.com/landbridge-im/landbridge/homeserver/federation/discovery"
 	"github.com/landbridge-im/landbridge/homeserver/federation/fclient"
 	"github.com/landbridge-im/landbridge/homeserver/federation/keyring"
@@ -64,7 +65,7 @@ func (s *Server) federation() http.Handler {
 	on := func(method, path string, fn func(*http.Request) (any, error)) {
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
 			if r.Method != method && (method != http.MethodGet || r.Method != http.MethodHead) {
-				w.Header().Set("Allow", method)
+				w.Header().Set("Allow", method+", OPTIONS")
 				s.answer(w, r, nil, mxerror.New(http.StatusMethodNotAllowed, "M_UNRECOGNIZED", "The method %s is not allowed here.", r.Method))
 				return
 			}
@@ -98,8 +99,9 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, v any, err error
 	if err != nil {
 		e, ok := mxerror.As(err)
 		if !ok {
-			s.o.Log.Error("answering another server", "method", r.Method, "err", err)
-			e = mxerror.New(http.StatusInternalServerError, "M_UNKNOWN", "Internal error.")
+			id := edge.RequestID(r.Context())
+			s.o.Log.ErrorContext(r.Context(), "request failed", "id", id, "method", r.Method, "route", r.URL.Path, "err", err)
+			e = mxerror.New(http.StatusInternalServerError, "M_UNKNOWN", "Something went wrong here. The server's log knows more under %s.", id)
 		}
 		status, v = e.Status, map[string]string{"errcode": e.Code, "error": e.Message}
 	}

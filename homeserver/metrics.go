@@ -26,12 +26,13 @@ var (
 	descPushes   = desc("pushes_total", "Notifications that were tried, by outcome.", "outcome")
 	descUp       = desc("service_reachable", "Whether an application service takes transactions.", "service")
 	descBehind   = desc("service_behind", "Log positions that an application service has not been told of yet.", "service")
+	descSearch   = desc("search_behind", "Log positions that are not in the search index yet.")
 	descTxns     = desc("service_transactions_total", "Transactions that an application service has taken.", "service")
 )
 
 // Describe implements prometheus.Collector.
 func (collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range [...]*prometheus.Desc{descPosition, descGroups, descWrites, descQueue, descQueueMax, descActors, descDropped, descPushers, descPushWait, descPushes, descUp, descBehind, descTxns} {
+	for _, d := range [...]*prometheus.Desc{descPosition, descGroups, descWrites, descQueue, descQueueMax, descActors, descDropped, descPushers, descPushWait, descPushes, descSearch, descUp, descBehind, descTxns} {
 		out <- d
 	}
 }
@@ -55,6 +56,9 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	send(descPushes, prometheus.CounterValue, float64(push.Sent), "sent")
 	send(descPushes, prometheus.CounterValue, float64(push.Failed), "failed")
 	send(descPushes, prometheus.CounterValue, float64(push.Rejected), "rejected")
+	if c.s.search != nil {
+		send(descSearch, prometheus.GaugeValue, float64(c.s.search.Behind()))
+	}
 	for _, svc := range c.s.services.Status() {
 		up := 0.0
 		if svc.Reachable {

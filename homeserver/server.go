@@ -17,6 +17,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/client"
 	"github.com/landbridge-im/landbridge/homeserver/console"
 	"github.com/landbridge-im/landbridge/homeserver/delayed"
+	"github.com/landbridge-im/landbridge/homeserver/edge"
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/federation/keyring"
 	"github.com/landbridge-im/landbridge/homeserver/keys"
@@ -25,11 +26,13 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/presence"
 	"github.com/landbridge-im/landbridge/homeserver/pushers"
 	"github.com/landbridge-im/landbridge/homeserver/room"
+	"github.com/landbridge-im/landbridge/homeserver/search"
 	"github.com/landbridge-im/landbridge/homeserver/slidingsync"
 	"github.com/landbridge-im/landbridge/homeserver/sso"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/homeserver/sync"
 	"github.com/landbridge-im/landbridge/homeserver/unread"
+	"github.com/landbridge-im/landbridge/homeserver/userdirectory"
 	"github.com/landbridge-im/landbridge/registration"
 )
 
@@ -67,6 +70,8 @@ type Options struct {
 	// MediaDir is where files are kept, and MaxUpload their largest size in bytes.
 	MediaDir  string
 	MaxUpload int64
+	// Search lets people search messages; the index is a file in Dir.
+	Search bool
 	// Registrations are the application services, and Transport reaches them; see
 	// appservices.Options.
 	Registrations *registration.Set
@@ -111,7 +116,10 @@ type Server struct {
 	notices  *notices.Notices
 	unread   *unread.Counter
 	pushers  *pushers.Pushers
+	people   *userdirectory.Directory
+	search   *search.Index // nil if it is switched off
 	client   *client.API
+	edge     *edge.Edge
 	// draining is closed when Run ends.
 	draining chan struct{}
 }
@@ -121,7 +129,7 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Server{o: o, draining: make(chan struct{})}
+	s := &Server{o: o, draining: make(chan struct{}), edge: edge.New(edge.Options{Log: o.Log, Now: o.Now})}
 	own, err := keyring.Load(filepath.Join(o.Dir, "signing.key"), o.Name)
 	if err != nil {
 		return nil, err
@@ -179,9 +187,16 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 		syncing.Presence = s.presence
 	}
 	syncer := sync.New(syncing)
+	if o.Search {
+		s.search, err = search.Open(ctx, search.Options{Path: filepath.Join(o.Dir, "search.db"), Store: s.store, Log: o.Log})
+		if err != nil {
+			return nil, err
+		}
+	}
+	s.people = userdirectory.New(userdirectory.Options{Store: s.store, Server: o.Name, Log: o.Log})
 	s.client = client.New(client.Options{ServerName: o.Name, PublicURL: o.PublicURL, Store: s.store, Rooms: s.rooms, Sync: syncer, Sliding: slidingsync.New(syncer),
 		Notifier: s.notifier, Typing: s.typing, Presence: s.presence, Accounts: s.accounts, Services: s.services, Media: repo, Keys: encryption, Delayed: s.delayed, Notices: s.notices,
-		Unread: s.unread, Pushers: s.pushers, VoIP: o.VoIP, Log: o.Log, Now: o.Now,
+		Directory: s.people, Search: s.search, Unread: s.unread, Pushers: s.pushers, VoIP: o.VoIP, Log: o.Log, Now: o.Now,
 		SSO: single, TrustedClients: o.TrustedClients, WellKnown: o.WellKnown, TrustedProxies: o.TrustedProxies}, o.Settings)
 	return s, nil
 }
@@ -217,6 +232,9 @@ func (s *Server) publish(entries []store.Entry) {
 			s.typing.Set(e.Room, *e.Event.StateKey, 0)
 		}
 	}
+	if s.search != nil {
+		s.search.Publish()
+	}
 }
 
 func (s *Server) typingChanged(room int64) {
@@ -241,10 +259,10 @@ func (s *Server) checkName(ctx context.Context) error {
 }
 
 // Client is the client-server API.
-func (s *Server) Client() http.Handler { return s.client }
+func (s *Server) Client() http.Handler { return s.edge.Wrap(s.client) }
 
 // Federation is what other servers may ask.
-func (s *Server) Federation() http.Handler { return s.federation() }
+func (s *Server) Federation() http.Handler { return s.edge.Wrap(s.federation()) }
 
 // Accounts gives access to the accounts, for commands.
 func (s *Server) Accounts() *accounts.Accounts { return s.accounts }
@@ -272,6 +290,12 @@ func (s *Server) Store() *store.Store { return s.store }
 // Configure changes what can be changed while the server runs.
 func (s *Server) Configure(set client.Settings) { s.client.Configure(set) }
 
+// ShowAllUsers lets the user directory show everybody with an account here.
+func (s *Server) ShowAllUsers(on bool) { s.people.ShowAll(on) }
+
+// LogAccess switches the access log.
+func (s *Server) LogAccess(on bool) { s.edge.LogAccess(on) }
+
 // Run does what goes on by itself, until ctx ends. From then on nobody waits for news any more.
 // It is called once.
 func (s *Server) Run(ctx context.Context) error {
@@ -285,6 +309,10 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.presence != nil {
 		g.Go(func() error { return s.presence.Run(ctx) })
 	}
+	g.Go(func() error { return s.people.Run(ctx) })
+	if s.search != nil {
+		g.Go(func() error { return s.search.Run(ctx) })
+	}
 	return g.Wait()
 }
 
@@ -293,5 +321,9 @@ func (s *Server) Close() error {
 	s.rooms.Close()
 	s.typing.Close()
 	s.accounts.Close()
-	return s.store.Close()
+	var err error
+	if s.search != nil {
+		err = s.search.Close()
+	}
+	return errors.Join(err, s.store.Close())
 }

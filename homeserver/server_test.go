@@ -25,12 +25,17 @@ type hs struct {
 	http *http.Client
 }
 
-func start(t testing.TB) *hs {
+// start starts a server; with changes its options.
+func start(t testing.TB, with ...func(*Options)) *hs {
 	t.Helper()
 	dir := t.TempDir()
-	s, err := Open(t.Context(), Options{Name: "test", PublicURL: "http://test", Dir: dir, Database: filepath.Join(dir, "hs.db"), MediaDir: filepath.Join(dir, "media"),
+	o := Options{Name: "test", PublicURL: "http://test", Dir: dir, Database: filepath.Join(dir, "hs.db"), MediaDir: filepath.Join(dir, "media"),
 		Settings: client.Settings{OpenRegistration: true, MaxBody: 1 << 20, SyncTimeout: time.Minute},
-		Log:      slog.New(slog.DiscardHandler)})
+		Log:      slog.New(slog.DiscardHandler)}
+	for _, change := range with {
+		change(&o)
+	}
+	s, err := Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

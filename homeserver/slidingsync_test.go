@@ -225,13 +225,13 @@ func TestSlidingSyncFilters(t *testing.T) {
 		for id := range s.Get("rooms").Map() {
 			got = append(got, names[id])
 		}
-		h.equal(filter(tc.f), sorted(got), tc.want)
+		h.equal(filter(tc.f), sortedStrings(got), tc.want)
 		h.equal(filter(tc.f), s.Get("lists.l.count").Int(), len(got))
 	}
 	h.equal("is_dm", slid(h.slide(alice, "", 0, m{"lists": m{"l": window(0, 99)}}), secret).Get("is_dm").Bool(), true)
 }
 
-func sorted(l []string) string {
+func sortedStrings(l []string) string {
 	for i := range l {
 		for j := range l[:i] {
 			if l[i] < l[j] {
@@ -257,7 +257,7 @@ func TestSlidingSyncState(t *testing.T) {
 				out = append(out, e.Get("state_key").Str)
 			}
 		}
-		return sorted(out)
+		return sortedStrings(out)
 	}
 	q := func(state any) m {
 		return m{"room_subscriptions": m{room: m{"timeline_limit": 1, "required_state": state}}}

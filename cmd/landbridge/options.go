@@ -18,6 +18,7 @@ func options(c *config.Config) homeserver.Options {
 		Lifetimes: accounts.Lifetimes{Access: c.Sessions.AccessLifetime.Std(), Refreshable: c.Sessions.RefreshableLifetime.Std(),
 			Refresh: c.Sessions.RefreshLifetime.Std()},
 		Push: pushOptions(c), VoIP: voip(c),
+		Search:         c.Search.Messages,
 		NoPresence:     !c.Presence.Enabled,
 		TrustedClients: c.Login.TrustedClients,
 		WellKnown: client.WellKnown{IdentityServer: c.WellKnown.IdentityServer, Extra: c.WellKnown.Extra(), Server: c.WellKnown.Server,

@@ -130,6 +130,8 @@ func (s *serving) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.hs.LogAccess(c.Log.Access)
+	s.hs.ShowAllUsers(c.Search.AllUsers)
 	return s.metrics.Register(s.hs.Collector())
 }
 
@@ -237,7 +239,7 @@ func (s *serving) publicHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p := r.URL.Path
 		switch {
-		case p == "/":
+		case p == "/" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
 			s.welcome(w)
 		case strings.HasPrefix(p, "/_matrix/federation/"), strings.HasPrefix(p, "/_matrix/key/"):
 			federation.ServeHTTP(w, r)
@@ -350,6 +352,8 @@ func (s *serving) reload(ctx context.Context) {
 	changed, restart := config.Reloadable(s.cfg, next)
 	setLevel(&s.level, next.Log.Level)
 	s.hs.Configure(settings(next))
+	s.hs.LogAccess(next.Log.Access)
+	s.hs.ShowAllUsers(next.Search.AllUsers)
 	if err := s.reloadBridges(ctx, next); err != nil {
 		s.log.ErrorContext(ctx, "reloading bridges and application services", "err", err)
 	}

@@ -17,11 +17,13 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/presence"
 	"github.com/landbridge-im/landbridge/homeserver/pushers"
 	"github.com/landbridge-im/landbridge/homeserver/room"
+	"github.com/landbridge-im/landbridge/homeserver/search"
 	"github.com/landbridge-im/landbridge/homeserver/slidingsync"
 	"github.com/landbridge-im/landbridge/homeserver/sso"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/homeserver/sync"
 	"github.com/landbridge-im/landbridge/homeserver/unread"
+	"github.com/landbridge-im/landbridge/homeserver/userdirectory"
 )
 
 // Options say what the API serves with.
@@ -53,8 +55,11 @@ type Options struct {
 	Unread         *unread.Counter
 	Pushers        *pushers.Pushers
 	VoIP           VoIP
-	Log            *slog.Logger
-	Now            func() time.Time
+	Directory      *userdirectory.Directory
+	// Search is the index of messages; nil means that they can't be searched.
+	Search *search.Index
+	Log    *slog.Logger
+	Now    func() time.Time
 }
 
 // Rate is how often one user or address may do something: so many times a second in the long run,
@@ -227,6 +232,8 @@ func (a *API) routes() {
 	a.thirdPartyRoutes()
 	a.pusherRoutes()
 	a.voipRoutes()
+	a.userDirectoryRoutes()
+	a.searchRoutes()
 
 	on(post, unstable("com.beeper.backfill"), "/rooms/{roomId}/batch_send", user, a.batchSend)
 	on(post, v1, "/appservice/{appserviceId}/ping", user, a.pingService)

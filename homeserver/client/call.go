@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 
@@ -75,6 +76,8 @@ func (c *call) rawBody() ([]byte, error) {
 	switch {
 	case errors.As(err, &large):
 		return nil, mxerror.TooLarge("The request's body is larger than %d bytes.", large.Limit)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, mxerror.New(http.StatusRequestTimeout, "M_UNKNOWN", "The request's body came too slowly.").Because(err)
 	case err != nil:
 		return nil, mxerror.NotJSON("The request's body could not be read.").Because(err)
 	case len(strings.TrimSpace(string(raw[:min(len(raw), 16)]))) == 0 && len(raw) < 16:
@@ -117,7 +120,7 @@ func (c *call) object() (jsontext.Value, error) {
 		return nil, err
 	}
 	v := jsontext.Value(raw)
-	if !v.IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) {
+	if !v.IsValid(jsontext.AllowDuplicateNames(true)) {
 		return nil, mxerror.NotJSON("The request's body is not valid JSON.")
 	}
 	if v.Kind() != '{' {

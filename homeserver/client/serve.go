@@ -1,8 +1,6 @@
 package client
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json/jsontext"
 	"encoding/json/v2"
 	"errors"
@@ -12,23 +10,13 @@ import (
 	"time"
 
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
+	"github.com/landbridge-im/landbridge/homeserver/edge"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 )
 
-// ServeHTTP serves the client-server API.
+// ServeHTTP serves the client-server API. Package edge must be around it.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
-	// Specification, "Web Browser Clients": "servers MUST supply Cross-Origin Resource Sharing
-	// (CORS) headers on all requests."
-	h.Set("Access-Control-Allow-Origin", "*")
 	routes, params := a.router.find(r.URL.EscapedPath())
-	if r.Method == http.MethodOptions {
-		h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
-		h.Set("Access-Control-Allow-Headers", "X-Requested-With, Content-Type, Authorization, Date")
-		h.Set("Access-Control-Max-Age", "86400")
-		w.WriteHeader(http.StatusNoContent)
-		return
-	}
 	c := &call{api: a, ctx: r.Context(), r: r, w: w, params: params}
 	if routes == nil {
 		a.fail(c, mxerror.Unrecognized(http.StatusNotFound))
@@ -39,7 +27,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		rt = routes[http.MethodGet]
 	}
 	if rt == nil {
-		h.Set("Allow", methods(routes))
+		w.Header().Set("Allow", methods(routes))
 		a.fail(c, mxerror.Unrecognized(http.StatusMethodNotAllowed))
 		return
 	}
@@ -113,7 +101,7 @@ func (a *API) fail(c *call, err error) {
 	}
 	e, ok := mxerror.As(err)
 	if !ok || e.Status >= 500 && e.Cause != nil {
-		id := errorID()
+		id := edge.RequestID(c.ctx)
 		a.o.Log.ErrorContext(c.ctx, "request failed", "id", id, "method", c.r.Method, "route", c.r.URL.Path, "err", err)
 		if !ok {
 			e = mxerror.New(http.StatusInternalServerError, "M_UNKNOWN", "Something went wrong here. The server's log knows more under %s.", id)
@@ -128,12 +116,6 @@ func (a *API) fail(c *call, err error) {
 		c.w.Header().Set("Retry-After", strconv.FormatInt(secs, 10))
 	}
 	a.reply(c, e.Status, body)
-}
-
-func errorID() string {
-	var raw [5]byte
-	rand.Read(raw[:])
-	return hex.EncodeToString(raw[:])
 }
 
 // bearer is the access token of a request: "via the Authorization header ... or the deprecated

@@ -236,8 +236,8 @@ func (a *API) joinedMembers(c *call) (any, error) {
 		return nil, mxerror.Forbidden("You are not in this room.")
 	}
 	type member struct {
-		Name   *string `json:"display_name"`
-		Avatar *string `json:"avatar_url"`
+		Name   *string `json:"display_name,omitempty"`
+		Avatar *string `json:"avatar_url,omitempty"`
 	}
 	text := func(e *event.Event, key string) *string {
 		if s := e.ContentString(key); s != "" {

@@ -64,7 +64,10 @@ func (s *Store) PeopleCount(ctx context.Context) (n int64, err error) {
 // AddAccount makes an account; false if the user has one already.
 func (t *Tx) AddAccount(a Account) (bool, error) {
 	n, err := t.execCount("account_insert", a.User, a.Password, a.Kind, bit(a.Admin), a.Service, a.CreatedTS)
-	return n == 1, err
+	if err != nil || n != 1 {
+		return false, err
+	}
+	return true, t.IndexPerson(a.User)
 }
 
 // SetPassword replaces the password hash.
@@ -80,6 +83,9 @@ func (t *Tx) SetAdmin(user int64, admin bool) error {
 // Deactivate closes an account; nobody is notified for it any more.
 func (t *Tx) Deactivate(user, nowMS int64) error {
 	if err := t.DeletePushersOf(user); err != nil {
+		return err
+	}
+	if err := t.exec("directory_clear", user); err != nil {
 		return err
 	}
 	return t.exec("account_deactivate", user, nowMS)

@@ -98,6 +98,11 @@ func TestEvents(t *testing.T) {
 		if first.Pos != 1 || plain.Pos != 2 || past.Pos != -1 {
 			t.Errorf("positions %d, %d, %d", first.Pos, plain.Pos, past.Pos)
 		}
+		for before, want := range map[int64]int{0: 1, 100: 1, -1: 0} {
+			if got, err := f.PastEvents(ctx, before, 10); err != nil || len(got) != want || want == 1 && got[0] != past.NID {
+				t.Errorf("history before %d: %v, %v", before, got, err)
+			}
+		}
 		// A repeated transaction id must not make another event.
 		twin, raw, _ := r.make("hello", nil)
 		twin.TxnScope, twin.Txn = plain.TxnScope, plain.Txn

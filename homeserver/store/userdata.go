@@ -21,10 +21,16 @@ func (s *Store) Profile(ctx context.Context, user int64) ([]Field, error) {
 
 // SetProfile sets one field; an empty value removes it.
 func (t *Tx) SetProfile(user int64, f Field) error {
+	var err error
 	if f.Value == "" {
-		return t.exec("profile_delete", user, f.Name)
+		err = t.exec("profile_delete", user, f.Name)
+	} else {
+		err = t.exec("profile_put", user, f.Name, f.Value)
 	}
-	return t.exec("profile_put", user, f.Name, f.Value)
+	if err == nil && f.Name == "displayname" {
+		err = t.IndexPerson(user)
+	}
+	return err
 }
 
 // AccountData is one piece of a user's account data.

@@ -88,6 +88,9 @@ func ParseEventFilter(raw []byte) (EventFilter, error) {
 	return f, f.check("filter")
 }
 
+// Check tells what is wrong with a filter that came as part of something else.
+func (f EventFilter) Check() error { return f.check("filter") }
+
 func (f EventFilter) check(name string) error {
 	if err := checkIDs(name, '@', deref(f.Senders), f.NotSenders); err != nil {
 		return err
