@@ -61,13 +61,20 @@ func (t *Tx) insertEvent(e *event.Event, raw []byte) error {
 	if e.Pos != 0 {
 		pos = e.Pos
 	}
-	return t.exec("event_insert", e.NID, e.Room, e.ID, pos, e.Depth, e.Author, e.Key, e.OriginServerTS,
+	err := t.exec("event_insert", e.NID, e.Room, e.ID, pos, e.Depth, e.Author, e.Key, e.OriginServerTS,
 		int64(e.Root), e.Replaces, int64(e.Flags), e.RedactedBy, scope, txn, raw)
+	if err != nil {
+		return err
+	}
+	return t.addMediaRefs(e.NID, e.Room, raw)
 }
 
 // PruneEvent replaces a stored event by its redacted form.
 func (t *Tx) PruneEvent(e *event.Event, raw []byte) error {
 	if err := t.exec("event_prune", e.NID, int64(e.Flags), e.RedactedBy, raw); err != nil {
+		return err
+	}
+	if err := t.pruneMediaRefs(e.NID, e.Room, raw); err != nil {
 		return err
 	}
 	t.after = append(t.after, func() { t.w.s.events.prune(e, len(raw)) })
