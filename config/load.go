@@ -79,13 +79,18 @@ func isEmpty(data []byte) bool {
 
 // readSecrets reads the files that stand for secrets.
 func (c *Config) readSecrets(d *decoder) {
-	const key = "registration.shared_secret_file"
-	path := c.Registration.SharedSecretFile
+	c.readSecret(d, "registration.shared_secret", c.Registration.SharedSecretFile, &c.Registration.SharedSecret)
+	c.readSecret(d, "media.s3.secret_key", c.Media.S3.SecretKeyFile, &c.Media.S3.SecretKey)
+}
+
+// readSecret reads the file that stands for the secret of a key.
+func (c *Config) readSecret(d *decoder, secretKey, path string, to *Secret) {
+	key := secretKey + "_file"
 	if path == "" || d.bad[key] {
 		return
 	}
-	if c.Registration.SharedSecret != "" {
-		d.add(c.problem(key, "is set beside registration.shared_secret", "keep one of the two"))
+	if *to != "" {
+		d.add(c.problem(key, "is set beside "+secretKey, "keep one of the two"))
 		return
 	}
 	data, err := readFile(path, maxSecretFile)
@@ -99,7 +104,7 @@ func (c *Config) readSecrets(d *decoder) {
 	case secret == "":
 		d.add(c.problem(key, diag.Quote(path)+" is empty", "put one line with the secret into it"))
 	default:
-		c.Registration.SharedSecret = Secret(secret)
+		*to = Secret(secret)
 	}
 }
 

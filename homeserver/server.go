@@ -39,9 +39,8 @@ type Options struct {
 	// SharedSecret allows signing up with it; empty switches that off.
 	SharedSecret string
 	Settings     client.Settings
-	// MediaDir is where files are kept, and MaxUpload their largest size in bytes.
-	MediaDir  string
-	MaxUpload int64
+	Media        MediaOptions
+	Previews     PreviewOptions
 	// Registrations are the application services, and Transport reaches them; see
 	// appservices.Options.
 	Registrations *registration.Set
@@ -62,6 +61,7 @@ type Server struct {
 	accounts *accounts.Accounts
 	services *appservices.Services
 	client   *client.API
+	media    *media.Repo
 	// draining is closed when Run ends.
 	draining chan struct{}
 }
@@ -94,7 +94,7 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
-	repo, err := media.New(media.Config{Dir: o.MediaDir, Server: o.Name, Store: s.store, Log: o.Log, Now: o.Now, MaxUpload: o.MaxUpload})
+	previewer, err := s.openMedia(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +106,7 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 		Transport: o.Transport, Typing: s.typing.In, Log: o.Log, Now: o.Now})
 	syncer := sync.New(sync.Options{Store: s.store, Notifier: s.notifier, Typing: s.typing, Devices: devices{s.store}, Now: o.Now, Draining: s.draining})
 	s.client = client.New(client.Options{ServerName: o.Name, PublicURL: o.PublicURL, Store: s.store, Rooms: s.rooms, Sync: syncer,
-		Notifier: s.notifier, Typing: s.typing, Accounts: s.accounts, Services: s.services, Media: repo, Keys: encryption, Log: o.Log, Now: o.Now}, o.Settings)
+		Notifier: s.notifier, Typing: s.typing, Accounts: s.accounts, Services: s.services, Media: s.media, Preview: previewer, Keys: encryption, Log: o.Log, Now: o.Now}, o.Settings)
 	return s, nil
 }
 
@@ -166,6 +166,7 @@ func (s *Server) Run(ctx context.Context) error {
 	defer close(s.draining)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.services.Run(ctx) })
+	g.Go(func() error { return s.media.Run(ctx) })
 	return g.Wait()
 }
 

@@ -28,7 +28,7 @@ type hs struct {
 func start(t testing.TB) *hs {
 	t.Helper()
 	dir := t.TempDir()
-	s, err := Open(t.Context(), Options{Name: "test", PublicURL: "http://test", Dir: dir, Database: filepath.Join(dir, "hs.db"), MediaDir: filepath.Join(dir, "media"),
+	s, err := Open(t.Context(), Options{Name: "test", PublicURL: "http://test", Dir: dir, Database: filepath.Join(dir, "hs.db"), Media: MediaOptions{Dir: filepath.Join(dir, "media")},
 		Settings: client.Settings{OpenRegistration: true, MaxBody: 1 << 20, SyncTimeout: time.Minute},
 		Log:      slog.New(slog.DiscardHandler)})
 	if err != nil {

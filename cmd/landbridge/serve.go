@@ -119,7 +119,7 @@ func (s *serving) open(ctx context.Context) error {
 	s.hs, err = homeserver.Open(ctx, homeserver.Options{
 		Name: c.Server.Name, PublicURL: c.PublicURL(), Dir: c.DataDir, Database: c.DatabaseURI().Reveal(), Readers: c.Database.MaxReaders,
 		Relaxed: c.Database.Synchronous == "normal", SharedSecret: c.Registration.SharedSecret.Reveal(), Settings: settings(c),
-		MediaDir: c.MediaPath(), MaxUpload: c.Media.MaxUpload.Bytes(),
+		Media: mediaOptions(c), Previews: previewOptions(c),
 		Registrations: s.watch.Set(), Transport: s.transport, Log: s.log,
 	})
 	if err != nil {
@@ -130,7 +130,7 @@ func (s *serving) open(ctx context.Context) error {
 
 // settings are what the client API can change while it runs.
 func settings(c *config.Config) client.Settings {
-	out := client.Settings{OpenRegistration: c.Registration.Open, OldMedia: c.Media.AllowOldEndpoints,
+	out := client.Settings{OpenRegistration: c.Registration.Open, OldMedia: c.Media.AllowOldEndpoints, OldMediaUntil: c.Media.Frozen(),
 		MaxBody: c.Limits.MaxRequestBody.Bytes(), SyncTimeout: c.Limits.SyncTimeoutMax.Std()}
 	if r := c.RateLimits; r.Enabled {
 		out.Messages = client.Rate{PerSecond: r.MessagePerSecond, Burst: r.MessageBurst}
@@ -138,6 +138,8 @@ func settings(c *config.Config) client.Settings {
 		out.Registrations = client.Rate{PerSecond: r.RegistrationPerSecond, Burst: r.RegistrationBurst}
 		out.Joins = client.Rate{PerSecond: r.JoinPerSecond, Burst: r.JoinBurst}
 		out.Invites = client.Rate{PerSecond: r.InvitePerSecond, Burst: r.InviteBurst}
+		out.Uploads = client.Rate{PerSecond: r.UploadPerSecond, Burst: r.UploadBurst}
+		out.Previews = client.Rate{PerSecond: r.PreviewPerSecond, Burst: r.PreviewBurst}
 	}
 	return out
 }

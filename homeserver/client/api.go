@@ -10,6 +10,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/appservices"
 	"github.com/landbridge-im/landbridge/homeserver/keys"
 	"github.com/landbridge-im/landbridge/homeserver/media"
+	"github.com/landbridge-im/landbridge/homeserver/preview"
 	"github.com/landbridge-im/landbridge/homeserver/room"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/homeserver/sync"
@@ -28,6 +29,7 @@ type Options struct {
 	Accounts  *accounts.Accounts
 	Services  *appservices.Services
 	Media     *media.Repo
+	Preview   *preview.Previewer
 	Keys      *keys.Keys
 	Log       *slog.Logger
 	Now       func() time.Time
@@ -46,12 +48,16 @@ type Settings struct {
 	OpenRegistration bool
 	// OldMedia serves media without authentication too, at the paths from before version 1.11.
 	OldMedia bool
+	// OldMediaUntil, when set, hides media that came later from these paths.
+	OldMediaUntil time.Time
 	// MaxBody is the largest JSON body, in bytes.
 	MaxBody int64
 	// SyncTimeout is the longest wait of a /sync.
 	SyncTimeout time.Duration
 
 	Messages, Logins, Registrations, Joins, Invites Rate
+	// Uploads and Previews are those of media and of pages.
+	Uploads, Previews Rate
 }
 
 // API serves the client-server API. It is safe for concurrent use.
@@ -62,7 +68,7 @@ type API struct {
 	limits   atomic.Pointer[limiters]
 }
 
-type limiters struct{ messages, logins, registrations, joins, invites *accounts.Limiter }
+type limiters struct{ messages, logins, registrations, joins, invites, uploads, previews *accounts.Limiter }
 
 // New makes the API.
 func New(o Options, s Settings) *API {
@@ -76,7 +82,7 @@ func New(o Options, s Settings) *API {
 func (a *API) Configure(s Settings) {
 	a.settings.Store(&s)
 	limiter := func(r Rate) *accounts.Limiter { return accounts.NewLimiter(r.PerSecond, r.Burst) }
-	a.limits.Store(&limiters{limiter(s.Messages), limiter(s.Logins), limiter(s.Registrations), limiter(s.Joins), limiter(s.Invites)})
+	a.limits.Store(&limiters{limiter(s.Messages), limiter(s.Logins), limiter(s.Registrations), limiter(s.Joins), limiter(s.Invites), limiter(s.Uploads), limiter(s.Previews)})
 }
 
 var _ http.Handler = (*API)(nil)

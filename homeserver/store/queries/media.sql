@@ -17,12 +17,12 @@ DELETE FROM media WHERE expires_ts > 0 AND expires_ts <= $1
 -- name: media_hash_count
 SELECT count(*) FROM media WHERE hash = $1
 -- name: media_usage
-SELECT coalesce(sum(size), 0), count(*) FROM media WHERE owner = $1 AND created_ts >= $2 AND cached = 0
+SELECT coalesce(sum(size), 0), count(*) FROM media WHERE owner = $1 AND created_ts >= $2 AND cached = 0 AND expires_ts = 0
 -- name: media_owned
 SELECT m.origin, m.id, m.hash, m.type, m.name, m.size, m.owner, m.created_ts, m.expires_ts, m.cached, m.access_ts, m.quarantined, m.protected,
   CASE WHEN b.hash IS NULL THEN 0 ELSE 1 END
 FROM media m LEFT JOIN media_blocked b ON b.hash = m.hash
-WHERE m.owner = $1 AND m.cached = 0 AND (m.created_ts, m.id) > ($2, $3) ORDER BY m.created_ts, m.id LIMIT $4
+WHERE m.owner = $1 AND m.cached = 0 AND m.expires_ts = 0 AND (m.created_ts, m.id) > ($2, $3) ORDER BY m.created_ts, m.id LIMIT $4
 -- name: media_oldest_cached
 SELECT m.origin, m.id, m.hash, m.type, m.name, m.size, m.owner, m.created_ts, m.expires_ts, m.cached, m.access_ts, m.quarantined, m.protected,
   CASE WHEN b.hash IS NULL THEN 0 ELSE 1 END
