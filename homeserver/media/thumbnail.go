@@ -95,8 +95,8 @@ func (r *Repo) thumbnailError(m store.Media, err error) error {
 // thumbnail finds or makes a thumbnail.
 func (r *Repo) thumbnail(ctx context.Context, m store.Media, size Size) (thumbnail, error) {
 	base := r.thumbnailBase(m.Hash) + "-" + size.name()
-	if path := existing(base); path != "" {
-		return thumbnail{path: path}, nil
+	if t, ok := existing(base); ok {
+		return t, nil
 	}
 	if !r.queued.TryAcquire(1) {
 		return thumbnail{}, mxerror.LimitExceeded(2 * time.Second)
@@ -118,13 +118,18 @@ func (r *Repo) thumbnail(ctx context.Context, m store.Media, size Size) (thumbna
 	}
 }
 
-func existing(base string) string {
+// extOriginal is the extension of a file that holds a format's name: the media itself, which has
+// been found to be whole, is the thumbnail.
+const extOriginal = ".original"
+
+func existing(base string) (thumbnail, bool) {
 	for _, ext := range []string{".jpeg", ".png", ".gif"} {
 		if info, err := os.Stat(base + ext); err == nil && info.Size() > 0 {
-			return base + ext
+			return thumbnail{path: base + ext}, true
 		}
 	}
-	return ""
+	format, err := os.ReadFile(base + extOriginal)
+	return thumbnail{original: string(format)}, err == nil && len(format) > 0
 }
 
 func (r *Repo) newThumbnail(ctx context.Context, m store.Media, size Size, base string) (t thumbnail, err error) {
@@ -141,9 +146,6 @@ func (r *Repo) newThumbnail(ctx context.Context, m store.Media, size Size, base 
 		size = size.sideways()
 	}
 	l := size.layout(p.width, p.height)
-	if l.whole() && p.turn == upright && (size.Animated || !p.animated) {
-		return thumbnail{original: p.format}, nil
-	}
 	if p.memory > maxMemory {
 		return t, tooManyPixels(p)
 	}
@@ -153,6 +155,12 @@ func (r *Repo) newThumbnail(ctx context.Context, m store.Media, size Size, base 
 	defer r.workers.Release(1)
 	ctx, cancel := context.WithTimeout(ctx, thumbnailTime)
 	defer cancel()
+	if l.whole() && p.turn == upright && (size.Animated || !p.animated) {
+		if _, err := decode(ctx, f, p); err != nil {
+			return t, err
+		}
+		return thumbnail{original: p.format}, r.writeThumbnail(base+extOriginal, []byte(p.format))
+	}
 	if size.Animated && p.animated {
 		out, err := animate(ctx, f, p, l)
 		if err == nil {
