@@ -52,7 +52,9 @@ func encode(t testing.TB, format string, m image.Image) string {
 }
 
 func (f *fixture) thumbnailOf(id string) func(http.ResponseWriter, *http.Request) error {
-	return func(w http.ResponseWriter, r *http.Request) error { return f.ServeThumbnail(w, r, Access{}, "x.org", id) }
+	return func(w http.ResponseWriter, r *http.Request) error {
+		return f.ServeThumbnail(w, r, Access{}, "x.org", id)
+	}
 }
 
 func TestThumbnails(t *testing.T) {
