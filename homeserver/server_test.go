@@ -25,12 +25,16 @@ type hs struct {
 	http *http.Client
 }
 
-func start(t testing.TB) *hs {
+func start(t testing.TB, change ...func(*Options)) *hs {
 	t.Helper()
 	dir := t.TempDir()
-	s, err := Open(t.Context(), Options{Name: "test", PublicURL: "http://test", Dir: dir, Database: filepath.Join(dir, "hs.db"), Media: MediaOptions{Dir: filepath.Join(dir, "media")},
+	o := Options{Name: "test", PublicURL: "http://test", Dir: dir, Database: filepath.Join(dir, "hs.db"), Media: MediaOptions{Dir: filepath.Join(dir, "media")},
 		Settings: client.Settings{OpenRegistration: true, MaxBody: 1 << 20, SyncTimeout: time.Minute},
-		Log:      slog.New(slog.DiscardHandler)})
+		Log:      slog.New(slog.DiscardHandler)}
+	for _, fn := range change {
+		fn(&o)
+	}
+	s, err := Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -114,7 +114,9 @@ func TestOpenFailures(t *testing.T) {
 	s := newStandIn(t)
 	srv := httptest.NewServer(s)
 	defer srv.Close()
-	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.refuse(w, http.StatusForbidden, "SignatureDoesNotMatch") }))
+	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.refuse(w, http.StatusForbidden, "SignatureDoesNotMatch")
+	}))
 	defer refusing.Close()
 	for what, c := range map[string]Config{
 		"another bucket": {Endpoint: srv.URL, Region: "test-1", Bucket: "none", AccessKey: s.access, SecretKey: s.secret, PathStyle: true},

@@ -270,7 +270,7 @@ ALTER TABLE media ADD COLUMN access_ts BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE media ADD COLUMN quarantined INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE media ADD COLUMN protected INTEGER NOT NULL DEFAULT 0;
 UPDATE media SET access_ts = created_ts;
-CREATE INDEX media_owner ON media (owner, created_ts, id, size);
+CREATE INDEX media_owner ON media (owner, created_ts, id, size) WHERE cached = 0 AND expires_ts = 0;
 CREATE INDEX media_cached ON media (access_ts, size) WHERE cached = 1;
 
 -- Content that may be neither served nor stored again.
