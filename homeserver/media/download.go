@@ -79,7 +79,7 @@ func (r *Repo) ServeDownload(w http.ResponseWriter, req *http.Request, a Access,
 	if filename != "" {
 		name = cleanName(filename)
 	}
-	setHeaders(w.Header(), m.Type, disposition(m.Type, name), key(m.Hash))
+	setHeaders(w.Header(), m.Type, Disposition(m.Type, name), key(m.Hash))
 	defer steadyWrites(w, m.Size)()
 	http.ServeContent(w, req, "", time.UnixMilli(m.CreatedTS), f)
 	return nil

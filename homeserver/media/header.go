@@ -47,8 +47,8 @@ func cleanName(name string) string {
 }
 
 // inline are the types that may be shown in place. Specification, "Serving inline content":
-// "Clients SHOULD NOT rely on servers returning inline rather than attachment ... the following
-// Content-Types are the allowed ones".
+// "Servers SHOULD restrict Content-Type headers to one of the following values when serving content
+// with Content-Disposition: inline".
 var inline = map[string]bool{
 	"text/css": true, "text/plain": true, "text/csv": true, "application/json": true, "application/ld+json": true,
 	"image/jpeg": true, "image/gif": true, "image/png": true, "image/apng": true, "image/webp": true, "image/avif": true,
@@ -57,9 +57,9 @@ var inline = map[string]bool{
 	"audio/wav": true, "audio/x-wav": true, "audio/x-pn-wav": true, "audio/flac": true, "audio/x-flac": true,
 }
 
-// disposition is the Content-Disposition of a file: how to show it, and its name in the form of
+// Disposition is the Content-Disposition of a file: how to show it, and its name in the form of
 // RFC 6266 (with RFC 8187 for what is not ASCII).
-func disposition(contentType, name string) string {
+func Disposition(contentType, name string) string {
 	how := "attachment"
 	if media, _, err := mime.ParseMediaType(contentType); err == nil && inline[media] {
 		how = "inline"

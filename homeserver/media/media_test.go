@@ -351,7 +351,7 @@ func TestCleaning(t *testing.T) {
 		{"application/xhtml+xml", "", "attachment"}, {"bad", "a", "attachment; filename=a"},
 		{"text/plain; charset=utf-8", `a"b\c;d`, `inline; filename="a\"b\\c;d"`},
 	} {
-		if got := disposition(test.contentType, test.name); got != test.want {
+		if got := Disposition(test.contentType, test.name); got != test.want {
 			t.Errorf("%+v: %q", test, got)
 		}
 	}
@@ -361,7 +361,7 @@ func FuzzHeaders(f *testing.F) {
 	f.Add("text/plain; a=b", "x\r\ny")
 	f.Add("image/png; charset=\"\x00\"", "\u202e\"")
 	f.Fuzz(func(t *testing.T, contentType, name string) {
-		for _, value := range []string{cleanType(contentType), disposition(cleanType(contentType), cleanName(name))} {
+		for _, value := range []string{cleanType(contentType), Disposition(cleanType(contentType), cleanName(name))} {
 			if strings.ContainsFunc(value, func(c rune) bool { return c < ' ' || c > '~' }) {
 				t.Errorf("%q can't be sent in a header", value)
 			}

@@ -111,8 +111,8 @@ func (s Size) layout(w, h int) layout {
 
 func ceilDiv(a, b int) int { return (a + b - 1) / b }
 
-// parseSize reads width, height, method and animated of a request.
-func parseSize(q url.Values) (s Size, err error) {
+// ParseSize reads width, height, method and animated of a request.
+func ParseSize(q url.Values) (s Size, err error) {
 	for name, to := range map[string]*int{"width": &s.Width, "height": &s.Height} {
 		if !q.Has(name) {
 			return s, mxerror.MissingParam("%s is needed.", name)

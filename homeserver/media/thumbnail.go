@@ -36,9 +36,42 @@ type thumbnail struct {
 	original string
 }
 
+// Picture is an open thumbnail, or the media itself where that is small enough.
+type Picture struct {
+	io.ReadSeekCloser
+	// Format is jpeg, png, gif or webp: the MIME type without image/.
+	Format string
+	// Media is what it shows.
+	Media store.Media
+}
+
+// OpenThumbnail finds media as Find does and opens its thumbnail, which is made if need be. The
+// caller must close it.
+func (r *Repo) OpenThumbnail(ctx context.Context, q Query, s Size) (*Picture, error) {
+	m, err := r.Find(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	t, err := r.thumbnail(ctx, m, s.rounded())
+	if err != nil {
+		return nil, r.thumbnailError(m, err)
+	}
+	p := &Picture{Format: t.original, Media: m}
+	if t.original != "" {
+		p.ReadSeekCloser, err = r.file(ctx, m)
+	} else {
+		p.Format = filepath.Ext(t.path)[1:]
+		p.ReadSeekCloser, err = openThumbnail(t.path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
 // ServeThumbnail answers GET .../thumbnail/{origin}/{id}.
 func (r *Repo) ServeThumbnail(w http.ResponseWriter, req *http.Request, a Access, origin, id string) error {
-	size, err := parseSize(req.URL.Query())
+	size, err := ParseSize(req.URL.Query())
 	if err != nil {
 		return err
 	}
@@ -46,32 +79,15 @@ func (r *Repo) ServeThumbnail(w http.ResponseWriter, req *http.Request, a Access
 	if err != nil {
 		return err
 	}
-	m, err := r.Find(req.Context(), q)
+	p, err := r.OpenThumbnail(req.Context(), q, size)
 	if err != nil {
 		return err
 	}
-	size = size.rounded()
-	t, err := r.thumbnail(req.Context(), m, size)
-	if err != nil {
-		return r.thumbnailError(m, err)
-	}
-	var f io.ReadSeekCloser
-	var kind string
-	if t.original != "" {
-		kind = t.original
-		f, err = r.file(req.Context(), m)
-	} else {
-		kind = filepath.Ext(t.path)[1:]
-		f, err = openThumbnail(t.path)
-	}
-	if err != nil {
-		return err
-	}
-	defer f.Close()
+	defer p.Close()
 	// "Content-Disposition: MUST be inline, and SHOULD contain a file name (e.g. thumbnail.png)".
-	setHeaders(w.Header(), "image/"+kind, `inline; filename=thumbnail.`+kind, key(m.Hash)+"-"+size.name())
-	defer steadyWrites(w, m.Size)()
-	http.ServeContent(w, req, "", time.UnixMilli(m.CreatedTS), f)
+	setHeaders(w.Header(), "image/"+p.Format, "inline; filename=thumbnail."+p.Format, key(p.Media.Hash)+"-"+size.rounded().name())
+	defer steadyWrites(w, p.Media.Size)()
+	http.ServeContent(w, req, "", time.UnixMilli(p.Media.CreatedTS), p)
 	return nil
 }
 
