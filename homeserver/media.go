@@ -36,25 +36,26 @@ type PreviewOptions struct {
 }
 
 // openMedia makes the repository of files and what previews pages.
-func (s *Server) openMedia(ctx context.Context) (*preview.Previewer, error) {
+func (s *Server) openMedia(ctx context.Context) error {
 	o := s.o.Media
 	c := media.Config{Dir: o.Dir, Server: s.o.Name, Store: s.store, Log: s.o.Log, Now: s.o.Now, MaxUpload: o.MaxUpload, Quota: o.Quota,
 		CacheBytes: o.CacheBytes, CacheAge: o.CacheAge, ThumbnailBytes: o.ThumbnailBytes, DeleteRedacted: o.DeleteRedacted, Remote: o.Remote}
 	if o.S3 != nil {
 		bucket, err := s3.Open(ctx, *o.S3)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		c.Blobs = bucket
 	}
 	var err error
 	if s.media, err = media.New(c); err != nil {
-		return nil, err
+		return err
 	}
 	p := s.o.Previews
-	return preview.New(preview.Config{Enabled: p.Enabled, Server: s.o.Name, Store: s.store, Pictures: s.media, Log: s.o.Log, Now: s.o.Now,
+	s.preview, err = preview.New(preview.Config{Enabled: p.Enabled, Server: s.o.Name, Store: s.store, Pictures: s.media, Log: s.o.Log, Now: s.o.Now,
 		Dial:  safedial.Policy{Allow: p.Networks}.DialContext,
 		Allow: p.Allow, Deny: p.Deny, Language: p.Language, UserAgent: p.UserAgent})
+	return err
 }
 
 // Media gives access to the files, for administration.

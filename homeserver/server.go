@@ -17,6 +17,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/keys"
 	"github.com/landbridge-im/landbridge/homeserver/media"
+	"github.com/landbridge-im/landbridge/homeserver/preview"
 	"github.com/landbridge-im/landbridge/homeserver/room"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/homeserver/sync"
@@ -62,6 +63,7 @@ type Server struct {
 	services *appservices.Services
 	client   *client.API
 	media    *media.Repo
+	preview  *preview.Previewer
 	// draining is closed when Run ends.
 	draining chan struct{}
 }
@@ -94,8 +96,7 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
-	previewer, err := s.openMedia(ctx)
-	if err != nil {
+	if err := s.openMedia(ctx); err != nil {
 		return nil, err
 	}
 	encryption, err := keys.New(keys.Config{Server: o.Name, Store: s.store, Log: o.Log, Now: o.Now})
@@ -106,7 +107,7 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 		Transport: o.Transport, Typing: s.typing.In, Log: o.Log, Now: o.Now})
 	syncer := sync.New(sync.Options{Store: s.store, Notifier: s.notifier, Typing: s.typing, Devices: devices{s.store}, Now: o.Now, Draining: s.draining})
 	s.client = client.New(client.Options{ServerName: o.Name, PublicURL: o.PublicURL, Store: s.store, Rooms: s.rooms, Sync: syncer,
-		Notifier: s.notifier, Typing: s.typing, Accounts: s.accounts, Services: s.services, Media: s.media, Preview: previewer, Keys: encryption, Log: o.Log, Now: o.Now}, o.Settings)
+		Notifier: s.notifier, Typing: s.typing, Accounts: s.accounts, Services: s.services, Media: s.media, Preview: s.preview, Keys: encryption, Log: o.Log, Now: o.Now}, o.Settings)
 	return s, nil
 }
 
@@ -172,6 +173,8 @@ func (s *Server) Run(ctx context.Context) error {
 
 // Close ends the server: requests must have ended, and Run returned.
 func (s *Server) Close() error {
+	s.preview.Close()
+	s.media.Close()
 	s.rooms.Close()
 	s.typing.Close()
 	s.accounts.Close()

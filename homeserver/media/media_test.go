@@ -51,6 +51,7 @@ func newFixture(t testing.TB, change ...func(*Config)) *fixture {
 	if f.Repo, err = New(c); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(f.Close)
 	return f
 }
 

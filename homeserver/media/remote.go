@@ -45,7 +45,12 @@ func (r *Repo) fetch(ctx context.Context, name store.MediaName) (store.Media, er
 			return nil, mxerror.LimitExceeded(2 * time.Second)
 		}
 		defer r.fetching.Release(1)
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTime)
+		ctx, done, err := r.shared.Begin(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer done()
+		ctx, cancel := context.WithTimeout(ctx, fetchTime)
 		defer cancel()
 		m, err := r.fetchNow(ctx, name)
 		if err != nil {
@@ -58,7 +63,7 @@ func (r *Repo) fetch(ctx context.Context, name store.MediaName) (store.Media, er
 	select {
 	case res := <-result:
 		if res.Err != nil {
-			return store.Media{}, res.Err
+			return store.Media{}, public(res.Err)
 		}
 		return res.Val.(store.Media), nil
 	case <-ctx.Done():
@@ -72,7 +77,7 @@ func (r *Repo) fetchNow(ctx context.Context, name store.MediaName) (store.Media,
 		return m, public(err)
 	}
 	var meta Meta
-	file, err := r.receiveFrom(ctx, func(w io.Writer) (err error) {
+	file, err := r.receiveFrom(ctx, func(ctx context.Context, w io.Writer) (err error) {
 		meta, err = r.c.Remote.Fetch(ctx, name.Origin, name.ID, w)
 		return err
 	})
@@ -91,17 +96,19 @@ func (r *Repo) fetchNow(ctx context.Context, name store.MediaName) (store.Media,
 }
 
 // receiveFrom is receive for what is written, not read.
-func (r *Repo) receiveFrom(ctx context.Context, write func(io.Writer) error) (*received, error) {
+func (r *Repo) receiveFrom(ctx context.Context, write func(context.Context, io.Writer) error) (*received, error) {
+	writing, cancel := context.WithCancel(ctx)
 	pr, pw := io.Pipe()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		err := write(pw)
+		err := write(writing, pw)
 		pw.CloseWithError(err)
 	}()
 	f, err := r.receive(ctx, remoteBody{pr})
 	// Whoever still writes is told that nobody reads.
 	pr.CloseWithError(errNobodyReads)
+	cancel()
 	<-done
 	return f, err
 }
@@ -121,7 +128,7 @@ func (b remoteBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func unreachable(err error) error {
+func unreachable(err error) *mxerror.Error {
 	return mxerror.New(http.StatusBadGateway, "M_UNKNOWN", "The media could not be fetched from its server.").Because(err)
 }
 
@@ -129,8 +136,8 @@ func unreachable(err error) error {
 func (r *Repo) remoteError(ctx context.Context, name store.MediaName, err error) error {
 	e, ok := mxerror.As(err)
 	switch {
-	case !ok:
-		return unreachable(err)
+	case !ok, e.Status == http.StatusBadRequest, e.Status == http.StatusRequestTimeout:
+		e = unreachable(err)
 	case e.Code == "M_TOO_LARGE":
 		// "Homeservers should not proxy or thumbnail large files or images from remote homeservers,
 		// returning a HTTP 502 error with the M_TOO_LARGE code."

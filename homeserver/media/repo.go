@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/landbridge-im/landbridge/homeserver/store"
+	"github.com/landbridge-im/landbridge/internal/background"
 )
 
 // Config is what New needs. Zero values stand for the defaults.
@@ -95,6 +96,8 @@ type Repo struct {
 	// touched is what was asked for since it was last noted in the store.
 	touchMu sync.Mutex
 	touched map[store.MediaName]int64
+	// shared is work that several requests wait for.
+	shared *background.Group
 	// trim lets Run look at the cache before its time.
 	trim chan struct{}
 }
@@ -128,7 +131,7 @@ func New(c Config) (*Repo, error) {
 	setDefault(&c.MaxReserved, 50)
 	setDefault(&c.Stall, time.Minute)
 	setDefault(&c.CacheBytes, 10<<30)
-	r := &Repo{c: c, blobs: c.Blobs, filled: map[string]*wait{}, touched: map[store.MediaName]int64{}, trim: make(chan struct{}, 1),
+	r := &Repo{c: c, blobs: c.Blobs, filled: map[string]*wait{}, touched: map[store.MediaName]int64{}, trim: make(chan struct{}, 1), shared: background.New(),
 		workers: semaphore.NewWeighted(int64(c.Thumbnailers)), queued: semaphore.NewWeighted(thumbnailQueue), fetching: semaphore.NewWeighted(maxFetches)}
 	if r.blobs == nil {
 		r.blobs = disk{c.Dir}
@@ -153,6 +156,9 @@ func New(c Config) (*Repo, error) {
 	}
 	return r, nil
 }
+
+// Close ends what goes on for requests that are gone. It is called before the store is closed.
+func (r *Repo) Close() { r.shared.Close() }
 
 func setDefault[T int | int64 | time.Duration](v *T, to T) {
 	if *v <= 0 {

@@ -23,9 +23,6 @@ const (
 // Run looks after what is kept, until ctx ends: it notes what was used, drops reservations that
 // ran out, what is too much in the cache, and what no event speaks of any more, as configured.
 func (r *Repo) Run(ctx context.Context) error {
-	if err := r.readRefs(ctx); err != nil && ctx.Err() == nil {
-		return fmt.Errorf("reading which media older events speak of: %w", err)
-	}
 	tick := time.NewTicker(tidyEvery)
 	defer tick.Stop()
 	tidy := r.Tidy
@@ -44,6 +41,7 @@ func (r *Repo) Run(ctx context.Context) error {
 	}
 }
 
+// readRefs reads the mentions in events that are older than the table of mentions.
 func (r *Repo) readRefs(ctx context.Context) error {
 	for {
 		if done, err := r.c.Store.ReadMediaRefs(ctx); done || err != nil {
@@ -180,6 +178,9 @@ func (r *Repo) trimThumbnails(ctx context.Context) error {
 func (r *Repo) deleteUnreferred(ctx context.Context) error {
 	if r.c.DeleteRedacted <= 0 {
 		return nil
+	}
+	if err := r.readRefs(ctx); err != nil {
+		return fmt.Errorf("reading which media older events speak of: %w", err)
 	}
 	var gone []store.Media
 	now := r.nowMS()

@@ -121,7 +121,12 @@ func (r *Repo) thumbnail(ctx context.Context, m store.Media, size Size) (thumbna
 	// Whoever waits for the same thumbnail shares the work, which therefore outlives the one
 	// that began it.
 	result := r.thumbnails.DoChan(base, func() (any, error) {
-		return r.newThumbnail(context.WithoutCancel(ctx), m, size, base)
+		ctx, done, err := r.shared.Begin(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer done()
+		return r.newThumbnail(ctx, m, size, base)
 	})
 	select {
 	case res := <-result:

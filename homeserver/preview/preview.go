@@ -18,6 +18,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/media"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 	"github.com/landbridge-im/landbridge/homeserver/store"
+	"github.com/landbridge-im/landbridge/internal/background"
 )
 
 // Pictures keeps the pictures of previews.
@@ -81,7 +82,12 @@ type Previewer struct {
 	fetches  singleflight.Group
 	queued   *semaphore.Weighted
 	fetching *semaphore.Weighted
+	// shared is work that several requests wait for.
+	shared *background.Group
 }
+
+// Close ends what goes on for requests that are gone. It is called before the store is closed.
+func (p *Previewer) Close() { p.shared.Close() }
 
 // entry is a preview, or why there is none, from a time until another, in milliseconds.
 type entry struct {
@@ -111,7 +117,7 @@ func New(c Config) (*Previewer, error) {
 	setDefault(&c.MaxPicture, 10<<20)
 	setDefault(&c.Timeout, 20*time.Second)
 	setDefault(&c.Fresh, time.Hour)
-	p := &Previewer{c: c, queued: semaphore.NewWeighted(waiting), fetching: semaphore.NewWeighted(readers)}
+	p := &Previewer{c: c, queued: semaphore.NewWeighted(waiting), fetching: semaphore.NewWeighted(readers), shared: background.New()}
 	for _, list := range []struct {
 		from []string
 		to   *[]pattern
@@ -166,7 +172,11 @@ func (p *Previewer) Preview(ctx context.Context, q Query) (jsontext.Value, error
 	// Whoever asks for the same page shares the work, which therefore outlives the one that began
 	// it. "The server may return a newer version if it does not have the requested version".
 	result := p.fetches.DoChan(key, func() (any, error) {
-		ctx := context.WithoutCancel(ctx)
+		ctx, done, err := p.shared.Begin(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer done()
 		if err := p.fetching.Acquire(ctx, 1); err != nil {
 			return nil, err
 		}

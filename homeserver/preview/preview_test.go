@@ -75,6 +75,8 @@ func newSite(t testing.TB, change ...func(*Config)) *site {
 	if out.Previewer, err = New(c); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(out.repo.Close)
+	t.Cleanup(out.Previewer.Close)
 	return out
 }
 
