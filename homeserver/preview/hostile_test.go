@@ -160,7 +160,7 @@ func TestRebinding(t *testing.T) {
 
 // TestEndlessPages: what is read, and for how long, is bounded.
 func TestEndlessPages(t *testing.T) {
-	s := newSite(t, func(c *Config) { c.Timeout = time.Second })
+	s := newSite(t)
 	stop := make(chan struct{})
 	s.mux.HandleFunc("/endless", func(w http.ResponseWriter, r *http.Request) { endless(w, "text/html") })
 	s.mux.HandleFunc("/bomb", func(w http.ResponseWriter, r *http.Request) {
@@ -208,11 +208,16 @@ func TestEndlessPages(t *testing.T) {
 		runtime.GC()
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
+		// Those that have an end get all the time that a busy machine may need.
+		s.c.Timeout = time.Minute
+		if code != "" {
+			s.c.Timeout = time.Second
+		}
 		began := time.Now()
 		got, have := s.ask(s.url+path, 0)
 		took := time.Since(began)
 		runtime.ReadMemStats(&after)
-		if have != code || took > 20*time.Second {
+		if have != code || took > 50*time.Second {
 			t.Errorf("%s: %s after %v", path, have, took)
 		}
 		if len(got) > maxProperties+5 {
