@@ -7,7 +7,7 @@ type Preview struct {
 	URL string
 	// TS is when it was read, and ExpiresTS until when that is good, in milliseconds.
 	TS, ExpiresTS int64
-	// JSON is the preview; empty if the page could not be read.
+	// JSON is the preview.
 	JSON string
 	// MediaID is the local media that JSON speaks of, or "".
 	MediaID string

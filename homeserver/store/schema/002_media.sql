@@ -37,7 +37,7 @@ CREATE INDEX media_unref_ts ON media_unref (ts);
 -- Events up to this one came before the table and are read once, later; 0 when that is done.
 INSERT INTO meta (key, value) SELECT 'media_ref_from', '0' WHERE EXISTS (SELECT 1 FROM event);
 
--- What pages said of themselves. json is '' for those that could not be read.
+-- What pages said of themselves, at which time, and the local media that json speaks of.
 CREATE TABLE url_preview (
   url        TEXT   NOT NULL,
   ts         BIGINT NOT NULL,
