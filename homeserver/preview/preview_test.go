@@ -14,6 +14,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -321,7 +322,7 @@ func TestManyAskForOnePage(t *testing.T) {
 		}
 	})
 	for s.hit("/a") == 0 {
-		time.Sleep(time.Millisecond)
+		runtime.Gosched()
 	}
 	for range 10 {
 		wg.Go(func() {
