@@ -44,7 +44,7 @@ func TestQuota(t *testing.T) {
 		"files":            {Quota{Files: 2}, []int{1, 0, 0}, 2, false},
 		"bytes for a day":  {Quota{Bytes: 10, Window: 24 * time.Hour}, []int{10, 1}, 1, true},
 		"none":             {Quota{}, []int{1000, 1000}, 2, true},
-		"files for an day": {Quota{Files: 1, Window: 24 * time.Hour}, []int{1, 1}, 1, true},
+		"files for a day": {Quota{Files: 1, Window: 24 * time.Hour}, []int{1, 1}, 1, true},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
