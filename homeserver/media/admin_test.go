@@ -39,11 +39,11 @@ func TestQuota(t *testing.T) {
 		refused int // the first of sizes that is refused
 		later   bool
 	}{
-		"bytes":            {Quota{Bytes: 10}, []int{4, 6, 1}, 2, false},
-		"one too large":    {Quota{Bytes: 10}, []int{11}, 0, false},
-		"files":            {Quota{Files: 2}, []int{1, 0, 0}, 2, false},
-		"bytes for a day":  {Quota{Bytes: 10, Window: 24 * time.Hour}, []int{10, 1}, 1, true},
-		"none":             {Quota{}, []int{1000, 1000}, 2, true},
+		"bytes":           {Quota{Bytes: 10}, []int{4, 6, 1}, 2, false},
+		"one too large":   {Quota{Bytes: 10}, []int{11}, 0, false},
+		"files":           {Quota{Files: 2}, []int{1, 0, 0}, 2, false},
+		"bytes for a day": {Quota{Bytes: 10, Window: 24 * time.Hour}, []int{10, 1}, 1, true},
+		"none":            {Quota{}, []int{1000, 1000}, 2, true},
 		"files for a day": {Quota{Files: 1, Window: 24 * time.Hour}, []int{1, 1}, 1, true},
 	} {
 		t.Run(what, func(t *testing.T) {
