@@ -23,6 +23,7 @@ type Config struct {
 	Media        Media        `yaml:"media"`
 	Push         Push         `yaml:"push"`
 	VoIP         VoIP         `yaml:"voip"`
+	URLPreviews  URLPreviews  `yaml:"url_previews"`
 	Limits       Limits       `yaml:"limits" reload:"yes"`
 	Presence     Presence     `yaml:"presence"`
 	Search       Search       `yaml:"search"`
@@ -106,6 +107,10 @@ type RateLimits struct {
 	// Stranger is what else can be asked without logging in.
 	StrangerPerSecond float64 `yaml:"stranger_per_second"`
 	StrangerBurst     int     `yaml:"stranger_burst"`
+	UploadPerSecond   float64 `yaml:"upload_per_second"`
+	UploadBurst       int     `yaml:"upload_burst"`
+	PreviewPerSecond  float64 `yaml:"preview_per_second"`
+	PreviewBurst      int     `yaml:"preview_burst"`
 }
 
 // Federation is the exchange with other homeservers.
@@ -132,6 +137,55 @@ type Media struct {
 	Path string `yaml:"path"`
 	// AllowOldEndpoints serves files without authentication at /_matrix/media/v3 too.
 	AllowOldEndpoints bool `yaml:"allow_old_endpoints" reload:"yes"`
+	// FreezeOldAfter is a date or a time (RFC 3339): what came later is not served there. Empty:
+	// everything is. See [Media.Frozen].
+	FreezeOldAfter string `yaml:"freeze_old_after" reload:"yes"`
+	// UserQuota and UserQuotaFiles are how much each user may upload, within UserQuotaWindow if
+	// that is not 0; 0 is no bound.
+	UserQuota       Size     `yaml:"user_quota"`
+	UserQuotaFiles  int      `yaml:"user_quota_files"`
+	UserQuotaWindow Duration `yaml:"user_quota_window"`
+	// CacheSize bounds media of other servers and pictures of previews, and CacheAge, if not 0,
+	// how long they are kept when nobody asks for them.
+	CacheSize Size     `yaml:"cache_size"`
+	CacheAge  Duration `yaml:"cache_age"`
+	// ThumbnailCacheSize bounds thumbnails.
+	ThumbnailCacheSize Size `yaml:"thumbnail_cache_size"`
+	// DeleteRedactedAfter deletes a file so long after the last event that speaks of it was
+	// redacted; 0: never.
+	DeleteRedactedAfter Duration `yaml:"delete_redacted_after"`
+	S3                  S3       `yaml:"s3"`
+}
+
+// S3 is an object store that keeps files instead of the folder.
+type S3 struct {
+	// Endpoint is its address, https://s3.example.org; empty: files are kept in the folder.
+	Endpoint string `yaml:"endpoint"`
+	Region   string `yaml:"region"`
+	Bucket   string `yaml:"bucket"`
+	// Prefix comes before the names of all objects.
+	Prefix    string `yaml:"prefix"`
+	AccessKey string `yaml:"access_key"`
+	SecretKey Secret `yaml:"secret_key"`
+	// SecretKeyFile holds the secret key instead. [Load] reads it into SecretKey.
+	SecretKeyFile string `yaml:"secret_key_file"`
+	// PathStyle puts the bucket into the path instead of the host's name.
+	PathStyle bool `yaml:"path_style"`
+}
+
+// URLPreviews are what clients are told of web pages.
+type URLPreviews struct {
+	// Enabled lets the server read pages that users name.
+	Enabled bool `yaml:"enabled"`
+	// Allow and Deny are patterns of pages: a host with * and perhaps a path. If Allow is not
+	// empty, only those are read; those in Deny never.
+	Allow []string `yaml:"allow"`
+	Deny  []string `yaml:"deny"`
+	// AllowNetworks are private networks (10.1.0.0/16) whose pages may be read, too.
+	AllowNetworks []string `yaml:"allow_networks"`
+	// Language and UserAgent are sent to the pages.
+	Language  string `yaml:"language"`
+	UserAgent string `yaml:"user_agent"`
 }
 
 // Push is the notifying of phones by way of push gateways, which the users' clients choose.
@@ -237,11 +291,17 @@ func Default() *Config {
 			InvitePerSecond: 1, InviteBurst: 20,
 			EmailPerSecond: 0.02, EmailBurst: 5,
 			StrangerPerSecond: 5, StrangerBurst: 50,
+			UploadPerSecond: 5, UploadBurst: 100,
+			PreviewPerSecond: 0.5, PreviewBurst: 20,
 		},
 		Federation: Federation{Listen: []string{}, KeyServers: []string{}},
-		Media:      Media{MaxUpload: 50 << 20},
 		Push:       Push{AllowNetworks: []string{}},
 		VoIP:       VoIP{TURNURIs: []string{}, TURNUserLifetime: Duration(24 * time.Hour), LiveKitURLs: []string{}},
+		Media:      Media{MaxUpload: 50 << 20, CacheSize: 10 << 30, ThumbnailCacheSize: 1 << 30, S3: S3{Region: "us-east-1"}},
+		URLPreviews: URLPreviews{
+			Allow: []string{}, Deny: []string{}, AllowNetworks: []string{},
+			Language: "en", UserAgent: "Landbridge (Matrix link preview)",
+		},
 		Limits: Limits{
 			MaxRequestBody: 4 << 20,
 			SyncTimeoutMax: Duration(time.Minute),

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // PublicURL is server.public_url without a slash at the end, or, if that is empty, what
@@ -42,4 +43,35 @@ func (c *Config) MediaPath() string {
 		return c.Media.Path
 	}
 	return filepath.Join(c.DataDir, "media")
+}
+
+// Frozen is media.freeze_old_after as a time; zero if that is empty.
+func (m Media) Frozen() time.Time {
+	t, err := parseTime(m.FreezeOldAfter)
+	if err != nil {
+		return time.Time{} // the configuration has been checked
+	}
+	return t
+}
+
+// parseTime reads a date or a time; an empty text is the zero time.
+func parseTime(s string) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	if t, err := time.Parse(time.DateOnly, s); err == nil {
+		return t, nil
+	}
+	return time.Parse(time.RFC3339, s)
+}
+
+// Networks are url_previews.allow_networks.
+func (p URLPreviews) Networks() []netip.Prefix {
+	var out []netip.Prefix
+	for _, s := range p.AllowNetworks {
+		if n, err := netip.ParsePrefix(s); err == nil { // the configuration has been checked
+			out = append(out, n)
+		}
+	}
+	return out
 }

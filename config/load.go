@@ -82,6 +82,7 @@ func (c *Config) readSecrets(d *decoder) {
 	c.readSecret(d, "registration.shared_secret", &c.Registration.SharedSecret, c.Registration.SharedSecretFile)
 	c.readSecret(d, "mail.password", &c.Mail.Password, c.Mail.PasswordFile)
 	c.readSecret(d, "login.jwt.secret", &c.Login.JWT.Secret, c.Login.JWT.SecretFile)
+	c.readSecret(d, "media.s3.secret_key", &c.Media.S3.SecretKey, c.Media.S3.SecretKeyFile)
 	for i := range c.Login.OIDC {
 		p := &c.Login.OIDC[i]
 		c.readSecret(d, fmt.Sprintf("login.oidc[%d].client_secret", i), &p.ClientSecret, p.ClientSecretFile)

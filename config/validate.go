@@ -26,9 +26,10 @@ func (c *Config) validate(bad map[string]bool) Problems {
 	v.accounts()
 	v.rateLimits()
 	v.federation()
-	v.size("media.max_upload", c.Media.MaxUpload, 1, 16<<30)
 	v.push()
 	v.voip()
+	v.media()
+	v.previews()
 	v.size("limits.max_request_body", c.Limits.MaxRequestBody, 64<<10, 1<<30)
 	if d := c.Limits.SyncTimeoutMax.Std(); d < time.Second || d > time.Hour {
 		v.add("limits.sync_timeout_max", "must be from 1s to 1h but is "+c.Limits.SyncTimeoutMax.String(), "write 1m")

@@ -45,7 +45,7 @@ func startWith(t testing.TB, change func(*Options)) *ahs {
 	clock := &testClock{t: time.UnixMilli(1_800_000_000_000)}
 	mux := http.NewServeMux()
 	srv := httptest.NewServer(mux)
-	o := Options{Name: "test", PublicURL: srv.URL, Dir: dir, Database: filepath.Join(dir, "hs.db"), MediaDir: filepath.Join(dir, "media"), Relaxed: true,
+	o := Options{Name: "test", PublicURL: srv.URL, Dir: dir, Database: filepath.Join(dir, "hs.db"), Media: MediaOptions{Dir: filepath.Join(dir, "media")}, Relaxed: true,
 		Settings: client.Settings{OpenRegistration: true, MaxBody: 1 << 20, SyncTimeout: time.Minute}, Now: clock.now,
 		Log: slog.New(slog.DiscardHandler)}
 	if change != nil {

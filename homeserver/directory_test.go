@@ -210,7 +210,7 @@ func TestThirdParty(t *testing.T) {
 		t.Fatal(err)
 	}
 	services := map[string]http.Handler{"one": lookupService("one"), "two": lookupService("two"), "mute": http.NotFoundHandler()}
-	s, err := Open(t.Context(), Options{Name: "test", PublicURL: "http://test", Dir: dir, Database: filepath.Join(dir, "hs.db"), MediaDir: filepath.Join(dir, "media"),
+	s, err := Open(t.Context(), Options{Name: "test", PublicURL: "http://test", Dir: dir, Database: filepath.Join(dir, "hs.db"), Media: MediaOptions{Dir: filepath.Join(dir, "media")},
 		Settings: client.Settings{OpenRegistration: true, MaxBody: 1 << 20, SyncTimeout: time.Minute}, Log: slog.New(slog.DiscardHandler),
 		Registrations: set, Transport: func(r *registration.Registration) http.RoundTripper { return inproc.Transport(services[r.ID]) }})
 	if err != nil {

@@ -22,7 +22,7 @@ import (
 // startRunning is start with a server that runs, as opt wants it. stop ends and closes it.
 func startRunning(t testing.TB, dir string, opt func(*Options)) (h *hs, stop func()) {
 	t.Helper()
-	o := Options{Name: "test", PublicURL: "http://test", Dir: dir, Database: filepath.Join(dir, "hs.db"), MediaDir: filepath.Join(dir, "media"),
+	o := Options{Name: "test", PublicURL: "http://test", Dir: dir, Database: filepath.Join(dir, "hs.db"), Media: MediaOptions{Dir: filepath.Join(dir, "media")},
 		Settings: client.Settings{OpenRegistration: true, MaxBody: 1 << 20, SyncTimeout: time.Minute},
 		Push:     PushOptions{AllowLoopback: true, Backoff: time.Millisecond}, Log: slog.New(slog.DiscardHandler)}
 	if opt != nil {

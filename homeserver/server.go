@@ -24,6 +24,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/media"
 	"github.com/landbridge-im/landbridge/homeserver/notices"
 	"github.com/landbridge-im/landbridge/homeserver/presence"
+	"github.com/landbridge-im/landbridge/homeserver/preview"
 	"github.com/landbridge-im/landbridge/homeserver/pushers"
 	"github.com/landbridge-im/landbridge/homeserver/room"
 	"github.com/landbridge-im/landbridge/homeserver/search"
@@ -67,11 +68,10 @@ type Options struct {
 	TrustedProxies []netip.Prefix
 	// NoPresence switches off that users see whether others are there.
 	NoPresence bool
-	// MediaDir is where files are kept, and MaxUpload their largest size in bytes.
-	MediaDir  string
-	MaxUpload int64
 	// Search lets people search messages; the index is a file in Dir.
-	Search bool
+	Search   bool
+	Media    MediaOptions
+	Previews PreviewOptions
 	// Registrations are the application services, and Transport reaches them; see
 	// appservices.Options.
 	Registrations *registration.Set
@@ -120,6 +120,8 @@ type Server struct {
 	search   *search.Index // nil if it is switched off
 	client   *client.API
 	edge     *edge.Edge
+	media    *media.Repo
+	preview  *preview.Previewer
 	// draining is closed when Run ends.
 	draining chan struct{}
 }
@@ -166,8 +168,7 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 			return nil, err
 		}
 	}
-	repo, err := media.New(media.Config{Dir: o.MediaDir, Server: o.Name, Store: s.store, Log: o.Log, Now: o.Now, MaxUpload: o.MaxUpload})
-	if err != nil {
+	if err := s.openMedia(ctx); err != nil {
 		return nil, err
 	}
 	encryption, err := keys.New(keys.Config{Server: o.Name, Store: s.store, Log: o.Log, Now: o.Now})
@@ -195,7 +196,7 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	}
 	s.people = userdirectory.New(userdirectory.Options{Store: s.store, Server: o.Name, Log: o.Log})
 	s.client = client.New(client.Options{ServerName: o.Name, PublicURL: o.PublicURL, Store: s.store, Rooms: s.rooms, Sync: syncer, Sliding: slidingsync.New(syncer),
-		Notifier: s.notifier, Typing: s.typing, Presence: s.presence, Accounts: s.accounts, Services: s.services, Media: repo, Keys: encryption, Delayed: s.delayed, Notices: s.notices,
+		Notifier: s.notifier, Typing: s.typing, Presence: s.presence, Accounts: s.accounts, Services: s.services, Media: s.media, Preview: s.preview, Keys: encryption, Delayed: s.delayed, Notices: s.notices,
 		Directory: s.people, Search: s.search, Unread: s.unread, Pushers: s.pushers, VoIP: o.VoIP, Log: o.Log, Now: o.Now,
 		SSO: single, TrustedClients: o.TrustedClients, WellKnown: o.WellKnown, TrustedProxies: o.TrustedProxies}, o.Settings)
 	return s, nil
@@ -313,11 +314,14 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.search != nil {
 		g.Go(func() error { return s.search.Run(ctx) })
 	}
+	g.Go(func() error { return s.media.Run(ctx) })
 	return g.Wait()
 }
 
 // Close ends the server: requests must have ended, and Run returned.
 func (s *Server) Close() error {
+	s.preview.Close()
+	s.media.Close()
 	s.rooms.Close()
 	s.typing.Close()
 	s.accounts.Close()

@@ -25,15 +25,14 @@ type hs struct {
 	http *http.Client
 }
 
-// start starts a server; with changes its options.
-func start(t testing.TB, with ...func(*Options)) *hs {
+func start(t testing.TB, change ...func(*Options)) *hs {
 	t.Helper()
 	dir := t.TempDir()
-	o := Options{Name: "test", PublicURL: "http://test", Dir: dir, Database: filepath.Join(dir, "hs.db"), MediaDir: filepath.Join(dir, "media"),
+	o := Options{Name: "test", PublicURL: "http://test", Dir: dir, Database: filepath.Join(dir, "hs.db"), Media: MediaOptions{Dir: filepath.Join(dir, "media")},
 		Settings: client.Settings{OpenRegistration: true, MaxBody: 1 << 20, SyncTimeout: time.Minute},
 		Log:      slog.New(slog.DiscardHandler)}
-	for _, change := range with {
-		change(&o)
+	for _, fn := range change {
+		fn(&o)
 	}
 	s, err := Open(t.Context(), o)
 	if err != nil {

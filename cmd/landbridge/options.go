@@ -14,7 +14,7 @@ func options(c *config.Config) homeserver.Options {
 	o := homeserver.Options{
 		Name: c.Server.Name, PublicURL: c.PublicURL(), Dir: c.DataDir, Database: c.DatabaseURI().Reveal(), Readers: c.Database.MaxReaders,
 		Relaxed: c.Database.Synchronous == "normal", SharedSecret: c.Registration.SharedSecret.Reveal(), Settings: settings(c),
-		MediaDir: c.MediaPath(), MaxUpload: c.Media.MaxUpload.Bytes(), TellKnown: c.Mail.TellKnown, TrustedProxies: c.Server.Proxies(),
+		Media: mediaOptions(c), Previews: previewOptions(c), TellKnown: c.Mail.TellKnown, TrustedProxies: c.Server.Proxies(),
 		Lifetimes: accounts.Lifetimes{Access: c.Sessions.AccessLifetime.Std(), Refreshable: c.Sessions.RefreshableLifetime.Std(),
 			Refresh: c.Sessions.RefreshLifetime.Std()},
 		Push: pushOptions(c), VoIP: voip(c),

@@ -155,7 +155,7 @@ func voip(c *config.Config) client.VoIP {
 
 // settings are what the client API can change while it runs.
 func settings(c *config.Config) client.Settings {
-	out := client.Settings{OpenRegistration: c.Registration.Open, OldMedia: c.Media.AllowOldEndpoints,
+	out := client.Settings{OpenRegistration: c.Registration.Open, OldMedia: c.Media.AllowOldEndpoints, OldMediaUntil: c.Media.Frozen(),
 		MaxBody: c.Limits.MaxRequestBody.Bytes(), SyncTimeout: c.Limits.SyncTimeoutMax.Std(),
 		Guests: c.Registration.Guests, RequireEmail: c.Registration.RequireEmail, Policies: policies(c),
 		NoPasswordLogin: !c.Login.Password, NoLoginTokens: !c.Login.Tokens, ConfirmWithin: c.Login.ConfirmWithin.Std(),
@@ -168,6 +168,8 @@ func settings(c *config.Config) client.Settings {
 		out.Invites = client.Rate{PerSecond: r.InvitePerSecond, Burst: r.InviteBurst}
 		out.MessagesOut = client.Rate{PerSecond: r.EmailPerSecond, Burst: r.EmailBurst}
 		out.Strangers = client.Rate{PerSecond: r.StrangerPerSecond, Burst: r.StrangerBurst}
+		out.Uploads = client.Rate{PerSecond: r.UploadPerSecond, Burst: r.UploadBurst}
+		out.Previews = client.Rate{PerSecond: r.PreviewPerSecond, Burst: r.PreviewBurst}
 	}
 	return out
 }

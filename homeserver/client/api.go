@@ -15,6 +15,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/media"
 	"github.com/landbridge-im/landbridge/homeserver/notices"
 	"github.com/landbridge-im/landbridge/homeserver/presence"
+	"github.com/landbridge-im/landbridge/homeserver/preview"
 	"github.com/landbridge-im/landbridge/homeserver/pushers"
 	"github.com/landbridge-im/landbridge/homeserver/room"
 	"github.com/landbridge-im/landbridge/homeserver/search"
@@ -41,6 +42,7 @@ type Options struct {
 	Accounts  *accounts.Accounts
 	Services  *appservices.Services
 	Media     *media.Repo
+	Preview   *preview.Previewer
 	Keys      *keys.Keys
 	// SSO logs in with identity providers; nil: there are none.
 	SSO *sso.SSO
@@ -96,6 +98,8 @@ type Settings struct {
 	OldMedia bool
 	// RoomVersion is that of new rooms unless asked otherwise; "" means event.DefaultVersion.
 	RoomVersion event.Version
+	// OldMediaUntil, when set, hides media that came later from these paths.
+	OldMediaUntil time.Time
 	// MaxBody is the largest JSON body, in bytes.
 	MaxBody int64
 	// SyncTimeout is the longest wait of a /sync.
@@ -105,6 +109,8 @@ type Settings struct {
 	// MessagesOut are e-mails, for each address of a client and of a recipient. Strangers bounds what
 	// else may be asked without logging in.
 	MessagesOut, Strangers Rate
+	// Uploads and Previews are those of media and of pages.
+	Uploads, Previews Rate
 }
 
 // API serves the client-server API. It is safe for concurrent use.
@@ -115,7 +121,7 @@ type API struct {
 	limits   atomic.Pointer[limiters]
 }
 
-type limiters struct{ messages, logins, registrations, joins, invites, messagesOut, strangers, reports *accounts.Limiter }
+type limiters struct{ messages, logins, registrations, joins, invites, messagesOut, strangers, reports, uploads, previews *accounts.Limiter }
 
 // New makes the API.
 func New(o Options, s Settings) *API {
@@ -130,7 +136,8 @@ func (a *API) Configure(s Settings) {
 	a.settings.Store(&s)
 	limiter := func(r Rate) *accounts.Limiter { return accounts.NewLimiter(r.PerSecond, r.Burst) }
 	a.limits.Store(&limiters{limiter(s.Messages), limiter(s.Logins), limiter(s.Registrations), limiter(s.Joins), limiter(s.Invites),
-		limiter(s.MessagesOut), limiter(s.Strangers), limiter(reportRate.unless(s.Messages.PerSecond == 0))})
+		limiter(s.MessagesOut), limiter(s.Strangers), limiter(reportRate.unless(s.Messages.PerSecond == 0)),
+		limiter(s.Uploads), limiter(s.Previews)})
 }
 
 var _ http.Handler = (*API)(nil)

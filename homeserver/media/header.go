@@ -15,19 +15,19 @@ const (
 	maxName = 255
 )
 
-// cleanType is a MIME type as it can be sent in a header.
+// cleanType is a MIME type as it can be sent in a header. Specification: "The server MUST return
+// a Content-Type which is either exactly the same as the original upload, or reasonably close":
+// what is well-formed stays as it is.
 func cleanType(t string) string {
-	if len(t) > maxType {
+	t = strings.TrimSpace(t)
+	if len(t) > maxType || strings.ContainsFunc(t, func(c rune) bool { return c < ' ' || c > '~' }) {
 		return defaultType
 	}
-	media, params, err := mime.ParseMediaType(t)
-	if err != nil || !strings.Contains(media, "/") {
+	media, _, err := mime.ParseMediaType(t)
+	if kind, sub, ok := strings.Cut(media, "/"); err != nil || !ok || kind == "" || sub == "" {
 		return defaultType
 	}
-	if out := mime.FormatMediaType(media, params); out != "" {
-		return out
-	}
-	return defaultType
+	return t
 }
 
 // cleanName is a file name without what could fool a header, a terminal or a file system.
@@ -47,8 +47,8 @@ func cleanName(name string) string {
 }
 
 // inline are the types that may be shown in place. Specification, "Serving inline content":
-// "Clients SHOULD NOT rely on servers returning inline rather than attachment ... the following
-// Content-Types are the allowed ones".
+// "Servers SHOULD restrict Content-Type headers to one of the following values when serving content
+// with Content-Disposition: inline".
 var inline = map[string]bool{
 	"text/css": true, "text/plain": true, "text/csv": true, "application/json": true, "application/ld+json": true,
 	"image/jpeg": true, "image/gif": true, "image/png": true, "image/apng": true, "image/webp": true, "image/avif": true,
@@ -57,9 +57,9 @@ var inline = map[string]bool{
 	"audio/wav": true, "audio/x-wav": true, "audio/x-pn-wav": true, "audio/flac": true, "audio/x-flac": true,
 }
 
-// disposition is the Content-Disposition of a file: how to show it, and its name in the form of
+// Disposition is the Content-Disposition of a file: how to show it, and its name in the form of
 // RFC 6266 (with RFC 8187 for what is not ASCII).
-func disposition(contentType, name string) string {
+func Disposition(contentType, name string) string {
 	how := "attachment"
 	if media, _, err := mime.ParseMediaType(contentType); err == nil && inline[media] {
 		how = "inline"
@@ -73,6 +73,6 @@ func disposition(contentType, name string) string {
 	return how
 }
 
-// contentSecurity is what the specification wants with downloads: "Servers SHOULD provide a
-// Content-Security-Policy header".
-const contentSecurity = "sandbox; default-src 'none'; script-src 'none'; plugin-types application/pdf; style-src 'unsafe-inline'; media-src 'self'; object-src 'self';"
+// contentSecurity is what the specification recommends: "When serving content, the server SHOULD
+// provide a Content-Security-Policy header. The recommended policy is ...".
+const contentSecurity = "sandbox; default-src 'none'; script-src 'none'; plugin-types application/pdf; style-src 'unsafe-inline'; object-src 'self';"

@@ -51,12 +51,13 @@ func newFixture(t testing.TB, change ...func(*Config)) *fixture {
 	if f.Repo, err = New(c); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(f.Close)
 	return f
 }
 
 func (f *fixture) upload(m Meta, body string) (id string) {
 	f.t.Helper()
-	id, err := f.Upload(f.t.Context(), 1, m, strings.NewReader(body))
+	id, err := f.Upload(f.t.Context(), Uploader{User: 1}, m, strings.NewReader(body))
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -105,7 +106,7 @@ func get(t testing.TB, serve func(http.ResponseWriter, *http.Request) error, tar
 
 func (f *fixture) download(id, filename string) func(http.ResponseWriter, *http.Request) error {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		return f.ServeDownload(w, r, "x.org", id, filename)
+		return f.ServeDownload(w, r, Access{}, "x.org", id, filename)
 	}
 }
 
@@ -160,7 +161,7 @@ func TestUploadAndDownload(t *testing.T) {
 		"negative timeout": {"x.org", id, "?timeout_ms=-1", "M_INVALID_PARAM"},
 	} {
 		rec := httptest.NewRecorder()
-		err := f.ServeDownload(rec, httptest.NewRequestWithContext(t.Context(), "GET", "/"+test.query, nil), test.origin, test.id, "")
+		err := f.ServeDownload(rec, httptest.NewRequestWithContext(t.Context(), "GET", "/"+test.query, nil), Access{}, test.origin, test.id, "")
 		wantCode(t, what, err, test.code)
 		if len(rec.Header()) != 0 || rec.Body.Len() != 0 {
 			t.Errorf("%s: something was written before the error: %v", what, rec.Header())
@@ -185,7 +186,7 @@ func TestUploadFailures(t *testing.T) {
 		"broken off":            {ctx, io.MultiReader(strings.NewReader("half"), iotest.ErrReader(io.ErrUnexpectedEOF)), "M_UNKNOWN"},
 		"given up":              {cancelled, strings.NewReader("x"), "M_UNKNOWN"},
 	} {
-		_, err := f.Upload(test.ctx, 1, Meta{}, test.body)
+		_, err := f.Upload(test.ctx, Uploader{User: 1}, Meta{}, test.body)
 		wantCode(t, what, err, test.code)
 	}
 	if files := f.files(); len(files) != 1 {
@@ -193,7 +194,7 @@ func TestUploadFailures(t *testing.T) {
 	}
 	req := httptest.NewRequestWithContext(ctx, "POST", "/", strings.NewReader("x"))
 	req.ContentLength = f.MaxUpload() + 1
-	wantCode(t, "announced as too large", f.ServeUpload(httptest.NewRecorder(), req, 1), "M_TOO_LARGE")
+	wantCode(t, "announced as too large", f.ServeUpload(httptest.NewRecorder(), req, Uploader{User: 1}), "M_TOO_LARGE")
 }
 
 type zeros struct{}
@@ -222,7 +223,7 @@ func TestReservations(t *testing.T) {
 		URI     string `json:"content_uri"`
 		Expires int64  `json:"unused_expires_at"`
 	}
-	_, body := get(t, func(w http.ResponseWriter, r *http.Request) error { return f.ServeReserve(w, r, 1) }, "/")
+	_, body := get(t, func(w http.ResponseWriter, r *http.Request) error { return f.ServeReserve(w, r, Uploader{User: 1}) }, "/")
 	if err := json.Unmarshal([]byte(body), &reply); err != nil {
 		t.Fatal(err)
 	}
@@ -230,19 +231,19 @@ func TestReservations(t *testing.T) {
 	if !ok || reply.Expires != f.nowMS()+24*3600*1000 {
 		t.Fatalf("%s", body)
 	}
-	late, _, err := f.Reserve(ctx, 1)
+	late, _, err := f.Reserve(ctx, Uploader{User: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = f.Reserve(ctx, 1)
+	_, _, err = f.Reserve(ctx, Uploader{User: 1})
 	wantCode(t, "one too many", err, "M_LIMIT_EXCEEDED")
-	if _, _, err := f.Reserve(ctx, 2); err != nil {
+	if _, _, err := f.Reserve(ctx, Uploader{User: 2}); err != nil {
 		t.Errorf("another user: %v", err)
 	}
 	fill := func(owner int64, origin, id string) error {
-		return f.Fill(ctx, owner, origin, id, Meta{Type: "image/png", Name: "n"}, strings.NewReader("content"))
+		return f.Fill(ctx, Uploader{User: owner}, origin, id, Meta{Type: "image/png", Name: "n"}, strings.NewReader("content"))
 	}
-	_, err = f.Find(ctx, "x.org", id, 0)
+	_, err = f.Find(ctx, Query{Origin: "x.org", ID: id, Patience: 0})
 	wantCode(t, "too early", err, "M_NOT_YET_UPLOADED")
 	wantCode(t, "another user", fill(2, "x.org", id), "M_FORBIDDEN")
 	wantCode(t, "another server", fill(1, "y.org", id), "M_NOT_FOUND")
@@ -252,7 +253,7 @@ func TestReservations(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 3 {
 		wg.Go(func() {
-			file, m, err := f.Open(ctx, "x.org", id, time.Minute)
+			file, m, err := f.Open(ctx, Query{Origin: "x.org", ID: id, Patience: time.Minute})
 			if err != nil {
 				t.Error(err)
 				return
@@ -277,12 +278,12 @@ func TestReservations(t *testing.T) {
 	wantCode(t, "once more", fill(1, "x.org", id), "M_CANNOT_OVERWRITE_MEDIA")
 	f.ahead = 24 * time.Hour
 	wantCode(t, "too late", fill(1, "x.org", late), "M_NOT_FOUND")
-	_, err = f.Find(ctx, "x.org", late, time.Minute)
+	_, err = f.Find(ctx, Query{Origin: "x.org", ID: late, Patience: time.Minute})
 	wantCode(t, "never came", err, "M_NOT_FOUND")
 	if len(f.filled) != 0 {
 		t.Errorf("waiters are kept: %v", f.filled)
 	}
-	if _, _, err := f.Reserve(ctx, 1); err != nil {
+	if _, _, err := f.Reserve(ctx, Uploader{User: 1}); err != nil {
 		t.Errorf("after the others have run out: %v", err)
 	}
 }
@@ -290,13 +291,13 @@ func TestReservations(t *testing.T) {
 func TestWaitingEndsWithItsRequest(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	id, _, err := f.Reserve(t.Context(), 1)
+	id, _, err := f.Reserve(t.Context(), Uploader{User: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := f.Find(ctx, "x.org", id, time.Hour); !errors.Is(err, context.Canceled) {
+	if _, err := f.Find(ctx, Query{Origin: "x.org", ID: id, Patience: time.Hour}); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 }
@@ -307,7 +308,7 @@ func TestServeUploadAndConfig(t *testing.T) {
 	req := httptest.NewRequestWithContext(t.Context(), "POST", "/?filename=caf%C3%A9.png", strings.NewReader("x"))
 	req.Header.Set("Content-Type", "image/png")
 	rec := httptest.NewRecorder()
-	if err := f.ServeUpload(rec, req, 7); err != nil {
+	if err := f.ServeUpload(rec, req, Uploader{User: 7}); err != nil {
 		t.Fatal(err)
 	}
 	id, ok := strings.CutPrefix(strings.TrimSuffix(rec.Body.String(), `"}`), `{"content_uri":"mxc://x.org/`)
@@ -318,12 +319,12 @@ func TestServeUploadAndConfig(t *testing.T) {
 	if _, body := get(t, f.ServeConfig, "/"); body != `{"m.upload.size":1048576}` {
 		t.Errorf("%s", body)
 	}
-	reserved, _, err := f.Reserve(t.Context(), 7)
+	reserved, _, err := f.Reserve(t.Context(), Uploader{User: 7})
 	if err != nil {
 		t.Fatal(err)
 	}
 	rec = httptest.NewRecorder()
-	if err := f.ServeFill(rec, httptest.NewRequestWithContext(t.Context(), "PUT", "/", strings.NewReader("y")), 7, "x.org", reserved); err != nil || rec.Body.String() != "{}" {
+	if err := f.ServeFill(rec, httptest.NewRequestWithContext(t.Context(), "PUT", "/", strings.NewReader("y")), Uploader{User: 7}, "x.org", reserved); err != nil || rec.Body.String() != "{}" {
 		t.Errorf("%s, %v", rec.Body, err)
 	}
 }
@@ -339,7 +340,7 @@ func TestCleaning(t *testing.T) {
 		}
 	}
 	for in, want := range map[string]string{
-		"image/png": "image/png", "": defaultType, "png": defaultType, "text/html;\r\nx": defaultType, "Text/Plain; Charset=UTF-8": "text/plain; charset=UTF-8",
+		"image/png": "image/png", "": defaultType, "png": defaultType, "text/html;\r\nx": defaultType, "Text/Plain;Charset=UTF-8": "Text/Plain;Charset=UTF-8", " image/png ": "image/png", "image/png, text/html": defaultType, "/": defaultType, "a/\u00e9": defaultType,
 		"a/" + strings.Repeat("b", 300): defaultType,
 	} {
 		if got := cleanType(in); got != want {
@@ -351,7 +352,7 @@ func TestCleaning(t *testing.T) {
 		{"application/xhtml+xml", "", "attachment"}, {"bad", "a", "attachment; filename=a"},
 		{"text/plain; charset=utf-8", `a"b\c;d`, `inline; filename="a\"b\\c;d"`},
 	} {
-		if got := disposition(test.contentType, test.name); got != test.want {
+		if got := Disposition(test.contentType, test.name); got != test.want {
 			t.Errorf("%+v: %q", test, got)
 		}
 	}
@@ -361,7 +362,7 @@ func FuzzHeaders(f *testing.F) {
 	f.Add("text/plain; a=b", "x\r\ny")
 	f.Add("image/png; charset=\"\x00\"", "\u202e\"")
 	f.Fuzz(func(t *testing.T, contentType, name string) {
-		for _, value := range []string{cleanType(contentType), disposition(cleanType(contentType), cleanName(name))} {
+		for _, value := range []string{cleanType(contentType), Disposition(cleanType(contentType), cleanName(name))} {
 			if strings.ContainsFunc(value, func(c rune) bool { return c < ' ' || c > '~' }) {
 				t.Errorf("%q can't be sent in a header", value)
 			}
@@ -375,11 +376,11 @@ func TestFlatMemory(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.MaxUpload = size })
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	id, err := f.Upload(t.Context(), 1, Meta{}, io.LimitReader(zeros{}, size))
+	id, err := f.Upload(t.Context(), Uploader{User: 1}, Meta{}, io.LimitReader(zeros{}, size))
 	if err != nil {
 		t.Fatal(err)
 	}
-	file, m, err := f.Open(t.Context(), "x.org", id, 0)
+	file, m, err := f.Open(t.Context(), Query{Origin: "x.org", ID: id, Patience: 0})
 	if err != nil || m.Size != size {
 		t.Fatalf("%+v, %v", m, err)
 	}
@@ -400,7 +401,7 @@ func BenchmarkUpload(b *testing.B) {
 	b.SetBytes(int64(len(body)))
 	for i := 0; b.Loop(); i++ {
 		copy(body, fmt.Sprint(i))
-		if _, err := f.Upload(context.Background(), 1, Meta{}, bytes.NewReader(body)); err != nil {
+		if _, err := f.Upload(context.Background(), Uploader{User: 1}, Meta{}, bytes.NewReader(body)); err != nil {
 			b.Fatal(err)
 		}
 	}

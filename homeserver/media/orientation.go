@@ -16,44 +16,57 @@ type turn int
 const upright turn = 1
 
 const (
-	jpegStart      = 0xd8
-	jpegScan       = 0xda
-	jpegApp1       = 0xe1
-	tagOrientation = 0x0112
+	jpegStart       = 0xd8
+	jpegProgressive = 0xc2
+	jpegScan        = 0xda
+	jpegApp1        = 0xe1
+	tagOrientation  = 0x0112
 	// maxSegments bounds the search for the tag.
 	maxSegments = 64
 )
 
-// orientation finds the Exif orientation of a JPEG file; upright if there is none to be found.
-func orientation(r io.Reader) turn {
+// jpegHead is what is read of a JPEG file beside its size.
+type jpegHead struct {
+	turn turn
+	// progressive files need memory for all their coefficients while they are decoded.
+	progressive bool
+}
+
+// readJPEG reads the segments of a JPEG file before its first scan. What is damaged is taken for
+// the end.
+func readJPEG(r io.Reader) jpegHead {
+	out := jpegHead{turn: upright}
 	br := bufio.NewReader(r)
 	var head [4]byte
 	if _, err := io.ReadFull(br, head[:2]); err != nil || head[0] != 0xff || head[1] != jpegStart {
-		return upright
+		return out
 	}
 	for range maxSegments {
 		if _, err := io.ReadFull(br, head[:]); err != nil || head[0] != 0xff || head[1] == jpegScan {
-			return upright
+			return out
 		}
 		size := int(binary.BigEndian.Uint16(head[2:])) - 2
 		if size < 0 {
-			return upright
+			return out
 		}
-		if head[1] != jpegApp1 {
+		out.progressive = out.progressive || head[1] == jpegProgressive
+		if head[1] != jpegApp1 || out.turn != upright {
 			if _, err := br.Discard(size); err != nil {
-				return upright
+				return out
 			}
 			continue
 		}
 		segment := make([]byte, size)
 		if _, err := io.ReadFull(br, segment); err != nil {
-			return upright
+			return out
 		}
 		if t, ok := exifOrientation(segment); ok {
-			return t
+			out.turn = t
 		}
 	}
-	return upright
+	// So many segments that the scan was not reached: be prepared for the worst.
+	out.progressive = true
+	return out
 }
 
 // exifOrientation reads the tag out of an Exif segment.

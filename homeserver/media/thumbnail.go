@@ -3,16 +3,15 @@ package media
 import (
 	"bytes"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"image"
 	"image/jpeg"
 	"image/png"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"golang.org/x/image/draw"
@@ -21,214 +20,235 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/store"
 )
 
-// Size is what a client wants of a thumbnail.
-type Size struct {
-	Width, Height int
-	// Crop fills the size, in its proportions; otherwise the whole picture fits into it.
-	Crop bool
-}
-
-// The sizes in which thumbnails are made: what is asked for is rounded up, so that nobody can
-// fill the disk with a picture's every size. Specification, "Thumbnails": "The recommended
-// sizes are 32x32 crop, 96x96 crop, 320x240 scale, 640x480 scale, 800x600 scale".
-var (
-	scaleSizes = []image.Point{{32, 32}, {96, 96}, {320, 240}, {640, 480}, {800, 600}, {1600, 1200}}
-	cropSides  = []int{32, 48, 96, 192, 320, 640, 960}
+const (
+	// thumbnailQueue is how many requests may wait for thumbnails.
+	thumbnailQueue = 64
+	// thumbnailTime is the longest time to make one.
+	thumbnailTime = 20 * time.Second
+	// maxMemory is what decoding a picture may take.
+	maxMemory = 256 << 20
 )
 
-// thumbnailQueue is how many requests may wait for thumbnails.
-const thumbnailQueue = 64
-
-// rounded is the size in which the thumbnail is made.
-func (s Size) rounded() Size {
-	if s.Crop {
-		s.Width, s.Height = roundSide(s.Width), roundSide(s.Height)
-		return s
-	}
-	for _, p := range scaleSizes {
-		if p.X >= s.Width && p.Y >= s.Height {
-			return Size{p.X, p.Y, false}
-		}
-	}
-	last := scaleSizes[len(scaleSizes)-1]
-	return Size{last.X, last.Y, false}
+// thumbnail is a thumbnail that is kept: in a file, or as the media itself.
+type thumbnail struct {
+	path string
+	// original is the format of the media that is its own thumbnail; then there is no path.
+	original string
 }
 
-func roundSide(n int) int {
-	for _, side := range cropSides {
-		if side >= n {
-			return side
-		}
-	}
-	return cropSides[len(cropSides)-1]
+// Picture is an open thumbnail, or the media itself where that is small enough.
+type Picture struct {
+	io.ReadSeekCloser
+	// Format is jpeg, png, gif or webp: the MIME type without image/.
+	Format string
+	// Media is what it shows.
+	Media store.Media
 }
 
-func (s Size) name() string {
-	method := "scale"
-	if s.Crop {
-		method = "crop"
+// OpenThumbnail finds media as Find does and opens its thumbnail, which is made if need be. The
+// caller must close it.
+func (r *Repo) OpenThumbnail(ctx context.Context, q Query, s Size) (*Picture, error) {
+	m, err := r.Find(ctx, q)
+	if err != nil {
+		return nil, err
 	}
-	return fmt.Sprintf("%dx%d-%s", s.Width, s.Height, method)
-}
-
-// parseSize reads width, height and method of a request.
-func parseSize(req *http.Request) (s Size, err error) {
-	q := req.URL.Query()
-	for name, to := range map[string]*int{"width": &s.Width, "height": &s.Height} {
-		n, err := strconv.Atoi(q.Get(name))
-		if err != nil || n <= 0 {
-			return s, mxerror.InvalidParam("%s must be a positive whole number.", name)
-		}
-		*to = n
+	t, err := r.thumbnail(ctx, m, s.rounded())
+	if err != nil {
+		return nil, r.thumbnailError(m, err)
 	}
-	switch q.Get("method") {
-	case "", "scale":
-	case "crop":
-		s.Crop = true
-	default:
-		return s, mxerror.InvalidParam("method must be scale or crop.")
+	p := &Picture{Format: t.original, Media: m}
+	if t.original != "" {
+		p.ReadSeekCloser, err = r.file(ctx, m)
+	} else {
+		p.Format = filepath.Ext(t.path)[1:]
+		p.ReadSeekCloser, err = openThumbnail(t.path)
 	}
-	return s, nil
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // ServeThumbnail answers GET .../thumbnail/{origin}/{id}.
-func (r *Repo) ServeThumbnail(w http.ResponseWriter, req *http.Request, origin, id string) error {
-	size, err := parseSize(req)
+func (r *Repo) ServeThumbnail(w http.ResponseWriter, req *http.Request, a Access, origin, id string) error {
+	size, err := ParseSize(req.URL.Query())
 	if err != nil {
 		return err
 	}
-	patience, err := patienceOf(req)
+	q, err := a.query(req, origin, id)
 	if err != nil {
 		return err
 	}
-	m, err := r.Find(req.Context(), origin, id, patience)
+	p, err := r.OpenThumbnail(req.Context(), q, size)
 	if err != nil {
 		return err
 	}
-	size = size.rounded()
-	path, err := r.thumbnail(req.Context(), m, size)
-	if err != nil {
-		return err
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return public(fmt.Errorf("opening a thumbnail of media %s: %w", m.ID, err))
-	}
-	defer f.Close()
-	kind := filepath.Ext(path)[1:]
-	setHeaders(w.Header(), "image/"+kind, `inline; filename=thumbnail.`+kind, hex.EncodeToString(m.Hash)+"-"+size.name())
-	http.ServeContent(w, req, "", time.Time{}, f)
+	defer p.Close()
+	// "Content-Disposition: MUST be inline, and SHOULD contain a file name (e.g. thumbnail.png)".
+	setHeaders(w.Header(), "image/"+p.Format, "inline; filename=thumbnail."+p.Format, key(p.Media.Hash)+"-"+size.rounded().name())
+	defer steadyWrites(w, p.Media.Size)()
+	http.ServeContent(w, req, "", time.UnixMilli(p.Media.CreatedTS), p)
 	return nil
 }
 
-// thumbnail finds or makes a thumbnail and returns the path of its file.
-func (r *Repo) thumbnail(ctx context.Context, m store.Media, size Size) (string, error) {
-	base := filepath.Join(r.c.Dir, thumbnailDir, spread(m.Hash)) + "-" + size.name()
-	if path := existing(base); path != "" {
-		return path, nil
+func openThumbnail(path string) (io.ReadSeekCloser, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, public(fmt.Errorf("opening a thumbnail: %w", err))
+	}
+	return f, nil
+}
+
+// thumbnailError: "413: The local content is too large for the server to thumbnail", "502: The
+// remote content is too large".
+func (r *Repo) thumbnailError(m store.Media, err error) error {
+	if e, ok := mxerror.As(err); ok && e.Code == "M_TOO_LARGE" && m.Origin != r.c.Server {
+		return mxerror.New(http.StatusBadGateway, e.Code, "%s", e.Message)
+	}
+	return err
+}
+
+// thumbnail finds or makes a thumbnail.
+func (r *Repo) thumbnail(ctx context.Context, m store.Media, size Size) (thumbnail, error) {
+	base := r.thumbnailBase(m.Hash) + "-" + size.name()
+	if t, ok := existing(base); ok {
+		return t, nil
 	}
 	if !r.queued.TryAcquire(1) {
-		return "", mxerror.LimitExceeded(2 * time.Second)
+		return thumbnail{}, mxerror.LimitExceeded(2 * time.Second)
 	}
 	defer r.queued.Release(1)
 	// Whoever waits for the same thumbnail shares the work, which therefore outlives the one
 	// that began it.
 	result := r.thumbnails.DoChan(base, func() (any, error) {
-		ctx := context.WithoutCancel(ctx)
-		if err := r.workers.Acquire(ctx, 1); err != nil {
-			return "", err
+		ctx, done, err := r.shared.Begin(ctx)
+		if err != nil {
+			return nil, err
 		}
-		defer r.workers.Release(1)
-		if path := existing(base); path != "" {
-			return path, nil
-		}
-		return r.makeThumbnail(m, size, base)
+		defer done()
+		return r.newThumbnail(ctx, m, size, base)
 	})
 	select {
 	case res := <-result:
 		if res.Err != nil {
-			return "", public(res.Err)
+			return thumbnail{}, public(res.Err)
 		}
-		return res.Val.(string), nil
+		return res.Val.(thumbnail), nil
 	case <-ctx.Done():
-		return "", ctx.Err()
+		return thumbnail{}, ctx.Err()
 	}
 }
 
-func existing(base string) string {
-	for _, ext := range []string{".jpeg", ".png"} {
+// extOriginal is the extension of a file that holds a format's name: the media itself, which has
+// been found to be whole, is the thumbnail.
+const extOriginal = ".original"
+
+func existing(base string) (thumbnail, bool) {
+	for _, ext := range []string{".jpeg", ".png", ".gif"} {
 		if info, err := os.Stat(base + ext); err == nil && info.Size() > 0 {
-			return base + ext
+			return thumbnail{path: base + ext}, true
 		}
 	}
-	return ""
+	format, err := os.ReadFile(base + extOriginal)
+	return thumbnail{original: string(format)}, err == nil && len(format) > 0
 }
 
-func (r *Repo) makeThumbnail(m store.Media, size Size, base string) (path string, err error) {
-	f, err := r.file(m)
+func (r *Repo) newThumbnail(ctx context.Context, m store.Media, size Size, base string) (t thumbnail, err error) {
+	f, err := r.file(ctx, m)
 	if err != nil {
-		return "", err
+		return t, err
 	}
 	defer f.Close()
-	src, turn, err := decode(f, r.c.MaxPixels)
+	p, err := inspect(f, r.c.MaxPixels)
 	if err != nil {
-		return "", err
+		return t, err
 	}
-	if turn.sideways() {
-		size.Width, size.Height = size.Height, size.Width
+	if p.turn.sideways() {
+		size = size.sideways()
 	}
-	small := turned(resize(src, size), turn)
-	var out bytes.Buffer
-	ext := ".jpeg"
-	if small.Opaque() {
-		err = jpeg.Encode(&out, small, &jpeg.Options{Quality: 82})
-	} else {
-		ext = ".png"
-		err = png.Encode(&out, small)
+	l := size.layout(p.width, p.height)
+	if p.memory > maxMemory {
+		return t, tooManyPixels(p)
 	}
+	if err := r.workers.Acquire(ctx, 1); err != nil {
+		return t, err
+	}
+	defer r.workers.Release(1)
+	ctx, cancel := context.WithTimeout(ctx, thumbnailTime)
+	defer cancel()
+	if l.whole() && p.turn == upright && (size.Animated || !p.animated) {
+		if _, err := decode(ctx, f, p); err != nil {
+			return t, err
+		}
+		return thumbnail{original: p.format}, r.writeThumbnail(base+extOriginal, []byte(p.format))
+	}
+	if size.Animated && p.animated {
+		out, err := animate(ctx, f, p, l)
+		if err == nil {
+			t.path = base + ".gif"
+			return t, r.writeThumbnail(t.path, out)
+		}
+		// "the server SHOULD return an animated thumbnail if possible".
+		r.c.Log.DebugContext(ctx, "an animation is shown as a still picture", "media", m.ID, "err", err)
+	}
+	out, kind, err := still(ctx, f, p, l)
 	if err != nil {
-		return "", fmt.Errorf("encoding a thumbnail: %w", err)
+		return t, err
 	}
-	temp, err := os.CreateTemp(r.tempDir(), "thumbnail")
-	if err != nil {
-		return "", fmt.Errorf("making a temporary file: %w", err)
-	}
-	if _, err := temp.Write(out.Bytes()); err != nil {
-		return "", errors.Join(fmt.Errorf("writing a thumbnail: %w", err), temp.Close(), os.Remove(temp.Name()))
-	}
-	if err := settle(temp, base+ext); err != nil {
-		return "", errors.Join(err, os.Remove(temp.Name()))
-	}
-	return base + ext, nil
+	t.path = base + "." + kind
+	return t, r.writeThumbnail(t.path, out)
 }
 
-// resize makes the thumbnail of a picture. It never makes it larger: "Servers MUST NOT upscale
-// thumbnails".
-func resize(src image.Image, size Size) *image.RGBA {
-	b := src.Bounds()
-	w, h := b.Dx(), b.Dy()
-	target := image.Pt(w, h)
-	if size.Crop {
-		// The part of the picture, around its middle, that has the wanted proportions.
-		part := image.Pt(w, max(1, w*size.Height/size.Width))
-		if part.Y > h {
-			part = image.Pt(max(1, h*size.Width/size.Height), h)
-		}
-		origin := b.Min.Add(image.Pt((w-part.X)/2, (h-part.Y)/2))
-		b = image.Rectangle{origin, origin.Add(part)}
-		target = image.Pt(min(part.X, size.Width), min(part.Y, size.Height))
-	} else if w > size.Width || h > size.Height {
-		if w*size.Height > h*size.Width {
-			target = image.Pt(size.Width, max(1, h*size.Width/w))
-		} else {
-			target = image.Pt(max(1, w*size.Height/h), size.Height)
-		}
+func animate(ctx context.Context, f io.ReadSeeker, p picture, l layout) ([]byte, error) {
+	a, err := readAnimation(f, p)
+	if err != nil {
+		return nil, err
 	}
-	dst := image.NewRGBA(image.Rectangle{Max: target})
-	if target == b.Size() {
-		draw.Draw(dst, dst.Bounds(), src, b.Min, draw.Src)
+	return a.thumbnail(ctx, l)
+}
+
+// still makes a thumbnail that doesn't move.
+func still(ctx context.Context, f io.ReadSeeker, p picture, l layout) (_ []byte, kind string, err error) {
+	src, err := decode(ctx, f, p)
+	if err != nil {
+		return nil, "", err
+	}
+	small := turned(resize(src, l), p.turn)
+	var out bytes.Buffer
+	if small.Opaque() {
+		kind, err = "jpeg", jpeg.Encode(&out, small, &jpeg.Options{Quality: 82})
 	} else {
-		draw.BiLinear.Scale(dst, dst.Bounds(), src, b, draw.Src, nil)
+		kind, err = "png", png.Encode(&out, small)
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("encoding a thumbnail: %w", err)
+	}
+	return out.Bytes(), kind, nil
+}
+
+func (r *Repo) writeThumbnail(path string, content []byte) error {
+	temp, err := os.CreateTemp(r.tempDir(), "thumbnail")
+	if err != nil {
+		return fmt.Errorf("making a temporary file: %w", err)
+	}
+	defer temp.Close() // its bytes are flushed where that matters
+	if _, err := temp.Write(content); err != nil {
+		return errors.Join(fmt.Errorf("writing a thumbnail: %w", err), os.Remove(temp.Name()))
+	}
+	if err := settle(temp, path); err != nil {
+		return errors.Join(err, os.Remove(temp.Name()))
+	}
+	return nil
+}
+
+// resize makes the small picture.
+func resize(src image.Image, l layout) *image.RGBA {
+	dst := image.NewRGBA(image.Rectangle{Max: l.target})
+	part := l.part.Add(src.Bounds().Min)
+	if l.target == part.Size() {
+		draw.Draw(dst, dst.Bounds(), src, part.Min, draw.Src)
+	} else {
+		draw.BiLinear.Scale(dst, dst.Bounds(), src, part, draw.Src, nil)
 	}
 	return dst
 }

@@ -9,7 +9,6 @@ import (
 	"image/gif"
 	"image/jpeg"
 	"image/png"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -19,8 +18,8 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 )
 
-// picture is red in its left upper quarter, and elsewhere blue, opaque or not.
-func picture(w, h int, alpha uint8) *image.NRGBA {
+// drawn is a picture, red in its left upper quarter, and elsewhere blue, opaque or not.
+func drawn(w, h int, alpha uint8) *image.NRGBA {
 	m := image.NewNRGBA(image.Rect(0, 0, w, h))
 	for y := range h {
 		for x := range w {
@@ -53,7 +52,9 @@ func encode(t testing.TB, format string, m image.Image) string {
 }
 
 func (f *fixture) thumbnailOf(id string) func(http.ResponseWriter, *http.Request) error {
-	return func(w http.ResponseWriter, r *http.Request) error { return f.ServeThumbnail(w, r, "x.org", id) }
+	return func(w http.ResponseWriter, r *http.Request) error {
+		return f.ServeThumbnail(w, r, Access{}, "x.org", id)
+	}
 }
 
 func TestThumbnails(t *testing.T) {
@@ -70,17 +71,24 @@ func TestThumbnails(t *testing.T) {
 	}{
 		{"png", 255, 640, 480, "width=320&height=240", 320, 240, "image/jpeg"},
 		{"png", 255, 640, 480, "width=319&height=200&method=scale", 320, 240, "image/jpeg"},
-		{"jpeg", 255, 1000, 500, "width=320&height=240", 320, 160, "image/jpeg"},
-		{"gif", 255, 500, 1000, "width=320&height=240&animated=true", 120, 240, "image/jpeg"},
+		// Never smaller than wanted, in either direction.
+		{"jpeg", 255, 1000, 500, "width=320&height=240", 480, 240, "image/jpeg"},
+		{"gif", 255, 500, 1000, "width=320&height=240&animated=true", 320, 640, "image/jpeg"},
+		{"png", 255, 1001, 999, "width=100&height=100", 320, 320, "image/jpeg"},
 		{"png", 128, 640, 480, "width=90&height=90&method=crop", 96, 96, "image/png"},
-		{"png", 255, 640, 480, "width=190&height=90&method=crop", 192, 96, "image/jpeg"},
-		{"png", 255, 20, 10, "width=320&height=240", 20, 10, "image/jpeg"},           // never larger
-		{"png", 255, 20, 10, "width=96&height=96&method=crop", 10, 10, "image/jpeg"}, // nor here
-		{"png", 255, 1000, 1, "width=32&height=32", 32, 1, "image/jpeg"},
+		{"png", 255, 640, 480, "width=190&height=95&method=crop", 192, 96, "image/jpeg"},
+		{"png", 255, 640, 480, "width=10&height=30&method=crop", 11, 32, "image/jpeg"},
+		{"png", 255, 640, 100, "width=200&height=150&method=crop", 133, 100, "image/jpeg"}, // the largest in these proportions
+		// Never larger than it is: the original.
+		{"png", 255, 20, 10, "width=320&height=240", 20, 10, "image/png"},
+		{"png", 255, 20, 10, "width=96&height=96&method=crop", 20, 10, "image/png"},
+		{"gif", 255, 20, 10, "width=96&height=96", 20, 10, "image/gif"},
+		{"png", 255, 1000, 1, "width=32&height=32", 1000, 1, "image/png"},
 		{"png", 255, 1, 1000, "width=32&height=32&method=crop", 1, 1, "image/jpeg"},
-		{"jpeg", 255, 1700, 1300, "width=99999&height=99999", 1569, 1200, "image/jpeg"},
+		{"jpeg", 255, 1700, 1300, "width=99999&height=99999", 1700, 1300, "image/jpeg"},
+		{"jpeg", 255, 1700, 1300, "width=1600&height=1200", 1600, 1224, "image/jpeg"},
 	} {
-		id := f.upload(Meta{Type: "image/" + test.format}, encode(t, test.format, picture(test.w, test.h, test.alpha)))
+		id := f.upload(Meta{Type: "image/" + test.format}, encode(t, test.format, drawn(test.w, test.h, test.alpha)))
 		for range 2 { // made, and found
 			res, body := get(t, f.thumbnailOf(id), "/?"+test.query)
 			m, format, err := image.Decode(strings.NewReader(body))
@@ -93,7 +101,7 @@ func TestThumbnails(t *testing.T) {
 			if got := res.Header.Get("Content-Disposition"); got != "inline; filename=thumbnail."+format {
 				t.Errorf("%+v: %s", test, got)
 			}
-			if test.w > 2 && test.h > 2 {
+			if test.gotW > 2 && test.gotH > 2 {
 				if r, _, b, _ := m.At(0, 0).RGBA(); r < b {
 					t.Errorf("%+v: the left upper corner is not red", test)
 				}
@@ -127,7 +135,7 @@ func exif(order binary.AppendByteOrder, orientation uint16) []byte {
 func TestOrientation(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	plain := encode(t, "jpeg", picture(200, 100, 255))
+	plain := encode(t, "jpeg", drawn(200, 100, 255))
 	// Where the red quarter, left above in what is stored, is to be seen.
 	for orientation, want := range map[uint16]struct{ right, below, sideways bool }{
 		1: {}, 2: {right: true}, 3: {right: true, below: true}, 4: {below: true},
@@ -176,8 +184,8 @@ func bomb(w, h uint32) string {
 func TestHostilePictures(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, func(c *Config) { c.MaxPixels = 1_000_000 })
-	good := encode(t, "png", picture(300, 300, 255))
-	jpg := encode(t, "jpeg", picture(300, 300, 255))
+	good := encode(t, "png", drawn(300, 300, 255))
+	jpg := encode(t, "jpeg", drawn(300, 300, 255))
 	for what, test := range map[string]struct{ body, code string }{
 		"a bomb":              {bomb(60000, 60000), "M_TOO_LARGE"},
 		"an overflow":         {bomb(1<<31-1, 1<<31-1), "M_UNKNOWN"},
@@ -193,16 +201,20 @@ func TestHostilePictures(t *testing.T) {
 	} {
 		id := f.upload(Meta{Type: "image/png"}, test.body)
 		rec := httptest.NewRecorder()
-		err := f.ServeThumbnail(rec, httptest.NewRequestWithContext(t.Context(), "GET", "/?width=10&height=10", nil), "x.org", id)
+		err := f.ServeThumbnail(rec, httptest.NewRequestWithContext(t.Context(), "GET", "/?width=10&height=10", nil), Access{}, "x.org", id)
 		wantCode(t, what, err, test.code)
 		if e, ok := mxerror.As(err); ok && e.Status >= 500 {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
 	id := f.upload(Meta{}, good)
-	for _, query := range []string{"", "width=1", "width=0&height=1", "width=-1&height=1", "width=1.5&height=1", "width=1&height=1&method=x", "width=99999999999999999999&height=1"} {
-		err := f.ServeThumbnail(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "GET", "/?"+query, nil), "x.org", id)
+	for _, query := range []string{"width=0&height=1", "width=-1&height=1", "width=1.5&height=1", "width=1&height=1&method=x", "width=1&height=1&animated=maybe", "width=99999999999999999999&height=1"} {
+		err := f.ServeThumbnail(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "GET", "/?"+query, nil), Access{}, "x.org", id)
 		wantCode(t, query, err, "M_INVALID_PARAM")
+	}
+	for _, query := range []string{"", "width=1", "height=1"} {
+		err := f.ServeThumbnail(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "GET", "/?"+query, nil), Access{}, "x.org", id)
+		wantCode(t, query, err, "M_MISSING_PARAM")
 	}
 	for _, file := range f.files() {
 		if strings.HasPrefix(file, thumbnailDir) || strings.HasPrefix(file, "tmp") {
@@ -214,7 +226,7 @@ func TestHostilePictures(t *testing.T) {
 func TestManyWantOneThumbnail(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	id := f.upload(Meta{}, encode(t, "png", picture(600, 600, 255)))
+	id := f.upload(Meta{}, encode(t, "png", drawn(600, 600, 255)))
 	var wg sync.WaitGroup
 	for range 20 {
 		wg.Go(func() { get(t, f.thumbnailOf(id), "/?width=96&height=96") })
@@ -233,17 +245,34 @@ func TestManyWantOneThumbnail(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	for _, format := range []string{"png", "jpeg", "gif"} {
-		f.Add([]byte(encode(f, format, picture(16, 8, 255))))
+		f.Add([]byte(encode(f, format, drawn(16, 8, 255))))
+	}
+	for _, frames := range []string{animatedGIF(f, 3), animatedPNG(f), animatedWebP()} {
+		f.Add([]byte(frames))
 	}
 	f.Add([]byte("RIFF\x1e\x00\x00\x00WEBPVP8X\x0a\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x01\x00\x00VP8L\x05\x00\x00\x00\x2f\xff\xff\xff\x0f"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		m, turn, err := decode(bytes.NewReader(data), 10_000)
+		f := bytes.NewReader(data)
+		p, err := inspect(f, 10_000)
 		if err != nil {
 			return
 		}
-		small := turned(resize(m, Size{32, 16, true}), turn)
-		if err := png.Encode(io.Discard, small); err != nil {
-			t.Error(err)
+		if p.memory > 10_000*20 {
+			t.Errorf("%+v", p)
+		}
+		for _, size := range []Size{{Width: 32, Height: 16, Crop: true}, {Width: 8, Height: 8}} {
+			l := size.layout(p.width, p.height)
+			if !l.part.In(image.Rect(0, 0, p.width, p.height)) || l.target.X > p.width || l.target.Y > p.height || l.target.X < 1 || l.target.Y < 1 {
+				t.Fatalf("%+v of %+v: %+v", size, p, l)
+			}
+			if _, _, err := still(t.Context(), f, p, l); err != nil && !mxerror.Is(err, "M_UNKNOWN") {
+				t.Error(err)
+			}
+			if p.animated {
+				if out, err := animate(t.Context(), f, p, l); err == nil && len(out) == 0 {
+					t.Error("an empty animation")
+				}
+			}
 		}
 	})
 }
@@ -252,7 +281,7 @@ func FuzzOrientation(f *testing.F) {
 	f.Add(append([]byte{0xff, jpegStart}, exif(binary.BigEndian, 6)...))
 	f.Add(append([]byte{0xff, jpegStart}, exif(binary.LittleEndian, 8)...))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if o := orientation(bytes.NewReader(data)); o < 1 || o > 8 {
+		if o := readJPEG(bytes.NewReader(data)).turn; o < 1 || o > 8 {
 			t.Errorf("orientation %d", o)
 		}
 	})

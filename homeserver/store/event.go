@@ -69,7 +69,10 @@ func (t *Tx) insertEvent(e *event.Event, raw []byte) error {
 	if err != nil {
 		return err
 	}
-	return t.addRelation(e)
+	if err := t.addRelation(e); err != nil {
+		return err
+	}
+	return t.addMediaRefs(e.NID, e.Room, raw)
 }
 
 // PruneEvent replaces a stored event by its redacted form.
@@ -78,6 +81,9 @@ func (t *Tx) PruneEvent(e *event.Event, raw []byte) error {
 		return err
 	}
 	if err := t.dropRelation(e.NID); err != nil {
+		return err
+	}
+	if err := t.pruneMediaRefs(e.NID, e.Room, raw); err != nil {
 		return err
 	}
 	t.after = append(t.after, func() { t.w.s.events.prune(e, len(raw)) })

@@ -24,7 +24,9 @@ type group struct {
 	name string
 	// registrations are application services to write before the server starts, by file name.
 	registrations map[string]string
-	run           func(context.Context, *bench) error
+	// config is further configuration: whole top-level keys in YAML.
+	config string
+	run    func(context.Context, *bench) error
 }
 
 // groups lists what is measured, in the order in which it is shown.
@@ -39,6 +41,7 @@ func groups() []group {
 		{name: "bridge", run: bridgeLatency},
 		{name: "store", run: store},
 		{name: "search", registrations: map[string]string{"talk.yaml": searchRegistration}, run: search},
+		{name: "media", config: mediaConfig, run: media},
 		{name: "crowd", registrations: map[string]string{"crowd.yaml": crowdRegistration}, run: crowd},
 	}
 }
@@ -74,7 +77,7 @@ func run(ctx context.Context) error {
 	out := flag.String("json", "bench.json", "write the results to this `file` too; empty for none")
 	binary := flag.String("binary", "", "measure this `file` instead of a fresh build")
 	dir := flag.String("dir", "", "`folder` for the servers' data; it should be on a real disk")
-	only := flag.String("only", ".", "run the groups that match this `regexp`: start, send, sync, rooms, large, waiting, bridge, store, search, crowd")
+	only := flag.String("only", ".", "run the groups that match this `regexp`: start, send, sync, rooms, large, waiting, bridge, store, search, media, crowd")
 	perf := flag.String("perf", "", "record profiles of the server with perf into this `folder`")
 	flag.DurationVar(&b.duration, "duration", 5*time.Second, "how long each rate is measured")
 	flag.IntVar(&b.events, "events", 100_000, "how many events the store is filled with")
@@ -129,7 +132,7 @@ func (b bench) group(ctx context.Context, g group, dir, binary string) (err erro
 	if err := os.MkdirAll(b.dir, 0o700); err != nil {
 		return err
 	}
-	b.Server, err = testserver.Start(ctx, testserver.Options{Binary: binary, Dir: dir, Registrations: []string{regs}})
+	b.Server, err = testserver.Start(ctx, testserver.Options{Binary: binary, Dir: dir, Registrations: []string{regs}, Extra: g.config})
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func TestCrashes(t *testing.T) {
 	t.Logf("-seed %d -crashes %d", *seed, *rounds)
 	rng := rand.New(rand.NewPCG(*seed, 0))
 	s := testserver.New(t, testserver.Options{})
-	sources := []source{&talk{}}
+	sources := []source{&talk{}, &files{}}
 	ctx := t.Context()
 	if err := each(sources, func(src source) error { return src.prepare(ctx, s) }); err != nil {
 		t.Fatal(err)
