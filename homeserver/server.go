@@ -174,13 +174,14 @@ func (s *Server) Run(ctx context.Context) error {
 	defer close(s.draining)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.services.Run(ctx) })
-	g.Go(func() error { return s.outside.run(ctx) })
+	g.Go(func() error { return s.outside.backoff.Run(ctx) })
 	return g.Wait()
 }
 
 // Close ends the server: requests must have ended, and Run returned.
 func (s *Server) Close() error {
 	s.rooms.Close()
+	s.outside.close()
 	s.typing.Close()
 	s.accounts.Close()
 	return s.store.Close()
