@@ -1,7 +1,6 @@
 package homeserver
 
 import (
-	"context"
 	"crypto/x509"
 	"encoding/json/v2"
 	"net/http"
@@ -29,7 +28,7 @@ type Federation struct {
 
 // outside is what connects the server with others.
 type outside struct {
-	own     *keyring.Own
+	finder  *discovery.Finder
 	backoff *fclient.Backoff
 	client  *fclient.Client
 	ring    *keyring.Ring
@@ -38,24 +37,24 @@ type outside struct {
 // openOutside makes the parts that know other servers.
 func (s *Server) openOutside(own *keyring.Own) (o *outside, err error) {
 	f := s.o.Federation
-	o = &outside{own: own}
+	o = &outside{}
 	dial := safedial.Policy{Allow: f.AllowPrivate}.DialContext
-	finder, err := discovery.New(discovery.Options{Dial: dial, RootCAs: f.RootCAs, Log: s.o.Log, Now: s.o.Now})
-	if err != nil {
+	if o.finder, err = discovery.New(discovery.Options{Dial: dial, RootCAs: f.RootCAs, Log: s.o.Log, Now: s.o.Now}); err != nil {
 		return nil, err
 	}
 	if o.backoff, err = fclient.NewBackoff(s.store, s.o.Log, s.o.Now); err != nil {
 		return nil, err
 	}
-	o.client = fclient.New(fclient.Options{Finder: finder, Signer: own.Signer(), Backoff: o.backoff, Dial: dial, RootCAs: f.RootCAs, Log: s.o.Log})
+	o.client = fclient.New(fclient.Options{Finder: o.finder, Signer: own.Signer(), Backoff: o.backoff, Dial: dial, RootCAs: f.RootCAs, Log: s.o.Log})
 	o.ring, err = keyring.New(keyring.Options{Own: own, Cache: keyring.StoreCache{Store: s.store}, Fetcher: o.client, Notaries: f.Notaries, Log: s.o.Log, Now: s.o.Now})
 	return o, err
 }
 
-// run keeps what is learned about other servers, until ctx ends.
-func (o *outside) run(ctx context.Context) error {
-	defer o.client.Close()
-	return o.backoff.Run(ctx)
+// close ends what is under way and waits for it.
+func (o *outside) close() {
+	o.ring.Close()
+	o.finder.Close()
+	o.client.Close()
 }
 
 // federation serves what a server must tell others of itself, its version and its keys, and, as a

@@ -303,7 +303,7 @@ func (s *Server) Run(ctx context.Context) error {
 	defer close(s.draining)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.services.Run(ctx) })
-	g.Go(func() error { return s.outside.run(ctx) })
+	g.Go(func() error { return s.outside.backoff.Run(ctx) })
 	g.Go(func() error { return s.delayed.Run(ctx) })
 	g.Go(func() error { return s.unread.Run(ctx) })
 	g.Go(func() error { return s.pushers.Run(ctx) })
@@ -323,6 +323,7 @@ func (s *Server) Close() error {
 	s.preview.Close()
 	s.media.Close()
 	s.rooms.Close()
+	s.outside.close()
 	s.typing.Close()
 	s.accounts.Close()
 	var err error

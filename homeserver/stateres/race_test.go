@@ -3,4 +3,4 @@
 package stateres
 
 // raceFactor makes random tests shorter where the race detector slows everything down.
-const raceFactor = 10
+const raceFactor = 25

@@ -13,7 +13,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/event"
 )
 
-var graphs = flag.Int("graphs", 300, "how many random rooms of each version to resolve")
+var graphs = flag.Int("graphs", 220, "how many random rooms of each version to resolve")
 
 // TestRandom makes random rooms and resolves forks of them: like the oracle, whatever the order of
 // the states, and leaving alone what is resolved already.

@@ -58,6 +58,8 @@ func (r Resolver) Resolve(ctx context.Context, fork Fork) (Result, error) {
 	switch {
 	case len(x.roots) == 0:
 		return Result{}, fmt.Errorf("resolving the state: no states given")
+	case fork.Create == nil:
+		return Result{}, fmt.Errorf("resolving the state: the create event is missing")
 	case len(x.roots) == 1:
 		return Result{Base: x.roots[0]}, nil
 	case len(x.roots) > MaxStates:

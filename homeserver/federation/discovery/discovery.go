@@ -13,7 +13,8 @@ import (
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
-	"golang.org/x/sync/singleflight"
+
+	"github.com/landbridge-im/landbridge/internal/flight"
 )
 
 // Dialer connects to a host (a name or an address) and port.
@@ -51,12 +52,14 @@ type Server struct {
 	Addresses []string
 }
 
-// Finder finds servers. It is safe for concurrent use.
+// Finder finds servers. It is safe for concurrent use. Close ends it.
 type Finder struct {
 	o      Options
 	client *http.Client
 	known  *lru.Cache[string, *entry]
-	flight singleflight.Group
+	// sessions spare whole handshakes with servers that were met before.
+	sessions tls.ClientSessionCache
+	flight   *flight.Group[Server]
 }
 
 // entry is what is known of one server name.
@@ -85,7 +88,7 @@ func New(o Options) (*Finder, error) {
 	if o.Entries == 0 {
 		o.Entries = 10_000
 	}
-	f := &Finder{o: o}
+	f := &Finder{o: o, flight: flight.NewGroup[Server](3 * o.Timeout), sessions: tls.NewLRUClientSessionCache(1024)}
 	var err error
 	if f.known, err = lru.New[string, *entry](o.Entries); err != nil {
 		return nil, fmt.Errorf("making the cache of servers: %w", err)
@@ -114,18 +117,15 @@ func (f *Finder) Find(ctx context.Context, name string) (Server, error) {
 	if e, ok := f.known.Get(name); ok && f.o.Now().Before(e.until) {
 		return e.server, nil
 	}
-	// Whoever asks first must not take the answer along when giving up.
-	ch := f.flight.DoChan(name, func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*f.o.Timeout)
-		defer cancel()
-		return f.find(ctx, name), nil
+	return f.flight.Do(ctx, name, func(ctx context.Context) (Server, error) {
+		return f.find(ctx, name), ctx.Err()
 	})
-	select {
-	case r := <-ch:
-		return r.Val.(Server), nil
-	case <-ctx.Done():
-		return Server{}, ctx.Err()
-	}
+}
+
+// Close ends look-ups under way and waits for them.
+func (f *Finder) Close() {
+	f.flight.Close()
+	f.client.CloseIdleConnections()
 }
 
 // Forget drops what is known of a server, when it turned out to be wrong. What .well-known said
@@ -160,7 +160,9 @@ func (f *Finder) find(ctx context.Context, name string) Server {
 	was, _ := f.known.Get(name)
 	e := f.refresh(ctx, name, was)
 	e.server, e.until = f.follow(ctx, name, e)
-	f.known.Add(name, e)
+	if ctx.Err() == nil {
+		f.known.Add(name, e)
+	}
 	return e.server
 }
 
@@ -264,7 +266,7 @@ func (f *Finder) handshake(ctx context.Context, address, tlsName string) (*tls.C
 	defer cancel()
 	// "The target server must present a valid certificate for" the name, which crypto/tls checks,
 	// for IP addresses too.
-	conn := tls.Client(raw, &tls.Config{ServerName: tlsName, RootCAs: f.o.RootCAs, NextProtos: []string{"h2", "http/1.1"}, MinVersion: tls.VersionTLS12})
+	conn := tls.Client(raw, &tls.Config{ServerName: tlsName, RootCAs: f.o.RootCAs, NextProtos: []string{"h2", "http/1.1"}, MinVersion: tls.VersionTLS12, ClientSessionCache: f.sessions})
 	if err := conn.HandshakeContext(ctx); err != nil {
 		return nil, errors.Join(err, raw.Close())
 	}

@@ -34,21 +34,11 @@ func (r *Ring) fetch(ctx context.Context, n Need, have *Stored) (*Stored, error)
 	if r.isSilent(n.Server) {
 		return have, ErrUnavailable
 	}
-	ch := r.flight.DoChan(n.Server, func() (any, error) {
-		// The answer is for others too.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.o.Timeout)
-		defer cancel()
-		return r.search(ctx, n)
-	})
-	select {
-	case res := <-ch:
-		if res.Err != nil {
-			return have, res.Err
-		}
-		return res.Val.(*Stored), nil
-	case <-ctx.Done():
-		return have, ctx.Err()
+	s, err := r.flight.Do(ctx, n.Server, func(ctx context.Context) (*Stored, error) { return r.search(ctx, n) })
+	if err != nil {
+		return have, err
 	}
+	return s, nil
 }
 
 // search asks the server itself, then the notaries.

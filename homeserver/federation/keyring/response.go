@@ -86,7 +86,7 @@ func (r *response) keys(fetched int64) map[string]Key {
 	out := map[string]Key{}
 	for keyID, k := range r.Old {
 		if p, err := decodePublic(keyID, k.Key); err == nil {
-			out[keyID] = Key{Public: p, ValidUntil: k.Expired, Expired: true}
+			out[keyID] = Key{Public: p, ValidUntil: min(k.Expired, fetched+maxValidity.Milliseconds()), Expired: true}
 		}
 	}
 	for keyID, k := range r.Verify {

@@ -12,7 +12,8 @@ import (
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
-	"golang.org/x/sync/singleflight"
+
+	"github.com/landbridge-im/landbridge/internal/flight"
 )
 
 // Key is a key of a server.
@@ -81,12 +82,12 @@ type Options struct {
 	Timeout time.Duration
 }
 
-// Ring has the keys of all servers. It is safe for concurrent use.
+// Ring has the keys of all servers. It is safe for concurrent use. Close ends it.
 type Ring struct {
 	o      Options
 	known  *lru.Cache[string, *Stored]
 	silent *lru.Cache[string, silence]
-	flight singleflight.Group
+	flight *flight.Group[*Stored]
 	// room bounds how many servers are asked at once.
 	room chan struct{}
 	mu   sync.Mutex // of silent
@@ -109,7 +110,7 @@ func New(o Options) (*Ring, error) {
 	if o.Timeout == 0 {
 		o.Timeout = 20 * time.Second
 	}
-	r := &Ring{o: o, room: make(chan struct{}, parallel)}
+	r := &Ring{o: o, room: make(chan struct{}, parallel), flight: flight.NewGroup[*Stored](o.Timeout)}
 	var err error
 	if r.known, err = lru.New[string, *Stored](o.Servers); err == nil {
 		r.silent, err = lru.New[string, silence](4 * o.Servers)
@@ -119,6 +120,9 @@ func New(o Options) (*Ring, error) {
 	}
 	return r, nil
 }
+
+// Close ends searches under way and waits for them.
+func (r *Ring) Close() { r.flight.Close() }
 
 // Need is a key that is wanted, and the time in milliseconds at which something was signed with it.
 type Need struct {

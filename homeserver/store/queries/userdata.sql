@@ -20,18 +20,6 @@ SELECT json FROM filter WHERE user_nid = $1 AND id = $2
 SELECT id FROM filter WHERE user_nid = $1 AND hash = $2
 -- name: filter_insert
 INSERT INTO filter (user_nid, id, hash, json) SELECT $1, coalesce(max(id), 0) + 1, $2, $3 FROM filter WHERE user_nid = $1
--- name: media_insert
-INSERT INTO media (origin, id, hash, type, name, size, owner, created_ts, expires_ts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
--- name: media_get
-SELECT origin, id, hash, type, name, size, owner, created_ts, expires_ts FROM media WHERE origin = $1 AND id = $2
--- name: media_fill
-UPDATE media SET hash = $3, type = $4, name = $5, size = $6, expires_ts = 0 WHERE origin = $1 AND id = $2 AND expires_ts > $7
--- name: media_reserved_count
-SELECT count(*) FROM media WHERE owner = $1 AND expires_ts > $2
--- name: media_reserved_drop
-DELETE FROM media WHERE owner = $1 AND expires_ts > 0 AND expires_ts <= $2
--- name: media_hash_count
-SELECT count(*) FROM media WHERE hash = $1
 -- name: profile_delete_all
 DELETE FROM profile WHERE user_nid = $1
 -- name: account_data_delete_all
