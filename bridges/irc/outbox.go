@@ -23,6 +23,7 @@ type sender interface {
 	Send(context.Context, *session.Line) error
 	InChannel(string) bool
 	MaxText(command, target string) int
+	TopicLock(channel string) (on, known bool)
 }
 
 var _ sender = (*session.Session)(nil)
@@ -205,6 +206,12 @@ func (b *outbox) send(ctx context.Context, o *outgoing) {
 	if o.Fixed == nil && o.Written > 0 {
 		b.settleOne(o, o.failed) // a single line; a crash came after it was recorded as written
 		return
+	}
+	if o.Anybody {
+		if on, known := b.session.TopicLock(o.Channel); on || !known {
+			b.settleOne(o, errTopicLocked)
+			return
+		}
 	}
 	if o.Fixed == nil {
 		o.Fixed = b.cut(o)

@@ -273,29 +273,6 @@ func correction(before, after string) string {
 	return "s/" + x + "/" + y + "/"
 }
 
-// HandleMatrixRoomTopic implements bridgev2.RoomTopicHandlingNetworkAPI. The
-// topic is taken over at once and put back if the network refuses it.
-func (n *network) HandleMatrixRoomTopic(ctx context.Context, msg *bridgev2.MatrixRoomTopic) (bool, error) {
-	ch := n.channelOf(msg.Portal)
-	if ch == nil {
-		return false, refusal(errNoChannel)
-	}
-	topic := strings.Join(format.FromText(msg.Content.Topic), " ")
-	if max := n.session.Support().TopicLen; max > 0 {
-		topic = cutBytes(topic, max)
-	}
-	topic = cutBytes(topic, n.session.MaxText("TOPIC", ch.Name))
-	o := &outgoing{
-		EventID: msg.Event.ID, Channel: ch.Name, Command: "TOPIC", Lines: []string{topic},
-		Status: eventInfo{RoomID: msg.Event.RoomID, Type: msg.Event.Type, Sender: msg.Event.Sender},
-	}
-	if err := n.outbox.add(ctx, o, nil); err != nil && !errors.Is(err, errDuplicate) {
-		return false, refusal(err)
-	}
-	msg.Portal.Topic, msg.Portal.TopicSet = msg.Content.Topic, true
-	return true, nil
-}
-
 // settled reports what became of a message.
 func (n *network) settled(ctx context.Context, o *outgoing, err error) {
 	ctx = context.WithoutCancel(ctx)
@@ -328,13 +305,6 @@ func (n *network) rename(ctx context.Context, o *outgoing) {
 	}
 }
 
-// restoreTopic puts a room's topic back to the channel's.
-func (n *network) restoreTopic(o *outgoing) {
-	if topic, ok := n.session.Topic(o.Channel); ok {
-		n.HandleEvent(session.Topic{Channel: o.Channel, Text: topic})
-	}
-}
-
 // refusal makes the status that a sender sees from an error.
 func refusal(err error) bridgev2.MessageStatus {
 	status := bridgev2.WrapErrorInStatus(err).WithStatus(event.MessageStatusFail).
@@ -348,6 +318,8 @@ func refusal(err error) bridgev2.MessageStatus {
 	case errors.As(err, &refused):
 		status = status.WithErrorReason(event.MessageStatusNoPermission).
 			WithMessage("IRC refused it: " + refused.Text)
+	case errors.Is(err, errTopicLocked):
+		status = status.WithErrorReason(event.MessageStatusNoPermission)
 	case errors.Is(err, errTooLong), errors.Is(err, errEmpty):
 		status = status.WithErrorReason(event.MessageStatusUnsupported)
 	}

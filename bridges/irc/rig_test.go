@@ -22,6 +22,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/matrix"
 	_ "modernc.org/sqlite"
 
+	"github.com/landbridge-im/landbridge/appservice/txnid"
 	"github.com/landbridge-im/landbridge/bridges/irc"
 )
 
@@ -103,7 +104,7 @@ func (r *rig) start() {
 	r.br = bridgev2.NewBridge("irc", db, zlog, &cfg.Bridge, r.mx, b.Connector(), func(br *bridgev2.Bridge) bridgev2.CommandProcessor {
 		return commands.NewProcessor(br)
 	})
-	r.mx.AS.HTTPClient.Transport = r.hs
+	r.mx.AS.HTTPClient.Transport = txnid.Transport(r.hs)
 	r.mx.AS.DefaultHTTPRetries = 0
 	if err := r.br.Start(ctx); err != nil {
 		r.t.Fatal(err)
@@ -195,7 +196,7 @@ func status(event, want string) func(*fakeEvent) bool {
 }
 
 const (
-	ghostAlice = "@irc_net__alice:test.example"
-	ghostBob   = "@irc_net__bob:test.example"
+	ghostAlice = "@irc_net.alice:test.example"
+	ghostBob   = "@irc_net.bob:test.example"
 	user       = "@mia:test.example"
 )

@@ -88,7 +88,7 @@ func (r *rig) both(t *testing.T, e *encrypting, room id.RoomID, mark string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if evt.Sender != "@irc_ng__bob:test" {
+	if evt.Sender != "@irc_ng.bob:test" {
 		t.Errorf("bob's message came from %s", evt.Sender)
 	}
 }

@@ -77,7 +77,7 @@ func (k *talk) toMatrix(what string, match func(bridgetest.Event) bool, do func(
 }
 
 func (k *talk) ghost(nick string) string {
-	return "@irc_" + k.network + "__" + strings.ToLower(nick) + ":test"
+	return "@irc_" + k.network + "." + strings.ToLower(nick) + ":test"
 }
 
 func message(body string) func(bridgetest.Event) bool {

@@ -313,7 +313,7 @@ func (r *crashRoom) check(ctx context.Context, t *testing.T, admin *bridgetest.M
 		for _, s := range p.said {
 			said = append(said, s.text)
 		}
-		arrived := from(inRoom, "@irc_"+r.name+"__"+p.p.Nick+":test")
+		arrived := from(inRoom, "@irc_"+r.name+"."+p.p.Nick+":test")
 		lost := sameOrder(t, "from "+p.p.Nick, said, arrived, false)
 		gone := map[string]bool{}
 		for _, text := range lost {
