@@ -19,8 +19,15 @@ import (
 	"github.com/landbridge-im/landbridge/appservice/store"
 )
 
-// kindEphemeral is an item that is never stored.
-const kindEphemeral store.Kind = 0
+// Kinds of items that are never stored.
+const (
+	kindEphemeral store.Kind = 0
+	// kindEcho is the membership that one of the bridge's own users has set. The
+	// bridge knows it already, as far as it came to know it before a crash; and if
+	// it did not, nothing else would have told it either. Thousands of them come
+	// when a large channel is joined.
+	kindEcho store.Kind = -1
+)
 
 // deviceLane is the lane of everything that belongs to devices, not rooms.
 const deviceLane = ""
@@ -32,6 +39,8 @@ const (
 	// keyWait bounds how long an encrypted event waits for the to-device
 	// events that came before it.
 	keyWait = 10 * time.Second
+	// maxEchoes bounds the echoes that wait in memory; what is more is stored.
+	maxEchoes = 20_000
 )
 
 // keyHandler takes what the homeserver says about devices and their keys.
@@ -58,6 +67,7 @@ type pump struct {
 	mu         sync.Mutex
 	open       bool // events may be handled
 	lanes      map[string]*lane
+	waiting    int           // echoes in the lanes
 	lastDevice int64         // Seq of the newest item of deviceLane
 	doneDevice int64         // Seq of the newest handled one
 	deviceMove chan struct{} // closed when doneDevice changes
@@ -82,6 +92,22 @@ func newPump(box *store.Inbox, br *bridgev2.Bridge, conn *connector, keys keyHan
 	return p
 }
 
+// echoes takes those out of the items of a transaction that need not be stored.
+func (p *pump) echoes(items []store.Item) (rest, echoes []store.Item) {
+	p.mu.Lock()
+	room := maxEchoes - p.waiting
+	p.mu.Unlock()
+	for _, it := range items {
+		if it.Self != "" && len(echoes) < room && p.isOwnUser(id.UserID(it.Self)) {
+			it.Kind = kindEcho
+			echoes = append(echoes, it)
+		} else {
+			rest = append(rest, it)
+		}
+	}
+	return rest, echoes
+}
+
 // add queues items in order. It never blocks.
 func (p *pump) add(items []store.Item) {
 	now := time.Now()
@@ -99,6 +125,9 @@ func (p *pump) add(items []store.Item) {
 				continue
 			}
 			l.ephemeral++
+		}
+		if it.Kind == kindEcho {
+			p.waiting++
 		}
 		if it.Lane == deviceLane {
 			p.lastDevice = it.Seq
@@ -178,8 +207,11 @@ func (p *pump) work(name string, l *lane) {
 		w := l.items[0]
 		l.items[0] = work{}
 		l.items = l.items[1:]
-		if w.Kind == kindEphemeral {
+		switch w.Kind {
+		case kindEphemeral:
 			l.ephemeral--
+		case kindEcho:
+			p.waiting--
 		}
 		p.mu.Unlock()
 
@@ -200,7 +232,7 @@ func (p *pump) handle(w work) error {
 	if err != nil {
 		return err
 	}
-	if w.Kind == kindEphemeral {
+	if w.Kind == kindEphemeral || w.Kind == kindEcho {
 		return nil
 	}
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
@@ -290,7 +322,7 @@ func (p *pump) dispatch(w work) (err error) {
 		p.waitForKeys(w.after)
 	}
 	p.conn.EventProcessor.Dispatch(ctx, evt)
-	if w.Kind == store.KindEvent && p.isOwn(evt) {
+	if (w.Kind == store.KindEvent || w.Kind == kindEcho) && p.isOwn(evt) {
 		return p.ctx.Err() // bridgev2 does not queue its own echoes
 	}
 	return waitHandled(p.ctx, p.br, evt.RoomID, p.conn.Bot.UserID, nil)
