@@ -42,7 +42,7 @@ func splitGhost(id networkid.UserID) (network, folded string, ok bool) {
 func selfID(network string) networkid.UserID { return networkid.UserID(network + ".") }
 
 // aliasLocalpart makes the localpart of a channel's alias, irc_libera_#go.
-func aliasLocalpart(network, channel string) string {
+func aliasLocalpart(prefix, network, channel string) string {
 	name := session.CasemapASCII.Fold(channel)
-	return "irc_" + network + "_" + strings.NewReplacer(":", "=3a", "\x00", "", " ", "").Replace(name)
+	return prefix + network + "_" + strings.NewReplacer(":", "=3a", "\x00", "", " ", "").Replace(name)
 }

@@ -39,6 +39,9 @@ func newRig(t *testing.T, encryption string) *rig {
 	t.Cleanup(bob.Close)
 	r := &rig{Server: s, ctx: ctx, bob: bob}
 	r.bridged(t)
+	if log := s.Log(); strings.Contains(log, "without end-to-bridge encryption") {
+		t.Errorf("the bridge says that it cannot encrypt:\n%s", log)
+	}
 	return r
 }
 

@@ -124,10 +124,14 @@ func (c *conn) handleCommand(m *irc.Message) {
 		c.onKick(m, from)
 	case "QUIT":
 		if !self {
+			c.nickFreed(from.Nick)
 			c.emit(Quit{Meta: c.meta(m), User: from, Reason: m.Param(0), Channels: c.state.quit(from.Nick)})
 		}
 	case "NICK":
 		if to := m.Param(0); to != "" {
+			if !self {
+				c.nickFreed(from.Nick)
+			}
 			c.emit(NickChange{Meta: c.meta(m), Old: from.Nick, New: to, Self: self, Channels: c.state.rename(from.Nick, to)})
 		}
 	case "TOPIC":
