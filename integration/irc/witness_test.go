@@ -33,6 +33,7 @@ type witness struct {
 type hearing struct {
 	nick, text string
 	at         time.Time
+	since      time.Time // when the connection began
 	acked      bool
 }
 
@@ -86,11 +87,15 @@ func (w *witness) pass(ctx context.Context, bridge net.Conn, to string) {
 	both.Go(func() {
 		if w.toBridge(bridge, server) {
 			bridge.Close()
+			return
 		}
+		_, _ = io.Copy(io.Discard, server) // until it hangs up, too
 	})
 	both.Go(func() {
-		defer server.Close()
 		w.toServer(server, bridge)
+		// Not Close: a server drops what it has not read of a connection that is
+		// reset, and one is reset that has something unread when it is closed.
+		_ = server.(*net.TCPConn).CloseWrite()
 	})
 	both.Wait()
 }
@@ -99,7 +104,7 @@ func (w *witness) pass(ctx context.Context, bridge net.Conn, to string) {
 // up; if it is the bridge that is gone, its last words are still to be read.
 func (w *witness) toBridge(bridge io.Writer, server io.Reader) bool {
 	w.mu.Lock()
-	begin := len(w.heard)
+	begin, since := len(w.heard), time.Now()
 	w.mu.Unlock()
 	r := bufio.NewReader(server)
 	joined := false
@@ -112,7 +117,7 @@ func (w *witness) toBridge(bridge io.Writer, server io.Reader) bool {
 			return false
 		}
 		joined = joined || strings.Contains(line, " 366 ")
-		w.note(line)
+		w.note(line, since)
 		if joined && r.Buffered() == 0 {
 			if _, err := io.WriteString(bridge, w.ping(begin)); err != nil {
 				return false
@@ -122,7 +127,7 @@ func (w *witness) toBridge(bridge io.Writer, server io.Reader) bool {
 }
 
 // note remembers what somebody has said to a channel.
-func (w *witness) note(line string) {
+func (w *witness) note(line string, since time.Time) {
 	if strings.HasPrefix(line, "@") {
 		_, line, _ = strings.Cut(line, " ")
 	}
@@ -135,7 +140,7 @@ func (w *witness) note(line string) {
 	_, text, _ := strings.Cut(strings.TrimRight(rest, "\r\n"), " ")
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.heard = append(w.heard, &hearing{nick: nick, text: strings.TrimPrefix(text, ":"), at: time.Now()})
+	w.heard = append(w.heard, &hearing{nick: nick, text: strings.TrimPrefix(text, ":"), at: time.Now(), since: since})
 }
 
 func (w *witness) ping(begin int) string {
