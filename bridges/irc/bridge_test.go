@@ -175,17 +175,19 @@ func TestToIRC(t *testing.T) {
 		red := r.hs.say(room, user, "m.room.redaction", obj{"redacts": id})
 		r.hs.await(room, at, "status of the redaction", status(red, "FAIL_RETRIABLE"))
 
-		// What the channel refuses is told.
+		// What the channel refuses is told. Without labels an answer is for the oldest line that has
+		// none yet, so nothing else may be under way.
+		id = r.hs.say(room, user, "m.room.message", obj{"msgtype": "m.text", "body": "said"})
+		_, at = r.hs.await(room, at, "success", status(id, "SUCCESS"))
 		alice.Send("MODE #room +m")
 		alice.Expect("+m")
 		id = r.hs.say(room, user, "m.room.message", obj{"msgtype": "m.text", "body": "muted"})
-		e, at = r.hs.await(room, at, "refusal", status(id, "FAIL_PERMANENT"))
-		if e.Content["reason"] != "m.no_permission" {
-			t.Errorf("refusal = %v", e.Content)
-		}
 		r.hs.await(room, at, "notice", func(e *fakeEvent) bool {
 			return e.Type == "m.room.message" && strings.Contains(fmt.Sprint(e.Content["body"]), "not bridged")
 		})
+		if e, _ = r.hs.await(room, at, "refusal", status(id, "FAIL_PERMANENT")); e.Content["reason"] != "m.no_permission" {
+			t.Errorf("refusal = %v", e.Content)
+		}
 		alice.Send("MODE #room -m")
 
 		for i := range 50 {

@@ -316,10 +316,17 @@ func (b *outbox) runSettle(ctx context.Context) {
 		b.results = nil
 		b.mu.Unlock()
 		for _, r := range results {
+			// A failure is told before it is forgotten: should the process die in
+			// between, it is told again, which the homeserver recognises.
+			if r.err != nil {
+				b.settled(ctx, r.o, r.err)
+			}
 			if err := b.store.done(context.WithoutCancel(ctx), r.o.Seq); err != nil {
 				b.log.Error("a sent message stays in the outbox", "error", err)
 			}
-			b.settled(ctx, r.o, r.err)
+			if r.err == nil {
+				b.settled(ctx, r.o, nil)
+			}
 		}
 		if len(results) > 0 {
 			continue

@@ -14,6 +14,7 @@ import (
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
+	"github.com/landbridge-im/landbridge/appservice/txnid"
 	"github.com/landbridge-im/landbridge/bridges/irc/format"
 	"github.com/landbridge-im/landbridge/bridges/irc/session"
 )
@@ -282,10 +283,26 @@ func (n *network) settled(ctx context.Context, o *outgoing, err error) {
 	status := bridgev2.MessageStatus{Status: event.MessageStatusSuccess}
 	if err != nil {
 		status = refusal(err)
+		n.tellSender(ctx, &status, o.statusInfo())
 	} else if o.msgID != "" {
 		n.rename(ctx, o)
 	}
 	n.b.br.Matrix.SendMessageStatus(ctx, &status, o.statusInfo())
+}
+
+// tellSender says in the room that a message has failed. The framework would do it
+// too, but some time later, and never if the process dies before that.
+func (n *network) tellSender(ctx context.Context, status *bridgev2.MessageStatus, info *bridgev2.MessageStatusEventInfo) {
+	if !status.SendNotice || info.MessageType == event.MsgNotice {
+		return
+	}
+	status.SendNotice = false
+	ctx, cancel := context.WithTimeout(txnid.With(ctx, "failed/"+string(info.SourceEventID)), time.Minute)
+	defer cancel()
+	content := &event.Content{Parsed: status.ToNoticeEvent(info)}
+	if _, err := n.b.br.Bot.SendMessage(ctx, info.RoomID, event.EventMessage, content, nil); err != nil {
+		n.log.Error("somebody is not told that their message has failed", "event_id", info.SourceEventID, "error", err)
+	}
 }
 
 // rename gives a sent message the id that the network gave it, so that answers

@@ -34,7 +34,7 @@ func channelPower() *bridgev2.PowerLevelOverrides {
 // choice and stays. It is called in a turn of the room's portal.
 func (n *network) followTopicLock(ctx context.Context, portal *bridgev2.Portal, locked bool) {
 	n.insist(ctx, "the power level of the topic", func() error {
-		levels, err := portal.Bridge.Matrix.GetPowerLevels(ctx, portal.MXID)
+		levels, err := n.powerLevels(ctx, portal)
 		if err != nil {
 			return err
 		}
@@ -50,6 +50,23 @@ func (n *network) followTopicLock(ctx context.Context, portal *bridgev2.Portal, 
 		_, err = portal.Bridge.Bot.SendState(ctx, portal.MXID, event.StatePowerLevels, "", &event.Content{Parsed: next}, time.Time{})
 		return err
 	})
+}
+
+// powerLevels asks the homeserver for a room's power levels: a copy that was
+// changed meanwhile would undo the change.
+func (n *network) powerLevels(ctx context.Context, portal *bridgev2.Portal) (*event.PowerLevelsEventContent, error) {
+	mx, ok := n.b.br.Matrix.(bridgev2.MatrixConnectorWithArbitraryRoomState)
+	if !ok {
+		return n.b.br.Matrix.GetPowerLevels(ctx, portal.MXID)
+	}
+	evt, err := mx.GetStateEvent(ctx, portal.MXID, event.StatePowerLevels, "")
+	if err != nil {
+		return nil, err
+	}
+	if evt == nil {
+		return nil, errors.New("the room has no power levels")
+	}
+	return evt.Content.AsPowerLevels(), nil
 }
 
 // maySetTopic reports whether the sender of an event may change a topic whatever

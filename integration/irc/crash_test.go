@@ -216,7 +216,7 @@ func TestCrash(t *testing.T) {
 
 	for _, r := range rooms {
 		t.Run(r.name, func(t *testing.T) {
-			r.check(ctx, t, admin, kills)
+			r.check(ctx, t, admin, kills, max(heardNg.slowest(), heardInsp.slowest()))
 		})
 	}
 	if err := s.Stop(); err != nil {

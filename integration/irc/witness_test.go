@@ -169,6 +169,13 @@ func (w *witness) toServer(server io.Writer, bridge io.Reader) {
 	}
 }
 
+// slowest is the longest that an acknowledgement took.
+func (w *witness) slowest() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.slow
+}
+
 // answered notes that the bridge has acknowledged what came before a PING. What
 // was passed on to a connection of an earlier process is not: each connection
 // acknowledges its own.
