@@ -75,28 +75,30 @@ func (r *crashRoom) check(ctx context.Context, t *testing.T, admin *bridgetest.M
 		t.Errorf("%d messages from Matrix never arrived on IRC: %v", len(missing), missing)
 	}
 	for _, text := range missing {
-		if !told(history, text) {
+		if said := told(history, text); said == "" {
 			t.Errorf("%s never arrived on IRC, and nobody was told", text)
+		} else if !strings.Contains(said, "may not have been bridged") {
+			t.Errorf("%s never arrived on IRC: %s", text, said)
 		}
 	}
 
 	r.checkHeard(t, slowest, inRoom, synced, kills)
 }
 
-// told reports whether the bridge has said in a room that a message may not have
-// arrived.
-func told(history []bridgetest.Event, text string) bool {
+// told returns what the bridge has said in a room about a message that did not
+// arrive.
+func told(history []bridgetest.Event, text string) string {
 	for _, m := range history {
 		if m.Type != "m.room.message" || m.Body() != text {
 			continue
 		}
 		for _, e := range history {
-			if strings.HasPrefix(e.Sender, "@ircbot:") && strings.Contains(string(e.Content), m.ID) && strings.Contains(e.Body(), "may not have been bridged") {
-				return true
+			if strings.HasPrefix(e.Sender, "@ircbot:") && strings.Contains(string(e.Content), m.ID) && strings.Contains(e.Body(), "bridged") {
+				return e.Body()
 			}
 		}
 	}
-	return false
+	return ""
 }
 
 // checkHeard looks for what the bridge heard on IRC and Matrix does not have. What
