@@ -183,7 +183,7 @@ func (r *crashRoom) settle(ctx context.Context, t *testing.T) {
 			continue
 		}
 		text := s.acked[len(s.acked)-1]
-		one, cancel := context.WithTimeout(ctx, 20*time.Second)
+		one, cancel := context.WithTimeout(ctx, patience)
 		if _, _, err := r.bob.Await(one, 0, "", "PRIVMSG", "> "+text); err != nil {
 			t.Errorf("%s never arrived on IRC", text)
 		}

@@ -234,6 +234,7 @@ func (c *conn) writer() {
 func (c *conn) goodbye() {
 	select {
 	case <-c.quit:
+		c.barrier() // or nobody would know what became of the last lines
 		_ = c.write("QUIT :Bridge is stopping")
 		<-c.closed
 	default:
