@@ -22,11 +22,7 @@ import (
 // Kinds of items that are never stored.
 const (
 	kindEphemeral store.Kind = 0
-	// kindEcho is the membership that one of the bridge's own users has set. The
-	// bridge knows it already, as far as it came to know it before a crash; and if
-	// it did not, nothing else would have told it either. Thousands of them come
-	// when a large channel is joined.
-	kindEcho store.Kind = -1
+	kindEcho      store.Kind = -1 // see echo.go
 )
 
 // deviceLane is the lane of everything that belongs to devices, not rooms.
@@ -39,8 +35,6 @@ const (
 	// keyWait bounds how long an encrypted event waits for the to-device
 	// events that came before it.
 	keyWait = 10 * time.Second
-	// maxEchoes bounds the echoes that wait in memory; what is more is stored.
-	maxEchoes = 20_000
 )
 
 // keyHandler takes what the homeserver says about devices and their keys.
@@ -90,22 +84,6 @@ func newPump(box *store.Inbox, br *bridgev2.Bridge, conn *connector, keys keyHan
 		lanes: make(map[string]*lane), deviceMove: make(chan struct{})}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	return p
-}
-
-// echoes takes those out of the items of a transaction that need not be stored.
-func (p *pump) echoes(items []store.Item) (rest, echoes []store.Item) {
-	p.mu.Lock()
-	room := maxEchoes - p.waiting
-	p.mu.Unlock()
-	for _, it := range items {
-		if it.Self != "" && len(echoes) < room && p.isOwnUser(id.UserID(it.Self)) {
-			it.Kind = kindEcho
-			echoes = append(echoes, it)
-		} else {
-			rest = append(rest, it)
-		}
-	}
-	return rest, echoes
 }
 
 // add queues items in order. It never blocks.

@@ -304,23 +304,24 @@ type registrations interface {
 // joinAll brings ghosts into a room.
 func (n *network) joinAll(ctx context.Context, portal *bridgev2.Portal, group []member) {
 	type arriving struct {
-		member
-		user  id.UserID
-		store mautrix.StateStore
+		user    id.UserID
+		content *event.MemberEventContent
+		store   mautrix.StateStore
 	}
 	var mu sync.Mutex
 	var joined []arriving
 	each(group, func(m member) {
 		intent := n.b.br.Matrix.GhostIntent(m.ghost)
 		client := clientOf(intent)
-		content := &event.MemberEventContent{Membership: event.MembershipJoin, Displayname: m.nick}
-		if client == nil || !n.people.introduced(m.ghost) {
+		name, known := n.people.name(m.ghost) // perhaps not the one on the list any more
+		if client == nil || !known {
 			if ghost, err := n.b.br.GetGhostByID(ctx, m.ghost); err == nil {
 				err = n.join(ctx, portal, ghost, time.Time{})
 				n.logArrival(m, err)
 			}
 			return
 		}
+		content := &event.MemberEventContent{Membership: event.MembershipJoin, Displayname: name}
 		// Not SendState, which stores the success with a commit of its own.
 		url := client.BuildClientURL("v3", "rooms", portal.MXID, "state", "m.room.member", intent.GetMXID())
 		_, err := client.MakeRequest(ctx, http.MethodPut, url, content, nil)
@@ -330,13 +331,13 @@ func (n *network) joinAll(ctx context.Context, portal *bridgev2.Portal, group []
 		n.logArrival(m, err)
 		if err == nil {
 			mu.Lock()
-			joined = append(joined, arriving{m, intent.GetMXID(), client.StateStore})
+			joined = append(joined, arriving{intent.GetMXID(), content, client.StateStore})
 			mu.Unlock()
 		}
 	})
 	err := n.b.br.DB.DoTxn(ctx, nil, func(ctx context.Context) error {
 		for _, j := range joined {
-			if err := j.store.SetMember(ctx, portal.MXID, j.user, &event.MemberEventContent{Membership: event.MembershipJoin, Displayname: j.nick}); err != nil {
+			if err := j.store.SetMember(ctx, portal.MXID, j.user, j.content); err != nil {
 				return err
 			}
 		}

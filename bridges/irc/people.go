@@ -63,12 +63,12 @@ func (p *people) claimNew(list []member) []member {
 	return mine
 }
 
-// introduced reports whether a ghost is known to Matrix in this run.
-func (p *people) introduced(id networkid.UserID) bool {
+// name returns the name under which a ghost was introduced in this run.
+func (p *people) name(id networkid.UserID) (string, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	_, ok := p.names[id]
-	return ok
+	name, ok := p.names[id]
+	return name, ok
 }
 
 // release ends a claim; with a name, the ghost is introduced under it.
