@@ -79,8 +79,8 @@ func (r *rig) start() {
 	if os.Getenv("IRC_TEST_DEBUG") != "" {
 		level, zl = slog.LevelDebug, zerolog.DebugLevel
 	}
-	log := slog.New(slog.NewTextHandler(testWriter{r.t}, &slog.HandlerOptions{Level: level}))
-	zlog := zerolog.New(testWriter{r.t}).Level(zl)
+	log := slog.New(slog.NewTextHandler(newTestWriter(r.t), &slog.HandlerOptions{Level: level}))
+	zlog := zerolog.New(newTestWriter(r.t)).Level(zl)
 	ctx := zlog.WithContext(context.Background())
 	b, err := irc.New(ctx, &node, irc.Deps{Log: log})
 	if err != nil {
@@ -156,10 +156,30 @@ func (r *rig) transact(id string, body []byte) {
 	}
 }
 
-type testWriter struct{ t *testing.T }
+// testWriter logs to a test until the test ends: the framework does not wait for all
+// that its rooms do when it stops.
+type testWriter struct {
+	t     *testing.T
+	mu    sync.Mutex
+	ended bool
+}
 
-func (w testWriter) Write(p []byte) (int, error) {
-	w.t.Logf("%s", bytes.TrimSpace(p))
+func newTestWriter(t *testing.T) *testWriter {
+	w := &testWriter{t: t}
+	t.Cleanup(func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.ended = true
+	})
+	return w
+}
+
+func (w *testWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.ended {
+		w.t.Logf("%s", bytes.TrimSpace(p))
+	}
 	return len(p), nil
 }
 
