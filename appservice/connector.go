@@ -2,8 +2,11 @@ package appservice
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 
+	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/commands"
 	"maunium.net/go/mautrix/bridgev2/matrix"
@@ -49,7 +52,12 @@ func newConnector(mx *matrix.Connector, metrics *instanceMetrics) *connector {
 
 // Init implements bridgev2.MatrixConnector.
 func (c *connector) Init(br *bridgev2.Bridge) {
+	// Init looks for the encryption that needs cgo, and would warn that there is
+	// none. The host brings its own, after this.
+	allow := c.Config.Encryption.Allow
+	c.Config.Encryption.Allow = false
 	c.Connector.Init(br)
+	c.Config.Encryption.Allow = allow
 	// mautrix's own version of this command insists on its own connector type.
 	br.Commands.(*commands.Processor).AddHandler(&commands.FullHandler{
 		Name:    "discard-megolm-session",
@@ -76,6 +84,28 @@ func (c *connector) GetCapabilities() *bridgev2.MatrixCapabilities {
 	caps := *c.Connector.GetCapabilities()
 	caps.BatchSending = false
 	return &caps
+}
+
+// GetMemberInfo implements bridgev2.MatrixConnector. The list of members that the
+// bridge remembers is fetched once, and somebody who joins at that moment can be
+// missing from it; so the homeserver is asked for whom it does not know to be in
+// the room. Ghosts are there when the bridge says so.
+func (c *connector) GetMemberInfo(ctx context.Context, room id.RoomID, user id.UserID) (*event.MemberEventContent, error) {
+	known, err := c.AS.StateStore.TryGetMember(ctx, room, user)
+	_, ghost := c.ParseGhostMXID(user)
+	if err != nil || known != nil && (known.Membership == event.MembershipJoin || ghost) {
+		return known, err
+	}
+	content := &event.MemberEventContent{}
+	err = c.Bot.StateEvent(ctx, room, event.StateMember, string(user), content) // remembers it, too
+	switch {
+	case err == nil:
+		return content, nil
+	case errors.Is(err, mautrix.MNotFound) || known != nil:
+		return c.Connector.GetMemberInfo(ctx, room, user)
+	default:
+		return nil, fmt.Errorf("ask for a member of the room: %w", err)
+	}
 }
 
 // SendMessageStatus implements bridgev2.MatrixConnector.

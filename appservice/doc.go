@@ -42,6 +42,13 @@
 // and storing it. No host can know; Redelivered tells the module, which should
 // ask its network (a nonce, the recent history) before it sends again.
 //
+// One kind of event is not stored: the memberships that the bridge's own users
+// have set themselves. The bridge knows them already, and thousands of them come
+// when a large channel is joined.
+//
+// The other way, a module can give a message a transaction id of its own (package
+// txnid), so that sending it again after a crash has no effect.
+//
 // Nothing is guaranteed for: typing, receipts and presence, which are handled
 // from memory; commands to the bot, which count as handled when they begin,
 // because a login may wait for a person for minutes; an event that cannot be

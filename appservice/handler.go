@@ -195,11 +195,13 @@ func (r *run) take(ctx context.Context, txn string, stored, fleeting []store.Ite
 	if r.closed {
 		return store.ErrClosed
 	}
+	stored, echoes := r.pump.echoes(stored)
 	items, dup, err := r.box.Accept(ctx, txn, stored)
 	if err != nil || dup {
 		return err
 	}
 	r.pump.add(items)
+	r.pump.add(echoes)
 	r.pump.add(fleeting)
 	return nil
 }

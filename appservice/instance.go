@@ -44,6 +44,8 @@ func (in *instance) env(cfg Instance) Env {
 		Zerolog: zlog.New(in.log, nil),
 		HTTP:    in.host.opts.HTTP,
 		DataDir: filepath.Join(in.host.opts.Dir, cfg.ID),
+
+		AliasPrefix: cfg.AliasPrefix,
 	}
 }
 

@@ -29,6 +29,9 @@ type Env struct {
 	Zerolog zerolog.Logger
 	HTTP    *http.Client // for the remote network's API
 	DataDir string       // the instance's folder, for files of the module
+	// AliasPrefix begins the localparts of the room aliases that are the
+	// instance's own: nobody else can make them.
+	AliasPrefix string
 }
 
 // Bridge is a configured bridge, not yet started. A Bridge is started at most

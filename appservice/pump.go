@@ -19,8 +19,11 @@ import (
 	"github.com/landbridge-im/landbridge/appservice/store"
 )
 
-// kindEphemeral is an item that is never stored.
-const kindEphemeral store.Kind = 0
+// Kinds of items that are never stored.
+const (
+	kindEphemeral store.Kind = 0
+	kindEcho      store.Kind = -1 // see echo.go
+)
 
 // deviceLane is the lane of everything that belongs to devices, not rooms.
 const deviceLane = ""
@@ -58,6 +61,7 @@ type pump struct {
 	mu         sync.Mutex
 	open       bool // events may be handled
 	lanes      map[string]*lane
+	waiting    int           // echoes in the lanes
 	lastDevice int64         // Seq of the newest item of deviceLane
 	doneDevice int64         // Seq of the newest handled one
 	deviceMove chan struct{} // closed when doneDevice changes
@@ -99,6 +103,9 @@ func (p *pump) add(items []store.Item) {
 				continue
 			}
 			l.ephemeral++
+		}
+		if it.Kind == kindEcho {
+			p.waiting++
 		}
 		if it.Lane == deviceLane {
 			p.lastDevice = it.Seq
@@ -178,8 +185,11 @@ func (p *pump) work(name string, l *lane) {
 		w := l.items[0]
 		l.items[0] = work{}
 		l.items = l.items[1:]
-		if w.Kind == kindEphemeral {
+		switch w.Kind {
+		case kindEphemeral:
 			l.ephemeral--
+		case kindEcho:
+			p.waiting--
 		}
 		p.mu.Unlock()
 
@@ -200,7 +210,7 @@ func (p *pump) handle(w work) error {
 	if err != nil {
 		return err
 	}
-	if w.Kind == kindEphemeral {
+	if w.Kind == kindEphemeral || w.Kind == kindEcho {
 		return nil
 	}
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
@@ -290,7 +300,7 @@ func (p *pump) dispatch(w work) (err error) {
 		p.waitForKeys(w.after)
 	}
 	p.conn.EventProcessor.Dispatch(ctx, evt)
-	if w.Kind == store.KindEvent && p.isOwn(evt) {
+	if (w.Kind == store.KindEvent || w.Kind == kindEcho) && p.isOwn(evt) {
 		return p.ctx.Err() // bridgev2 does not queue its own echoes
 	}
 	return waitHandled(p.ctx, p.br, evt.RoomID, p.conn.Bot.UserID, nil)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/landbridge-im/landbridge/appservice/crypto"
 	"github.com/landbridge-im/landbridge/appservice/store"
+	"github.com/landbridge-im/landbridge/appservice/txnid"
 	"github.com/landbridge-im/landbridge/appservice/zlog"
 )
 
@@ -106,7 +107,7 @@ func (in *instance) newRun(ctx context.Context, cfg Instance, reg Registration) 
 		r.conn = newConnector(mx, in.metrics)
 		r.br = bridgev2.NewBridge(networkid.BridgeID(cfg.ID), r.db, zl, &bridgeCfg.Bridge, r.conn, r.bridge.Connector(), commands.NewProcessor)
 		// The pointer is shared by every intent, so this is the place for it.
-		mx.AS.HTTPClient.Transport = &countedTransport{next: h.opts.Homeserver.Transport, metrics: in.metrics}
+		mx.AS.HTTPClient.Transport = &countedTransport{next: txnid.Transport(h.opts.Homeserver.Transport), metrics: in.metrics}
 		// The pump calls the handlers itself; bounds on time are its portals'.
 		mx.EventProcessor.ExecSyncWarnTime, mx.EventProcessor.ExecSyncTimeout = 0, 0
 		// Different bridges must not take each other's messages for their own.

@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
+
+	"maunium.net/go/mautrix/event"
 
 	"github.com/landbridge-im/landbridge/appservice/store"
 )
@@ -68,7 +71,11 @@ func parseTransaction(body []byte) (stored, fleeting []store.Item, err error) {
 		if h.RoomID == "" || h.EventID == "" {
 			return nil, nil, fmt.Errorf("events[%d]: room_id and event_id must not be empty", i)
 		}
-		stored = append(stored, store.Item{Kind: store.KindEvent, Lane: h.RoomID, EventID: h.EventID, Body: raw})
+		item := store.Item{Kind: store.KindEvent, Lane: h.RoomID, EventID: h.EventID, Body: raw}
+		if h.Type == event.StateMember.Type && len(h.Sender) > 2 && bytes.Equal(h.StateKey, h.Sender) {
+			item.Self = strings.Trim(string(h.Sender), `"`)
+		}
+		stored = append(stored, item)
 	}
 	for i, raw := range txn.Ephemeral {
 		h, err := head("ephemeral", i, raw)
@@ -94,6 +101,10 @@ type eventHead struct {
 	Type    string `json:"type"`
 	RoomID  string `json:"room_id"`
 	EventID string `json:"event_id"`
+
+	// Sender and StateKey are JSON of any kind here.
+	Sender   json.RawMessage `json:"sender"`
+	StateKey json.RawMessage `json:"state_key"`
 }
 
 func head(list string, i int, raw json.RawMessage) (eventHead, error) {

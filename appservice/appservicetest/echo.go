@@ -42,6 +42,7 @@ type Sent struct {
 	Channel     string
 	Event       id.EventID
 	Sender      id.UserID
+	Name        string // how the sender is relayed
 	Body        string
 	Redelivered bool
 }
@@ -248,6 +249,9 @@ func (c *echoClient) HandleMatrixMessage(ctx context.Context, msg *bridgev2.Matr
 	n := c.bridge.network
 	sent := Sent{Channel: string(msg.Portal.ID), Event: msg.Event.ID, Sender: msg.Event.Sender, Body: msg.Content.Body,
 		Redelivered: appservice.Redelivered(c.bridge.br, msg.Event.ID)}
+	if msg.OrigSender != nil {
+		sent.Name = msg.OrigSender.DisambiguatedName
+	}
 	if n.OnSend != nil {
 		if err := n.OnSend(ctx, sent); err != nil {
 			return nil, err

@@ -224,6 +224,13 @@ func (hs *Homeserver) Join(roomID id.RoomID, userID id.UserID) {
 	hs.setMember(hs.rooms[roomID], userID, userID, "join", nil)
 }
 
+// Name gives a user a display name, for the rooms that they join after this.
+func (hs *Homeserver) Name(userID id.UserID, name string) {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	hs.user(userID).profile["displayname"] = marshal(name)
+}
+
 // Send has a user send an event; content is marshalled. It returns its id.
 func (hs *Homeserver) Send(roomID id.RoomID, sender id.UserID, evtType string, content any) id.EventID {
 	hs.mu.Lock()

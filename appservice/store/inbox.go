@@ -27,6 +27,9 @@ type Item struct {
 	Lane    string // items of one lane are handled one after the other
 	EventID string // empty for what has none
 	Body    []byte // JSON, as the homeserver sent it
+	// Self is the user who has changed their own membership with this event; empty
+	// for all other events. It is not stored.
+	Self string
 	// Redelivered is set by Pending on the items whose handling may have begun
 	// before a crash: the first one of each lane.
 	Redelivered bool

@@ -18,6 +18,8 @@ import (
 // Deps is what the module needs of its host.
 type Deps struct {
 	Log *slog.Logger
+	// AliasPrefix begins the aliases of the rooms; default "irc_".
+	AliasPrefix string
 }
 
 // Bridge is a configured IRC bridge. New makes it; the host runs its Connector
@@ -39,7 +41,10 @@ type Bridge struct {
 
 // New checks a configuration and makes a bridge of it. Errors name line and key.
 func New(_ context.Context, cfg *yaml.Node, deps Deps) (*Bridge, error) {
-	parsed, err := ParseConfig(cfg)
+	if deps.AliasPrefix == "" {
+		deps.AliasPrefix = "irc_"
+	}
+	parsed, err := ParseConfig(cfg, deps.AliasPrefix)
 	if err != nil {
 		return nil, fmt.Errorf("IRC configuration: %w", err)
 	}
@@ -49,7 +54,7 @@ func New(_ context.Context, cfg *yaml.Node, deps Deps) (*Bridge, error) {
 	}
 	if len(parsed.Networks) == 0 {
 		b.demo = true
-		parsed.Networks = []NetworkConfig{demoNetwork()}
+		parsed.Networks = []NetworkConfig{demoNetwork(deps.AliasPrefix)}
 		b.backoff = session.Backoff{Min: 100 * time.Millisecond, Max: 5 * time.Second}
 	}
 	return b, nil
@@ -57,7 +62,7 @@ func New(_ context.Context, cfg *yaml.Node, deps Deps) (*Bridge, error) {
 
 // demoNetwork is the configuration for the demonstration network; its address is
 // known when it has started.
-func demoNetwork() NetworkConfig {
+func demoNetwork(aliasPrefix string) NetworkConfig {
 	n := NetworkConfig{
 		ID: "demo", Name: "Demonstration network", Nick: "landbridge", Realname: "Landbridge",
 		RelayFormat: "<{name}> ", Burst: 100, PerSecond: 100, Queue: 10_000, OutageNotice: time.Minute,
@@ -65,7 +70,7 @@ func demoNetwork() NetworkConfig {
 	for _, name := range demonet.Channels() {
 		n.Channels = append(n.Channels, ChannelConfig{Name: name})
 	}
-	n.fill()
+	n.fill(aliasPrefix)
 	return n
 }
 

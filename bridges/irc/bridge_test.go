@@ -91,7 +91,7 @@ func TestFromIRC(t *testing.T) {
 		// Someone else takes the nick while the ghost is in use.
 		bob2 := ircd.Dial(t, s.Addr, "bob")
 		bob2.Join("#room")
-		const second = "@irc_net__bob=7e2:test.example"
+		const second = "@irc_net.bob=7e2:test.example"
 		_, at = r.hs.await(room, at, "join of the other bob", memberEvent(second, "join"))
 		bob2.Send("PRIVMSG #room :me too")
 		_, at = r.hs.await(room, at, "message of the other bob", message(second, "me too"))
@@ -175,34 +175,20 @@ func TestToIRC(t *testing.T) {
 		red := r.hs.say(room, user, "m.room.redaction", obj{"redacts": id})
 		r.hs.await(room, at, "status of the redaction", status(red, "FAIL_RETRIABLE"))
 
-		// What the channel refuses is told.
+		// What the channel refuses is told. Without labels an answer is for the oldest line that has
+		// none yet, so nothing else may be under way.
+		id = r.hs.say(room, user, "m.room.message", obj{"msgtype": "m.text", "body": "said"})
+		_, at = r.hs.await(room, at, "success", status(id, "SUCCESS"))
 		alice.Send("MODE #room +m")
 		alice.Expect("+m")
 		id = r.hs.say(room, user, "m.room.message", obj{"msgtype": "m.text", "body": "muted"})
-		e, at = r.hs.await(room, at, "refusal", status(id, "FAIL_PERMANENT"))
-		if e.Content["reason"] != "m.no_permission" {
-			t.Errorf("refusal = %v", e.Content)
-		}
 		r.hs.await(room, at, "notice", func(e *fakeEvent) bool {
 			return e.Type == "m.room.message" && strings.Contains(fmt.Sprint(e.Content["body"]), "not bridged")
 		})
+		if e, _ = r.hs.await(room, at, "refusal", status(id, "FAIL_PERMANENT")); e.Content["reason"] != "m.no_permission" {
+			t.Errorf("refusal = %v", e.Content)
+		}
 		alice.Send("MODE #room -m")
-
-		// The topic, refused and accepted.
-		alice.Send("MODE #room +t")
-		empty := ""
-		r.hs.mu.Lock()
-		r.hs.add(room, user, "m.room.topic", &empty, obj{"topic": "mine"}, 0)
-		r.hs.mu.Unlock()
-		r.hs.await(room, at, "topic put back", func(e *fakeEvent) bool {
-			return e.Type == "m.room.topic" && e.Sender == "@ircbot:test.example"
-		})
-		alice.Send("MODE #room +o bridge")
-		alice.Expect("+o")
-		r.hs.mu.Lock()
-		r.hs.add(room, user, "m.room.topic", &empty, obj{"topic": "ours"}, 0)
-		r.hs.mu.Unlock()
-		alice.Expect("TOPIC #room :ours")
 
 		for i := range 50 {
 			r.hs.say(room, user, "m.room.message", obj{"msgtype": "m.text", "body": fmt.Sprintf("n%d", i)})
@@ -214,7 +200,7 @@ func TestToIRC(t *testing.T) {
 		r.hs.mu.Lock()
 		defer r.hs.mu.Unlock()
 		for _, e := range room.timeline {
-			if e.Type == "m.room.message" && strings.HasPrefix(e.Sender, "@irc_net__bridge") {
+			if e.Type == "m.room.message" && strings.HasPrefix(e.Sender, "@irc_net.bridge") {
 				t.Errorf("echo: %+v", e)
 			}
 		}
@@ -335,14 +321,14 @@ func TestDemonstrationNetwork(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, "demo: {listen: '127.0.0.1:0'}")
 	room := r.hs.byAlias("irc_demo_#lobby")
-	r.hs.await(room, 0, "join of ada", memberEvent("@irc_demo__ada:test.example", "join"))
+	r.hs.await(room, 0, "join of ada", memberEvent("@irc_demo.ada:test.example", "join"))
 	r.hs.enter(room, user, "Mia")
 	carl := ircd.Dial(t, r.bridge.DemoAddr(), "carl")
 	carl.Join("#lobby")
-	_, at := r.hs.await(room, 0, "join of carl", memberEvent("@irc_demo__carl:test.example", "join"))
+	_, at := r.hs.await(room, 0, "join of carl", memberEvent("@irc_demo.carl:test.example", "join"))
 	r.hs.say(room, user, "m.room.message", obj{"msgtype": "m.text", "body": "hello ada"})
 	carl.Expect("<M\u200bia> hello ada")
 	r.hs.await(room, at, "answer of ada", func(e *fakeEvent) bool {
-		return e.Type == "m.room.message" && e.Sender == "@irc_demo__ada:test.example" && strings.Contains(fmt.Sprint(e.Content["body"]), "M\u200bia")
+		return e.Type == "m.room.message" && e.Sender == "@irc_demo.ada:test.example" && strings.Contains(fmt.Sprint(e.Content["body"]), "M\u200bia")
 	})
 }

@@ -78,8 +78,9 @@ func mistake(node *yaml.Node, key, format string, args ...any) error {
 }
 
 // ParseConfig reads the module's configuration. All mistakes are reported, each
-// with its line and key. A nil or empty node is an empty configuration.
-func ParseConfig(node *yaml.Node) (*Config, error) {
+// with its line and key. A nil or empty node is an empty configuration. aliasPrefix
+// begins the aliases that the configuration does not name.
+func ParseConfig(node *yaml.Node, aliasPrefix string) (*Config, error) {
 	cfg := &Config{DemoListen: "127.0.0.1:6667"}
 	if node == nil || node.Kind == 0 || node.Tag == "!!null" {
 		return cfg, nil
@@ -94,7 +95,7 @@ func ParseConfig(node *yaml.Node) (*Config, error) {
 		},
 		"networks": func(n *yaml.Node, key string) error {
 			return sequence(n, key, func(item *yaml.Node, key string) error {
-				network, err := parseNetwork(item, key)
+				network, err := parseNetwork(item, key, aliasPrefix)
 				cfg.Networks = append(cfg.Networks, network)
 				return err
 			})
@@ -143,7 +144,7 @@ type tlsConfig struct {
 	ca, name string
 }
 
-func parseNetwork(node *yaml.Node, key string) (NetworkConfig, error) {
+func parseNetwork(node *yaml.Node, key, aliasPrefix string) (NetworkConfig, error) {
 	n := NetworkConfig{Burst: 5, PerSecond: 1, Queue: 1000, OutageNotice: time.Minute, RelayFormat: "<{name}> "}
 	secure := tlsConfig{on: true}
 	var sasl *saslConfig
@@ -214,7 +215,7 @@ func parseNetwork(node *yaml.Node, key string) (NetworkConfig, error) {
 		n.SASL = mech
 		errs = append(errs, err)
 	}
-	n.fill()
+	n.fill(aliasPrefix)
 	seen := make(map[string]bool)
 	for i, ch := range n.Channels {
 		folded := session.CasemapASCII.Fold(ch.Name)
@@ -227,16 +228,16 @@ func parseNetwork(node *yaml.Node, key string) (NetworkConfig, error) {
 }
 
 // fill sets what follows from other values.
-func (n *NetworkConfig) fill() {
+func (n *NetworkConfig) fill(aliasPrefix string) {
 	if n.Name == "" {
 		n.Name = n.ID
 	}
 	if n.RoomAlias == "" {
-		n.RoomAlias = "irc_" + n.ID
+		n.RoomAlias = aliasPrefix + n.ID
 	}
 	for i := range n.Channels {
 		if ch := &n.Channels[i]; ch.RoomAlias == "" && ch.Name != "" {
-			ch.RoomAlias = aliasLocalpart(n.ID, ch.Name)
+			ch.RoomAlias = aliasLocalpart(aliasPrefix, n.ID, ch.Name)
 		}
 	}
 }

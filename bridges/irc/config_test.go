@@ -8,13 +8,18 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-func parseText(t *testing.T, text string) (*Config, error) {
+func parseNode(t *testing.T, text string) *yaml.Node {
 	t.Helper()
 	var node yaml.Node
 	if err := yaml.Unmarshal([]byte(text), &node); err != nil {
 		t.Fatal(err)
 	}
-	return ParseConfig(&node)
+	return &node
+}
+
+func parseText(t *testing.T, text string) (*Config, error) {
+	t.Helper()
+	return ParseConfig(parseNode(t, text), "irc_")
 }
 
 func TestParseConfig(t *testing.T) {
@@ -52,6 +57,11 @@ networks:
 	}
 	if n := cfg.Networks[1]; n.TLS != nil || n.Name != "local" || n.RelayFormat != "<{name}> " {
 		t.Errorf("network = %+v", n)
+	}
+	node := parseNode(t, "networks: [{id: x, address: 'h:1', nick: n, channels: ['#a', {name: '#b', room_alias: mine}]}]")
+	if cfg, err := ParseConfig(node, "chat_"); err != nil || cfg.Networks[0].RoomAlias != "chat_x" ||
+		cfg.Networks[0].Channels[0].RoomAlias != "chat_x_#a" || cfg.Networks[0].Channels[1].RoomAlias != "mine" {
+		t.Errorf("with another prefix: %+v, %v", cfg, err)
 	}
 	for _, empty := range []string{"", "null", "{}", "networks: []", "networks:"} {
 		if cfg, err := parseText(t, empty); err != nil || len(cfg.Networks) != 0 {

@@ -11,9 +11,9 @@
 //
 // A network is a UserLogin and a space portal, both with the network's
 // configured id. A channel is a portal with the id "network/#channel", the name
-// folded as ASCII. A ghost's id is "network_nick" with the nick folded by the
-// network's casemapping, so its Matrix id is @irc_network__nick:server (the
-// framework doubles underscores).
+// folded as ASCII. A ghost's id is "network.nick" with the nick folded by the
+// network's casemapping, so its Matrix id is @irc_network.nick:server (the
+// framework doubles underscores, and no nick has a dot).
 //
 // # Nick changes
 //
@@ -24,7 +24,7 @@
 // differs from their id are remembered in the database, so a restart changes
 // nothing; when the person leaves, the tie ends. If somebody takes a nick whose
 // ghost still belongs to a person who is present under another nick, they get a
-// ghost with a number ("network_nick~2"; ~ cannot be in a nick).
+// ghost with a number ("network.nick~2"; ~ cannot be in a nick).
 //
 // # Nothing lost, nothing twice
 //
@@ -40,13 +40,33 @@
 // or the process died before it came, are reported to their sender as uncertain,
 // not repeated.
 //
-// From IRC: each line has an id of its own (the network's msgid, or connection
-// and counter), which the framework uses to ignore repetitions. Lines wait in a
-// bounded buffer, and a full buffer slows the reading of the connection; none is
-// dropped. A line that the homeserver does not take is tried again, in its
-// place, for half a minute. That buffer, and the portals' queues behind it, are
-// in memory: a process that is killed loses what it has read and not yet given to
-// the homeserver, some milliseconds' worth, or as long as the room's members are
-// being taken over after a join; what is said while nobody listens is lost in any
-// case, for IRC does not repeat.
+// From IRC: what a line means for the rooms (line.go) is decided when it is read,
+// with the session's state as it is then, and stored (inbox.go) before it is
+// handled, several lines with one commit if they come together. A PING of the
+// server is answered when what came before is stored: that is what a server, and
+// a test, can know of it. A line is forgotten when the room's portal has handled
+// it. After a crash what is left is handled first, in order. For what the
+// homeserver or the framework has already that comes to nothing:
+//
+//   - A message has an id (the network's msgid, or connection and number) by
+//     which the framework knows that it has sent it, and a transaction id made of
+//     that one (package txnid) by which the homeserver knows, if the process died
+//     before the framework did.
+//   - A change of membership or topic is forgotten before the room's next one is
+//     handled, so at most one of a room is repeated, and it sets what is set.
+//   - Who has which ghost is stored with the line that changes it, and each line
+//     has its ghosts with it.
+//
+// The inbox is bounded, and a full one slows the reading of the connection; none is
+// dropped. A line that the homeserver does not take is tried again in its place;
+// see insist. Lost is what the process has not read from the socket, or has read and
+// not yet stored, when it is killed: milliseconds' worth, on a machine that is not
+// overloaded. What is said while nobody listens is lost in any case, for IRC does
+// not repeat.
+//
+// # Many people
+//
+// The lists of names of large channels are taken over in groups, each in a turn of
+// the room's portal (arrival.go): the room is there first, what is said comes between
+// the groups, and other rooms do not wait.
 package irc

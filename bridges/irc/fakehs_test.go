@@ -22,11 +22,15 @@ type homeserver struct {
 	mu sync.Mutex
 	// sendFails is how many sends of messages are to fail.
 	sendFails int
-	rooms     map[string]*fakeRoom
-	aliases   map[string]string
-	profiles  map[string]map[string]any
-	changed   chan struct{} // closed and replaced at each event
-	events    int
+	// answersLost is how many messages are to be taken without an answer.
+	answersLost int
+	// txns are the events of sends, by room and path.
+	txns     map[string]string
+	rooms    map[string]*fakeRoom
+	aliases  map[string]string
+	profiles map[string]map[string]any
+	changed  chan struct{} // closed and replaced at each event
+	events   int
 	// deliver takes events that are not the bridge's own.
 	deliver func([]byte)
 }
@@ -51,7 +55,7 @@ type fakeEvent struct {
 func newHomeserver(t *testing.T) *homeserver {
 	return &homeserver{
 		t: t, rooms: make(map[string]*fakeRoom), aliases: make(map[string]string),
-		profiles: make(map[string]map[string]any), changed: make(chan struct{}),
+		profiles: make(map[string]map[string]any), txns: make(map[string]string), changed: make(chan struct{}),
 	}
 }
 
@@ -196,6 +200,9 @@ func (h *homeserver) join(user, name string) (int, any) {
 	if room == nil {
 		return fail(404, "M_NOT_FOUND", "no such room")
 	}
+	if h.member(room, user) == "ban" {
+		return fail(403, "M_FORBIDDEN", "banned")
+	}
 	if h.member(room, user) == "leave" && room.state[[2]string{"m.room.join_rules", ""}].Content["join_rule"] != "public" {
 		return fail(403, "M_FORBIDDEN", "not invited")
 	}
@@ -217,6 +224,9 @@ func (h *homeserver) room(r *http.Request, user string, path []string, body obj)
 		return h.join(user, room.id)
 	case "invite":
 		target := fmt.Sprint(body["user_id"])
+		if h.member(room, target) == "ban" {
+			return fail(403, "M_FORBIDDEN", "banned")
+		}
 		h.add(room, user, "m.room.member", &target, obj{"membership": "invite"}, 0)
 		return 200, obj{}
 	case "members":
@@ -242,7 +252,7 @@ func (h *homeserver) room(r *http.Request, user string, path []string, body obj)
 			}
 			return 200, e.Content
 		}
-		if h.member(room, user) != "join" && (path[4] != "m.room.member" || key != user) {
+		if m := h.member(room, user); m != "join" && (path[4] != "m.room.member" || key != user || m == "ban") {
 			return fail(403, "M_FORBIDDEN", "not in the room")
 		}
 		return 200, obj{"event_id": h.add(room, user, path[4], &key, body, ts)}
@@ -254,7 +264,15 @@ func (h *homeserver) room(r *http.Request, user string, path []string, body obj)
 			h.sendFails--
 			return fail(400, "M_UNKNOWN", "the homeserver does not feel like it")
 		}
-		return 200, obj{"event_id": h.add(room, user, path[4], nil, body, ts)}
+		txn := strings.Join(path[2:], " ")
+		if h.txns[txn] == "" {
+			h.txns[txn] = h.add(room, user, path[4], nil, body, ts)
+			if h.answersLost > 0 && path[4] == "m.room.message" {
+				h.answersLost--
+				return fail(502, "M_UNKNOWN", "the answer is lost")
+			}
+		}
+		return 200, obj{"event_id": h.txns[txn]}
 	case "receipt", "typing", "read_markers":
 		return 200, obj{}
 	}

@@ -3,7 +3,6 @@ package irc
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"sync"
 
 	"maunium.net/go/mautrix/bridgev2/networkid"
@@ -11,10 +10,12 @@ import (
 
 // identities ties nicks to ghosts; see "Nick changes" in the package's
 // documentation. Nicks are folded by the caller.
+//
+// They are changed as lines are read. The changes are stored with the line that
+// they come from (changes), so what is stored is always as of the last stored
+// line.
 type identities struct {
 	network string
-	store   *store
-	log     *slog.Logger
 	// present reports whether a folded nick is in a channel.
 	present func(nick string) bool
 
@@ -22,15 +23,23 @@ type identities struct {
 	ghosts map[string]networkid.UserID // by folded nick
 	nicks  map[networkid.UserID]string // the reverse
 	names  map[networkid.UserID]string // nicks as people write them
+	news   []tie
 }
 
-func loadIdentities(ctx context.Context, network string, st *store, log *slog.Logger, present func(string) bool) (*identities, error) {
+// tie is a nick whose ghost is not the one that is named after it, or, without a
+// ghost, one of which that is no longer true.
+type tie struct {
+	nick  string
+	ghost networkid.UserID
+}
+
+func loadIdentities(ctx context.Context, network string, st *store, present func(string) bool) (*identities, error) {
 	ties, err := st.identities(ctx, network)
 	if err != nil {
 		return nil, err
 	}
 	ids := &identities{
-		network: network, store: st, log: log, present: present,
+		network: network, present: present,
 		ghosts: make(map[string]networkid.UserID), nicks: make(map[networkid.UserID]string), names: make(map[networkid.UserID]string),
 	}
 	for nick, ghost := range ties {
@@ -39,21 +48,30 @@ func loadIdentities(ctx context.Context, network string, st *store, log *slog.Lo
 	return ids, nil
 }
 
+// changes returns what has to be stored since the last call.
+func (ids *identities) changes() []tie {
+	ids.mu.Lock()
+	defer ids.mu.Unlock()
+	news := ids.news
+	ids.news = nil
+	return news
+}
+
 // ghost returns the ghost of a nick, as written and folded.
-func (ids *identities) ghost(ctx context.Context, nick, folded string) networkid.UserID {
+func (ids *identities) ghost(nick, folded string) networkid.UserID {
 	ids.mu.Lock()
 	defer ids.mu.Unlock()
 	ghost, ok := ids.ghosts[folded]
 	if !ok {
-		ghost = ids.free(ctx, folded)
-		ids.set(ctx, folded, ghost)
+		ghost = ids.free(folded)
+		ids.set(folded, ghost)
 	}
 	ids.names[ghost] = nick
 	return ghost
 }
 
 // free finds a ghost for a nick that has none.
-func (ids *identities) free(ctx context.Context, folded string) networkid.UserID {
+func (ids *identities) free(folded string) networkid.UserID {
 	ghost := ghostID(ids.network, folded)
 	for i := 2; ; i++ {
 		holder, taken := ids.nicks[ghost]
@@ -61,7 +79,7 @@ func (ids *identities) free(ctx context.Context, folded string) networkid.UserID
 			return ghost
 		}
 		if !ids.present(holder) {
-			ids.unset(ctx, holder)
+			ids.unset(holder)
 			return ghost
 		}
 		ghost = ghostID(ids.network, fmt.Sprintf("%s~%d", folded, i))
@@ -70,17 +88,15 @@ func (ids *identities) free(ctx context.Context, folded string) networkid.UserID
 
 // set ties a nick to a ghost; ids.mu must be held. Only what does not follow
 // from the ghost's id is stored.
-func (ids *identities) set(ctx context.Context, folded string, ghost networkid.UserID) {
+func (ids *identities) set(folded string, ghost networkid.UserID) {
 	ids.ghosts[folded], ids.nicks[ghost] = ghost, folded
-	if ghost == ghostID(ids.network, folded) {
-		return
-	}
-	if err := ids.store.tie(ctx, ids.network, folded, ghost); err != nil {
-		ids.log.Error("a nick change will not be known after a restart", "error", err)
+	if ghost != ghostID(ids.network, folded) {
+		ids.news = append(ids.news, tie{folded, ghost})
 	}
 }
 
-func (ids *identities) unset(ctx context.Context, folded string) {
+// unset ends a tie; ids.mu must be held.
+func (ids *identities) unset(folded string) {
 	ghost, ok := ids.ghosts[folded]
 	if !ok {
 		return
@@ -88,44 +104,31 @@ func (ids *identities) unset(ctx context.Context, folded string) {
 	delete(ids.ghosts, folded)
 	delete(ids.nicks, ghost)
 	delete(ids.names, ghost)
-	if ghost == ghostID(ids.network, folded) {
-		return
-	}
-	if err := ids.store.untie(ctx, ids.network, folded); err != nil {
-		ids.log.Error("a ghost stays tied to a nick", "error", err)
+	if ghost != ghostID(ids.network, folded) {
+		ids.news = append(ids.news, tie{nick: folded})
 	}
 }
 
 // rename moves a ghost from one nick to another and returns it.
-func (ids *identities) rename(ctx context.Context, from, nick, folded string) networkid.UserID {
+func (ids *identities) rename(from, nick, folded string) networkid.UserID {
 	ids.mu.Lock()
 	defer ids.mu.Unlock()
 	ghost, ok := ids.ghosts[from]
 	if !ok {
-		ghost = ids.free(ctx, from)
+		ghost = ids.free(from)
 	}
-	ids.unset(ctx, from)
-	ids.unset(ctx, folded) // a tie left over from someone who is gone
-	ids.set(ctx, folded, ghost)
+	ids.unset(from)
+	ids.unset(folded) // a tie left over from someone who is gone
+	ids.set(folded, ghost)
 	ids.names[ghost] = nick
 	return ghost
 }
 
-// gone ends the tie of a nick that is in no channel any more.
-func (ids *identities) gone(ctx context.Context, folded string) {
+// end ends the tie of a nick that is in no channel any more.
+func (ids *identities) end(folded string) {
 	ids.mu.Lock()
 	defer ids.mu.Unlock()
-	if !ids.present(folded) {
-		ids.unset(ctx, folded)
-	}
-}
-
-// quit ends the tie of a nick that has left the network; who is present under it
-// now is somebody else.
-func (ids *identities) quit(ctx context.Context, folded string) {
-	ids.mu.Lock()
-	defer ids.mu.Unlock()
-	ids.unset(ctx, folded)
+	ids.unset(folded)
 }
 
 // nick returns how a ghost is called at present, if that is known.

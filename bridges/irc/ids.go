@@ -25,23 +25,24 @@ func splitPortal(id networkid.PortalID) (network, channel string) {
 	return network, channel
 }
 
-// ghostID is the ghost of a nick that is folded already.
+// ghostID is the ghost of a nick that is folded already. Neither a network's id nor
+// a nick has a dot in it, and Matrix ids need not escape one, as they do "_".
 func ghostID(network, folded string) networkid.UserID {
-	return networkid.UserID(network + "_" + folded)
+	return networkid.UserID(network + "." + folded)
 }
 
 // splitGhost is the reverse of ghostID.
 func splitGhost(id networkid.UserID) (network, folded string, ok bool) {
-	network, folded, ok = strings.Cut(string(id), "_")
+	network, folded, ok = strings.Cut(string(id), ".")
 	return network, folded, ok && network != ""
 }
 
 // selfID is the sender of what the bridge itself says on IRC; no ghost of it is
 // ever shown.
-func selfID(network string) networkid.UserID { return networkid.UserID(network + "_") }
+func selfID(network string) networkid.UserID { return networkid.UserID(network + ".") }
 
 // aliasLocalpart makes the localpart of a channel's alias, irc_libera_#go.
-func aliasLocalpart(network, channel string) string {
+func aliasLocalpart(prefix, network, channel string) string {
 	name := session.CasemapASCII.Fold(channel)
-	return "irc_" + network + "_" + strings.NewReplacer(":", "=3a", "\x00", "", " ", "").Replace(name)
+	return prefix + network + "_" + strings.NewReplacer(":", "=3a", "\x00", "", " ", "").Replace(name)
 }

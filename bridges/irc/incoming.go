@@ -2,52 +2,72 @@ package irc
 
 import (
 	"context"
-	"fmt"
-	"strconv"
+	"errors"
+	"net/http"
+	"runtime/debug"
 	"time"
 
 	"github.com/rs/zerolog"
+	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/bridgev2/simplevent"
 	"maunium.net/go/mautrix/event"
 
+	"github.com/landbridge-im/landbridge/appservice/txnid"
 	"github.com/landbridge-im/landbridge/bridges/irc/format"
 	"github.com/landbridge-im/landbridge/bridges/irc/session"
 )
 
 // HandleEvent implements session.Handler.
-func (n *network) HandleEvent(e session.Event) { n.incoming <- e }
+func (n *network) HandleEvent(e session.Event) {
+	if out := n.entry(e); out != nil {
+		n.inbox.put(out)
+	}
+}
 
-// pump takes events from the connection to the portals until ctx is done. The
-// session ends before or with ctx, and its last events are passed on.
+// Sync implements session.Syncer.
+func (n *network) Sync() { n.inbox.sync() }
+
+// pump takes entries from the inbox to the portals until ctx is done. What it has
+// not taken then is in the inbox for the next time.
 func (n *network) pump(ctx context.Context) {
 	defer n.outage.stop()
 	for {
 		select {
-		case e := <-n.incoming:
-			n.handle(ctx, e)
+		case e := <-n.inbox.out:
+			n.handle(context.WithoutCancel(ctx), e)
 		case <-n.outage.due():
 			n.outage.tell()
 		case <-ctx.Done():
-			for {
-				select {
-				case e := <-n.incoming:
-					n.handle(ctx, e)
-				case <-time.After(lastEvents):
-					return
-				}
-			}
+			return
 		}
 	}
 }
 
-// lastEvents is how long the session may take to say that it has ended.
-const lastEvents = 100 * time.Millisecond
+// handle handles one entry. A line on which that fails in a way that nobody
+// thought of is not tried for ever.
+func (n *network) handle(ctx context.Context, e *entry) {
+	defer func() {
+		if v := recover(); v != nil {
+			n.log.Error("a line of the network cannot be handled", "panic", v, "stack", string(debug.Stack()))
+			if e.line != nil {
+				n.inbox.done(e.line.seq, false)
+			}
+		}
+	}()
+	switch {
+	case e.line != nil:
+		n.handleLine(ctx, e.line)
+	case e.names != nil:
+		n.onNames(e.names)
+	case e.event != nil:
+		n.handleState(e.event)
+	}
+}
 
-func (n *network) handle(ctx context.Context, e session.Event) {
-	// What was read should reach Matrix also when the bridge is being stopped.
-	ctx = context.WithoutCancel(ctx)
+// handleState handles what says how the connection and its channels are.
+func (n *network) handleState(e session.Event) {
 	switch e := e.(type) {
 	case session.Connecting:
 		n.outage.connecting(e)
@@ -56,42 +76,77 @@ func (n *network) handle(ctx context.Context, e session.Event) {
 		n.outbox.poke()
 	case session.Disconnected:
 		n.outage.disconnected(e)
-	case session.Names:
-		n.onNames(ctx, e)
 	case session.JoinFailed:
 		if ch := n.channel(e.Channel); ch != nil {
 			n.outbox.block(ch.Name, e.Text)
 			n.outage.cannotJoin(ch, e)
 		}
-	case session.Join:
-		n.onMember(ctx, e.Meta, e.Channel, e.User.Nick, event.MembershipJoin, e.User.Nick, "")
-	case session.Part:
-		if !e.Self {
-			n.onMember(ctx, e.Meta, e.Channel, e.User.Nick, event.MembershipLeave, e.User.Nick, e.Reason)
-		}
 	case session.Kick:
-		n.onKick(ctx, e)
-	case session.Quit:
-		n.onQuit(ctx, e)
-	case session.NickChange:
-		n.onNick(ctx, e)
-	case session.Topic:
-		n.onTopic(ctx, e)
-	case session.Message:
-		n.onMessage(ctx, e)
+		if ch := n.channel(e.Channel); ch != nil {
+			n.outage.kicked(ch, e)
+		}
+	case session.TopicLock:
+		if ch := n.channel(e.Channel); ch != nil {
+			n.queueTurn(ch, func(ctx context.Context, portal *bridgev2.Portal) { n.followTopicLock(ctx, portal, e.On) })
+		}
+	}
+}
+
+// handleLine takes a line to the rooms that it concerns.
+func (n *network) handleLine(ctx context.Context, l *line) {
+	var channels []*ChannelConfig
+	for _, name := range l.Channels {
+		// It may have been taken out of the configuration since.
+		if ch := n.channel(name); ch != nil {
+			channels = append(channels, ch)
+		}
+	}
+	if l.Kind == lineNick {
+		n.introduce(ctx, l.Ghost, l.Nick)
+	}
+	if len(channels) == 0 {
+		n.inbox.done(l.seq, true)
+		return
+	}
+	l.left.Store(int32(len(channels)))
+	for _, id := range []member{{l.Nick, l.Ghost}, {l.By, l.ByGhost}} {
+		if id.ghost != "" {
+			n.introduce(ctx, id.ghost, id.nick)
+		}
+	}
+	for _, ch := range channels {
+		switch l.Kind {
+		case lineMessage:
+			n.queueMessage(ch, l)
+		case lineTopic:
+			n.queueTopic(ch, l)
+		case lineJoin, lineLeave:
+			n.queueTurn(ch, func(ctx context.Context, portal *bridgev2.Portal) {
+				if n.changeMember(ctx, portal, ch, l) {
+					n.lineDone(l, true)
+				}
+			})
+		}
+	}
+}
+
+// lineDone says that a room has handled a line. What changes a room's state waits
+// until that is stored: then at most the first such line of a room is ever
+// repeated, and comes to nothing.
+func (n *network) lineDone(l *line, wait bool) {
+	if l.left.Add(-1) == 0 {
+		n.inbox.done(l.seq, wait)
 	}
 }
 
 // meta is what all events of a channel have in common.
-func (n *network) meta(kind bridgev2.RemoteEventType, ch *ChannelConfig, m session.Meta, sender networkid.UserID) simplevent.EventMeta {
+func (n *network) meta(kind bridgev2.RemoteEventType, ch *ChannelConfig, at time.Time, id string, sender networkid.UserID) simplevent.EventMeta {
 	return simplevent.EventMeta{
-		Type:      kind,
-		PortalKey: channelKey(n.cfg.ID, ch.Name),
-		Sender:    bridgev2.EventSender{Sender: sender},
-		Timestamp: m.Time,
-		LogContext: func(c zerolog.Context) zerolog.Context {
-			return c.Str("irc_connection", m.Conn).Uint64("irc_line", m.Seq)
-		},
+		Type:       kind,
+		PortalKey:  channelKey(n.cfg.ID, ch.Name),
+		Sender:     bridgev2.EventSender{Sender: sender},
+		Timestamp:  at,
+		LogContext: func(c zerolog.Context) zerolog.Context { return c.Str("irc_line", id) },
 	}
 }
 
@@ -102,178 +157,54 @@ func (n *network) queue(e bridgev2.RemoteEvent) {
 	}
 }
 
-// onNames takes over the whole membership of a channel after a join.
-func (n *network) onNames(ctx context.Context, e session.Names) {
-	ch := n.channel(e.Channel)
-	if ch == nil {
-		return
-	}
-	n.outbox.unblock(ch.Name)
-	members := bridgev2.ChatMemberMap{}
-	self := n.fold(n.session.Nick())
-	for _, m := range e.Members {
-		if n.fold(m.Nick) == self {
-			continue
-		}
-		ghost := n.person(ctx, m.Nick)
-		members[ghost] = bridgev2.ChatMember{
-			EventSender: bridgev2.EventSender{Sender: ghost},
-			Membership:  event.MembershipJoin,
-		}
-	}
-	topic := plainTopic(e.Topic)
-	meta := n.meta(bridgev2.RemoteEventChatResync, ch, e.Meta, "")
-	meta.CreatePortal = true
-	n.queue(&simplevent.ChatResync{
-		EventMeta: meta,
-		GetChatInfoFunc: func(ctx context.Context, portal *bridgev2.Portal) (*bridgev2.ChatInfo, error) {
-			info, err := n.GetChatInfo(ctx, portal)
-			if err != nil {
-				return nil, err
-			}
-			info.Topic = &topic
-			info.Members = &bridgev2.ChatMemberList{
-				IsFull: true, TotalMemberCount: len(members), MemberMap: members, ExcludeChangesFromTimeline: true,
-				PowerLevels: channelPower(),
-			}
-			return info, nil
-		},
-	})
-	n.outage.joined(ch)
-}
-
-// onMember tells one change of membership of a nick.
-func (n *network) onMember(ctx context.Context, m session.Meta, channel, nick string, to event.Membership, by, reason string) {
-	ch := n.channel(channel)
-	if ch == nil {
-		return
-	}
-	ghost := n.person(ctx, nick)
-	var sender networkid.UserID // the bridge bot
-	if by != "" && n.fold(by) != n.fold(n.session.Nick()) {
-		sender = ghost
-		if n.fold(by) != n.fold(nick) && n.session.Present(by) {
-			sender = n.person(ctx, by)
-		} else if n.fold(by) != n.fold(nick) {
-			sender = ""
-		}
-	}
-	member := bridgev2.ChatMember{EventSender: bridgev2.EventSender{Sender: ghost}, Membership: to}
-	if reason = format.Plain(reason); reason != "" {
-		member.MemberEventExtra = map[string]any{"reason": reason}
-	}
-	n.queue(&simplevent.ChatInfoChange{
-		EventMeta: n.meta(bridgev2.RemoteEventChatInfoChange, ch, m, sender),
-		ChatInfoChange: &bridgev2.ChatInfoChange{
-			MemberChanges: &bridgev2.ChatMemberList{MemberMap: bridgev2.ChatMemberMap{ghost: member}},
-		},
-	})
-	if to != event.MembershipJoin {
-		n.ids.gone(ctx, n.fold(nick))
-	}
-}
-
-func (n *network) onKick(ctx context.Context, e session.Kick) {
-	if !e.Self {
-		n.onMember(ctx, e.Meta, e.Channel, e.Nick, event.MembershipLeave, e.By.Nick, e.Reason)
-		return
-	}
-	if ch := n.channel(e.Channel); ch != nil {
-		n.outage.kicked(ch, e)
-	}
-}
-
-func (n *network) onQuit(ctx context.Context, e session.Quit) {
-	reason := e.Reason
-	if reason == "" {
-		reason = "Quit"
-	}
-	for _, channel := range e.Channels {
-		n.onMember(ctx, e.Meta, channel, e.User.Nick, event.MembershipLeave, e.User.Nick, reason)
-	}
-	n.ids.quit(ctx, n.fold(e.User.Nick))
-}
-
-// onNick follows a rename.
-func (n *network) onNick(ctx context.Context, e session.NickChange) {
-	if e.Self || e.Old == "" {
-		return
-	}
-	ghost := n.ids.rename(ctx, n.fold(e.Old), e.New, n.fold(e.New))
-	n.introduce(ctx, ghost, e.New)
-}
-
-// plainTopic is a topic as Matrix shows it.
-func plainTopic(topic string) string { return format.Plain(topic) }
-
-func (n *network) onTopic(ctx context.Context, e session.Topic) {
-	ch := n.channel(e.Channel)
-	if ch == nil {
-		return
-	}
-	var sender networkid.UserID
-	if e.By.Nick != "" && n.session.Present(e.By.Nick) && n.fold(e.By.Nick) != n.fold(n.session.Nick()) {
-		sender = n.person(ctx, e.By.Nick)
-	}
-	topic := plainTopic(e.Text)
-	n.queue(&simplevent.ChatInfoChange{
-		EventMeta:      n.meta(bridgev2.RemoteEventChatInfoChange, ch, e.Meta, sender),
-		ChatInfoChange: &bridgev2.ChatInfoChange{ChatInfo: &bridgev2.ChatInfo{Topic: &topic}},
-	})
-}
-
-// messageID names a message of the network, uniquely in the bridge.
-func (n *network) messageID(ch *ChannelConfig, m session.Meta) networkid.MessageID {
-	id := m.MsgID
-	if id == "" {
-		id = m.Conn + "-" + strconv.FormatUint(m.Seq, 10)
-	}
-	return n.remoteID(ch, id)
+// queueTurn calls f in a turn of a channel's room, when that has handled what was
+// queued before.
+func (n *network) queueTurn(ch *ChannelConfig, f func(context.Context, *bridgev2.Portal)) {
+	meta := n.meta(bridgev2.RemoteEventUnknown, ch, time.Time{}, "", "")
+	meta.PreHandleFunc = f
+	n.queue(&meta)
 }
 
 func (n *network) remoteID(ch *ChannelConfig, id string) networkid.MessageID {
 	return networkid.MessageID(string(channelKey(n.cfg.ID, ch.Name).ID) + "/" + id)
 }
 
-func (n *network) onMessage(ctx context.Context, e session.Message) {
-	if e.Echo {
-		return // ours; the outbox knows of it
-	}
-	if e.Channel == "" {
-		n.log.Debug("ignored a private message", "from", e.From.Nick)
-		return
-	}
-	ch := n.channel(e.Channel)
-	if ch == nil {
-		return
-	}
-	content, meta := convertIncoming(e)
+func (n *network) queueMessage(ch *ChannelConfig, l *line) {
+	content, meta := convertIncoming(l)
 	if content == nil {
+		n.lineDone(l, false)
 		return
 	}
 	converted := &bridgev2.ConvertedMessage{Parts: []*bridgev2.ConvertedMessagePart{{
 		Type: event.EventMessage, Content: content, DBMetadata: meta,
 	}}}
-	if e.ReplyTo != "" {
-		converted.ReplyTo = &networkid.MessageOptionalPartID{MessageID: n.remoteID(ch, e.ReplyTo)}
+	if l.ReplyTo != "" {
+		converted.ReplyTo = &networkid.MessageOptionalPartID{MessageID: n.remoteID(ch, l.ReplyTo)}
 	}
 	msg := &simplevent.PreConvertedMessage{
-		EventMeta: n.meta(bridgev2.RemoteEventMessage, ch, e.Meta, n.person(ctx, e.From.Nick)),
+		EventMeta: n.meta(bridgev2.RemoteEventMessage, ch, l.Time, l.ID, l.Ghost),
 		Data:      converted,
-		ID:        n.messageID(ch, e.Meta),
+		ID:        n.remoteID(ch, l.ID),
 	}
-	msg.PostHandleFunc = func(ctx context.Context, portal *bridgev2.Portal) { n.ensureTaken(ctx, portal, msg) }
+	// The homeserver knows a repetition by this. After a crash the framework may
+	// not know yet that it has sent the message.
+	msg.MutateContextFunc = func(ctx context.Context) context.Context { return txnid.With(ctx, string(msg.ID)) }
+	msg.PostHandleFunc = func(ctx context.Context, portal *bridgev2.Portal) {
+		if n.ensureTaken(ctx, portal, msg) {
+			n.lineDone(l, false)
+		}
+	}
 	n.queue(msg)
 }
 
 // convertIncoming makes a Matrix message, or nil if there is nothing to see.
-func convertIncoming(e session.Message) (*event.MessageEventContent, *MessageMetadata) {
-	plain, html := format.ToMatrix(e.Text)
+func convertIncoming(l *line) (*event.MessageEventContent, *MessageMetadata) {
+	plain, html := format.ToMatrix(l.Text)
 	if plain == "" {
 		return nil, nil
 	}
 	content := &event.MessageEventContent{MsgType: event.MsgText, Body: plain, Mentions: &event.Mentions{}}
-	switch e.Kind {
+	switch l.Say {
 	case session.KindNotice:
 		content.MsgType = event.MsgNotice
 	case session.KindAction:
@@ -282,31 +213,104 @@ func convertIncoming(e session.Message) (*event.MessageEventContent, *MessageMet
 	if html != "" {
 		content.Format, content.FormattedBody = event.FormatHTML, html
 	}
-	return content, &MessageMetadata{Name: e.From.Nick, Text: cutBytes(plain, maxMeta)}
+	return content, &MessageMetadata{Name: l.Nick, Text: cutBytes(plain, maxMeta)}
 }
 
-// takeRetries are the waits before a message that the homeserver did not take is
-// tried again, in its place: the portal handles nothing else meanwhile.
-var takeRetries = [...]time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second}
-
-// ensureTaken tries a message again that has not arrived in Matrix. The
-// framework logs such a failure and goes on.
-func (n *network) ensureTaken(ctx context.Context, portal *bridgev2.Portal, msg *simplevent.PreConvertedMessage) {
-	for _, wait := range takeRetries {
-		part, err := portal.Bridge.DB.Message.GetFirstPartByID(ctx, portal.Receiver, msg.ID)
-		if err == nil && part != nil {
-			return
+// ensureTaken tries a message again that has not arrived in Matrix: the framework
+// logs such a failure and goes on. It returns false if the message is to stay in
+// the inbox for the bridge's next start.
+func (n *network) ensureTaken(ctx context.Context, portal *bridgev2.Portal, msg *simplevent.PreConvertedMessage) bool {
+	if n.taken(ctx, portal, msg.ID) {
+		return true
+	}
+	first := true
+	return n.insist(ctx, "a message", func() error {
+		if first {
+			// Perhaps the ghost is not where the bridge remembers it.
+			first = false
+			if ghost, err := portal.Bridge.GetGhostByID(ctx, msg.Sender.Sender); err == nil {
+				n.rejoin(ctx, portal, ghost)
+			}
 		}
-		n.log.Warn("the homeserver has not taken a message, trying again", "in", wait)
+		//lint:ignore SA1019 the portal's queue has no way to say that handling failed, and this must not be lost
+		res := portal.Internal().HandleRemoteMessage(ctx, n.login, msg)
+		if n.taken(ctx, portal, msg.ID) {
+			return nil
+		}
+		if res.Error == nil {
+			return errNotTaken
+		}
+		return res.Error
+	})
+}
+
+var errNotTaken = errors.New("the message was not taken, without a reason")
+
+// taken reports whether the bridge has sent a message.
+func (n *network) taken(ctx context.Context, portal *bridgev2.Portal, id networkid.MessageID) bool {
+	part, err := portal.Bridge.DB.Message.GetFirstPartByID(ctx, portal.Receiver, id)
+	return err == nil && part != nil
+}
+
+// insist calls f, which asks something of the homeserver in a turn of a room,
+// again and again until it succeeds, or is refused for good. It returns false when
+// neither has happened for as long as a turn may last, or the bridge is stopping:
+// the line is to stay in the inbox.
+func (n *network) insist(ctx context.Context, what string, f func() error) bool {
+	var waited time.Duration
+	for wait := 500 * time.Millisecond; ; wait = min(2*wait, 16*time.Second) {
+		err := f()
+		if err == nil {
+			return true
+		}
+		if refused(err) {
+			n.log.Error("the homeserver refuses something from IRC; it is lost", "what", what, "error", err)
+			return true
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+		if waited += wait; waited > maxInsist {
+			n.log.Error("the homeserver does not take something from IRC; it is tried again when the bridge starts", "what", what, "error", err)
+			return false
+		}
+		n.log.Warn("the homeserver has not taken something from IRC, trying again", "what", what, "error", err, "in", wait)
 		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-			return
+			return false
 		case <-timer.C:
 		}
-		//lint:ignore SA1019 the portal's queue has no way to say that handling failed, and this must not be lost
-		portal.Internal().HandleRemoteMessage(ctx, n.login, msg)
 	}
-	n.log.Error("the homeserver does not take a message; it is lost", "message_id", fmt.Sprint(msg.ID))
 }
+
+// maxInsist is how long a room waits for the homeserver. The framework lets a turn
+// last for five minutes and then begins the next beside it, out of order.
+const maxInsist = 4 * time.Minute
+
+// refused reports whether the homeserver has said that it will never do what was
+// asked.
+func refused(err error) bool {
+	for _, code := range []mautrix.RespError{mautrix.MForbidden, mautrix.MTooLarge, mautrix.MBadJSON, mautrix.MNotJSON, mautrix.MInvalidParam, mautrix.MNotFound} {
+		if errors.Is(err, code) {
+			return true
+		}
+	}
+	var he mautrix.HTTPError
+	return errors.As(err, &he) && he.Response != nil && he.Response.StatusCode == http.StatusRequestEntityTooLarge
+}
+
+// queueTopic takes over a new topic of a channel.
+func (n *network) queueTopic(ch *ChannelConfig, l *line) {
+	topic := plainTopic(l.Text)
+	meta := n.meta(bridgev2.RemoteEventChatInfoChange, ch, l.Time, l.ID, l.ByGhost)
+	meta.PostHandleFunc = func(context.Context, *bridgev2.Portal) { n.lineDone(l, true) }
+	n.queue(&simplevent.ChatInfoChange{
+		EventMeta:      meta,
+		ChatInfoChange: &bridgev2.ChatInfoChange{ChatInfo: &bridgev2.ChatInfo{Topic: &topic}},
+	})
+}
+
+// plainTopic is a topic as Matrix shows it.
+func plainTopic(topic string) string { return format.Plain(topic) }

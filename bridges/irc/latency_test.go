@@ -17,7 +17,7 @@ func TestLatency(t *testing.T) {
 	r.hs.enter(room, user, "Mia")
 	carl := ircd.Dial(t, r.bridge.DemoAddr(), "carl")
 	carl.Join("#garden")
-	const ghost = "@irc_demo__carl:test.example"
+	const ghost = "@irc_demo.carl:test.example"
 	_, at := r.hs.await(room, 0, "join of carl", memberEvent(ghost, "join"))
 	const n = 100
 	toIRC, toMatrix := make([]time.Duration, n), make([]time.Duration, n)

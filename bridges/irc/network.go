@@ -25,18 +25,19 @@ type network struct {
 	outbox  *outbox
 	ids     *identities
 	outage  *outage
-	// incoming holds events between the connection and the portals. When it is
-	// full the connection is read no further.
-	incoming chan session.Event
-	// introduced holds the names of the ghosts that Matrix knows of in this run;
-	// it belongs to the pump.
-	introduced map[networkid.UserID]string
+	inbox   *inbox
+	people  *people
+	// arrivals are, by channel, those whose joins are under way; each belongs to
+	// the portal of the channel.
+	arrivals map[string]*arrivals
 
 	mu      sync.Mutex
 	wanted  bool // Connect was called
 	ready   bool // the rooms exist
 	running bool
-	cancel  context.CancelFunc
+	closing bool // no more work is begun
+	stop    func()
+	ctx     context.Context // of the background work, while running
 	work    sync.WaitGroup
 }
 
@@ -45,15 +46,15 @@ var (
 	_ bridgev2.EditHandlingNetworkAPI      = (*network)(nil)
 	_ bridgev2.RoomTopicHandlingNetworkAPI = (*network)(nil)
 	_ session.Handler                      = (*network)(nil)
+	_ session.Syncer                       = (*network)(nil)
 )
-
-// incomingBuffer is how many events may wait for the homeserver.
-const incomingBuffer = 10_000
 
 func newNetwork(ctx context.Context, b *Bridge, cfg NetworkConfig, login *bridgev2.UserLogin) (*network, error) {
 	n := &network{b: b, cfg: cfg, login: login, log: b.log.With("network", cfg.ID),
-		incoming:   make(chan session.Event, incomingBuffer),
-		introduced: make(map[networkid.UserID]string),
+		people: newPeople(), arrivals: make(map[string]*arrivals),
+	}
+	for _, ch := range cfg.Channels {
+		n.arrivals[ch.Name] = new(arrivals)
 	}
 	n.session = session.New(session.Config{
 		Addr: cfg.Address, TLS: cfg.TLS, Nick: cfg.Nick, Username: cfg.Username, Realname: cfg.Realname,
@@ -65,7 +66,8 @@ func newNetwork(ctx context.Context, b *Bridge, cfg NetworkConfig, login *bridge
 	}
 	n.outbox = newOutbox(cfg.ID, b.store, n.session, n.log, cfg.Queue, n.settled)
 	n.outage = &outage{n: n}
-	ids, err := loadIdentities(ctx, cfg.ID, b.store, n.log, n.session.Present)
+	n.inbox = newInbox(cfg.ID, b.store, n.log)
+	ids, err := loadIdentities(ctx, cfg.ID, b.store, n.present)
 	if err != nil {
 		return nil, err
 	}
@@ -95,34 +97,47 @@ func (n *network) startLocked() {
 		return
 	}
 	n.running = true
-	ctx, cancel := context.WithCancel(n.b.br.BackgroundCtx)
-	n.cancel = cancel
+	// The session ends first: its last words are still stored.
+	online, hangUp := context.WithCancel(n.b.br.BackgroundCtx)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(online))
+	n.stop, n.ctx = hangUp, ctx
 	if err := n.outbox.load(ctx); err != nil {
 		n.log.Error("messages of an earlier run are not sent", "error", err)
 	}
-	for _, run := range []func(context.Context){n.session.Run, n.outbox.run, n.pump} {
-		n.work.Add(1)
-		go func() {
-			defer n.work.Done()
-			run(ctx)
-		}()
+	if err := n.inbox.load(ctx); err != nil {
+		n.log.Error("what was said in an earlier run is not shown", "error", err)
+	}
+	n.work.Go(func() {
+		defer cancel()
+		n.session.Run(online)
+	})
+	for _, run := range []func(context.Context){n.outbox.run, n.inbox.run, n.pump} {
+		n.work.Go(func() { run(ctx) })
 	}
 }
 
 // Disconnect implements bridgev2.NetworkAPI.
 func (n *network) Disconnect() {
 	n.mu.Lock()
-	n.wanted = false
-	cancel := n.cancel
+	n.wanted, n.closing = false, true
+	stop := n.stop
 	n.mu.Unlock()
-	if cancel == nil {
-		return
+	if stop != nil {
+		stop()
 	}
-	cancel()
 	n.work.Wait()
 	n.mu.Lock()
-	n.running, n.cancel = false, nil
+	n.running, n.closing, n.stop = false, false, nil
 	n.mu.Unlock()
+}
+
+// background runs f beside the rest, unless the network is being disconnected.
+func (n *network) background(f func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.running && !n.closing {
+		n.work.Go(f)
+	}
 }
 
 // LogoutRemote implements bridgev2.NetworkAPI.
@@ -189,12 +204,6 @@ func (n *network) GetChatInfo(ctx context.Context, portal *bridgev2.Portal) (*br
 	return info, nil
 }
 
-// channelPower lets everybody propose a topic: whether the channel takes one is for IRC to decide,
-// and if it does not, the old topic is put back and the sender told.
-func channelPower() *bridgev2.PowerLevelOverrides {
-	return &bridgev2.PowerLevelOverrides{Events: map[event.Type]int{event.StateTopic: 0}}
-}
-
 // GetUserInfo implements bridgev2.NetworkAPI.
 func (n *network) GetUserInfo(_ context.Context, ghost *bridgev2.Ghost) (*bridgev2.UserInfo, error) {
 	nick, ok := n.ids.nick(ghost.ID)
@@ -209,7 +218,7 @@ func (n *network) GetUserInfo(_ context.Context, ghost *bridgev2.Ghost) (*bridge
 
 func userInfo(nick string) *bridgev2.UserInfo {
 	bot := false
-	return &bridgev2.UserInfo{Name: &nick, IsBot: &bot, Identifiers: []string{"irc:" + nick}}
+	return &bridgev2.UserInfo{Name: &nick, IsBot: &bot, Identifiers: identifiers(nick)}
 }
 
 // GetCapabilities implements bridgev2.NetworkAPI.
@@ -219,3 +228,7 @@ func (n *network) GetCapabilities(context.Context, *bridgev2.Portal) *event.Room
 
 // fold folds a nick by the network's casemapping.
 func (n *network) fold(nick string) string { return n.session.Support().Casemapping.Fold(nick) }
+
+// present reports whether a folded nick is in a channel; without a connection,
+// where nobody can know, everybody is.
+func (n *network) present(nick string) bool { return n.session.Present(nick) || !n.session.Connected() }

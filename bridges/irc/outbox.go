@@ -23,6 +23,7 @@ type sender interface {
 	Send(context.Context, *session.Line) error
 	InChannel(string) bool
 	MaxText(command, target string) int
+	TopicLock(channel string) (on, known bool)
 }
 
 var _ sender = (*session.Session)(nil)
@@ -206,6 +207,12 @@ func (b *outbox) send(ctx context.Context, o *outgoing) {
 		b.settleOne(o, o.failed) // a single line; a crash came after it was recorded as written
 		return
 	}
+	if o.Anybody {
+		if on, known := b.session.TopicLock(o.Channel); on || !known {
+			b.settleOne(o, errTopicLocked)
+			return
+		}
+	}
 	if o.Fixed == nil {
 		o.Fixed = b.cut(o)
 		if len(o.Fixed) > 1 {
@@ -309,10 +316,17 @@ func (b *outbox) runSettle(ctx context.Context) {
 		b.results = nil
 		b.mu.Unlock()
 		for _, r := range results {
+			// A failure is told before it is forgotten: should the process die in
+			// between, it is told again, which the homeserver recognises.
+			if r.err != nil {
+				b.settled(ctx, r.o, r.err)
+			}
 			if err := b.store.done(context.WithoutCancel(ctx), r.o.Seq); err != nil {
 				b.log.Error("a sent message stays in the outbox", "error", err)
 			}
-			b.settled(ctx, r.o, r.err)
+			if r.err == nil {
+				b.settled(ctx, r.o, nil)
+			}
 		}
 		if len(results) > 0 {
 			continue

@@ -16,7 +16,6 @@ import (
 	"go.mau.fi/util/dbutil"
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/database"
-	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/id"
 	_ "modernc.org/sqlite"
 
@@ -52,6 +51,8 @@ type wire struct {
 	// fate says what becomes of a line, by its number; nil delivers.
 	fate func(i int, text string) (session.Outcome, bool)
 }
+
+func (w *wire) TopicLock(string) (on, known bool) { return false, true }
 
 func (w *wire) InChannel(string) bool { w.mu.Lock(); defer w.mu.Unlock(); return !w.absent }
 
@@ -314,62 +315,4 @@ func TestOutboxBounds(t *testing.T) {
 	if r := waitSettled(t, settled); r.err != nil {
 		t.Errorf("settled %+v", r)
 	}
-}
-
-func TestIdentities(t *testing.T) {
-	t.Parallel()
-	ctx := context.Background()
-	path := filepath.Join(t.TempDir(), "x.db")
-	present := map[string]bool{}
-	load := func() *identities {
-		ids, err := loadIdentities(ctx, "net", openTestStore(t, path), slog.New(slog.DiscardHandler), func(nick string) bool { return present[nick] })
-		if err != nil {
-			t.Fatal(err)
-		}
-		return ids
-	}
-	check := func(got, want networkid.UserID) {
-		t.Helper()
-		if got != want {
-			t.Errorf("ghost = %q, want %q", got, want)
-		}
-	}
-	ids := load()
-	present["bob"] = true
-	check(ids.ghost(ctx, "Bob", "bob"), "net_bob")
-	delete(present, "bob")
-	present["robert"] = true
-	check(ids.rename(ctx, "bob", "Robert", "robert"), "net_bob")
-	if nick, _ := ids.nick("net_bob"); nick != "Robert" {
-		t.Errorf("nick = %q", nick)
-	}
-	// Another bob comes while the ghost is in use.
-	present["bob"] = true
-	check(ids.ghost(ctx, "bob", "bob"), "net_bob~2")
-	// A restart changes nothing.
-	ids = load()
-	check(ids.ghost(ctx, "Robert", "robert"), "net_bob")
-	check(ids.ghost(ctx, "bob", "bob"), "net_bob~2")
-	// When Robert is gone the ghost is free, but the second bob keeps his own.
-	delete(present, "robert")
-	ids.gone(ctx, "robert")
-	check(ids.ghost(ctx, "bob", "bob"), "net_bob~2")
-	delete(present, "bob")
-	ids.gone(ctx, "bob")
-	present["bob"] = true
-	check(ids.ghost(ctx, "bob", "bob"), "net_bob")
-	// Two people swap nicks.
-	present["eve"] = true
-	check(ids.ghost(ctx, "eve", "eve"), "net_eve")
-	check(ids.rename(ctx, "eve", "tmp", "tmp"), "net_eve")
-	check(ids.rename(ctx, "bob", "eve", "eve"), "net_bob")
-	check(ids.rename(ctx, "tmp", "bob", "bob"), "net_eve")
-	check(ids.ghost(ctx, "bob", "bob"), "net_eve")
-	// A tie of someone who left while the bridge was away gives way.
-	present = map[string]bool{"eve2": true}
-	ids = load()
-	present["bob"], present["eve"] = false, false
-	check(ids.ghost(ctx, "eve2", "eve2"), "net_eve2")
-	present["xyz"] = true
-	check(ids.ghost(ctx, "xyz", "xyz"), "net_xyz")
 }

@@ -14,6 +14,7 @@ import (
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
+	"github.com/landbridge-im/landbridge/appservice/txnid"
 	"github.com/landbridge-im/landbridge/bridges/irc/format"
 	"github.com/landbridge-im/landbridge/bridges/irc/session"
 )
@@ -273,29 +274,6 @@ func correction(before, after string) string {
 	return "s/" + x + "/" + y + "/"
 }
 
-// HandleMatrixRoomTopic implements bridgev2.RoomTopicHandlingNetworkAPI. The
-// topic is taken over at once and put back if the network refuses it.
-func (n *network) HandleMatrixRoomTopic(ctx context.Context, msg *bridgev2.MatrixRoomTopic) (bool, error) {
-	ch := n.channelOf(msg.Portal)
-	if ch == nil {
-		return false, refusal(errNoChannel)
-	}
-	topic := strings.Join(format.FromText(msg.Content.Topic), " ")
-	if max := n.session.Support().TopicLen; max > 0 {
-		topic = cutBytes(topic, max)
-	}
-	topic = cutBytes(topic, n.session.MaxText("TOPIC", ch.Name))
-	o := &outgoing{
-		EventID: msg.Event.ID, Channel: ch.Name, Command: "TOPIC", Lines: []string{topic},
-		Status: eventInfo{RoomID: msg.Event.RoomID, Type: msg.Event.Type, Sender: msg.Event.Sender},
-	}
-	if err := n.outbox.add(ctx, o, nil); err != nil && !errors.Is(err, errDuplicate) {
-		return false, refusal(err)
-	}
-	msg.Portal.Topic, msg.Portal.TopicSet = msg.Content.Topic, true
-	return true, nil
-}
-
 // settled reports what became of a message.
 func (n *network) settled(ctx context.Context, o *outgoing, err error) {
 	ctx = context.WithoutCancel(ctx)
@@ -305,10 +283,26 @@ func (n *network) settled(ctx context.Context, o *outgoing, err error) {
 	status := bridgev2.MessageStatus{Status: event.MessageStatusSuccess}
 	if err != nil {
 		status = refusal(err)
+		n.tellSender(ctx, &status, o.statusInfo())
 	} else if o.msgID != "" {
 		n.rename(ctx, o)
 	}
 	n.b.br.Matrix.SendMessageStatus(ctx, &status, o.statusInfo())
+}
+
+// tellSender says in the room that a message has failed. The framework would do it
+// too, but some time later, and never if the process dies before that.
+func (n *network) tellSender(ctx context.Context, status *bridgev2.MessageStatus, info *bridgev2.MessageStatusEventInfo) {
+	if !status.SendNotice || info.MessageType == event.MsgNotice {
+		return
+	}
+	status.SendNotice = false
+	ctx, cancel := context.WithTimeout(txnid.With(ctx, "failed/"+string(info.SourceEventID)), time.Minute)
+	defer cancel()
+	content := &event.Content{Parsed: status.ToNoticeEvent(info)}
+	if _, err := n.b.br.Bot.SendMessage(ctx, info.RoomID, event.EventMessage, content, nil); err != nil {
+		n.log.Error("somebody is not told that their message has failed", "event_id", info.SourceEventID, "error", err)
+	}
 }
 
 // rename gives a sent message the id that the network gave it, so that answers
@@ -328,13 +322,6 @@ func (n *network) rename(ctx context.Context, o *outgoing) {
 	}
 }
 
-// restoreTopic puts a room's topic back to the channel's.
-func (n *network) restoreTopic(o *outgoing) {
-	if topic, ok := n.session.Topic(o.Channel); ok {
-		n.HandleEvent(session.Topic{Channel: o.Channel, Text: topic})
-	}
-}
-
 // refusal makes the status that a sender sees from an error.
 func refusal(err error) bridgev2.MessageStatus {
 	status := bridgev2.WrapErrorInStatus(err).WithStatus(event.MessageStatusFail).
@@ -348,6 +335,8 @@ func refusal(err error) bridgev2.MessageStatus {
 	case errors.As(err, &refused):
 		status = status.WithErrorReason(event.MessageStatusNoPermission).
 			WithMessage("IRC refused it: " + refused.Text)
+	case errors.Is(err, errTopicLocked):
+		status = status.WithErrorReason(event.MessageStatusNoPermission)
 	case errors.Is(err, errTooLong), errors.Is(err, errEmpty):
 		status = status.WithErrorReason(event.MessageStatusUnsupported)
 	}

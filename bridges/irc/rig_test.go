@@ -22,6 +22,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/matrix"
 	_ "modernc.org/sqlite"
 
+	"github.com/landbridge-im/landbridge/appservice/txnid"
 	"github.com/landbridge-im/landbridge/bridges/irc"
 )
 
@@ -78,8 +79,8 @@ func (r *rig) start() {
 	if os.Getenv("IRC_TEST_DEBUG") != "" {
 		level, zl = slog.LevelDebug, zerolog.DebugLevel
 	}
-	log := slog.New(slog.NewTextHandler(testWriter{r.t}, &slog.HandlerOptions{Level: level}))
-	zlog := zerolog.New(testWriter{r.t}).Level(zl)
+	log := slog.New(slog.NewTextHandler(newTestWriter(r.t), &slog.HandlerOptions{Level: level}))
+	zlog := zerolog.New(newTestWriter(r.t)).Level(zl)
 	ctx := zlog.WithContext(context.Background())
 	b, err := irc.New(ctx, &node, irc.Deps{Log: log})
 	if err != nil {
@@ -103,7 +104,7 @@ func (r *rig) start() {
 	r.br = bridgev2.NewBridge("irc", db, zlog, &cfg.Bridge, r.mx, b.Connector(), func(br *bridgev2.Bridge) bridgev2.CommandProcessor {
 		return commands.NewProcessor(br)
 	})
-	r.mx.AS.HTTPClient.Transport = r.hs
+	r.mx.AS.HTTPClient.Transport = txnid.Transport(r.hs)
 	r.mx.AS.DefaultHTTPRetries = 0
 	if err := r.br.Start(ctx); err != nil {
 		r.t.Fatal(err)
@@ -155,10 +156,30 @@ func (r *rig) transact(id string, body []byte) {
 	}
 }
 
-type testWriter struct{ t *testing.T }
+// testWriter logs to a test until the test ends: the framework does not wait for all
+// that its rooms do when it stops.
+type testWriter struct {
+	t     *testing.T
+	mu    sync.Mutex
+	ended bool
+}
 
-func (w testWriter) Write(p []byte) (int, error) {
-	w.t.Logf("%s", bytes.TrimSpace(p))
+func newTestWriter(t *testing.T) *testWriter {
+	w := &testWriter{t: t}
+	t.Cleanup(func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.ended = true
+	})
+	return w
+}
+
+func (w *testWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.ended {
+		w.t.Logf("%s", bytes.TrimSpace(p))
+	}
 	return len(p), nil
 }
 
@@ -195,7 +216,7 @@ func status(event, want string) func(*fakeEvent) bool {
 }
 
 const (
-	ghostAlice = "@irc_net__alice:test.example"
-	ghostBob   = "@irc_net__bob:test.example"
+	ghostAlice = "@irc_net.alice:test.example"
+	ghostBob   = "@irc_net.bob:test.example"
 	user       = "@mia:test.example"
 )

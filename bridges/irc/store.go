@@ -44,6 +44,7 @@ type outgoing struct {
 	Lines   []string   `json:"lines"`           // as written by the sender
 	Fixed   []string   `json:"fixed,omitempty"` // as they go over the wire
 	Status  eventInfo  `json:"event"`
+	Anybody bool       `json:"anybody,omitempty"` // a topic by somebody who is no moderator
 	waiting int        // by the outbox: lines handed to the session
 	failed  error      // by the outbox: the first failure of a line
 	again   bool       // by the outbox: lines remain to be sent
@@ -161,44 +162,4 @@ func (s *store) waiting(ctx context.Context, network string) ([]*outgoing, error
 		return nil, fmt.Errorf("read the outbox: %w", err)
 	}
 	return list, nil
-}
-
-// identities returns the ghosts of a network that are tied to another nick.
-func (s *store) identities(ctx context.Context, network string) (map[string]networkid.UserID, error) {
-	type pair struct {
-		nick  string
-		ghost networkid.UserID
-	}
-	rows, err := s.db.Query(ctx, "SELECT nick, ghost_id FROM irc_identity WHERE bridge_id=$1 AND network=$2", s.bridge, network)
-	list, err := dbutil.NewRowIterWithError(rows, func(row dbutil.Scannable) (p pair, err error) {
-		err = row.Scan(&p.nick, &p.ghost)
-		return p, err
-	}, err).AsList()
-	if err != nil {
-		return nil, fmt.Errorf("read the ties of nicks to ghosts: %w", err)
-	}
-	ties := make(map[string]networkid.UserID, len(list))
-	for _, p := range list {
-		ties[p.nick] = p.ghost
-	}
-	return ties, nil
-}
-
-func (s *store) tie(ctx context.Context, network, nick string, ghost networkid.UserID) error {
-	_, err := s.db.Exec(ctx, `
-		INSERT INTO irc_identity (bridge_id, network, nick, ghost_id) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (bridge_id, network, nick) DO UPDATE SET ghost_id=excluded.ghost_id
-	`, s.bridge, network, nick, ghost)
-	if err != nil {
-		return fmt.Errorf("tie a nick to a ghost: %w", err)
-	}
-	return nil
-}
-
-func (s *store) untie(ctx context.Context, network, nick string) error {
-	_, err := s.db.Exec(ctx, "DELETE FROM irc_identity WHERE bridge_id=$1 AND network=$2 AND nick=$3", s.bridge, network, nick)
-	if err != nil {
-		return fmt.Errorf("untie a nick from its ghost: %w", err)
-	}
-	return nil
 }

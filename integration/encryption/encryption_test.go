@@ -39,6 +39,9 @@ func newRig(t *testing.T, encryption string) *rig {
 	t.Cleanup(bob.Close)
 	r := &rig{Server: s, ctx: ctx, bob: bob}
 	r.bridged(t)
+	if log := s.Log(); strings.Contains(log, "without end-to-bridge encryption") {
+		t.Errorf("the bridge says that it cannot encrypt:\n%s", log)
+	}
 	return r
 }
 
@@ -88,7 +91,7 @@ func (r *rig) both(t *testing.T, e *encrypting, room id.RoomID, mark string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if evt.Sender != "@irc_ng__bob:test" {
+	if evt.Sender != "@irc_ng.bob:test" {
 		t.Errorf("bob's message came from %s", evt.Sender)
 	}
 }

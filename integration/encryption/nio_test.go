@@ -116,7 +116,7 @@ func TestNio(t *testing.T) {
 	for _, mark := range []string{"one", "two"} {
 		say("nio says " + mark)
 		r.bob.Say("#chan", "bob says "+mark)
-		await("bob's "+mark, func(x told) bool { return x.Body == "bob says "+mark && x.Encrypted && x.Sender == "@irc_ng__bob:test" })
+		await("bob's "+mark, func(x told) bool { return x.Body == "bob says "+mark && x.Encrypted && x.Sender == "@irc_ng.bob:test" })
 	}
 	if err := r.Restart(r.ctx); err != nil {
 		t.Fatal(err)

@@ -77,7 +77,7 @@ func (k *talk) toMatrix(what string, match func(bridgetest.Event) bool, do func(
 }
 
 func (k *talk) ghost(nick string) string {
-	return "@irc_" + k.network + "__" + strings.ToLower(nick) + ":test"
+	return "@irc_" + k.network + "." + strings.ToLower(nick) + ":test"
 }
 
 func message(body string) func(bridgetest.Event) bool {
@@ -324,39 +324,6 @@ func (k *talk) long() {
 	// And in the other direction, a line as long as IRC allows.
 	most := strings.Repeat("x", 400)
 	k.toMatrix("a long line", message(most), func() { k.bob.Say(k.channel, most) })
-}
-
-func (k *talk) topics() {
-	t := k.t
-	topic := func(text string) func(bridgetest.Event) bool {
-		return func(e bridgetest.Event) bool { return e.Type == "m.room.topic" && e.Field("topic") == text }
-	}
-	if k.network != "demo" {
-		e := k.toMatrix("a topic", topic("from IRC"), func() {
-			k.bob.Send("TOPIC " + k.channel + " :from IRC")
-		})
-		if e.Sender != k.ghost("bob") && !strings.HasPrefix(e.Sender, "@ircbot") {
-			t.Errorf("the topic was set by %s", e.Sender)
-		}
-	}
-	if k.network != "demo" {
-		// A channel that is +t takes topics from its operators only, and the bridge is one if it
-		// is made one.
-		k.bob.Send("MODE " + k.channel + " +o lbridge")
-		if _, _, err := k.bob.Await(k.ctx, 0, "", "MODE", "lbridge"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := k.anna.SetState(k.ctx, k.room, "m.room.topic", "", map[string]string{"topic": "from Matrix"}); err != nil {
-		if !bridgetest.IsStatus(err, 403) {
-			t.Fatal(err)
-		}
-		t.Errorf("a member cannot set the topic: %v", err)
-		return
-	}
-	if _, _, err := k.bob.Await(k.ctx, 0, "", "TOPIC", "from Matrix"); err != nil {
-		t.Error(err)
-	}
 }
 
 func (k *talk) comings(addr string) {

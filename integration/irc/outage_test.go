@@ -123,7 +123,7 @@ func TestDownFromTheStart(t *testing.T) {
 	}
 	began := time.Now()
 	anna := user(ctx, t, s, "anna", "")
-	room := joinSoon(ctx, t, anna, "#irc_ng_#chan:test")
+	room := joinSoon(ctx, t, anna, "#ng_ng_#chan:test")
 	bob := person(ctx, t, ng.Addr, "bob", "#chan")
 	inChannel(ctx, t, bob, "#chan")
 	if _, err := bridgetest.MatrixToIRC(ctx, anna, room, bob, 3); err != nil {
@@ -136,8 +136,8 @@ func TestDownFromTheStart(t *testing.T) {
 		t.Errorf("the bridge beside has taken %v", took)
 	}
 
-	lateRoom := joinSoon(ctx, t, anna, "#irc_late_#chan:test")
-	joinSoon(ctx, t, anna, "#irc_mute_#chan:test")
+	lateRoom := joinSoon(ctx, t, anna, "#late_late_#chan:test")
+	joinSoon(ctx, t, anna, "#late_mute_#chan:test")
 	if _, err := anna.Say(ctx, lateRoom, "early-1."); err != nil {
 		t.Fatal(err)
 	}
@@ -166,8 +166,8 @@ func TestReload(t *testing.T) {
 		bridgetest.IRCBridge("a", "none", bridgetest.IRCNetwork{ID: "ng", Addr: ng.Addr, Channels: []string{"#chan"}, Extra: []string{"realname: first"}}) +
 		bridgetest.IRCBridge("b", "none", bridgetest.IRCNetwork{ID: "insp", Addr: insp.Addr, Channels: []string{"#chan"}})})
 	anna := user(ctx, t, s, "anna", "")
-	roomA := joinSoon(ctx, t, anna, "#irc_ng_#chan:test")
-	roomB := joinSoon(ctx, t, anna, "#irc_insp_#chan:test")
+	roomA := joinSoon(ctx, t, anna, "#a_ng_#chan:test")
+	roomB := joinSoon(ctx, t, anna, "#b_insp_#chan:test")
 	onA := person(ctx, t, ng.Addr, "bob", "#chan")
 	onB := person(ctx, t, insp.Addr, "bob", "#chan")
 	inChannel(ctx, t, onA, "#chan")

@@ -8,7 +8,7 @@ import (
 )
 
 func mention(user string) (string, bool) {
-	if user == "@irc_net__bob:example.org" {
+	if user == "@irc_net.bob:example.org" {
 		return "bob", true
 	}
 	return "", false
@@ -85,11 +85,11 @@ var fromHTMLCases = []struct {
 	{"link escaped", `<a href="https://e.org/%C3%BC">https://e.org/ü</a>`, []string{"https://e.org/ü"}},
 	{"link in sentence", `see <a href="https://e.org/a">this</a>, please`, []string{"see this (https://e.org/a), please"}},
 	{"link with newline", "<a href=\"https://e.org/a\nb\">x</a>", []string{"x (https://e.org/ab)"}},
-	{"pill of a ghost", `<a href="https://matrix.to/#/@irc_net__bob:example.org">Bob</a>: hi`, []string{"bob: hi"}},
-	{"pill escaped", `<a href="https://matrix.to/#/%40irc_net__bob%3Aexample.org">Bob</a>: hi`, []string{"bob: hi"}},
-	{"pill with via", `<a href="https://matrix.to/#/@irc_net__bob:example.org?via=x">Bob</a>`, []string{"bob"}},
+	{"pill of a ghost", `<a href="https://matrix.to/#/@irc_net.bob:example.org">Bob</a>: hi`, []string{"bob: hi"}},
+	{"pill escaped", `<a href="https://matrix.to/#/%40irc_net.bob%3Aexample.org">Bob</a>: hi`, []string{"bob: hi"}},
+	{"pill with via", `<a href="https://matrix.to/#/@irc_net.bob:example.org?via=x">Bob</a>`, []string{"bob"}},
 	{"pill of a stranger", `<a href="https://matrix.to/#/@eve:example.org">Eve</a>: hi`, []string{"Eve: hi"}},
-	{"pill as URI", `<a href="matrix:u/irc_net__bob:example.org">Bob</a>`, []string{"bob"}},
+	{"pill as URI", `<a href="matrix:u/irc_net.bob:example.org">Bob</a>`, []string{"bob"}},
 	{"room pill", `<a href="https://matrix.to/#/#room:example.org">#room:example.org</a>`, []string{"#room:example.org (https://matrix.to/#/#room:example.org)"}},
 	{"reply fallback", "<mx-reply><blockquote>old</blockquote></mx-reply>new", []string{"new"}},
 	{"colour", `<span data-mx-color="#ff0000">x</span>`, []string{"\x0304x\x0f"}},

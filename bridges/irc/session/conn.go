@@ -54,6 +54,7 @@ type conn struct {
 	controlReady chan struct{}
 	sendMu       sync.Mutex
 	controls     []string // by sendMu
+	queries      []string // by sendMu
 	drained      bool     // by sendMu
 	senders      sync.WaitGroup
 	sentMu       sync.Mutex

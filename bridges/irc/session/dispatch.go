@@ -15,6 +15,9 @@ const maxBatches = 64
 func (c *conn) handle(m *irc.Message) error {
 	switch m.Command {
 	case "PING":
+		if s, ok := c.cfg.Handler.(Syncer); ok {
+			s.Sync()
+		}
 		return c.write("PONG :" + m.Trailing())
 	case "PONG":
 		if n, ok := strings.CutPrefix(m.Trailing(), barrierPrefix); ok {
@@ -121,10 +124,14 @@ func (c *conn) handleCommand(m *irc.Message) {
 		c.onKick(m, from)
 	case "QUIT":
 		if !self {
+			c.nickFreed(from.Nick)
 			c.emit(Quit{Meta: c.meta(m), User: from, Reason: m.Param(0), Channels: c.state.quit(from.Nick)})
 		}
 	case "NICK":
 		if to := m.Param(0); to != "" {
+			if !self {
+				c.nickFreed(from.Nick)
+			}
 			c.emit(NickChange{Meta: c.meta(m), Old: from.Nick, New: to, Self: self, Channels: c.state.rename(from.Nick, to)})
 		}
 	case "TOPIC":
@@ -224,6 +231,8 @@ func (c *conn) onMode(m *irc.Message, by User) {
 		case mode == '+' || mode == '-':
 			on = mode == '+'
 			continue
+		case mode == 't':
+			c.topicLock(m, name, on)
 		case strings.IndexByte(isup.PrefixModes, mode) >= 0:
 			if len(rest) > 0 {
 				c.state.setMode(name, rest[0], mode, on)
@@ -238,6 +247,13 @@ func (c *conn) onMode(m *irc.Message, by User) {
 		}
 	}
 	c.emit(Mode{Meta: c.meta(m), Channel: name, By: by, Modes: m.Params[1], Args: args})
+}
+
+// topicLock takes note of mode t of a channel.
+func (c *conn) topicLock(m *irc.Message, name string, on bool) {
+	if c.state.lockTopic(name, on) {
+		c.emit(TopicLock{Meta: c.meta(m), Channel: name, On: on})
+	}
 }
 
 func (c *conn) onMessage(m *irc.Message, from User, self bool) {

@@ -9,6 +9,11 @@ type Handler interface {
 	HandleEvent(Event)
 }
 
+// Syncer is implemented by a Handler that stores events. Sync returns when all
+// that HandleEvent was given before will survive a crash. A PING of the server is
+// answered after it: the answer says that what came before is in safe hands.
+type Syncer interface{ Sync() }
+
 // Event is one of the types below that embed Meta, or a connection event.
 type Event interface{ isEvent() }
 
@@ -131,6 +136,13 @@ type (
 		Modes   string
 		Args    []string
 	}
+	// TopicLock tells whether a channel's topic is for its operators alone (mode
+	// t), each time that this becomes known and when it changes.
+	TopicLock struct {
+		Meta
+		Channel string
+		On      bool
+	}
 	// Message is something said. Echo tells the session's own words, sent back
 	// by the server.
 	Message struct {
@@ -158,4 +170,5 @@ func (Quit) isEvent()         {}
 func (NickChange) isEvent()   {}
 func (Topic) isEvent()        {}
 func (Mode) isEvent()         {}
+func (TopicLock) isEvent()    {}
 func (Message) isEvent()      {}

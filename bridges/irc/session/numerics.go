@@ -46,6 +46,11 @@ func (c *conn) handleNumeric(m *irc.Message) {
 	case "332": // RPL_TOPIC
 		c.state.setTopic(m.Param(1), m.Trailing())
 		return
+	case "324": // RPL_CHANNELMODEIS: nick, channel, modes, parameters
+		if len(m.Params) >= 3 {
+			c.topicLock(m, m.Params[1], strings.Contains(m.Params[2], "t"))
+		}
+		return
 	case "331": // RPL_NOTOPIC
 		c.state.setTopic(m.Param(1), "")
 		return
@@ -61,6 +66,7 @@ func (c *conn) handleNumeric(m *irc.Message) {
 		if ev, ok := c.state.complete(m.Param(1)); ok {
 			ev.Meta = c.meta(m)
 			c.emit(ev)
+			c.query("MODE " + ev.Channel)
 		}
 		return
 	case "396": // RPL_HOSTHIDDEN: the host others see

@@ -159,3 +159,21 @@ func FuzzParseLine(f *testing.F) {
 		}
 	})
 }
+
+func TestBucketKeepsTokensForMessages(t *testing.T) {
+	now := time.Unix(1000, 0)
+	b := newBucket(5, 1, now)
+	for i := range 3 {
+		if wait := b.spare(now); wait != 0 {
+			t.Fatalf("question %d waits %v", i, wait)
+		}
+	}
+	if wait := b.spare(now); wait < time.Second {
+		t.Errorf("a question that leaves less than %d tokens waits %v", keep, wait)
+	}
+	for i := range keep {
+		if wait := b.take(now); wait != 0 {
+			t.Errorf("message %d waits %v", i, wait)
+		}
+	}
+}

@@ -133,6 +133,41 @@ func (c *conn) control(line string) {
 	}
 }
 
+// query queues a question that can wait until there is nothing else to send.
+func (c *conn) query(line string) {
+	c.sendMu.Lock()
+	if len(c.queries) < maxControls {
+		c.queries = append(c.queries, line)
+	}
+	c.sendMu.Unlock()
+	select {
+	case c.controlReady <- struct{}{}:
+	default:
+	}
+}
+
+// ask sends the oldest question if there is room for it, and returns how long to
+// wait for that otherwise, or 0 if there is none left.
+func (c *conn) ask() (wait time.Duration, err error) {
+	for {
+		c.sendMu.Lock()
+		if len(c.queries) == 0 {
+			c.sendMu.Unlock()
+			return 0, nil
+		}
+		if wait := c.bucket.spare(time.Now()); wait > 0 {
+			c.sendMu.Unlock()
+			return wait, nil
+		}
+		line := c.queries[0]
+		c.queries = c.queries[1:]
+		c.sendMu.Unlock()
+		if err := c.write(line); err != nil {
+			return 0, err
+		}
+	}
+}
+
 const maxControls = 10000
 
 func (c *conn) nextControl() (string, bool) {
@@ -164,7 +199,18 @@ func (c *conn) writer() {
 			}
 			continue
 		}
+		var again <-chan time.Time
+		if len(c.out) == 0 {
+			wait, err := c.ask()
+			if err != nil {
+				return
+			}
+			if wait > 0 {
+				again = time.After(wait)
+			}
+		}
 		select {
+		case <-again:
 		case <-c.closed:
 			return
 		case <-c.quit:
@@ -188,6 +234,7 @@ func (c *conn) writer() {
 func (c *conn) goodbye() {
 	select {
 	case <-c.quit:
+		c.barrier() // or nobody would know what became of the last lines
 		_ = c.write("QUIT :Bridge is stopping")
 		<-c.closed
 	default:

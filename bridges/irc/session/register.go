@@ -278,21 +278,56 @@ func (c *conn) greeted() {
 	for _, line := range joinLines(c.s.wants()) {
 		c.control(line)
 	}
-	if c.state.nickName() != c.cfg.Nick {
-		c.regainNick()
+	if !c.hasNick() {
+		if c.cfg.SASL != nil {
+			// Services let the owner of a nick end a connection that still has it.
+			c.control("PRIVMSG NickServ :GHOST " + c.cfg.Nick)
+		}
+		c.regainNick(c.cfg.RejoinDelay)
 	}
 }
 
-// regainNick asks for the configured nick once; a server that still has it in
-// use answers with an error that is ignored.
-func (c *conn) regainNick() {
+// hasNick reports whether the session has the configured nick, or what the server
+// lets it have of it.
+func (c *conn) hasNick() bool {
+	want := c.cfg.Nick
+	if n := c.state.support().NickLen; n > 0 && n < len(want) {
+		want = strings.ToValidUTF8(want[:n], "")
+	}
+	return c.state.nickName() == want
+}
+
+// maxRegain is the longest wait between two attempts to get the configured nick.
+const maxRegain = 10 * time.Minute
+
+// regainNick asks for the configured nick after a while, until the session has it.
+// A server where it is still in use, by the connection of a process that has died
+// for instance, answers with an error that is ignored.
+func (c *conn) regainNick(after time.Duration) {
 	c.rejoinMu.Lock()
 	defer c.rejoinMu.Unlock()
-	c.rejoins[""] = time.AfterFunc(c.cfg.RejoinDelay, func() {
-		if c.state.nickName() != c.cfg.Nick {
+	select {
+	case <-c.closed:
+		return
+	default:
+	}
+	if old := c.rejoins[""]; old != nil {
+		old.Stop()
+	}
+	c.rejoins[""] = time.AfterFunc(after, func() {
+		if !c.hasNick() {
 			c.control("NICK " + c.cfg.Nick)
+			c.regainNick(min(max(2*after, c.cfg.RejoinDelay), maxRegain))
 		}
 	})
+}
+
+// nickFreed asks for the configured nick at once if it is what somebody has just
+// given up.
+func (c *conn) nickFreed(nick string) {
+	if !c.hasNick() && c.state.same(nick, c.cfg.Nick) {
+		c.regainNick(0)
+	}
 }
 
 // maxJoins is how many channels one JOIN names.

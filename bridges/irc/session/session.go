@@ -166,6 +166,16 @@ func (s *Session) Topic(channel string) (string, bool) {
 	return c.state.topic(channel)
 }
 
+// TopicLock returns whether only a channel's operators may change its topic, and
+// whether that is known.
+func (s *Session) TopicLock(channel string) (on, known bool) {
+	c := s.current()
+	if c == nil {
+		return false, false
+	}
+	return c.state.topicLock(channel)
+}
+
 // HasCap reports whether a capability is enabled on the present connection.
 func (s *Session) HasCap(name string) bool {
 	c := s.current()

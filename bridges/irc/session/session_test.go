@@ -299,16 +299,21 @@ func TestNickCollision(t *testing.T) {
 		// The nick is taken back when it is free.
 		other.Send("QUIT")
 		_ = other.Drain(100 * time.Millisecond)
-		deadline := time.Now().Add(5 * time.Second)
-		for s.Nick() != nick && time.Now().Before(deadline) {
-			time.Sleep(10 * time.Millisecond)
-			if s.Nick() == e.Nick {
-				_ = send(t, s, "NICK", nick)
-			}
-		}
-		if s.Nick() != nick {
-			t.Errorf("nick is %q after the other left", s.Nick())
-		}
+		await(t, r, func(e session.NickChange) bool { return e.Self && e.New == nick })
+	})
+}
+
+// TestNickFreed: who sees that the nick is free takes it at once.
+func TestNickFreed(t *testing.T) {
+	t.Parallel()
+	servers(t, func(t *testing.T, srv server) {
+		other := ircd.Dial(t, srv.addr, "lb")
+		other.Join("#room")
+		s, r := start(t, session.Config{Addr: srv.addr, Nick: "lb", RejoinDelay: time.Hour})
+		s.Join("#room", "")
+		await[session.Names](t, r, nil)
+		other.Send("QUIT")
+		await(t, r, func(e session.NickChange) bool { return e.Self && e.New == "lb" })
 	})
 }
 

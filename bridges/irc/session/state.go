@@ -29,6 +29,7 @@ type channel struct {
 	topic   string
 	members map[string]*Member // by folded nick
 	joined  bool               // the first list of names is complete
+	lock    *bool              // mode t, nil while unknown
 }
 
 func newState(nick string) *state {
@@ -133,6 +134,30 @@ func (s *state) setTopic(name, topic string) {
 	if ch := s.channels[s.isup.Casemapping.Fold(name)]; ch != nil {
 		ch.topic = topic
 	}
+}
+
+// lockTopic sets mode t of a channel and reports whether that is news.
+func (s *state) lockTopic(name string, on bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ch := s.channels[s.isup.Casemapping.Fold(name)]
+	if ch == nil || ch.lock != nil && *ch.lock == on {
+		return false
+	}
+	ch.lock = &on
+	return true
+}
+
+// topicLock returns whether a channel's topic is for its operators alone, and
+// whether that is known.
+func (s *state) topicLock(name string) (on, known bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	ch := s.channels[s.isup.Casemapping.Fold(name)]
+	if ch == nil || ch.lock == nil {
+		return false, false
+	}
+	return *ch.lock, true
 }
 
 // open begins a channel that the session has joined.

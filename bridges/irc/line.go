@@ -1,0 +1,226 @@
+package irc
+
+import (
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"maunium.net/go/mautrix/bridgev2/networkid"
+
+	"github.com/landbridge-im/landbridge/bridges/irc/session"
+)
+
+// lineKind says what a line does. The words are stored: never change them.
+type lineKind string
+
+const (
+	lineMessage lineKind = "message"
+	lineJoin    lineKind = "join"
+	lineLeave   lineKind = "leave" // part, quit or kick
+	lineNick    lineKind = "nick"
+	lineTopic   lineKind = "topic"
+)
+
+// line is what a line of the network means for the rooms. It holds all that is
+// needed to handle it, as it was when the line was read, so that handling it
+// later, or again after a crash, comes to the same.
+type line struct {
+	Kind lineKind  `json:"kind"`
+	Time time.Time `json:"time"`
+	// ID is the network's id of the line, or that of its connection and its number.
+	ID string `json:"id"`
+	// Channels are those that it concerns, as they are configured.
+	Channels []string `json:"channels,omitempty"`
+	// Nick is whom it concerns, Ghost their ghost.
+	Nick  string           `json:"nick,omitempty"`
+	Ghost networkid.UserID `json:"ghost,omitempty"`
+	// By is who did it, if it was another one of a channel, with their ghost.
+	By      string           `json:"by,omitempty"`
+	ByGhost networkid.UserID `json:"by_ghost,omitempty"`
+	// Kicked says that somebody else ended the membership.
+	Kicked bool   `json:"kicked,omitempty"`
+	Text   string `json:"text,omitempty"`
+
+	Say     session.MessageKind `json:"say,omitempty"`
+	ReplyTo string              `json:"reply_to,omitempty"`
+
+	seq  int64        // place in the inbox; 0 for what is not stored
+	left atomic.Int32 // rooms that have not handled it
+}
+
+// member is somebody who is in a channel.
+type member struct {
+	nick  string
+	ghost networkid.UserID
+}
+
+// names is a session.Names with the ghosts of the people.
+type names struct {
+	channel string // as configured
+	topic   string
+	time    time.Time
+	members []member
+}
+
+// entry is one thing that the pump handles: a line, which is stored until it is
+// handled, or an event that only says how things are at present.
+type entry struct {
+	line  *line
+	event session.Event
+	names *names
+	// ties are changes of who has which ghost; they are stored before the entry
+	// is handled.
+	ties []tie
+	// stored, if not nil, is closed when what came before is stored. Such an entry
+	// holds nothing else.
+	stored chan struct{}
+}
+
+// entry makes an entry of an event, or nil if there is nothing to do. It is called
+// while the session's state is that of the line.
+func (n *network) entry(e session.Event) *entry {
+	var out *entry
+	switch e := e.(type) {
+	case session.Names:
+		out = n.namesEntry(e)
+	case session.Message:
+		out = lineEntry(n.messageLine(e))
+	case session.Join:
+		out = lineEntry(n.memberLine(lineJoin, e.Meta, e.User.Nick, []string{e.Channel}))
+	case session.Part:
+		if !e.Self {
+			out = n.leaveEntry(e.Meta, e.User.Nick, []string{e.Channel}, e.Reason, session.User{})
+		}
+	case session.Kick:
+		if e.Self {
+			return &entry{event: e}
+		}
+		out = n.leaveEntry(e.Meta, e.Nick, []string{e.Channel}, e.Reason, e.By)
+	case session.Quit:
+		reason := e.Reason
+		if reason == "" {
+			reason = "Quit"
+		}
+		out = n.leaveEntry(e.Meta, e.User.Nick, e.Channels, reason, session.User{})
+		// Who comes under this nick later is somebody else.
+		n.ids.end(n.fold(e.User.Nick))
+	case session.NickChange:
+		if !e.Self && e.Old != "" && len(e.Channels) > 0 {
+			ghost := n.ids.rename(n.fold(e.Old), e.New, n.fold(e.New))
+			out = lineEntry(&line{Kind: lineNick, Time: e.Time, ID: lineID(e.Meta), Nick: e.New, Ghost: ghost})
+		}
+	case session.Topic:
+		out = lineEntry(n.topicLine(e))
+	case session.Mode:
+		return nil
+	default:
+		out = &entry{event: e}
+	}
+	if ties := n.ids.changes(); len(ties) > 0 {
+		if out == nil {
+			out = &entry{}
+		}
+		out.ties = ties
+	}
+	return out
+}
+
+func lineEntry(l *line) *entry {
+	if l == nil {
+		return nil
+	}
+	return &entry{line: l}
+}
+
+// lineID names a line of the network, uniquely over all connections.
+func lineID(m session.Meta) string {
+	if m.MsgID != "" {
+		return m.MsgID
+	}
+	return m.Conn + "-" + strconv.FormatUint(m.Seq, 10)
+}
+
+// isSelf reports whether a nick is the bridge's own.
+func (n *network) isSelf(nick string) bool { return n.fold(nick) == n.fold(n.session.Nick()) }
+
+func (n *network) ghostOf(nick string) networkid.UserID { return n.ids.ghost(nick, n.fold(nick)) }
+
+// configured returns those of some channels that are configured, by their names
+// in the configuration.
+func (n *network) configured(channels []string) []string {
+	var list []string
+	for _, name := range channels {
+		if ch := n.channel(name); ch != nil {
+			list = append(list, ch.Name)
+		}
+	}
+	return list
+}
+
+func (n *network) messageLine(e session.Message) *line {
+	if e.Echo {
+		return nil // ours; the outbox knows of it
+	}
+	if e.Channel == "" {
+		n.log.Debug("ignored a private message", "from", e.From.Nick)
+		return nil
+	}
+	channels := n.configured([]string{e.Channel})
+	if len(channels) == 0 {
+		return nil
+	}
+	return &line{
+		Kind: lineMessage, Time: e.Time, ID: lineID(e.Meta), Channels: channels, Nick: e.From.Nick, Ghost: n.ghostOf(e.From.Nick),
+		Text: e.Text, Say: e.Kind, ReplyTo: e.ReplyTo,
+	}
+}
+
+func (n *network) memberLine(kind lineKind, m session.Meta, nick string, channels []string) *line {
+	channels = n.configured(channels)
+	if len(channels) == 0 {
+		return nil
+	}
+	return &line{Kind: kind, Time: m.Time, ID: lineID(m), Channels: channels, Nick: nick, Ghost: n.ghostOf(nick)}
+}
+
+func (n *network) leaveEntry(m session.Meta, nick string, channels []string, reason string, by session.User) *entry {
+	l := n.memberLine(lineLeave, m, nick, channels)
+	if l != nil {
+		l.Text, l.Kicked = reason, by.Nick != ""
+		if l.Kicked && !n.isSelf(by.Nick) && n.session.Present(by.Nick) {
+			l.By, l.ByGhost = by.Nick, n.ghostOf(by.Nick)
+		}
+	}
+	if !n.session.Present(nick) {
+		n.ids.end(n.fold(nick))
+	}
+	return lineEntry(l)
+}
+
+func (n *network) topicLine(e session.Topic) *line {
+	channels := n.configured([]string{e.Channel})
+	if len(channels) == 0 {
+		return nil
+	}
+	l := &line{Kind: lineTopic, Time: e.Time, ID: lineID(e.Meta), Channels: channels, Text: e.Text}
+	if e.By.Nick != "" && n.session.Present(e.By.Nick) && !n.isSelf(e.By.Nick) {
+		l.By, l.ByGhost = e.By.Nick, n.ghostOf(e.By.Nick)
+	}
+	return l
+}
+
+func (n *network) namesEntry(e session.Names) *entry {
+	ch := n.channel(e.Channel)
+	if ch == nil {
+		return nil
+	}
+	list := &names{channel: ch.Name, topic: e.Topic, time: e.Time, members: make([]member, 0, len(e.Members))}
+	cm := n.session.Support().Casemapping
+	self := cm.Fold(n.session.Nick())
+	for _, m := range e.Members {
+		if folded := cm.Fold(m.Nick); folded != self {
+			list.members = append(list.members, member{m.Nick, n.ids.ghost(m.Nick, folded)})
+		}
+	}
+	return &entry{names: list}
+}

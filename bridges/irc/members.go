@@ -1,0 +1,88 @@
+package irc
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"maunium.net/go/mautrix"
+	"maunium.net/go/mautrix/appservice"
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/matrix"
+	"maunium.net/go/mautrix/event"
+
+	"github.com/landbridge-im/landbridge/bridges/irc/format"
+)
+
+// Memberships are set here and not by the framework, which reads all members of a
+// room for each one that changes.
+
+// clientOf is the Matrix client behind an intent, or nil.
+func clientOf(intent bridgev2.MatrixAPI) *appservice.IntentAPI {
+	if as, ok := intent.(*matrix.ASIntent); ok {
+		return as.Matrix
+	}
+	return nil
+}
+
+// changeMember does what a join or leave asks for, in a turn of the room's
+// portal. It returns false if the line is to stay in the inbox.
+func (n *network) changeMember(ctx context.Context, portal *bridgev2.Portal, ch *ChannelConfig, l *line) bool {
+	n.arrivals[ch.Name].drop(l.Ghost) // this is newer
+	ghost, err := portal.Bridge.GetGhostByID(ctx, l.Ghost)
+	if err != nil {
+		n.log.Error("a change of membership is not shown", "error", err)
+		return false
+	}
+	if l.Kind == lineJoin {
+		return n.insist(ctx, "a join", func() error { return n.join(ctx, portal, ghost, l.Time) })
+	}
+	sender := ghost.Intent
+	if l.Kicked {
+		sender = portal.Bridge.Bot
+		if by, err := portal.Bridge.GetGhostByID(ctx, l.ByGhost); l.By != "" && err == nil {
+			sender = by.Intent
+		}
+	}
+	return n.insist(ctx, "a leave", func() error { return n.leave(ctx, portal, ghost, sender, l.Text, l.Time) })
+}
+
+// join brings a ghost into a room. A ghost that was banned in Matrix stays out.
+func (n *network) join(ctx context.Context, portal *bridgev2.Portal, ghost *bridgev2.Ghost, at time.Time) error {
+	content := &event.MemberEventContent{Membership: event.MembershipJoin, Displayname: ghost.Name, AvatarURL: ghost.AvatarMXC}
+	_, err := ghost.Intent.SendState(ctx, portal.MXID, event.StateMember, string(ghost.Intent.GetMXID()), &event.Content{Parsed: content}, at)
+	if errors.Is(err, mautrix.MForbidden) {
+		err = ghost.Intent.EnsureJoined(ctx, portal.MXID) // with an invitation, where one is needed
+	}
+	return err
+}
+
+// leave takes a ghost out of a room, in the name of sender if the room allows it.
+func (n *network) leave(ctx context.Context, portal *bridgev2.Portal, ghost *bridgev2.Ghost, sender bridgev2.MatrixAPI, reason string, at time.Time) error {
+	user := ghost.Intent.GetMXID()
+	now, err := portal.Bridge.Matrix.GetMemberInfo(ctx, portal.MXID, user)
+	if err == nil && now != nil && now.Membership != event.MembershipJoin && now.Membership != event.MembershipInvite {
+		return nil
+	}
+	content := &event.Content{Parsed: &event.MemberEventContent{
+		Membership: event.MembershipLeave, Displayname: ghost.Name, AvatarURL: ghost.AvatarMXC, Reason: format.Plain(reason),
+	}}
+	_, err = sender.SendState(ctx, portal.MXID, event.StateMember, string(user), content, at)
+	if errors.Is(err, mautrix.MForbidden) && sender != portal.Bridge.Bot {
+		content.Raw = map[string]any{"fi.mau.bridge.set_by": sender.GetMXID()}
+		_, err = portal.Bridge.Bot.SendState(ctx, portal.MXID, event.StateMember, string(user), content, at)
+	}
+	return err
+}
+
+// rejoin brings a ghost into a room from which Matrix has perhaps removed it
+// without the bridge's knowledge.
+func (n *network) rejoin(ctx context.Context, portal *bridgev2.Portal, ghost *bridgev2.Ghost) {
+	client := clientOf(ghost.Intent)
+	if client == nil {
+		return
+	}
+	if err := client.EnsureJoined(ctx, portal.MXID, appservice.EnsureJoinedParams{IgnoreCache: true}); err != nil {
+		n.log.Debug("a ghost cannot return to its room", "ghost", ghost.ID, "error", err)
+	}
+}
