@@ -25,6 +25,7 @@ type Config struct {
 	VoIP         VoIP         `yaml:"voip"`
 	URLPreviews  URLPreviews  `yaml:"url_previews"`
 	Limits       Limits       `yaml:"limits" reload:"yes"`
+	Encryption   Encryption   `yaml:"encryption"`
 	Presence     Presence     `yaml:"presence"`
 	Search       Search       `yaml:"search"`
 	AppServices  AppServices  `yaml:"app_services" reload:"yes"`
@@ -216,6 +217,12 @@ type Limits struct {
 	SyncTimeoutMax Duration `yaml:"sync_timeout_max"` // longest wait for news
 }
 
+// Encryption is what the server sees to of end-to-end encryption between its users.
+type Encryption struct {
+	// CheckUploads refuses device keys whose key material or signatures are nonsense.
+	CheckUploads bool `yaml:"check_uploads"`
+}
+
 // Presence is whether users see that others are there.
 type Presence struct {
 	Enabled bool `yaml:"enabled"`
@@ -306,6 +313,7 @@ func Default() *Config {
 			MaxRequestBody: 4 << 20,
 			SyncTimeoutMax: Duration(time.Minute),
 		},
+		Encryption:  Encryption{CheckUploads: true},
 		Presence:    Presence{Enabled: true},
 		Search:      Search{Messages: true},
 		AppServices: AppServices{Registrations: []string{}},

@@ -66,6 +66,8 @@ type Options struct {
 	WellKnown      client.WellKnown
 	// TrustedProxies say truly whose requests they pass on.
 	TrustedProxies []netip.Prefix
+	// UncheckedKeys takes device keys that are none, for conformance suites.
+	UncheckedKeys bool
 	// NoPresence switches off that users see whether others are there.
 	NoPresence bool
 	// Search lets people search messages; the index is a file in Dir.
@@ -171,7 +173,7 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	if err := s.openMedia(ctx); err != nil {
 		return nil, err
 	}
-	encryption, err := keys.New(keys.Config{Server: o.Name, Store: s.store, Log: o.Log, Now: o.Now})
+	encryption, err := keys.New(keys.Config{Server: o.Name, Store: s.store, Log: o.Log, Now: o.Now, Unchecked: o.UncheckedKeys})
 	if err != nil {
 		return nil, err
 	}

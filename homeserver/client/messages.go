@@ -201,6 +201,7 @@ func (a *API) visibleEvent(c *call, r store.RoomName, id string) (*event.Event, 
 	missing := mxerror.NotFound("There is no such event in this room, or you may not see it.")
 	v, err := c.look(r)
 	if mxerror.Is(err, "M_FORBIDDEN") {
+		v.outside = true
 		return nil, v, missing // somebody outside is not told whether it is there
 	} else if err != nil {
 		return nil, v, err
@@ -257,7 +258,9 @@ func (a *API) eventContext(c *call) (any, error) {
 		}
 	}
 	e, v, err := a.visibleEvent(c, r, c.params[1])
-	if err != nil {
+	if mxerror.Is(err, "M_NOT_FOUND") && v.outside {
+		return nil, mxerror.Forbidden("You are not in this room.")
+	} else if err != nil {
 		return nil, err
 	}
 	before, start, err := a.page(c, v, page{from: store.Before(e), to: store.Beginning, limit: int(limit) / 2, back: true, filter: f})

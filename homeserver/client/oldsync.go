@@ -25,6 +25,13 @@ func (a *API) oldSyncRoutes() {
 	a.on(http.MethodGet, v3, "/rooms/{roomId}/initialSync", user, a.roomInitialSync)
 }
 
+// oldRender is render in the form of these endpoints.
+func (c *call) oldRender() sync.Render {
+	r := c.render()
+	r.Old = true
+	return r
+}
+
 // oldEvent is GET /events/{eventId}.
 func (a *API) oldEvent(c *call) (any, error) {
 	e, err := a.o.Store.EventByID(c.ctx, c.params[0])
@@ -40,7 +47,7 @@ func (a *API) oldEvent(c *call) (any, error) {
 	if e, _, err = a.visibleEvent(c, r, c.params[0]); err != nil {
 		return nil, err
 	}
-	out, err := c.render().Event(c.ctx, nil, e)
+	out, err := c.oldRender().Event(c.ctx, nil, e)
 	return jsontext.Value(out), err
 }
 
@@ -105,7 +112,7 @@ func (a *API) info(c *call, v view, limit int, from string) (*roomInfo, error) {
 	if start != nil {
 		out.Messages.Start = start.String()
 	}
-	rend := c.render()
+	rend := c.oldRender()
 	if out.Messages.Chunk, err = rend.Events(c.ctx, nil, events); err != nil {
 		return nil, err
 	}
@@ -200,11 +207,11 @@ func (a *API) standingInfo(c *call, m store.Membership, limit int, now string, a
 		if err != nil {
 			return nil, err
 		}
-		raw, err := c.render().Event(c.ctx, nil, own)
+		raw, err := c.oldRender().Event(c.ctx, nil, own)
 		if err != nil {
 			return nil, err
 		}
-		state, err := c.render().Stripped(c.ctx, nil, own)
+		state, err := c.oldRender().Stripped(c.ctx, nil, own)
 		return &roomInfo{RoomID: r.ID, Membership: "invite", Inviter: string(own.Sender), Invite: raw, State: state, Data: []any{}}, err
 	default:
 		if !archived || m.Forgotten || m.Membership == "knock" {

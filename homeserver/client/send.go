@@ -19,7 +19,8 @@ type eventIDReply struct {
 	EventID string `json:"event_id"`
 }
 
-// sendEvent is PUT /rooms/{roomId}/send/{eventType}/{txnId}.
+// sendEvent is PUT /rooms/{roomId}/send/{eventType}/{txnId}, and the form of old clients, POST without
+// a transaction id.
 func (a *API) sendEvent(c *call) (any, error) {
 	r, err := c.room(0)
 	if err != nil {
@@ -33,7 +34,10 @@ func (a *API) sendEvent(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	typ, txn := c.params[1], c.params[2]
+	typ, txn := c.params[1], ""
+	if len(c.params) > 2 {
+		txn = c.params[2]
+	}
 	p := room.Proposal{Sender: c.session.UserID, Type: typ, Content: content, TS: ts}
 	if typ == "m.room.redaction" {
 		// MSC4169: redactions may be sent as events, with redacts in the content.
@@ -51,7 +55,9 @@ func (a *API) sendEvent(c *call) (any, error) {
 		p.ByAdmin = c.session.Admin
 	}
 	defer c.active()
-	p.TxnScope, p.Txn = c.session.Scope(), event.TxnKey(typ, txn)
+	if txn != "" {
+		p.TxnScope, p.Txn = c.session.Scope(), event.TxnKey(typ, txn)
+	}
 	if delay, later, err := c.delay(); err != nil {
 		return nil, err
 	} else if later {

@@ -24,6 +24,8 @@ type view struct {
 	// membership is that of the reader now, and reader what history is read as.
 	membership string
 	reader     sync.Reader
+	// outside tells that the reader may not look at all.
+	outside bool
 }
 
 // look opens a room for reading: for its members as it is; for those who have left as it was

@@ -9,6 +9,8 @@ import (
 type View struct {
 	// RoomID includes room_id, as everywhere but in /sync.
 	RoomID bool
+	// UserID includes user_id, which sender was called before /sync.
+	UserID bool
 	// Txn includes unsigned.transaction_id: set only for the device that sent the event.
 	Txn bool
 	// Previous is the state event that this one replaced, for unsigned.prev_content.
@@ -35,6 +37,9 @@ func (e *Event) AppendClient(dst []byte, v View) []byte {
 		dst = appendString(dst, `,"room_id":`, e.InRoom)
 	}
 	dst = appendString(dst, `,"sender":`, string(e.Sender))
+	if v.UserID {
+		dst = appendString(dst, `,"user_id":`, string(e.Sender))
+	}
 	if e.StateKey != nil {
 		dst = appendString(dst, `,"state_key":`, *e.StateKey)
 	}

@@ -252,13 +252,13 @@ func FuzzUpload(f *testing.F) {
 	f.Add([]byte(raw(f, newIdentity("@a:x", "").masterKey())))
 	f.Add([]byte(`{"signatures":{"a":{"b":1}}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if d, err := checkDeviceKeys(data, d.Owner); err == nil {
+		if d, err := (&Keys{}).checkDeviceKeys(data, d.Owner); err == nil {
 			// What is accepted can be stored, read, and is still valid then.
 			text, err := d.encode()
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := checkDeviceKeys(jsontext.Value(text), Owner{UserID: "@a:x", DeviceID: "D"}); err != nil {
+			if _, err := (&Keys{}).checkDeviceKeys(jsontext.Value(text), Owner{UserID: "@a:x", DeviceID: "D"}); err != nil {
 				t.Error(err)
 			}
 		} else if _, ok := mxerror.As(err); !ok {

@@ -56,7 +56,7 @@ func (k *Keys) Dehydrate(ctx context.Context, o Owner, r DehydrateRequest) (*Deh
 		return nil, mxerror.InvalidParam("initial_device_display_name can have at most %d bytes.", maxDehydratedName)
 	}
 	device := Owner{UserID: o.UserID, UserNID: o.UserNID, DeviceID: r.DeviceID}
-	u, err := r.UploadRequest.read(device)
+	u, err := k.read(r.UploadRequest, device)
 	if err != nil {
 		return nil, err
 	}

@@ -21,6 +21,9 @@ type Config struct {
 	Log    *slog.Logger
 	// Now tells the time; nil means time.Now.
 	Now func() time.Time
+	// Unchecked takes device keys whose key material and signatures are nonsense, and backups with
+	// any auth_data: for conformance suites.
+	Unchecked bool
 }
 
 // Keys answers the requests about encryption. It is safe for concurrent use.
@@ -29,6 +32,8 @@ type Keys struct {
 	store  *store.Store
 	log    *slog.Logger
 	now    func() time.Time
+	// unchecked is Config.Unchecked.
+	unchecked bool
 	// forgot is when old requests were last forgotten, in milliseconds.
 	forgot atomic.Int64
 }
@@ -41,7 +46,7 @@ func New(c Config) (*Keys, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Keys{server: c.Server, store: c.Store, log: c.Log, now: c.Now}, nil
+	return &Keys{server: c.Server, store: c.Store, log: c.Log, now: c.Now, unchecked: c.Unchecked}, nil
 }
 
 // Owner is the device, or for some requests just the user, that makes a request.

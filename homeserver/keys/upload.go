@@ -47,13 +47,13 @@ type upload struct {
 }
 
 // read checks a request, as far as that goes without what is stored.
-func (r UploadRequest) read(o Owner) (u *upload, err error) {
+func (k *Keys) read(r UploadRequest, o Owner) (u *upload, err error) {
 	if o.DeviceID == "" {
 		return nil, mxerror.InvalidParam("Keys belong to a device, and this login has none.")
 	}
 	u = &upload{owner: o}
 	if len(r.DeviceKeys) > 0 && r.DeviceKeys.Kind() != 'n' {
-		if u.device, err = checkDeviceKeys(r.DeviceKeys, o); err != nil {
+		if u.device, err = k.checkDeviceKeys(r.DeviceKeys, o); err != nil {
 			return nil, err
 		}
 		if u.deviceJSON, err = u.device.encode(); err != nil {
@@ -118,7 +118,7 @@ func (u *upload) put(tx *store.Tx) (map[string]int, error) {
 
 // Upload publishes keys of a device.
 func (k *Keys) Upload(ctx context.Context, o Owner, r UploadRequest) (*UploadResponse, error) {
-	u, err := r.read(o)
+	u, err := k.read(r, o)
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,9 @@ import (
 // any event; users may redact their own events."
 func (a *actor) redact(ctx context.Context, b *batch, by *event.Event, admin bool) error {
 	target, err := a.find(ctx, b, by.RedactsID())
-	if errors.Is(err, store.ErrNotFound) || err == nil && target.Room != a.nid {
+	if err == nil && target.Room != a.nid {
+		return mxerror.InvalidParam("An event of another room can't be redacted here.")
+	} else if errors.Is(err, store.ErrNotFound) {
 		return mxerror.NotFound("There is no such event in this room to redact.")
 	}
 	if err != nil {

@@ -18,6 +18,8 @@ type Render struct {
 	Scope int64
 	// RoomID includes room_id, as everywhere but in /sync.
 	RoomID bool
+	// Old is the form of the endpoints from before /sync, which have user_id beside sender.
+	Old bool
 	// Membership adds unsigned.membership.
 	Membership bool
 	NowMS      int64
@@ -36,7 +38,7 @@ func (r Render) Event(ctx context.Context, dst []byte, e *event.Event) ([]byte, 
 	if err != nil {
 		return dst, err
 	}
-	v := event.View{RoomID: r.RoomID, NowMS: r.NowMS, Txn: r.Scope != 0 && e.TxnScope == r.Scope}
+	v := event.View{RoomID: r.RoomID, UserID: r.Old, NowMS: r.NowMS, Txn: r.Scope != 0 && e.TxnScope == r.Scope}
 	if e.Replaces != 0 {
 		prev, err := r.Store.Event(ctx, e.Replaces)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {

@@ -69,13 +69,26 @@ func (b *builder) joined(ctx context.Context, st Standing) (bool, error) {
 			return false, err
 		}
 	}
+	mark := o.mark()
 	if err := b.ephemeral(ctx, name, typing, typed, receipts, comma); err != nil {
 		return false, err
 	}
+	brief := o.mark() > mark
+	mark = o.mark()
 	b.roomData(st, name, comma)
+	data := o.mark() > mark
 	if o.mark() == empty && !moved && !b.q.Initial && !b.q.FullState {
 		o.cut(begin)
 		return false, nil
+	}
+	// The specification allows these to be absent; older clients look into them unasked.
+	if !brief {
+		comma()
+		o.str(`"ephemeral":{"events":[]}`)
+	}
+	if !data {
+		comma()
+		o.str(`"account_data":{"events":[]}`)
 	}
 	comma()
 	if err := b.unread(ctx, st); err != nil {

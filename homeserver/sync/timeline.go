@@ -305,6 +305,9 @@ func (b *builder) stateChange(ctx context.Context, st Standing, p part, after st
 			if err != nil {
 				return d, err
 			}
+			if !f.AllowsType(k.Type) {
+				continue // nor does it make the room worth telling
+			}
 			d.people = d.people || k.Type == "m.room.member" || k.Type == "m.room.name" || k.Type == "m.room.canonical_alias"
 		}
 		d.nids, seen[c.NID] = append(d.nids, c.NID), true
