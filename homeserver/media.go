@@ -53,7 +53,7 @@ func (s *Server) openMedia(ctx context.Context) error {
 	}
 	p := s.o.Previews
 	s.preview, err = preview.New(preview.Config{Enabled: p.Enabled, Server: s.o.Name, Store: s.store, Pictures: s.media, Log: s.o.Log, Now: s.o.Now,
-		Dial:  safedial.Policy{Allow: p.Networks}.DialContext,
+		Dial:  safedial.Policy{Allow: p.Networks}.DialContext, RootCAs: s.o.Federation.RootCAs,
 		Allow: p.Allow, Deny: p.Deny, Language: p.Language, UserAgent: p.UserAgent})
 	return err
 }

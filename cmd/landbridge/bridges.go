@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -107,6 +108,7 @@ func (s *serving) transport(r *registration.Registration) http.RoundTripper {
 		return nil
 	}
 	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.TLSClientConfig = &tls.Config{RootCAs: s.roots}
 	t.Proxy = nil // bridges are near; a proxy for the world is not meant for them
 	return t
 }

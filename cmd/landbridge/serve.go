@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -72,6 +73,7 @@ type serving struct {
 	irc     atomic.Pointer[irc.Bridge] // the newest, for its demonstration network
 	metrics *prometheus.Registry
 	watch   *registration.Watcher
+	roots   *x509.CertPool // who vouches for other machines; nil: the system's
 }
 
 func (s *serving) run(ctx context.Context) (err error) {
@@ -126,6 +128,7 @@ func (s *serving) open(ctx context.Context) error {
 	if o.Federation, err = federationOptions(c.Federation); err != nil {
 		return err
 	}
+	s.roots = o.Federation.RootCAs
 	s.hs, err = homeserver.Open(ctx, o)
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"encoding/json/jsontext"
 	"net/http"
 
+	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 	"github.com/landbridge-im/landbridge/homeserver/push"
 )
 
@@ -16,6 +17,10 @@ func (a *API) pushRoutes() {
 		a.on(get, v3, "/pushrules"+slash, user, a.getPushRules)
 		a.on(get, v3, "/pushrules/global"+slash, user, a.getGlobalPushRules)
 	}
+	a.on(get, v3, "/pushrules/global/{kind}/", user, a.getPushRuleKind)
+	a.on(put, v3, "/pushrules/global/{kind}/", user, func(*call) (any, error) {
+		return nil, mxerror.MissingParam("The id of the push rule is missing.")
+	})
 	a.on(get, v3, rule, user, a.getPushRule)
 	a.on(put, v3, rule, user, a.putPushRule)
 	a.on(del, v3, rule, user, a.deletePushRule)
@@ -65,6 +70,19 @@ func (a *API) getPushRules(c *call) (any, error) {
 // getGlobalPushRules is GET /pushrules/global/.
 func (a *API) getGlobalPushRules(c *call) (any, error) { return c.pushRules() }
 
+// getPushRuleKind is GET /pushrules/global/{kind}/, which the specification had once.
+func (a *API) getPushRuleKind(c *call) (any, error) {
+	kind, err := push.ParseKind(c.params[0])
+	if err != nil {
+		return nil, mxerror.InvalidParam("There is no such kind of push rule.").Because(err)
+	}
+	rules, err := c.pushRules()
+	if err != nil {
+		return nil, err
+	}
+	return rules.Of(kind), nil
+}
+
 // getPushRule is GET /pushrules/global/{kind}/{ruleId}.
 func (a *API) getPushRule(c *call) (any, error) { return c.pushRule() }
 
@@ -72,7 +90,8 @@ func (a *API) getPushRule(c *call) (any, error) { return c.pushRule() }
 func (a *API) putPushRule(c *call) (any, error) {
 	kind, err := push.ParseKind(c.params[0])
 	if err != nil {
-		return nil, err
+		// "400: There was a problem configuring this push rule."
+		return nil, mxerror.InvalidParam("There is no such kind of push rule.").Because(err)
 	}
 	raw, err := c.rawBody()
 	if err != nil {

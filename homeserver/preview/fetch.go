@@ -2,6 +2,7 @@ package preview
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -32,6 +33,7 @@ func (p *Previewer) newClient() *http.Client {
 		Transport: &http.Transport{
 			// No proxy: it would connect in our dialer's place.
 			DialContext:            p.c.Dial,
+			TLSClientConfig:        &tls.Config{RootCAs: p.c.RootCAs},
 			TLSHandshakeTimeout:    10 * time.Second,
 			ResponseHeaderTimeout:  p.c.Timeout,
 			MaxResponseHeaderBytes: 64 << 10,

@@ -2,6 +2,7 @@ package preview
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json/jsontext"
 	"encoding/json/v2"
 	"errors"
@@ -42,6 +43,8 @@ type Config struct {
 	Log      *slog.Logger
 	// Now tells the time; nil means time.Now.
 	Now func() time.Time
+	// RootCAs vouch for pages; nil means the system's.
+	RootCAs *x509.CertPool
 	// Dial connects to an address that a stranger names; it must refuse those that lead into our
 	// own network. See package safedial.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)

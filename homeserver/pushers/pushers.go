@@ -2,6 +2,8 @@ package pushers
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json/v2"
 	"log/slog"
 	"net/http"
@@ -33,6 +35,8 @@ type Options struct {
 	// AllowNetworks allows single networks.
 	AllowLoopback bool
 	AllowNetworks []netip.Prefix
+	// RootCAs vouch for gateways; nil means the system's.
+	RootCAs *x509.CertPool
 	// ServerName is what e-mail calls the server.
 	ServerName string
 	Log        *slog.Logger
@@ -83,9 +87,11 @@ func New(o Options) *Pushers {
 	if o.AllowLoopback {
 		d.Allow = safedial.Everywhere()
 	}
+	transport := d.Transport()
+	transport.TLSClientConfig = &tls.Config{RootCAs: o.RootCAs}
 	return &Pushers{o: o, users: map[int64]*user{}, rooms: map[int64]map[*user]struct{}{}, wake: make(chan struct{}, workers),
 		hosts: hosts{m: map[string]*host{}},
-		http: &http.Client{Transport: d.Transport(), Timeout: 15 * time.Second,
+		http: &http.Client{Transport: transport, Timeout: 15 * time.Second,
 			// A gateway is the one that the user named.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
