@@ -98,3 +98,11 @@ func TestDay(t *testing.T) {
 		t.Run(mode, func(t *testing.T) { follow(t, 2*time.Minute, program, day, s.URL(), mode) })
 	}
 }
+
+// TestNioDay has three people with matrix-nio do the same.
+func TestNioDay(t *testing.T) {
+	t.Parallel()
+	python := tools.Nio(t)
+	s := testserver.New(t, testserver.Options{})
+	follow(t, 2*time.Minute, python, "nio_day.py", s.URL())
+}
