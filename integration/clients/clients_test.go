@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,12 +25,15 @@ type told struct {
 	Step   string
 	MS     int64
 	Failed string
+	// Crash asks for the server to be killed and started again, after which a line is written to the
+	// script's input.
+	Crash bool
 	// Done says that it was the last.
 	Done bool
 }
 
 // follow runs a script and fails the test unless it comes to its end.
-func follow(t *testing.T, bound time.Duration, program string, args ...string) {
+func follow(t *testing.T, s *testserver.Server, bound time.Duration, program string, args ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), bound)
 	defer cancel()
@@ -36,6 +41,10 @@ func follow(t *testing.T, bound time.Duration, program string, args ...string) {
 	var complaints strings.Builder
 	cmd.Stderr = &complaints
 	cmd.WaitDelay = 5 * time.Second
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -55,6 +64,13 @@ func follow(t *testing.T, bound time.Duration, program string, args ...string) {
 		switch {
 		case x.Failed != "":
 			t.Errorf("%s (%d ms): %s", x.Step, x.MS, x.Failed)
+		case x.Crash:
+			if err := errors.Join(s.Kill(), s.Start(ctx)); err != nil {
+				t.Error(err)
+			}
+			if _, err := io.WriteString(in, "again\n"); err != nil {
+				t.Error(err)
+			}
 		case x.Done:
 			done = true
 		default:
@@ -95,7 +111,7 @@ func TestDay(t *testing.T) {
 	program, day := script(t, "day.mjs")
 	s := testserver.New(t, testserver.Options{})
 	for _, mode := range []string{"classic", "sliding"} {
-		t.Run(mode, func(t *testing.T) { follow(t, 2*time.Minute, program, day, s.URL(), mode) })
+		t.Run(mode, func(t *testing.T) { follow(t, s, 2*time.Minute, program, day, s.URL(), mode) })
 	}
 }
 
@@ -104,5 +120,15 @@ func TestNioDay(t *testing.T) {
 	t.Parallel()
 	python := tools.Nio(t)
 	s := testserver.New(t, testserver.Options{})
-	follow(t, 2*time.Minute, python, "nio_day.py", s.URL())
+	follow(t, s, 2*time.Minute, python, "nio_day.py", s.URL())
+}
+
+// TestSecrets has two people with two devices each talk in an encrypted room, with the SDK's Rust
+// encryption: verification, cross-signing, key backup, a fresh device, a removed one. The server is
+// killed meanwhile.
+func TestSecrets(t *testing.T) {
+	t.Parallel()
+	program, secrets := script(t, "secrets.mjs")
+	s := testserver.New(t, testserver.Options{})
+	follow(t, s, 2*time.Minute, program, secrets, s.URL())
 }

@@ -63,6 +63,11 @@ async function sas(a, b, begin) {
 /** trusts tells whether a device takes another one for verified by cross-signing. */
 const trusts = async (client, other) => (await client.getCrypto().getDeviceVerificationStatus(other.getUserId(), other.getDeviceId()))?.crossSigningVerified;
 
+/** backedUp waits until so many keys are in the backups. */
+const backedUp = async (n, ...clients) => {
+    for (const client of clients) await until("all keys to be in the backup", async () => (await client.http.authedRequest("GET", "/room_keys/version")).count >= n, 30000);
+};
+
 let alice, bob, secret;
 await step("sign up with keys", async () => {
     const fetchFn = async (input, init) => {
@@ -108,6 +113,9 @@ await step("verify each other", async () => {
     }
 });
 
+// The SDK puts keys into the backup after a while, by chance up to ten seconds.
+await step("key backup", () => backedUp(2, alice, bob));
+
 let alice2, bob2;
 await step("second devices", async () => {
     const all = [];
@@ -136,27 +144,24 @@ await step("second devices", async () => {
 await step("a crash of the server", async () => {
     const lines = createInterface({ input: process.stdin });
     const again = new Promise((resolve) => lines.once("line", resolve));
-    const talk = (async () => {
-        const ids = [];
-        for (let i = 0; i < 20; i++) {
-            for (let tries = 0; ; tries++) {
-                try {
-                    ids.push((await alice.sendMessage(secret, text(`through the crash ${i}`), `crash${i}`)).event_id);
-                    break;
-                } catch (e) {
-                    if (tries === 100) throw e;
-                    await new Promise((r) => setTimeout(r, 100));
-                    const left = alice.getRoom(secret).getPendingEvents?.() ?? [];
-                    for (const e of left) if (e.status === "not_sent") alice.cancelPendingEvent(e);
-                }
-            }
-            if (i === 5) tell({ crash: true });
-        }
-        return ids;
-    })();
+    const own = (body) => alice.getRoom(secret).getLiveTimeline().getEvents().find((e) => e.getContent().body === body);
+    const ids = [];
+    for (let i = 0; i < 12; i++) { // few enough for one answer of /sync to hold what came during the crash
+        const body = `through the crash ${i}`;
+        const { event_id } = await alice.sendMessage(secret, text(body)).catch(() => until(`${body} to be sent again`, async () => {
+            const e = own(body);
+            if (e.status === null) return { event_id: e.getId() }; // it had arrived
+            await new Promise((r) => setTimeout(r, 50));
+            return alice.resendEvent(e, alice.getRoom(secret)).catch(() => undefined); // with the same transaction id
+        }));
+        ids.push(event_id);
+        if (i === 5) tell({ crash: true });
+    }
+    assert.equal(new Set(ids).size, ids.length);
     await again;
     lines.close();
-    const ids = await talk;
+    // Otherwise the SDK waits for up to ten seconds.
+    await until("everybody to sync", () => [alice, bob, alice2, bob2].every((who) => who.getSyncState() === "SYNCING" || (who.retryImmediately(), false)));
     for (let i = 0; i < ids.length; i++) for (const who of [bob, alice2, bob2]) await reads(who, ids[i], `through the crash ${i}`);
     await say(bob, "after the crash", alice, alice2, bob2);
 });
@@ -164,12 +169,13 @@ await step("a crash of the server", async () => {
 await step("a fresh device with the recovery key", async () => {
     const fresh = await device(await logIn("alice"));
     const crypto = fresh.getCrypto();
+    await until("the public keys", () => crypto.userHasCrossSigningKeys(fresh.getUserId(), true));
     await crypto.bootstrapCrossSigning({}); // takes the keys from the secret storage
     await until("trust", () => trusts(alice, fresh));
     await crypto.loadSessionBackupPrivateKeyFromSecretStorage();
     const check = await crypto.checkKeyBackupAndEnable();
     assert.ok(check?.trustInfo.trusted, JSON.stringify(check));
-    await until("all keys to be in the backup", async () => (await crypto.getKeyBackupInfo()).count >= 3);
+    await backedUp(3, fresh);
     const result = await crypto.restoreKeyBackup();
     assert.ok(result.imported >= 3 && result.imported === result.total, JSON.stringify(result));
     const there = await room(fresh, secret);
