@@ -30,6 +30,7 @@ func TestEchoes(t *testing.T) {
 		if d := time.Since(since); d != 2*time.Millisecond {
 			t.Errorf("waited %v for two answers", d)
 		}
+		synctest.Wait()
 		if len(e.sending) != 0 {
 			t.Errorf("left behind: %v", e.sending)
 		}
