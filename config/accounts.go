@@ -1,6 +1,8 @@
 package config
 
 import (
+	"crypto/ed25519"
+	"encoding/base64"
 	"encoding/json/jsontext"
 	"encoding/json/v2"
 	"encoding/pem"
@@ -99,6 +101,8 @@ type WellKnown struct {
 	Server          string    `yaml:"server"`
 	SupportPage     string    `yaml:"support_page"`
 	SupportContacts []Contact `yaml:"support_contacts"`
+	// PolicyKey is the Ed25519 key of a policy server that has this server's name.
+	PolicyKey string `yaml:"policy_server_key"`
 }
 
 // Contact is a way to reach those who run the server.
@@ -271,6 +275,12 @@ func (v *validator) wellKnown() {
 	if w.Server != "" {
 		if err := CheckServerName(w.Server); err != nil {
 			v.add("well_known.server", err.Error(), "write matrix.example.org:443, say")
+		}
+	}
+	if w.PolicyKey != "" {
+		// Both alphabets are in use: the specification's own example is of the URL-safe one.
+		if key, err := base64.RawStdEncoding.DecodeString(strings.NewReplacer("-", "+", "_", "/").Replace(w.PolicyKey)); err != nil || len(key) != ed25519.PublicKeySize {
+			v.add("well_known.policy_server_key", "is no Ed25519 key", "write its 32 bytes as base64 without padding: 43 characters")
 		}
 	}
 	if w.ClientExtra != "" {

@@ -84,6 +84,7 @@ func TestAccountMistakes(t *testing.T) {
 		`mail: {security: ssl}`:                                          `mail.security: is "ssl"`,
 		`well_known: {client_extra: "[]"}`:                               `well_known.client_extra: is no JSON object`,
 		`well_known: {server: "https://x"}`:                              `well_known.server`,
+		`well_known: {policy_server_key: "AAAA"}`:                        `well_known.policy_server_key: is no Ed25519 key`,
 		`well_known: {support_contacts: [{role: m.role.admin}]}`:         `well_known.support_contacts[0]: has neither matrix_id nor email_address`,
 		`rate_limits: {email_burst: 0}`:                                  `rate_limits.email_burst: must be from 1`,
 	} {

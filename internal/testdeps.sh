@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the servers that tests run against, or says which are missing.
+# Installs the servers and clients that tests run against, or says which are missing.
 set -eu
 
 missing=
@@ -9,6 +9,8 @@ find_pg() { ls /usr/lib/postgresql/*/bin/postgres 2>/dev/null || command -v post
 [ -x /usr/sbin/inspircd ] || command -v inspircd >/dev/null || missing="$missing inspircd"
 /usr/bin/python3 -c 'import nio.crypto, olm' 2>/dev/null ||
 	missing="$missing python3-matrix-nio python3-olm python3-peewee python3-cachetools python3-atomicwrites"
+# npm gets what integration/clients runs, a newer Node.js among it.
+command -v npm >/dev/null || missing="$missing nodejs npm"
 command -v gcc >/dev/null || missing="$missing gcc libc6-dev"
 [ -n "$missing" ] || exit 0
 

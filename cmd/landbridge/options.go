@@ -22,7 +22,7 @@ func options(c *config.Config) homeserver.Options {
 		NoPresence: !c.Presence.Enabled, UncheckedKeys: !c.Encryption.CheckUploads,
 		TrustedClients: c.Login.TrustedClients,
 		WellKnown: client.WellKnown{IdentityServer: c.WellKnown.IdentityServer, Extra: c.WellKnown.Extra(), Server: c.WellKnown.Server,
-			SupportPage: c.WellKnown.SupportPage},
+			SupportPage: c.WellKnown.SupportPage, PolicyKey: c.WellKnown.PolicyKey},
 	}
 	for _, k := range c.WellKnown.SupportContacts {
 		o.WellKnown.Contacts = append(o.WellKnown.Contacts, client.Contact{MatrixID: k.MatrixID, Email: k.Email, Role: k.Role})

@@ -119,6 +119,7 @@ type API struct {
 	router   router
 	settings atomic.Pointer[Settings]
 	limits   atomic.Pointer[limiters]
+	echoes   echoes
 }
 
 type limiters struct{ messages, logins, registrations, joins, invites, messagesOut, strangers, reports, uploads, previews *accounts.Limiter }

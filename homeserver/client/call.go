@@ -58,6 +58,8 @@ type call struct {
 	params  []string
 	query   url.Values
 	session *Session
+	// answered, if it is not nil, is told when the answer has gone out.
+	answered func()
 }
 
 // body reads the request's body as a JSON object into dst. An empty body stands for {}.

@@ -156,6 +156,7 @@ func (a *API) propose(c *call, nid int64, p room.Proposal) (any, error) {
 	if err := c.limit(a.limits.Load().messages); err != nil {
 		return nil, err
 	}
+	c.sends()
 	e, err := a.o.Rooms.Send(c.ctx, nid, p)
 	if err != nil {
 		return nil, err

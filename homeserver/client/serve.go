@@ -36,6 +36,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *API) serve(c *call, rt *route) {
+	defer c.finish()
 	if rt.access != anyone {
 		s, err := a.authenticate(c, rt)
 		if err != nil && !(rt.access == optional && mxerror.Is(err, "M_MISSING_TOKEN")) {

@@ -34,6 +34,8 @@ func (a *API) slidingSync(stable bool) handler {
 		if q.Presence, err = setPresence(q.Presence); err != nil {
 			return nil, err
 		}
-		return a.o.Sliding.Serve(c.ctx, &q)
+		out, err := a.o.Sliding.Serve(c.ctx, &q)
+		a.echoes.wait(c.ctx, c.session.Scope())
+		return out, err
 	}
 }

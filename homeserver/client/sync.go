@@ -84,6 +84,7 @@ const worthZipping = 2048
 func (w *lazyWriter) Write(p []byte) (int, error) {
 	if !w.begun {
 		w.begun = true
+		w.c.api.echoes.wait(w.c.ctx, w.c.session.Scope())
 		h := w.c.w.Header()
 		h.Set("Content-Type", "application/json")
 		h.Set("Cache-Control", "no-store")

@@ -17,6 +17,8 @@ type WellKnown struct {
 	// SupportPage and Contacts tell people where to find help.
 	SupportPage string
 	Contacts    []Contact
+	// PolicyKey is the Ed25519 key of the policy server of this name, as unpadded base64, or "".
+	PolicyKey string
 }
 
 // Contact is a way to reach those who run the server.
@@ -31,6 +33,7 @@ func (a *API) wellKnownRoutes() {
 	a.on("GET", root, "/.well-known/matrix/client", anyone, a.wellKnown)
 	a.on("GET", root, "/.well-known/matrix/support", anyone, a.wellKnownSupport)
 	a.on("GET", root, "/.well-known/matrix/server", anyone, a.wellKnownServer)
+	a.on("GET", root, "/.well-known/matrix/policy_server", anyone, a.wellKnownPolicy)
 }
 
 // clientWellKnown is how clients configure themselves.
@@ -75,4 +78,13 @@ func (a *API) wellKnownServer(*call) (any, error) {
 		return nil, mxerror.NotFound("Other servers find this one without this file.")
 	}
 	return map[string]string{"m.server": a.o.WellKnown.Server}, nil
+}
+
+// wellKnownPolicy is GET /.well-known/matrix/policy_server: "404: No policy server information
+// available."
+func (a *API) wellKnownPolicy(*call) (any, error) {
+	if a.o.WellKnown.PolicyKey == "" {
+		return nil, mxerror.NotFound("There is no policy server of this name.")
+	}
+	return map[string]any{"public_keys": map[string]string{"ed25519": a.o.WellKnown.PolicyKey}}, nil
 }

@@ -4,35 +4,13 @@ import (
 	"bufio"
 	"encoding/json"
 	"io"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
 
 	"github.com/landbridge-im/landbridge/integration/bridgetest"
+	"github.com/landbridge-im/landbridge/integration/tools"
 )
-
-// python is Debian's, which has the packages.
-const python = "/usr/bin/python3"
-
-// needNio makes sure that Debian's matrix-nio is there: it installs it as root,
-// and otherwise fails the test with what to install.
-func needNio(t *testing.T) {
-	t.Helper()
-	if exec.Command(python, "-c", "import nio.crypto, olm").Run() == nil {
-		return
-	}
-	packages := []string{"python3-matrix-nio", "python3-olm", "python3-peewee", "python3-cachetools", "python3-atomicwrites"}
-	if os.Geteuid() != 0 {
-		t.Fatalf("matrix-nio is missing: install it with `apt-get install %s`", strings.Join(packages, " "))
-	}
-	t.Log("installing matrix-nio")
-	cmd := exec.Command("apt-get", append([]string{"install", "-y", "--no-install-recommends"}, packages...)...)
-	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("matrix-nio is missing and `apt-get install %s` failed (%v):\n%s", strings.Join(packages, " "), err, out)
-	}
-}
 
 // told is one line of the output of nio_client.py.
 type told struct {
@@ -48,7 +26,7 @@ type told struct {
 // whose encryption is libolm's.
 func TestNio(t *testing.T) {
 	t.Parallel()
-	needNio(t)
+	python := tools.Nio(t)
 	r := newRig(t, "default")
 	m, err := bridgetest.Register(r.ctx, r.URL(), "nina", "")
 	if err != nil {

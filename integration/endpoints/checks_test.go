@@ -28,8 +28,8 @@ func (s *stage) checkTokens(op operation, c call) {
 		// Whether it succeeds is seen below; with a body that is refused it has no effect here.
 		body = []byte("{")
 		a := s.send(op.Method, path, c.query, &without, body, c.ctype)
-		if refused, known := a.code() == "M_MISSING_TOKEN", wantsToken[op.ID] != ""; refused != known {
-			s.Errorf("without a token, which it doesn't need: %d %s; wantsToken has it: %v", a.status, a.body, known)
+		if a.code() == "M_MISSING_TOKEN" {
+			s.Errorf("without a token, which it doesn't need: %d %s", a.status, a.body)
 		}
 		return
 	}
@@ -94,6 +94,9 @@ func (s *stage) checkIDs(op operation, c call) {
 		var wrong []string
 		switch m[1] {
 		case "roomId":
+			if strings.Contains(op.Path, "/room_keys/keys/") {
+				continue // a backup's keys may be of any room, also of those that the server has not heard of
+			}
 			wrong = []string{"nonsense", "!unknown:test", "!" + strings.Repeat("x", 300) + ":test", ""}
 		case "userId":
 			wrong = []string{"nonsense", "@", "@" + strings.Repeat("x", 300) + ":test", ""}

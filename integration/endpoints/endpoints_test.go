@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/landbridge-im/landbridge/homeserver/mail/mailtest"
 	"github.com/landbridge-im/landbridge/integration/client"
 	"github.com/landbridge-im/landbridge/integration/testserver"
 )
@@ -49,7 +50,7 @@ func TestEndpoints(t *testing.T) {
 	for _, op := range ops {
 		t.Run(op.ID, func(t *testing.T) {
 			t.Parallel()
-			s := &stage{T: t, rig: r}
+			s := &stage{T: t, rig: r, op: op}
 			make := scenarios()[op.ID]
 			if why, is := missing[op.ID]; is {
 				s.stillMissing(op, why)
@@ -85,11 +86,24 @@ type rig struct {
 	*testserver.Server
 	anon    *client.Client
 	service *client.Client
+	admin   *client.Client
 	n       *atomic.Int64
+	// box is where the server's mail goes.
+	box *mailtest.Server
+	// web is where a page, the identity provider and the application service are.
+	web string
 }
 
 func newRig(t *testing.T) *rig {
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/page":
+			io.WriteString(w, page)
+			return
+		case "/.well-known/openid-configuration":
+			provider(w, r)
+			return
+		}
 		w.Header().Set("Content-Type", "application/json")
 		if strings.HasPrefix(r.URL.Path, "/_matrix/app/v1/thirdparty/") {
 			thirdParty(w, r)
@@ -98,6 +112,7 @@ func newRig(t *testing.T) *rig {
 		io.WriteString(w, "{}")
 	}))
 	t.Cleanup(app.Close)
+	var err error
 	dir := t.TempDir()
 	reg := filepath.Join(dir, "service.yaml")
 	text := fmt.Sprintf(`id: endpoints
@@ -114,8 +129,15 @@ namespaces:
 	if err := os.WriteFile(reg, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := testserver.New(t, testserver.Options{Dir: dir, Registrations: []string{reg}, Extra: configuration})
-	return &rig{s, &client.Client{URL: s.URL()}, &client.Client{URL: s.URL(), Token: serviceToken, UserID: s.UserID("endpointsbot")}, &atomic.Int64{}}
+	box := mailtest.Start(t, mailtest.Options{Plain: true})
+	s := testserver.New(t, testserver.Options{Dir: dir, Registrations: []string{reg}, Extra: fmt.Sprintf(configuration, box.Address(), app.URL)})
+	r := &rig{Server: s, anon: &client.Client{URL: s.URL()}, service: &client.Client{URL: s.URL(), Token: serviceToken, UserID: s.UserID("endpointsbot")},
+		n: &atomic.Int64{}, box: box, web: app.URL}
+	r.admin, err = r.anon.RegisterAdmin(t.Context(), "admin", testserver.SharedSecret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }
 
 // call is how an operation succeeds.
@@ -143,6 +165,7 @@ type scenario func(*stage) call
 type stage struct {
 	*testing.T
 	*rig
+	op                     operation // which is called
 	aliceClient, bobClient *client.Client
 	roomID, eventID        string
 	mxc                    [2]string

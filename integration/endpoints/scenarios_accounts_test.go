@@ -43,6 +43,13 @@ var accountScenarios = map[string]scenario{
 		return call{body: object{"type": "m.login.password", "password": client.Password,
 			"identifier": object{"type": "m.id.user", "user": localpart(s.alice().UserID)}}}
 	},
+	"getAuthMetadata": plain,
+	"redirectToSSO": func(s *stage) call {
+		return call{query: url.Values{"redirectUrl": {"https://app.example.org/"}}, status: 302}
+	},
+	"redirectToIdP": func(s *stage) call {
+		return call{params: map[string]string{"idpId": "corp"}, query: url.Values{"redirectUrl": {"https://app.example.org/"}}, status: 302}
+	},
 	"refresh": func(s *stage) call {
 		var out struct {
 			Refresh string `json:"refresh_token"`

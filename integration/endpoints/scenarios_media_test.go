@@ -28,10 +28,16 @@ var mediaScenarios = map[string]scenario{
 	"getContentOverrideNameAuthed": filed,
 	"getContentThumbnail":          thumbnail,
 	"getContentThumbnailAuthed":    thumbnail,
+	"getUrlPreview":                preview,
+	"getUrlPreviewAuthed":          preview,
 }
 
 func filed(*stage) call { return call{params: map[string]string{"fileName": "other name.png"}} }
 
 func thumbnail(*stage) call {
 	return call{query: url.Values{"width": {"32"}, "height": {"32"}, "method": {"scale"}}}
+}
+
+func preview(s *stage) call {
+	return call{query: url.Values{"url": {s.web + "/page"}}, check: holds(`"og:title":"A page"`)}
 }

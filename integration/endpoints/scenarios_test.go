@@ -14,13 +14,37 @@ import (
 // configuration is what the server has beside testserver's own.
 const configuration = `media:
   allow_old_endpoints: true
+mail:
+  server: %[1]q
+  security: none
+  from: noreply@example.org
+url_previews:
+  enabled: true
+  allow_networks: [127.0.0.0/8]
+login:
+  oidc: [{id: corp, name: Corp, issuer: %[2]q, client_id: landbridge, client_secret: hunter2}]
+well_known:
+  support_page: https://example.org/help
+  support_contacts: [{role: m.role.admin, matrix_id: "@admin:test"}]
+  policy_server_key: 6yhHGKhCiXTSEN2ksjV7kX_N6rBQZ3Xb-M7LlC6NS-s
 `
+
+const page = `<!doctype html><title>A page</title><meta property="og:title" content="A page">`
+
+// provider is the discovery of an OpenID Connect provider.
+func provider(w http.ResponseWriter, r *http.Request) {
+	at := "http://" + r.Host
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(object{"issuer": at, "authorization_endpoint": at + "/auth", "token_endpoint": at + "/token", "jwks_uri": at + "/keys",
+		"id_token_signing_alg_values_supported": []string{"RS256"}, "response_types_supported": []string{"code"}, "subject_types_supported": []string{"public"}}) // whoever asked will see that nothing came
+}
 
 // scenarios are those of all modules, by operation.
 func scenarios() map[string]scenario {
 	all := map[string]scenario{}
 	for _, part := range []map[string]scenario{accountScenarios, deviceScenarios, dataScenarios, roomScenarios, membershipScenarios,
-		eventScenarios, directoryScenarios, mediaScenarios, pushScenarios, keyScenarios, serverScenarios} {
+		eventScenarios, directoryScenarios, mediaScenarios, pushScenarios, keyScenarios, serverScenarios,
+		threePIDScenarios, adminScenarios} {
 		maps.Copy(all, part)
 	}
 	return all
@@ -85,6 +109,7 @@ var serverScenarios = map[string]scenario{
 	"getVersions":         plain,
 	"getWellknown":        plain,
 	"getWellknownSupport": plain,
+	"getWellknownPolicy":  plain,
 	"getCapabilities":     plain,
 	"getTurnServer":       plain,
 	"pingAppservice": func(s *stage) call {

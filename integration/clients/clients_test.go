@@ -1,0 +1,134 @@
+package clients
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/landbridge-im/landbridge/integration/testserver"
+	"github.com/landbridge-im/landbridge/integration/tools"
+)
+
+func TestMain(m *testing.M) { os.Exit(testserver.Main(m)) }
+
+// told is one line of what a script says.
+type told struct {
+	// Step is what was done, in so many milliseconds, unless it failed.
+	Step   string
+	MS     int64
+	Failed string
+	// Crash asks for the server to be killed and started again, after which a line is written to the
+	// script's input.
+	Crash bool
+	// Done says that it was the last.
+	Done bool
+}
+
+// follow runs a script and fails the test unless it comes to its end.
+func follow(t *testing.T, s *testserver.Server, bound time.Duration, program string, args ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), bound)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, args...)
+	var complaints strings.Builder
+	cmd.Stderr = &complaints
+	cmd.WaitDelay = 5 * time.Second
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	steps, done := 0, false
+	lines := bufio.NewScanner(out)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var x told
+		if err := json.Unmarshal(lines.Bytes(), &x); err != nil {
+			t.Logf("%s", lines.Bytes())
+			continue
+		}
+		switch {
+		case x.Failed != "":
+			t.Errorf("%s (%d ms): %s", x.Step, x.MS, x.Failed)
+		case x.Crash:
+			if err := errors.Join(s.Kill(), s.Start(ctx)); err != nil {
+				t.Error(err)
+			}
+			if _, err := io.WriteString(in, "again\n"); err != nil {
+				t.Error(err)
+			}
+		case x.Done:
+			done = true
+		default:
+			steps++
+			t.Logf("%s: %d ms", x.Step, x.MS)
+		}
+	}
+	err = cmd.Wait()
+	if err != nil || !done || steps == 0 || lines.Err() != nil {
+		text := complaints.String()
+		t.Errorf("the day ended after %d steps: %v %v\n%s", steps, err, lines.Err(), text[max(0, len(text)-4000):])
+	}
+}
+
+// script is a script beside the SDK, and the program that runs it.
+func script(t *testing.T, name string) (program, path string) {
+	t.Helper()
+	node := tools.NewNode(t, ".")
+	dir := t.TempDir()
+	for _, file := range []string{name, "kit.mjs"} {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, file), raw, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(node.Modules, filepath.Join(dir, "node_modules")); err != nil {
+		t.Fatal(err)
+	}
+	return node.Program, filepath.Join(dir, name)
+}
+
+// TestDay has three people with matrix-js-sdk do what people do, on one server in both ways to sync.
+func TestDay(t *testing.T) {
+	t.Parallel()
+	program, day := script(t, "day.mjs")
+	s := testserver.New(t, testserver.Options{})
+	for _, mode := range []string{"classic", "sliding"} {
+		t.Run(mode, func(t *testing.T) { follow(t, s, 2*time.Minute, program, day, s.URL(), mode) })
+	}
+}
+
+// TestNioDay has three people with matrix-nio do the same.
+func TestNioDay(t *testing.T) {
+	t.Parallel()
+	python := tools.Nio(t)
+	s := testserver.New(t, testserver.Options{})
+	follow(t, s, 2*time.Minute, python, "nio_day.py", s.URL())
+}
+
+// TestSecrets has two people with two devices each talk in an encrypted room, with the SDK's Rust
+// encryption: verification, cross-signing, key backup, a fresh device, a removed one. The server is
+// killed meanwhile.
+func TestSecrets(t *testing.T) {
+	t.Parallel()
+	program, secrets := script(t, "secrets.mjs")
+	s := testserver.New(t, testserver.Options{})
+	follow(t, s, 2*time.Minute, program, secrets, s.URL())
+}
