@@ -190,3 +190,23 @@ func endsLine(list []Inline) bool {
 	last := list[len(list)-1]
 	return last.Type == "text" && len(last.Text) > 0 && last.Text[len(last.Text)-1] == '\n'
 }
+
+// Emphasize returns elements in italics, which is how an action is said.
+func Emphasize(list []Element) []Element {
+	out := make([]Element, len(list))
+	for i, e := range list {
+		out[i] = e
+		out[i].Items = Emphasize(e.Items)
+		out[i].Inlines = make([]Inline, len(e.Inlines))
+		for j, in := range e.Inlines {
+			var style Style
+			if in.Style != nil {
+				style = *in.Style
+			}
+			style.Italic = true
+			in.Style = &style
+			out[i].Inlines[j] = in
+		}
+	}
+	return out
+}

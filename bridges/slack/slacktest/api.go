@@ -184,8 +184,10 @@ func methods() map[string]method {
 		"emoji.list": func(s *Server, _ map[string]string) (Object, string) {
 			return Object{"emoji": maps.Clone(s.emoji)}, ""
 		},
-		"conversations.list":    conversationsList,
-		"conversations.info":    in(func(s *Server, ch *channel, f map[string]string) (Object, string) { return Object{"channel": s.channelInfo(ch)}, "" }),
+		"conversations.list": conversationsList,
+		"conversations.info": in(func(s *Server, ch *channel, f map[string]string) (Object, string) {
+			return Object{"channel": s.channelInfo(ch)}, ""
+		}),
 		"conversations.members": in(conversationsMembers),
 		"conversations.history": in(conversationsHistory),
 		"conversations.replies": in(conversationsReplies),
