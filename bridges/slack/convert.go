@@ -120,7 +120,7 @@ func (w *workspace) convert(ctx context.Context, portal *bridgev2.Portal, ghost 
 	for i := range m.Files {
 		media = append(media, w.filePart(ctx, portal, ghost, &m.Files[i]))
 	}
-	if text != nil && len(media) == 1 {
+	if text != nil && len(media) == 1 && media[0].Content.MsgType != event.MsgText {
 		if merged := bridgev2.MergeCaption(text, media[0]); merged != nil {
 			text, media = merged, nil
 		}

@@ -3,8 +3,8 @@ package slack
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"time"
 
@@ -122,6 +122,10 @@ func (w *workspace) postAll(ctx context.Context, a *action) error {
 				options = append(options, slackgo.MsgOptionTS(thread))
 			}
 			if _, ts, err = w.api.PostMessageContext(ctx, a.Channel, options...); err != nil {
+				var limited *slackgo.RateLimitedError
+				if errors.As(err, &limited) {
+					a.begun = false // nothing was posted, so there is nothing to look for
+				}
 				return fmt.Errorf("chat.postMessage: %w", err)
 			}
 		}
@@ -386,5 +390,3 @@ func (w *workspace) react(ctx context.Context, a *action) error {
 	}
 	return nil
 }
-
-var _ http.Handler = (*webhook)(nil)

@@ -22,6 +22,8 @@ type webhook struct {
 	now    func() time.Time
 }
 
+var _ http.Handler = (*webhook)(nil)
+
 var (
 	errSignature = errors.New("the signature is wrong")
 	errStale     = errors.New("the request is too old, or the clock is wrong")
