@@ -3,6 +3,7 @@ package slack
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -31,16 +32,28 @@ func newGaps(w *workspace) *gaps {
 	return &gaps{w: w, filled: make(chan gap), wake: make(chan struct{}, 1), held: make(map[string][]*entry)}
 }
 
+// expect has the events of all channels wait for begin.
+func (g *gaps) expect() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, ch := range g.channels() {
+		g.held[ch] = nil
+	}
+}
+
+// channels are those that are bridged.
+func (g *gaps) channels() []string {
+	g.w.mu.Lock()
+	defer g.w.mu.Unlock()
+	return slices.Sorted(maps.Keys(g.w.bridged))
+}
+
 // begin marks all channels as having a gap.
 func (g *gaps) begin() {
-	g.w.mu.Lock()
-	var channels []string
-	for ch := range g.w.bridged {
-		channels = append(channels, ch)
-	}
-	g.w.mu.Unlock()
-	slices.Sort(channels)
+	channels := g.channels()
 	g.mu.Lock()
+	defer signal(g.wake)
+	defer g.mu.Unlock()
 	for _, ch := range channels {
 		if _, ok := g.held[ch]; !ok {
 			g.held[ch] = nil
@@ -49,8 +62,6 @@ func (g *gaps) begin() {
 			g.todo = append(g.todo, ch)
 		}
 	}
-	g.mu.Unlock()
-	signal(g.wake)
 }
 
 // hold keeps an event back if its channel's gap is not filled.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 )
@@ -16,6 +17,18 @@ const inboxLimit = 20_000
 type entry struct {
 	seq int64 // in the inbox; 0 for what was fetched to fill a gap
 	raw json.RawMessage
+	at  time.Time // when it came
+	ts  string    // when it happened
+}
+
+// setTime reads when the event happened.
+func (e *entry) setTime() {
+	var t struct {
+		TS string `json:"event_ts"`
+	}
+	if lenient(e.raw, &t) == nil {
+		e.ts = t.TS
+	}
 }
 
 // inbox keeps events from when they arrive until Matrix has them. An event is stored,
@@ -32,7 +45,14 @@ type inbox struct {
 	done    []int64
 	cursors map[string]string // not yet stored
 	flush   chan struct{}
+	// patience is how long an event waits for one that happened before it: with several
+	// connections, they can overtake each other.
+	patience time.Duration
 }
+
+// overtaking is the patience while there are several connections, which is the case
+// for seconds, every few hours.
+const overtaking = 500 * time.Millisecond
 
 func newInbox(workspace string, st *store, log *slog.Logger) *inbox {
 	return &inbox{
@@ -51,7 +71,11 @@ func (b *inbox) load(ctx context.Context) error {
 		b.log.Info("events of an earlier run are handled first", "events", len(list))
 	}
 	b.mu.Lock()
-	b.queue = list
+	b.queue = nil
+	for _, e := range list {
+		e.setTime()
+		b.insert(e)
+	}
 	b.mu.Unlock()
 	signal(b.wake)
 	return nil
@@ -79,23 +103,54 @@ func (b *inbox) put(ctx context.Context, eventID string, raw json.RawMessage) er
 	if err != nil || seq == 0 {
 		return err
 	}
-	b.queue = append(b.queue, &entry{seq: seq, raw: raw})
+	e := &entry{seq: seq, raw: raw, at: time.Now()}
+	e.setTime()
+	b.insert(e)
 	signal(b.wake)
 	return nil
 }
 
-// next takes the oldest entry, or returns nil if there is none.
-func (b *inbox) next() *entry {
+// maxOvertaken is how many events one may overtake.
+const maxOvertaken = 200
+
+// insert queues an entry behind what happened before it. b.mu is held.
+func (b *inbox) insert(e *entry) {
+	at := len(b.queue)
+	if e.ts != "" {
+		for n := 0; at > 0 && n < maxOvertaken && b.queue[at-1].ts > e.ts; n++ {
+			at--
+		}
+	}
+	b.queue = slices.Insert(b.queue, at, e)
+}
+
+// setPatience says whether there are several connections.
+func (b *inbox) setPatience(several bool) {
+	b.mu.Lock()
+	b.patience = 0
+	if several {
+		b.patience = overtaking
+	}
+	b.mu.Unlock()
+	signal(b.wake)
+}
+
+// next takes the oldest entry. It returns nil if there is none, or none that may be
+// taken before wait has passed.
+func (b *inbox) next() (e *entry, wait time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.queue) == 0 {
-		return nil
+		return nil, time.Hour
 	}
-	e := b.queue[0]
+	e = b.queue[0]
+	if wait := b.patience - time.Since(e.at); b.patience > 0 && wait > 0 {
+		return nil, wait
+	}
 	b.queue[0] = nil
 	b.queue = b.queue[1:]
 	signal(b.room)
-	return e
+	return e, 0
 }
 
 // finish says that an entry has been handled, and how far its channel is with it.

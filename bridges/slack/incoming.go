@@ -30,16 +30,20 @@ func (w *workspace) pump(ctx context.Context) {
 			continue
 		default:
 		}
-		if e := w.inbox.next(); e != nil {
+		e, wait := w.inbox.next()
+		if e != nil {
 			w.handle(context.WithoutCancel(ctx), e)
 			continue
 		}
+		timer := time.NewTimer(wait)
 		select {
 		case <-w.inbox.wake:
+		case <-timer.C:
 		case f := <-w.gaps.filled:
 			fill(f)
 		case <-ctx.Done():
 		}
+		timer.Stop()
 	}
 }
 
@@ -300,7 +304,7 @@ func (w *workspace) refresh(ctx context.Context, e *entry, channel, by, ts strin
 	}
 	if err != nil {
 		w.log.Error("a change of a channel is not shown", "channel", channel, "error", err)
-		w.inbox.finish(e, channel, ts)
+		w.turn(channel, e, ts, func(context.Context, *bridgev2.Portal) error { return nil })
 		return
 	}
 	var sender bridgev2.EventSender

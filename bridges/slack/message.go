@@ -43,18 +43,17 @@ func (w *workspace) onMessage(ctx context.Context, e *entry, m *message) {
 		return
 	}
 	// Joins and leaves have events of their own; the rest is not to be seen in Slack
-	// either.
-	w.inbox.finish(e, m.Channel, m.TS)
+	// either. The channel is as far as this when its room has handled what came before.
+	w.turn(m.Channel, e, m.TS, func(context.Context, *bridgev2.Portal) error { return nil })
 }
 
 // showMessage sends a message into its room.
 func (w *workspace) showMessage(ctx context.Context, e *entry, m *message) {
 	sender := w.sender(ctx, m)
-	if sender == "" {
-		w.inbox.finish(e, m.Channel, m.TS)
-		return
-	}
 	w.turn(m.Channel, e, m.TS, func(ctx context.Context, portal *bridgev2.Portal) error {
+		if sender == "" {
+			return nil // nobody has said it
+		}
 		return w.bridgeMessage(ctx, portal, m, sender)
 	})
 }

@@ -22,6 +22,9 @@ type receiver interface {
 	// disconnected that none can come.
 	connected()
 	disconnected(err error)
+	// several says whether there are several connections, on which events can overtake
+	// each other.
+	several(bool)
 }
 
 // socketMode holds the connections of Socket Mode: one, and for a while two, when Slack
@@ -129,6 +132,7 @@ func (s *socketMode) serve(outer context.Context, conn *websocket.Conn, replace 
 		s.mu.Lock()
 		s.live--
 		down := s.live == 0
+		s.to.several(s.live > 1)
 		s.mu.Unlock()
 		if down && outer.Err() == nil {
 			s.to.disconnected(err)
@@ -157,6 +161,7 @@ func (s *socketMode) serve(outer context.Context, conn *websocket.Conn, replace 
 				s.mu.Lock()
 				s.live++
 				first := s.live == 1
+				s.to.several(s.live > 1)
 				s.mu.Unlock()
 				if first {
 					s.to.connected()
@@ -165,6 +170,7 @@ func (s *socketMode) serve(outer context.Context, conn *websocket.Conn, replace 
 		case "disconnect":
 			if !replaced {
 				replaced = true
+				s.to.several(true) // soon
 				close(replace)
 			}
 			if m.Reason == "link_disabled" {

@@ -122,6 +122,9 @@ func (w *workspace) run(ctx context.Context) {
 	if err := w.inbox.load(ctx); err != nil {
 		w.log.Error("what was said in an earlier run is not shown", "error", err)
 	}
+	// What waits in the inbox is newer than a gap that was being filled when an earlier
+	// run ended.
+	w.gaps.expect()
 	work.Go(func() { w.inbox.run(ctx) })
 	work.Go(func() { w.gaps.run(ctx) })
 	work.Go(func() { w.pump(ctx) })
@@ -217,6 +220,9 @@ func (w *workspace) prepare(ctx context.Context) error {
 func (w *workspace) receive(ctx context.Context, eventID string, event json.RawMessage) error {
 	return w.inbox.put(ctx, eventID, event)
 }
+
+// several implements receiver.
+func (w *workspace) several(several bool) { w.inbox.setPatience(several) }
 
 // connected implements receiver.
 func (w *workspace) connected() {

@@ -54,7 +54,7 @@ func newTalk(t *testing.T, extra string) *talk {
 	k.bob, k.carol = k.slack.AddUser("bob", "Bob Builder"), k.slack.AddUser("carol", "Carol")
 	k.channel = k.slack.AddChannel("general", false, k.bob, k.carol, slacktest.BotUser)
 	k.server = testserver.New(t, testserver.Options{
-		Env: []string{"LANDBRIDGE_REGISTRATION_OPEN=true"}, Extra: bridgeConfig(k.slack, extra),
+		Extra: bridgeConfig(k.slack, extra),
 	})
 	t.Cleanup(func() {
 		if t.Failed() {

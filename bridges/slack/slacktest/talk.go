@@ -221,8 +221,8 @@ func (s *Server) AwaitMessage(t testing.TB, channel, what string, f func(Object)
 	var found Object
 	s.Await(t, what, func() bool {
 		for _, m := range s.channels[channel].messages {
-			if f(m) {
-				found = clone(m)
+			if m = clone(m); f(m) {
+				found = m
 				return true
 			}
 		}
