@@ -75,17 +75,16 @@ func (b *builder) block(bl block, depth int) {
 	case "markdown":
 		b.inline(Inline{Type: "text", Text: stringOf(bl.Text)})
 	case "context":
-		for i, raw := range each[json.RawMessage](bl.Elements) {
-			if i > 0 {
-				b.inline(Inline{Type: "text", Text: " "})
-			}
+		said := false
+		for _, raw := range each[json.RawMessage](bl.Elements) {
 			var el block
-			if json.Unmarshal(raw, &el) != nil {
-				continue
-			}
-			if el.Type == "image" {
+			if json.Unmarshal(raw, &el) != nil || el.Type == "image" {
 				continue // an icon beside the text
 			}
+			if said {
+				b.inline(Inline{Type: "text", Text: " "})
+			}
+			said = true
 			b.textObject(raw, Style{})
 		}
 	case "image":

@@ -51,13 +51,18 @@ const (
 	selector  = 0xFE0F
 )
 
+// bareEmoji removes selectors and tones from an emoji that is more than these.
 func bareEmoji(s string) string {
-	return strings.Map(func(r rune) rune {
+	bare := strings.Map(func(r rune) rune {
 		if r == selector || r >= firstTone && r <= lastTone {
 			return -1
 		}
 		return r
 	}, s)
+	if bare == "" {
+		return s
+	}
+	return bare
 }
 
 // Emoji returns the Unicode emoji that Slack calls name, with a suffix such as

@@ -148,7 +148,7 @@ func inlines(line string, style Style, depth int) []Inline {
 				continue
 			}
 			text(line[plain:i])
-			out = append(out, Inline{Type: "emoji", Name: name})
+			out = append(out, Inline{Type: "emoji", Name: name, Style: styled(style)})
 			i += n
 			plain = i
 			continue
