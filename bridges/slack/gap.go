@@ -136,6 +136,10 @@ const (
 	// threadWindow is how many messages before an outage are looked at for replies that
 	// came during it.
 	threadWindow = 100
+	// threadAge and maxThreads bound the older threads that are looked at: those that
+	// were talked in lately.
+	threadAge  = 14 * 24 * time.Hour
+	maxThreads = 20
 )
 
 // fetch returns the messages of a channel that came after the last one that was
@@ -164,12 +168,22 @@ func (g *gaps) fetch(ctx context.Context, channel string) ([]*entry, error) {
 			roots[m.m.TS] = true
 		}
 	}
+	active, err := g.w.b.store.threads(ctx, channel, time.Now().Add(-threadAge), maxThreads)
+	if err != nil {
+		return nil, err
+	}
+	for _, root := range active {
+		roots[root] = true
+	}
 	known := make(map[string]bool)
 	for _, m := range list {
 		known[m.m.TS] = true
 	}
 	for root := range roots {
 		replies, err := g.history(ctx, channel, values("channel", channel, "ts", root, "oldest", since, "limit", "200"), "conversations.replies", maxGap)
+		if code(err) == "thread_not_found" {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -122,6 +122,27 @@ func (s *store) cursors(ctx context.Context, workspace string) (map[string]strin
 	return out, nil
 }
 
+// threads returns the roots of the threads of a channel in which something was said
+// since some time, those that were last active first.
+func (s *store) threads(ctx context.Context, channel string, since time.Time, limit int) ([]string, error) {
+	rows, err := s.db.Query(ctx, `
+		SELECT thread_root_id FROM message
+		WHERE bridge_id=$1 AND room_id=$2 AND room_receiver='' AND thread_root_id<>'' AND timestamp>=$3
+		GROUP BY thread_root_id ORDER BY MAX(timestamp) DESC LIMIT $4
+	`, s.bridge, channelKey(channel).ID, since.UnixNano(), limit)
+	list, err := dbutil.NewRowIterWithError(rows, dbutil.ScanSingleColumn[networkid.MessageID], err).AsList()
+	if err != nil {
+		return nil, fmt.Errorf("read the threads of a channel: %w", err)
+	}
+	var out []string
+	for _, id := range list {
+		if ts := tsOf(id); ts != "" {
+			out = append(out, ts)
+		}
+	}
+	return out, nil
+}
+
 // errDuplicate says that an event is in the outbox already, or was.
 var errDuplicate = errors.New("the event was taken before")
 
