@@ -48,6 +48,12 @@ func bridgeConfig(s *slacktest.Server, extra string) string {
 
 func newTalk(t *testing.T, extra string) *talk {
 	t.Helper()
+	return newTalkBy(t, extra, func(k *talk) { k.slack.AwaitConnected(t, 1) })
+}
+
+// newTalkBy is newTalk with another way to connect.
+func newTalkBy(t *testing.T, extra string, connect func(*talk)) *talk {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
 	k := &talk{t: t, ctx: ctx, slack: slacktest.New(t)}
@@ -73,7 +79,7 @@ func newTalk(t *testing.T, extra string) *talk {
 	}
 	t.Cleanup(anna.Close)
 	k.anna = anna
-	k.slack.AwaitConnected(t, 1)
+	connect(k)
 	k.room = k.join("general")
 	return k
 }

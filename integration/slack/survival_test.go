@@ -1,7 +1,11 @@
 package slack_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"net"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -164,4 +168,64 @@ func TestConnections(t *testing.T) {
 	if got := k.inRoom(k.ghost(k.bob), "x "); !slices.Equal(got, want) {
 		t.Errorf("came %q\nwant %q", got, want)
 	}
+}
+
+// TestSamples sends all samples of events that Slack publishes, where they are at hand
+// (SLACK_SAMPLES names their folder), as they are and as if they were of the channel.
+func TestSamples(t *testing.T) {
+	t.Parallel()
+	dir := os.Getenv("SLACK_SAMPLES")
+	if dir == "" {
+		t.Skip("SLACK_SAMPLES names no folder with samples")
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "events", "*.json"))
+	if err != nil || len(files) < 50 {
+		t.Fatal(len(files), err)
+	}
+	k := newTalk(t, "")
+	for _, name := range files {
+		raw, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var sample struct {
+			Event obj `json:"event"`
+		}
+		if err := json.Unmarshal(raw, &sample); err != nil || sample.Event == nil {
+			continue // not of the Events API
+		}
+		k.slack.Again(sample.Event)
+		kind, _ := sample.Event["type"].(string)
+		gone := strings.HasSuffix(kind, "_left") || strings.HasSuffix(kind, "_left_channel") || strings.HasSuffix(kind, "_deleted")
+		if _, ok := sample.Event["channel"].(string); ok && !gone {
+			sample.Event["channel"], sample.Event["user"] = k.channel, k.bob
+			if _, ok := sample.Event["ts"]; ok {
+				sample.Event["ts"] = fmt.Sprintf("%d.000000", time.Now().Unix()+100)
+			}
+			k.slack.Again(sample.Event)
+		}
+	}
+	k.slack.Say(k.bob, k.channel, "the end", nil)
+	k.await("the end", message("the end"))
+	for _, bad := range []string{"panic", "cannot be handled", "is no JSON"} {
+		if strings.Contains(k.server.Log(), bad) {
+			t.Errorf("the log has %q", bad)
+		}
+	}
+}
+
+// TestEventsAPI has events come over HTTP.
+func TestEventsAPI(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	l.Close()
+	k := newTalkBy(t, fmt.Sprintf("          events: http\n          signing_secret: %s\n          listen: %q\n", slacktest.SigningSecret, addr), func(k *talk) {
+		k.slack.SendTo("http://" + addr + "/slack/events")
+	})
+	k.slack.Say(k.bob, k.channel, "over HTTP", nil)
+	k.await("a message", message("over HTTP"))
 }

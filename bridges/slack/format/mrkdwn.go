@@ -14,8 +14,9 @@ const maxDepth = 20
 // Mrkdwn reads Slack's own markup.
 func Mrkdwn(text string) []Element {
 	var b builder
-	for i, part := range strings.Split(text, "```") {
-		if i%2 == 0 || strings.Count(text, "```") < i+1 {
+	parts := strings.Split(text, "```")
+	for i, part := range parts {
+		if i%2 == 0 || len(parts) < i+2 {
 			if i%2 == 1 {
 				part = "```" + part // a fence that nothing closes
 			} else if i > 0 {
@@ -124,7 +125,8 @@ func inlines(line string, style Style, depth int) []Inline {
 			out = join(out, Inline{Type: "text", Text: unescape(s), Style: styled(style)})
 		}
 	}
-	plain := 0 // where text begins that is not yet taken
+	var unclosed ['~' + 1]bool // marks that nothing closes in the rest of the line
+	plain := 0                 // where text begins that is not yet taken
 	for i := 0; i < len(line); {
 		c := line[i]
 		switch c {
@@ -153,8 +155,13 @@ func inlines(line string, style Style, depth int) []Inline {
 			plain = i
 			continue
 		case '*', '_', '~', '`':
+			if unclosed[c] || !opens(line, i) || depth >= maxDepth {
+				i++
+				continue
+			}
 			end := closing(line, i)
-			if end < 0 || depth >= maxDepth {
+			if end < 0 {
+				unclosed[c] = true // nor will a later one be
 				i++
 				continue
 			}
@@ -197,16 +204,19 @@ func styled(s Style) *Style {
 	return &s
 }
 
-// closing returns where the style that begins at i ends, or -1 if nothing begins
-// there: the mark stands at the edge of a word on both sides.
-func closing(line string, i int) int {
+// opens reports whether a style can begin at i: its mark stands at the edge of a word.
+func opens(line string, i int) bool {
 	mark := line[i]
 	if !edgeBefore(line, i) || i+1 >= len(line) || line[i+1] == mark {
-		return -1
+		return false
 	}
-	if first, _ := utf8.DecodeRuneInString(line[i+1:]); unicode.IsSpace(first) && mark != '`' {
-		return -1
-	}
+	first, _ := utf8.DecodeRuneInString(line[i+1:])
+	return !unicode.IsSpace(first) || mark == '`'
+}
+
+// closing returns where the style that begins at i ends, at the edge of a word, or -1.
+func closing(line string, i int) int {
+	mark := line[i]
 	for j := i + 1; j < len(line); j++ {
 		switch line[j] {
 		case '<':
