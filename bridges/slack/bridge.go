@@ -38,7 +38,7 @@ func New(_ context.Context, cfg *yaml.Node, deps Deps) (*Bridge, error) {
 	}
 	parsed, err := ParseConfig(cfg, deps.AliasPrefix)
 	if err != nil {
-		return nil, fmt.Errorf("Slack configuration: %w", err)
+		return nil, fmt.Errorf("the Slack configuration: %w", err)
 	}
 	b := &Bridge{cfg: parsed, log: deps.Log, http: deps.HTTP}
 	if b.log == nil {

@@ -75,7 +75,7 @@ func (c *Connector) GetLoginFlows() []bridgev2.LoginFlow { return nil }
 
 // CreateLogin implements bridgev2.NetworkConnector.
 func (c *Connector) CreateLogin(context.Context, *bridgev2.User, string) (bridgev2.LoginProcess, error) {
-	return nil, errors.New("Slack workspaces are set up in the configuration")
+	return nil, errors.New("workspaces are set up in the configuration")
 }
 
 // GetBridgeInfoVersion implements bridgev2.NetworkConnector.

@@ -15,7 +15,7 @@ import (
 	"github.com/landbridge-im/landbridge/bridges/slack/format"
 )
 
-var errNoEmoji = errors.New("Slack has no such emoji")
+var errNoEmoji = errors.New("there is no such emoji in Slack")
 
 // relayedReaction is the type that a relayed reaction is given when it has been dealt
 // with, so that the framework does not report that it ignores it.

@@ -174,7 +174,7 @@ func (s *socketMode) serve(outer context.Context, conn *websocket.Conn, replace 
 				close(replace)
 			}
 			if m.Reason == "link_disabled" {
-				return errors.New("Socket Mode is switched off in the app's settings")
+				return errors.New("the app's settings have Socket Mode switched off")
 			}
 			if m.Reason != "warning" {
 				// Slack ends it soon; what it still sends is taken.

@@ -100,17 +100,6 @@ func text(into *string) field {
 	}
 }
 
-func texts(into *[]string) field {
-	return func(n *yaml.Node, key string) error {
-		return sequence(n, key, func(n *yaml.Node, key string) error {
-			var s string
-			err := text(&s)(n, key)
-			*into = append(*into, s)
-			return err
-		})
-	}
-}
-
 func oneOf(into *string, values ...string) field {
 	return func(n *yaml.Node, key string) error {
 		if n.Kind != yaml.ScalarNode || !slices.Contains(values, n.Value) {
