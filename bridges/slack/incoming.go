@@ -270,9 +270,14 @@ func (w *workspace) onMember(ctx context.Context, e *entry, m *memberEvent, join
 	})
 }
 
-// left says in a room that its channel is not bridged any more.
-func (w *workspace) left(_ context.Context, e *entry, channel string) {
+// left says in a room that its channel is not bridged any more. The event may be an old
+// one, so Slack is asked.
+func (w *workspace) left(ctx context.Context, e *entry, channel string) {
 	if !w.isBridged(channel) {
+		w.inbox.finish(e, "", "")
+		return
+	}
+	if ch, err := w.channel(ctx, channel); err == nil && ch.IsMember {
 		w.inbox.finish(e, "", "")
 		return
 	}
