@@ -13,6 +13,7 @@ import (
 
 	"github.com/landbridge-im/landbridge/appservice"
 	"github.com/landbridge-im/landbridge/bridges/irc"
+	"github.com/landbridge-im/landbridge/bridges/slack"
 	"github.com/landbridge-im/landbridge/config"
 	"github.com/landbridge-im/landbridge/internal/inproc"
 	"github.com/landbridge-im/landbridge/registration"
@@ -28,6 +29,9 @@ func modules(made func(*irc.Bridge)) []appservice.Module {
 				made(b)
 			}
 			return b, err
+		}},
+		{Name: "slack", New: func(ctx context.Context, env appservice.Env) (appservice.Bridge, error) {
+			return slack.New(ctx, env.Config, slack.Deps{Log: env.Log, HTTP: env.HTTP, AliasPrefix: env.AliasPrefix})
 		}},
 	}
 }

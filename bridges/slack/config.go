@@ -1,0 +1,215 @@
+package slack
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path"
+	"regexp"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Config is the module's configuration.
+type Config struct {
+	Workspaces []WorkspaceConfig
+}
+
+// WorkspaceConfig is one workspace.
+type WorkspaceConfig struct {
+	// ID names the workspace in Matrix ids; it must not be changed later.
+	ID string
+	// AppToken (xapp-) opens connections of Socket Mode; BotToken (xoxb-) does all else.
+	AppToken, BotToken string
+	// APIURL is the base of the Web API, with a slash at the end.
+	APIURL string
+	// Include and Exclude are patterns (path.Match) of channel names or ids. Empty
+	// Include means all of which the bot is a member.
+	Include, Exclude []string
+	// Events is "socket" or "http"; with http, SigningSecret proves that a request is
+	// Slack's, and Listen and Path say where they come in.
+	Events, SigningSecret, Listen, Path string
+	// Broadcast is what @room becomes: here, channel, everyone, or off.
+	Broadcast string
+	// SyncMembers is the number of members up to which all members of a channel are
+	// in its room; of larger channels those who speak are.
+	SyncMembers int
+	// Queue is how many messages may wait to be sent.
+	Queue int
+	// AdminPower and OwnerPower are the power levels of a workspace's admins and owners.
+	AdminPower, OwnerPower int
+	// RoomAlias is the localpart of the space's alias.
+	RoomAlias string
+}
+
+var idPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,30}$`)
+
+// ParseConfig reads the module's configuration. All mistakes are reported, each with
+// its line and key, and no secret in them. aliasPrefix begins the aliases that the
+// configuration does not name.
+func ParseConfig(node *yaml.Node, aliasPrefix string) (*Config, error) {
+	cfg := &Config{}
+	if node == nil || node.Kind == 0 || node.Tag == "!!null" {
+		return nil, mistake(node, "workspaces", "is missing: at least one workspace must be configured")
+	}
+	if node.Kind == yaml.DocumentNode {
+		node = node.Content[0]
+	}
+	seen := make(map[string]bool)
+	err := mapping(node, "", map[string]field{
+		"workspaces": func(n *yaml.Node, key string) error {
+			return sequence(n, key, func(item *yaml.Node, key string) error {
+				w, err := parseWorkspace(item, key, aliasPrefix)
+				if seen[w.ID] && w.ID != "" {
+					err = errors.Join(err, mistake(item, key+".id", "%q is used twice", w.ID))
+				}
+				seen[w.ID] = true
+				cfg.Workspaces = append(cfg.Workspaces, w)
+				return err
+			})
+		},
+	})
+	if err == nil && len(cfg.Workspaces) == 0 {
+		err = mistake(node, "workspaces", "is missing: at least one workspace must be configured")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return cfg, nil
+}
+
+// secret is a value that may be in a file of its own.
+type secret struct{ value, file string }
+
+func (s *secret) fields(fields map[string]field, name string) {
+	fields[name], fields[name+"_file"] = text(&s.value), text(&s.file)
+}
+
+// read returns the secret, which must begin with prefix.
+func (s *secret) read(node *yaml.Node, key, prefix string) (string, error) {
+	value := s.value
+	switch {
+	case s.value != "" && s.file != "":
+		return "", mistake(node, key, "is given twice: here and as %s_file", key)
+	case s.file != "":
+		raw, err := os.ReadFile(s.file)
+		if err != nil {
+			return "", mistake(node, key+"_file", "%v", err)
+		}
+		value = strings.TrimSpace(string(raw))
+	}
+	if value == "" {
+		return "", mistake(node, key, "is missing")
+	}
+	if !strings.HasPrefix(value, prefix) || strings.ContainsAny(value, " \r\n\x00") {
+		return "", mistake(node, key, "must be one word beginning with %q", prefix)
+	}
+	return value, nil
+}
+
+func parseWorkspace(node *yaml.Node, key, aliasPrefix string) (WorkspaceConfig, error) {
+	w := WorkspaceConfig{
+		APIURL: "https://slack.com/api/", Events: "socket", Path: "/slack/events", Broadcast: "channel",
+		SyncMembers: 500, Queue: 10_000, AdminPower: 50, OwnerPower: 75,
+	}
+	var app, bot, signing secret
+	fields := map[string]field{
+		"id": text(&w.ID), "api_url": text(&w.APIURL), "room_alias": text(&w.RoomAlias),
+		"events": oneOf(&w.Events, "socket", "http"), "listen": text(&w.Listen), "path": text(&w.Path),
+		"broadcast":    oneOf(&w.Broadcast, "here", "channel", "everyone", "off"),
+		"sync_members": number(&w.SyncMembers, 0, 100_000), "queue": number(&w.Queue, 1, 1_000_000),
+		"admin_power": number(&w.AdminPower, 0, 100), "owner_power": number(&w.OwnerPower, 0, 100),
+		"channels": func(n *yaml.Node, key string) error {
+			return mapping(n, key, map[string]field{"include": patterns(&w.Include), "exclude": patterns(&w.Exclude)})
+		},
+	}
+	app.fields(fields, "app_token")
+	bot.fields(fields, "bot_token")
+	signing.fields(fields, "signing_secret")
+	errs := []error{mapping(node, key, fields)}
+	var err error
+	if !idPattern.MatchString(w.ID) {
+		errs = append(errs, mistake(node, key+".id", "is %q, but must be of lower-case letters, digits and hyphens, such as acme", w.ID))
+	}
+	w.BotToken, err = bot.read(node, key+".bot_token", "xoxb-")
+	errs = append(errs, err)
+	if u, err := url.Parse(w.APIURL); err != nil || u.Scheme != "https" && !local(u) || u.Host == "" {
+		errs = append(errs, mistake(node, key+".api_url", "must be an https address, or http of this machine"))
+	}
+	if !strings.HasSuffix(w.APIURL, "/") {
+		w.APIURL += "/"
+	}
+	switch w.Events {
+	case "socket":
+		w.AppToken, err = app.read(node, key+".app_token", "xapp-")
+		errs = append(errs, err)
+	case "http":
+		w.SigningSecret, err = signing.read(node, key+".signing_secret", "")
+		errs = append(errs, err)
+		if _, _, err := net.SplitHostPort(w.Listen); err != nil {
+			errs = append(errs, mistake(node, key+".listen", "is %q, but must be host:port, such as 127.0.0.1:3000", w.Listen))
+		}
+		if !strings.HasPrefix(w.Path, "/") {
+			errs = append(errs, mistake(node, key+".path", "is %q, but must begin with a slash", w.Path))
+		}
+	}
+	if w.RoomAlias == "" {
+		w.RoomAlias = aliasPrefix + w.ID
+	}
+	if strings.ContainsAny(w.RoomAlias, ":#\x00 ") {
+		errs = append(errs, mistake(node, key+".room_alias", "is %q, but must be the part between # and : of an alias", w.RoomAlias))
+	}
+	return w, errors.Join(errs...)
+}
+
+// local reports whether an address is of this machine: http is for tests and proxies.
+func local(u *url.URL) bool {
+	if u.Scheme != "http" {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+func patterns(into *[]string) field {
+	return func(n *yaml.Node, key string) error {
+		return sequence(n, key, func(n *yaml.Node, key string) error {
+			var s string
+			if err := text(&s)(n, key); err != nil {
+				return err
+			}
+			s = strings.TrimPrefix(s, "#")
+			if _, err := path.Match(s, ""); err != nil || s == "" {
+				return mistake(n, key, "is %q, but must be the name or id of a channel, in which * stands for anything (quoted, because # begins a comment)", n.Value)
+			}
+			*into = append(*into, s)
+			return nil
+		})
+	}
+}
+
+// wants reports whether a channel is to be bridged.
+func (w *WorkspaceConfig) wants(id, name string) bool {
+	match := func(list []string) bool {
+		for _, p := range list {
+			if ok, _ := path.Match(p, name); ok || p == id {
+				return true
+			}
+		}
+		return false
+	}
+	return (len(w.Include) == 0 || match(w.Include)) && !match(w.Exclude)
+}
+
+// workspace returns the configuration of a workspace, or an error that it has none.
+func (c *Config) workspace(id string) (*WorkspaceConfig, error) {
+	for i := range c.Workspaces {
+		if c.Workspaces[i].ID == id {
+			return &c.Workspaces[i], nil
+		}
+	}
+	return nil, fmt.Errorf("the workspace %s is not configured any more", id)
+}

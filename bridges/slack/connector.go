@@ -1,0 +1,89 @@
+package slack
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"go.mau.fi/util/configupgrade"
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/database"
+	"maunium.net/go/mautrix/bridgev2/networkid"
+)
+
+// Connector is the NetworkConnector of a Bridge.
+type Connector struct{ b *Bridge }
+
+var (
+	_ bridgev2.NetworkConnector            = (*Connector)(nil)
+	_ bridgev2.IdentifierValidatingNetwork = (*Connector)(nil)
+)
+
+// Init implements bridgev2.NetworkConnector.
+func (c *Connector) Init(br *bridgev2.Bridge) { c.b.br = br }
+
+// Start implements bridgev2.NetworkConnector.
+func (c *Connector) Start(ctx context.Context) error {
+	st, err := openStore(ctx, c.b.br)
+	if err != nil {
+		return err
+	}
+	c.b.store = st
+	return st.prune(ctx)
+}
+
+// GetName implements bridgev2.NetworkConnector.
+func (c *Connector) GetName() bridgev2.BridgeName {
+	return bridgev2.BridgeName{
+		DisplayName: "Slack", NetworkURL: "https://slack.com", NetworkID: "slack",
+		BeeperBridgeType:     "github.com/landbridge-im/landbridge/bridges/slack",
+		DefaultCommandPrefix: "!slack",
+	}
+}
+
+// GetDBMetaTypes implements bridgev2.NetworkConnector.
+func (c *Connector) GetDBMetaTypes() database.MetaTypes { return metaTypes() }
+
+// GetCapabilities implements bridgev2.NetworkConnector.
+func (c *Connector) GetCapabilities() *bridgev2.NetworkGeneralCapabilities {
+	return &bridgev2.NetworkGeneralCapabilities{}
+}
+
+// GetConfig implements bridgev2.NetworkConnector. The module has its own
+// configuration, which New has read.
+func (c *Connector) GetConfig() (example string, data any, upgrader configupgrade.Upgrader) {
+	return "", nil, nil
+}
+
+// LoadUserLogin implements bridgev2.NetworkConnector.
+func (c *Connector) LoadUserLogin(_ context.Context, login *bridgev2.UserLogin) error {
+	cfg, err := c.b.cfg.workspace(string(login.ID))
+	if err != nil {
+		return err
+	}
+	w := newWorkspace(c.b, cfg, login)
+	if old, ok := login.Client.(*workspace); ok {
+		w.ready = old.isReady() // made again to connect anew
+	}
+	login.Client = w
+	return nil
+}
+
+// GetLoginFlows implements bridgev2.NetworkConnector: in community mode workspaces
+// come from the configuration, and nobody logs in.
+func (c *Connector) GetLoginFlows() []bridgev2.LoginFlow { return nil }
+
+// CreateLogin implements bridgev2.NetworkConnector.
+func (c *Connector) CreateLogin(context.Context, *bridgev2.User, string) (bridgev2.LoginProcess, error) {
+	return nil, errors.New("workspaces are set up in the configuration")
+}
+
+// GetBridgeInfoVersion implements bridgev2.NetworkConnector.
+func (c *Connector) GetBridgeInfoVersion() (info, capabilities int) { return 1, 1 }
+
+// ValidateUserID implements bridgev2.IdentifierValidatingNetwork.
+func (c *Connector) ValidateUserID(user networkid.UserID) bool {
+	return len(user) > 5 && strings.ContainsRune("uwb", rune(user[0])) && !strings.ContainsFunc(string(user), func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '.'
+	})
+}

@@ -1,0 +1,157 @@
+package slack
+
+import "encoding/json"
+
+// eventHead says what an event is.
+type eventHead struct {
+	Type    string `json:"type"`
+	Subtype string `json:"subtype"`
+}
+
+// message is a message of an event or of history.
+type message struct {
+	Type     string `json:"type"`
+	Subtype  string `json:"subtype"`
+	Channel  string `json:"channel"`
+	User     string `json:"user"`
+	Text     string `json:"text"`
+	TS       string `json:"ts"`
+	ThreadTS string `json:"thread_ts"`
+	EventTS  string `json:"event_ts"`
+	BotID    string `json:"bot_id"`
+	Username string `json:"username"`
+	Hidden   bool   `json:"hidden"`
+	Icons    struct {
+		Image string `json:"image_48"`
+		Emoji string `json:"emoji"`
+	} `json:"icons"`
+	BotProfile struct {
+		Name  string `json:"name"`
+		Icons struct {
+			Image string `json:"image_72"`
+		} `json:"icons"`
+	} `json:"bot_profile"`
+	// UserProfile is there for strangers of Slack Connect.
+	UserProfile *profile        `json:"user_profile"`
+	Blocks      json.RawMessage `json:"blocks"`
+	Attachments json.RawMessage `json:"attachments"`
+	Files       []file          `json:"files"`
+	Edited      struct {
+		TS string `json:"ts"`
+	} `json:"edited"`
+	Reactions []struct {
+		Name  string   `json:"name"`
+		Users []string `json:"users"`
+	} `json:"reactions"`
+	ReplyCount  int    `json:"reply_count"`
+	LatestReply string `json:"latest_reply"`
+	Topic       string `json:"topic"`
+	Purpose     string `json:"purpose"`
+	Room        struct {
+		CreatedBy string `json:"created_by"`
+	} `json:"room"` // of a huddle
+	Metadata struct {
+		Type    string `json:"event_type"`
+		Payload struct {
+			Event string `json:"event_id"`
+			Part  int    `json:"part"`
+		} `json:"event_payload"`
+	} `json:"metadata"`
+
+	// Changes of messages.
+	Message   *message `json:"message"`
+	Previous  *message `json:"previous_message"`
+	DeletedTS string   `json:"deleted_ts"`
+}
+
+// file is a file of a message.
+type file struct {
+	ID       string `json:"id"`
+	Name     string `json:"name"`
+	Title    string `json:"title"`
+	MimeType string `json:"mimetype"`
+	FileType string `json:"filetype"`
+	Mode     string `json:"mode"`
+	Access   string `json:"file_access"`
+	External bool   `json:"is_external"`
+	Size     int64  `json:"size"`
+	Private  string `json:"url_private"`
+	Download string `json:"url_private_download"`
+	Link     string `json:"permalink"`
+	Width    int    `json:"original_w"`
+	Height   int    `json:"original_h"`
+	Duration int    `json:"duration_ms"`
+	Subtype  string `json:"subtype"` // slack_audio, slack_video
+}
+
+type profile struct {
+	RealName    string `json:"real_name"`
+	DisplayName string `json:"display_name"`
+	AvatarHash  string `json:"avatar_hash"`
+	Image512    string `json:"image_512"`
+	Image192    string `json:"image_192"`
+	Image72     string `json:"image_72"`
+	Email       string `json:"email"`
+}
+
+// user is a member of the workspace, or a stranger.
+type user struct {
+	ID       string  `json:"id"`
+	TeamID   string  `json:"team_id"`
+	Name     string  `json:"name"`
+	RealName string  `json:"real_name"`
+	Deleted  bool    `json:"deleted"`
+	Bot      bool    `json:"is_bot"`
+	Admin    bool    `json:"is_admin"`
+	Owner    bool    `json:"is_owner"`
+	Guest    bool    `json:"is_restricted"`
+	Profile  profile `json:"profile"`
+}
+
+type reactionEvent struct {
+	User     string `json:"user"`
+	Reaction string `json:"reaction"`
+	EventTS  string `json:"event_ts"`
+	Item     struct {
+		Type    string `json:"type"`
+		Channel string `json:"channel"`
+		TS      string `json:"ts"`
+	} `json:"item"`
+}
+
+type memberEvent struct {
+	User    string `json:"user"`
+	Channel string `json:"channel"`
+	EventTS string `json:"event_ts"`
+}
+
+type pinEvent struct {
+	Channel string `json:"channel_id"`
+	User    string `json:"user"`
+}
+
+// channelEvent is one of those whose channel is an id or an object.
+type channelEvent struct {
+	Channel json.RawMessage `json:"channel"`
+	EventTS string          `json:"event_ts"`
+	User    string          `json:"user"`
+}
+
+// id returns the channel's id.
+func (e *channelEvent) id() string {
+	var s string
+	if json.Unmarshal(e.Channel, &s) == nil {
+		return s
+	}
+	var o struct {
+		ID string `json:"id"`
+	}
+	if lenient(e.Channel, &o) != nil {
+		return ""
+	}
+	return o.ID
+}
+
+type userEvent struct {
+	User user `json:"user"`
+}

@@ -1,0 +1,246 @@
+package slack
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// gaps fetches what was said while no events came. Until a channel's gap is filled, its
+// new events wait, so that everything comes in order.
+type gaps struct {
+	w      *workspace
+	filled chan gap
+	wake   chan struct{}
+
+	mu   sync.Mutex
+	todo []string            // channels, those with waiting events first
+	held map[string][]*entry // what waits, by channel whose gap is not filled
+}
+
+// gap is what was missed in a channel, oldest first.
+type gap struct {
+	channel string
+	entries []*entry
+}
+
+func newGaps(w *workspace) *gaps {
+	return &gaps{w: w, filled: make(chan gap), wake: make(chan struct{}, 1), held: make(map[string][]*entry)}
+}
+
+// expect has the events of all channels wait for begin.
+func (g *gaps) expect() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, ch := range g.channels() {
+		g.held[ch] = nil
+	}
+}
+
+// channels are those that are bridged.
+func (g *gaps) channels() []string {
+	g.w.mu.Lock()
+	defer g.w.mu.Unlock()
+	return slices.Sorted(maps.Keys(g.w.bridged))
+}
+
+// begin marks all channels as having a gap.
+func (g *gaps) begin() {
+	channels := g.channels()
+	g.mu.Lock()
+	defer signal(g.wake)
+	defer g.mu.Unlock()
+	for _, ch := range channels {
+		if _, ok := g.held[ch]; !ok {
+			g.held[ch] = nil
+		}
+		if !slices.Contains(g.todo, ch) {
+			g.todo = append(g.todo, ch)
+		}
+	}
+}
+
+// hold keeps an event back if its channel's gap is not filled.
+func (g *gaps) hold(channel string, e *entry) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	list, ok := g.held[channel]
+	if !ok {
+		return false
+	}
+	if len(list) == 0 { // somebody is talking there: it is next
+		if i := slices.Index(g.todo, channel); i > 0 {
+			g.todo = slices.Insert(slices.Delete(g.todo, i, i+1), 0, channel)
+		}
+	}
+	g.held[channel] = append(list, e)
+	return true
+}
+
+// release ends the waiting for a channel and returns what has waited.
+func (g *gaps) release(channel string) []*entry {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	list := g.held[channel]
+	if slices.Contains(g.todo, channel) { // there is another gap already
+		g.held[channel] = nil
+		return list
+	}
+	delete(g.held, channel)
+	return list
+}
+
+// run fills gaps until ctx is done.
+func (g *gaps) run(ctx context.Context) {
+	for {
+		g.mu.Lock()
+		channel := ""
+		if len(g.todo) > 0 {
+			channel, g.todo = g.todo[0], g.todo[1:]
+		}
+		g.mu.Unlock()
+		if channel == "" {
+			select {
+			case <-g.wake:
+				continue
+			case <-ctx.Done():
+				return
+			}
+		}
+		entries, err := g.fetch(ctx, channel)
+		for wait := time.Second; err != nil && transient(err) && ctx.Err() == nil; wait = min(2*wait, time.Minute) {
+			g.w.log.Warn("what was missed in a channel cannot be fetched, trying again", "channel", channel, "error", err)
+			if sleep(ctx, wait) != nil {
+				return
+			}
+			entries, err = g.fetch(ctx, channel)
+		}
+		if err != nil && ctx.Err() == nil {
+			g.w.log.Error("what was missed in a channel is not shown", "channel", channel, "error", err)
+		}
+		select {
+		case g.filled <- gap{channel, entries}:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+const (
+	// maxGap bounds how many messages of a channel are fetched after an outage.
+	maxGap = 20_000
+	// threadWindow is how many messages before an outage are looked at for replies that
+	// came during it.
+	threadWindow = 100
+	// threadAge and maxThreads bound the older threads that are looked at: those that
+	// were talked in lately.
+	threadAge  = 14 * 24 * time.Hour
+	maxThreads = 20
+)
+
+// fetch returns the messages of a channel that came after the last one that was
+// handled.
+func (g *gaps) fetch(ctx context.Context, channel string) ([]*entry, error) {
+	cursors, err := g.w.b.store.cursors(ctx, g.w.cfg.ID)
+	if err != nil {
+		return nil, err
+	}
+	since := cursors[channel]
+	if since == "" {
+		return nil, nil
+	}
+	list, err := g.history(ctx, channel, values("channel", channel, "oldest", since, "limit", "200"), "conversations.history", maxGap)
+	if err != nil {
+		return nil, err
+	}
+	// Threads that began before.
+	older, err := g.history(ctx, channel, values("channel", channel, "latest", since, "inclusive", "true", "limit", "100"), "conversations.history", threadWindow)
+	if err != nil {
+		return nil, err
+	}
+	roots := make(map[string]bool)
+	for _, m := range append(slices.Clone(list), older...) {
+		if m.m.ReplyCount > 0 && m.m.LatestReply > since {
+			roots[m.m.TS] = true
+		}
+	}
+	active, err := g.w.b.store.threads(ctx, channel, time.Now().Add(-threadAge), maxThreads)
+	if err != nil {
+		return nil, err
+	}
+	for _, root := range active {
+		roots[root] = true
+	}
+	known := make(map[string]bool)
+	for _, m := range list {
+		known[m.m.TS] = true
+	}
+	for root := range roots {
+		replies, err := g.history(ctx, channel, values("channel", channel, "ts", root, "oldest", since, "limit", "200"), "conversations.replies", maxGap)
+		if code(err) == "thread_not_found" {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range replies {
+			if m.m.TS > since && !known[m.m.TS] {
+				known[m.m.TS] = true
+				list = append(list, m)
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b fetched) int { return strings.Compare(a.m.TS, b.m.TS) })
+	var out []*entry
+	for _, m := range list {
+		out = append(out, &entry{raw: m.raw})
+	}
+	if len(out) > 0 {
+		g.w.log.Info("messages that were missed are taken over", "channel", channel, "messages", len(out))
+	}
+	return out, nil
+}
+
+type fetched struct {
+	m   message
+	raw json.RawMessage
+}
+
+// history fetches up to limit messages, with all pages that are needed.
+func (g *gaps) history(ctx context.Context, channel string, args map[string][]string, method string, limit int) ([]fetched, error) {
+	var out []fetched
+	for {
+		var resp struct {
+			Messages []map[string]json.RawMessage `json:"messages"`
+			Meta     struct {
+				Next string `json:"next_cursor"`
+			} `json:"response_metadata"`
+		}
+		if err := g.w.api.call(ctx, method, args, &resp); err != nil {
+			return nil, err
+		}
+		name, err := json.Marshal(channel)
+		if err != nil {
+			return nil, err
+		}
+		for _, o := range resp.Messages {
+			o["channel"] = name // which history leaves out
+			raw, err := json.Marshal(o)
+			if err != nil {
+				return nil, err
+			}
+			var m message
+			if lenient(raw, &m) == nil && m.TS != "" {
+				out = append(out, fetched{m, raw})
+			}
+		}
+		if resp.Meta.Next == "" || len(out) >= limit {
+			return out, nil
+		}
+		args["cursor"] = []string{resp.Meta.Next}
+	}
+}

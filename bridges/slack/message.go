@@ -1,0 +1,253 @@
+package slack
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/database"
+	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/bridgev2/simplevent"
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
+
+	"github.com/landbridge-im/landbridge/appservice/txnid"
+)
+
+// onMessage takes a message, or what happened to one, to its room.
+func (w *workspace) onMessage(ctx context.Context, e *entry, m *message) {
+	if m.Channel == "" || m.TS == "" || !w.isBridged(m.Channel) {
+		w.inbox.finish(e, "", "")
+		return
+	}
+	switch m.Subtype {
+	case "message_changed":
+		w.onChange(ctx, e, m)
+		return
+	case "message_deleted":
+		w.onDelete(e, m.Channel, m.DeletedTS)
+		return
+	case "channel_topic", "group_topic", "channel_purpose", "group_purpose", "channel_name", "group_name",
+		"channel_archive", "group_archive", "channel_unarchive", "group_unarchive":
+		if w.own(m.User, m.BotID) {
+			break
+		}
+		w.refresh(ctx, e, m.Channel, m.User, m.TS)
+		return
+	case "", "file_share", "me_message", "bot_message", "thread_broadcast", "file_mention", "file_comment", "huddle_thread", "reminder_add", "slackbot_response", "assistant_app_thread":
+		if m.Hidden || w.own(m.User, m.BotID) {
+			break // what the bridge itself has said is there already
+		}
+		w.showMessage(ctx, e, m)
+		return
+	}
+	// Joins and leaves have events of their own; the rest is not to be seen in Slack
+	// either. The channel is as far as this when its room has handled what came before.
+	w.turn(m.Channel, e, m.TS, func(context.Context, *bridgev2.Portal) error { return nil })
+}
+
+// showMessage sends a message into its room.
+func (w *workspace) showMessage(ctx context.Context, e *entry, m *message) {
+	sender := w.sender(ctx, m)
+	w.turn(m.Channel, e, m.TS, func(ctx context.Context, portal *bridgev2.Portal) error {
+		if sender == "" {
+			return nil // nobody has said it
+		}
+		return w.bridgeMessage(ctx, portal, m, sender)
+	})
+}
+
+// bridgeMessage sends what is not in a room yet of a message, in a turn of the room.
+func (w *workspace) bridgeMessage(ctx context.Context, portal *bridgev2.Portal, m *message, sender networkid.UserID) error {
+	first := messageID(m.Channel, m.TS)
+	if part, err := portal.Bridge.DB.Message.GetFirstPartByID(ctx, portal.Receiver, first); err != nil {
+		return err
+	} else if part != nil && metaOf(part).Files == 0 {
+		return nil
+	}
+	ghost, err := portal.Bridge.GetGhostByID(ctx, sender)
+	if err != nil {
+		return err
+	}
+	parts, err := w.convert(ctx, portal, ghost, m)
+	if err != nil {
+		return err
+	}
+	for i, part := range parts {
+		id := first
+		if i > 0 {
+			id = networkid.MessageID(fmt.Sprintf("%s~%d", first, i))
+		}
+		converted := &bridgev2.ConvertedMessage{Parts: []*bridgev2.ConvertedMessagePart{part}}
+		if root := m.ThreadTS; root != "" && root != m.TS {
+			target := messageID(m.Channel, root)
+			if m.Subtype == "thread_broadcast" {
+				// It is to be seen in the channel, which a message in a thread is not.
+				converted.ReplyTo = &networkid.MessageOptionalPartID{MessageID: target}
+			} else {
+				converted.ThreadRoot = &target
+			}
+		}
+		msg := &simplevent.PreConvertedMessage{
+			EventMeta: simplevent.EventMeta{
+				Type: bridgev2.RemoteEventMessage, PortalKey: portal.PortalKey,
+				Sender: bridgev2.EventSender{Sender: sender}, Timestamp: tsTime(m.TS),
+				// The homeserver knows a repetition by this. After a crash the framework may
+				// not know yet that it has sent the message.
+				MutateContextFunc: func(ctx context.Context) context.Context { return txnid.With(ctx, string(id)) },
+			},
+			Data: converted, ID: id,
+		}
+		if err := w.deliver(ctx, portal, msg); err != nil {
+			return err
+		}
+		if part, err := portal.Bridge.DB.Message.GetFirstPartByID(ctx, portal.Receiver, id); err != nil {
+			return err
+		} else if part == nil {
+			return errNotTaken
+		}
+	}
+	return nil
+}
+
+// onChange takes over an edit. Slack also says that a message has changed when a
+// preview was added or a reply came, which changes nothing to be seen.
+func (w *workspace) onChange(ctx context.Context, e *entry, m *message) {
+	now := m.Message
+	if now == nil || w.own(now.User, now.BotID) {
+		w.inbox.finish(e, "", "")
+		return
+	}
+	now.Channel = m.Channel
+	if now.Subtype == "tombstone" { // a deleted message whose replies remain
+		w.onDelete(e, m.Channel, now.TS)
+		return
+	}
+	sender := w.sender(ctx, now)
+	if sender == "" {
+		w.inbox.finish(e, "", "")
+		return
+	}
+	version := now.Edited.TS
+	if version == "" {
+		version = m.TS
+	}
+	w.turn(m.Channel, e, "", func(ctx context.Context, portal *bridgev2.Portal) error {
+		return w.bridgeEdit(ctx, portal, now, sender, version)
+	})
+}
+
+func (w *workspace) bridgeEdit(ctx context.Context, portal *bridgev2.Portal, m *message, sender networkid.UserID, version string) error {
+	id := messageID(m.Channel, m.TS)
+	existing, err := portal.Bridge.DB.Message.GetFirstPartByID(ctx, portal.Receiver, id)
+	if err != nil || existing == nil {
+		return err // it is older than the bridge
+	}
+	if metaOf(existing).Content == m.content() {
+		return nil
+	}
+	part := w.textPart(ctx, m)
+	if part == nil {
+		part = &bridgev2.ConvertedMessagePart{Type: event.EventMessage, Content: &event.MessageEventContent{MsgType: event.MsgText, Body: "(no text)"}}
+	}
+	edit := &simplevent.Message[*message]{
+		EventMeta: simplevent.EventMeta{
+			Type: bridgev2.RemoteEventEdit, PortalKey: portal.PortalKey, Sender: bridgev2.EventSender{Sender: sender}, Timestamp: tsTime(version),
+			MutateContextFunc: func(ctx context.Context) context.Context { return txnid.With(ctx, string(id)+"/edit/"+version) },
+		},
+		Data: m, ID: id, TargetMessage: id,
+		ConvertEditFunc: func(_ context.Context, _ *bridgev2.Portal, _ bridgev2.MatrixAPI, rows []*database.Message, m *message) (*bridgev2.ConvertedEdit, error) {
+			meta := *metaOf(rows[0])
+			meta.Content, meta.Text = m.content(), cutBytes(part.Content.Body, maxMeta)
+			rows[0].Metadata = &meta
+			edited := part.ToEditPart(rows[0])
+			edited.NewMentions = part.Content.Mentions
+			return &bridgev2.ConvertedEdit{ModifiedParts: []*bridgev2.ConvertedEditPart{edited}}, nil
+		},
+	}
+	return w.deliver(ctx, portal, edit)
+}
+
+// onDelete takes a message away, with the files that are messages of their own in
+// Matrix.
+func (w *workspace) onDelete(e *entry, channel, ts string) {
+	w.turn(channel, e, "", func(ctx context.Context, portal *bridgev2.Portal) error {
+		first := messageID(channel, ts)
+		row, err := portal.Bridge.DB.Message.GetFirstPartByID(ctx, portal.Receiver, first)
+		if err != nil || row == nil {
+			return err
+		}
+		for i := metaOf(row).Files; i >= 0; i-- { // the first is the last: it knows of the others
+			id := first
+			if i > 0 {
+				id = networkid.MessageID(fmt.Sprintf("%s~%d", first, i))
+			}
+			if err := w.deliver(ctx, portal, &simplevent.MessageRemove{
+				EventMeta:     simplevent.EventMeta{Type: bridgev2.RemoteEventMessageRemove, PortalKey: portal.PortalKey},
+				TargetMessage: id,
+			}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// onReaction takes over a reaction, or that it was taken back.
+func (w *workspace) onReaction(ctx context.Context, e *entry, r *reactionEvent, added bool) {
+	if !w.isBridged(r.Item.Channel) || w.own(r.User, "") {
+		w.inbox.finish(e, "", "")
+		return
+	}
+	w.introduce(ctx, r.User)
+	kind := bridgev2.RemoteEventReactionRemove
+	reaction := w.reaction(ctx, r.Reaction)
+	if added {
+		kind = bridgev2.RemoteEventReaction
+	}
+	id := messageID(r.Item.Channel, r.Item.TS)
+	w.turn(r.Item.Channel, e, "", func(ctx context.Context, portal *bridgev2.Portal) error {
+		return w.deliver(ctx, portal, &simplevent.Reaction{
+			EventMeta: simplevent.EventMeta{
+				Type: kind, PortalKey: portal.PortalKey, Sender: bridgev2.EventSender{Sender: ghostID(r.User)}, Timestamp: tsTime(r.EventTS),
+				MutateContextFunc: func(ctx context.Context) context.Context {
+					return txnid.With(ctx, fmt.Sprintf("%s/%s/%s/%s", id, r.User, r.Reaction, r.EventTS))
+				},
+			},
+			TargetMessage: id, EmojiID: networkid.EmojiID(r.Reaction), Emoji: reaction.key, ExtraContent: reaction.extra,
+		})
+	})
+}
+
+// onPins sets a room's pinned events to what is pinned in its channel.
+func (w *workspace) onPins(ctx context.Context, e *entry, channel string) {
+	var resp struct {
+		Items []struct {
+			Message struct {
+				TS string `json:"ts"`
+			} `json:"message"`
+		} `json:"items"`
+	}
+	if err := w.api.call(ctx, "pins.list", values("channel", channel), &resp); err != nil {
+		w.log.Warn("pins are not shown", "channel", channel, "error", err)
+		w.inbox.finish(e, "", "")
+		return
+	}
+	w.turn(channel, e, "", func(ctx context.Context, portal *bridgev2.Portal) error {
+		pinned := []id.EventID{}
+		for i := len(resp.Items) - 1; i >= 0; i-- { // Slack has the newest first
+			row, err := portal.Bridge.DB.Message.GetFirstPartByID(ctx, portal.Receiver, messageID(channel, resp.Items[i].Message.TS))
+			if err != nil {
+				return err
+			}
+			if row != nil {
+				pinned = append(pinned, row.MXID)
+			}
+		}
+		_, err := portal.Bridge.Bot.SendState(ctx, portal.MXID, event.StatePinnedEvents, "", &event.Content{
+			Parsed: &event.PinnedEventsEventContent{Pinned: pinned},
+		}, time.Time{})
+		return err
+	})
+}

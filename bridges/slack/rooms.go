@@ -1,0 +1,313 @@
+package slack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	slackgo "github.com/slack-go/slack"
+	"maunium.net/go/mautrix"
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/database"
+	"maunium.net/go/mautrix/bridgev2/matrix"
+	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
+
+	"github.com/landbridge-im/landbridge/bridges/slack/format"
+)
+
+// ensureLogin returns the login of a workspace, which belongs to the bridge bot.
+func (b *Bridge) ensureLogin(ctx context.Context, cfg *WorkspaceConfig) (*bridgev2.UserLogin, error) {
+	bot, err := b.br.GetUserByMXID(ctx, b.br.Bot.GetMXID())
+	if err != nil {
+		return nil, fmt.Errorf("load the bridge bot's user: %w", err)
+	}
+	login, err := b.br.GetExistingUserLoginByID(ctx, networkid.UserLoginID(cfg.ID))
+	if err != nil {
+		return nil, fmt.Errorf("load the login of %s: %w", cfg.ID, err)
+	}
+	if login != nil {
+		return login, nil
+	}
+	login, err = bot.NewLogin(ctx, &database.UserLogin{
+		ID: networkid.UserLoginID(cfg.ID), RemoteName: cfg.ID, Metadata: &LoginMetadata{},
+	}, nil)
+	if err != nil {
+		return nil, fmt.Errorf("make the login of %s: %w", cfg.ID, err)
+	}
+	return login, nil
+}
+
+// ensureRooms makes the space and the rooms of all channels that are to be bridged.
+func (w *workspace) ensureRooms(ctx context.Context) error {
+	portal, err := w.ensureRoom(ctx, spaceKey(w.cfg.ID), w.spaceInfo)
+	if err != nil {
+		return fmt.Errorf("make the space of %s: %w", w.cfg.ID, err)
+	}
+	w.ensureAlias(ctx, portal)
+	params := &slackgo.GetConversationsParameters{Limit: 500, ExcludeArchived: false, Types: []string{"public_channel", "private_channel"}}
+	for {
+		var list []slackgo.Channel
+		var next string
+		err := w.api.read(ctx, "conversations.list", func() (err error) {
+			list, next, err = w.api.GetConversationsContext(ctx, params)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for i := range list {
+			ch := &list[i]
+			w.dir.setChannel(ch.ID, ch.Name)
+			if !ch.IsMember || !w.cfg.wants(ch.ID, ch.Name) {
+				continue
+			}
+			if err := w.bridge(ctx, ch); err != nil {
+				return err
+			}
+		}
+		if next == "" {
+			return nil
+		}
+		params.Cursor = next
+	}
+}
+
+// bridge makes sure that a channel of which the bot is a member has a room that is as
+// the channel is now.
+func (w *workspace) bridge(ctx context.Context, ch *slackgo.Channel) error {
+	key := channelKey(ch.ID)
+	portal, err := w.b.br.GetPortalByKey(ctx, key)
+	if err != nil {
+		return fmt.Errorf("load the room of %s: %w", ch.ID, err)
+	}
+	if ch.IsArchived && portal.MXID == "" {
+		return nil // nothing more happens there
+	}
+	existed := portal.MXID != ""
+	if !existed {
+		// What is said from now on is bridged, also what is said before the room is there.
+		if err := w.b.store.handled(ctx, w.cfg.ID, nil, map[string]string{ch.ID: timeTS(time.Now())}); err != nil {
+			return err
+		}
+	}
+	_, err = w.ensureRoom(ctx, key, func(ctx context.Context) (*bridgev2.ChatInfo, error) { return w.channelInfo(ctx, ch, true) })
+	if err != nil {
+		return fmt.Errorf("make the room of %s: %w", ch.Name, err)
+	}
+	w.mu.Lock()
+	w.bridged[ch.ID] = true
+	w.mu.Unlock()
+	if existed {
+		info, err := w.channelInfo(ctx, ch, true)
+		if err != nil {
+			return err
+		}
+		w.turn(ch.ID, nil, "", func(ctx context.Context, portal *bridgev2.Portal) error {
+			portal.UpdateInfo(ctx, info, w.login, nil, time.Time{})
+			return nil
+		})
+	}
+	return nil
+}
+
+func (w *workspace) isBridged(channel string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.bridged[channel]
+}
+
+func (w *workspace) ensureRoom(ctx context.Context, key networkid.PortalKey, describe func(context.Context) (*bridgev2.ChatInfo, error)) (*bridgev2.Portal, error) {
+	portal, err := w.b.br.GetPortalByKey(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	if portal.MXID == "" {
+		info, err := describe(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if err := portal.CreateMatrixRoom(ctx, w.login, info); err != nil {
+			return nil, err
+		}
+	}
+	if portal.Relay == nil {
+		if err := portal.SetRelay(ctx, w.login); err != nil {
+			return nil, fmt.Errorf("set the relay: %w", err)
+		}
+	}
+	w.login.MarkInPortal(ctx, portal)
+	return portal, nil
+}
+
+// ensureAlias gives the space its alias. Without it, the space works by invitation.
+func (w *workspace) ensureAlias(ctx context.Context, portal *bridgev2.Portal) {
+	meta, ok := portal.Metadata.(*PortalMetadata)
+	if !ok || meta.Alias == w.cfg.RoomAlias {
+		return
+	}
+	err := func() error {
+		intent, ok := w.b.br.Bot.(*matrix.ASIntent)
+		if !ok {
+			return errors.New("the Matrix connector cannot make aliases")
+		}
+		alias := id.NewRoomAlias(w.cfg.RoomAlias, w.b.br.Matrix.ServerName())
+		resp, err := intent.Matrix.ResolveAlias(ctx, alias)
+		switch {
+		case errors.Is(err, mautrix.MNotFound):
+			if _, err := intent.Matrix.CreateAlias(ctx, alias, portal.MXID); err != nil {
+				return err
+			}
+		case err != nil:
+			return err
+		case resp.RoomID != portal.MXID:
+			return fmt.Errorf("it belongs to another room, %s", resp.RoomID)
+		}
+		content := &event.Content{Parsed: &event.CanonicalAliasEventContent{Alias: alias}}
+		if _, err := w.b.br.Bot.SendState(ctx, portal.MXID, event.StateCanonicalAlias, "", content, time.Time{}); err != nil {
+			return err
+		}
+		meta.Alias = w.cfg.RoomAlias
+		return portal.Save(ctx)
+	}()
+	if err != nil {
+		w.log.Error("the space has no alias", "alias", w.cfg.RoomAlias, "error", err)
+	}
+}
+
+// GetChatInfo implements bridgev2.NetworkAPI.
+func (w *workspace) GetChatInfo(ctx context.Context, portal *bridgev2.Portal) (*bridgev2.ChatInfo, error) {
+	channel := channelOf(portal.PortalKey)
+	if channel == "" {
+		return w.spaceInfo(ctx)
+	}
+	ch, err := w.channel(ctx, channel)
+	if err != nil {
+		return nil, err
+	}
+	return w.channelInfo(ctx, ch, true)
+}
+
+// channel asks for a channel as it is now.
+func (w *workspace) channel(ctx context.Context, id string) (ch *slackgo.Channel, err error) {
+	err = w.api.read(ctx, "conversations.info", func() (err error) {
+		ch, err = w.api.GetConversationInfoContext(ctx, &slackgo.GetConversationInfoInput{ChannelID: id, IncludeNumMembers: true})
+		return err
+	})
+	if err == nil {
+		w.dir.setChannel(ch.ID, ch.Name)
+	}
+	return ch, err
+}
+
+func (w *workspace) spaceInfo(context.Context) (*bridgev2.ChatInfo, error) {
+	w.mu.Lock()
+	name := w.team
+	w.mu.Unlock()
+	if name == "" {
+		name = w.cfg.ID
+	}
+	topic := "Channels of the Slack workspace " + name
+	kind := database.RoomTypeSpace
+	return &bridgev2.ChatInfo{
+		Name: &name, Topic: &topic, Type: &kind, Members: &bridgev2.ChatMemberList{MemberMap: bridgev2.ChatMemberMap{}},
+		JoinRule: &event.JoinRulesEventContent{JoinRule: event.JoinRulePublic},
+	}, nil
+}
+
+// channelInfo describes a channel, with its members if there are not too many.
+func (w *workspace) channelInfo(ctx context.Context, ch *slackgo.Channel, members bool) (*bridgev2.ChatInfo, error) {
+	name := ch.Name
+	topic := format.Plain(format.Mrkdwn(ch.Topic.Value))
+	if purpose := format.Plain(format.Mrkdwn(ch.Purpose.Value)); topic == "" {
+		topic = purpose
+	} else if purpose != "" && purpose != topic {
+		topic += "\n" + purpose
+	}
+	if ch.IsArchived {
+		name += " (archived)"
+	}
+	parent := spaceKey(w.cfg.ID).ID
+	info := &bridgev2.ChatInfo{
+		Name: &name, Topic: &topic, ParentID: &parent,
+		JoinRule: &event.JoinRulesEventContent{JoinRule: event.JoinRulePublic},
+		Members:  &bridgev2.ChatMemberList{MemberMap: bridgev2.ChatMemberMap{}, PowerLevels: channelPower(ch.IsArchived)},
+	}
+	if ch.IsPrivate {
+		info.JoinRule.JoinRule = event.JoinRuleInvite
+	}
+	if !members || ch.NumMembers > w.cfg.SyncMembers {
+		info.Members.TotalMemberCount = ch.NumMembers
+		return info, nil
+	}
+	list, complete, err := w.memberList(ctx, ch.ID)
+	if err != nil {
+		return nil, err
+	}
+	info.Members.IsFull = complete
+	for _, user := range list {
+		w.introduce(ctx, user)
+		info.Members.MemberMap[ghostID(user)] = w.member(ctx, user, event.MembershipJoin)
+	}
+	return info, nil
+}
+
+// memberList asks who is in a channel, up to as many as are wanted.
+func (w *workspace) memberList(ctx context.Context, channel string) (list []string, complete bool, err error) {
+	args := url.Values{"channel": {channel}, "limit": {"500"}}
+	for {
+		var resp struct {
+			Members []string `json:"members"`
+			Meta    struct {
+				Next string `json:"next_cursor"`
+			} `json:"response_metadata"`
+		}
+		if err := w.api.call(ctx, "conversations.members", args, &resp); err != nil {
+			return nil, false, err
+		}
+		for _, user := range resp.Members {
+			if !w.own(user, "") {
+				list = append(list, user)
+			}
+		}
+		if len(list) > w.cfg.SyncMembers {
+			return list[:w.cfg.SyncMembers], false, nil
+		}
+		if resp.Meta.Next == "" {
+			return list, true, nil
+		}
+		args.Set("cursor", resp.Meta.Next)
+	}
+}
+
+// member is somebody's membership, with their power.
+func (w *workspace) member(ctx context.Context, user string, membership event.Membership) bridgev2.ChatMember {
+	m := bridgev2.ChatMember{EventSender: bridgev2.EventSender{Sender: ghostID(user)}, Membership: membership}
+	if u := w.dir.user(ctx, user); u != nil {
+		level := 0
+		switch {
+		case u.Owner:
+			level = w.cfg.OwnerPower
+		case u.Admin:
+			level = w.cfg.AdminPower
+		}
+		m.PowerLevel = &level
+	}
+	return m
+}
+
+// channelPower lets everybody speak and change nothing; in an archived channel nobody
+// speaks.
+func channelPower(archived bool) *bridgev2.PowerLevelOverrides {
+	speak, pin := 0, 50
+	if archived {
+		speak = 100
+	}
+	return &bridgev2.PowerLevelOverrides{
+		EventsDefault: &speak,
+		Events:        map[event.Type]int{event.StatePinnedEvents: pin, event.EventReaction: speak, event.EventRedaction: 0},
+	}
+}

@@ -1,0 +1,219 @@
+package slacktest
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Tokens and ids of the workspace and the app under test.
+const (
+	AppToken      = "xapp-1-test"
+	BotToken      = "xoxb-test"
+	SigningSecret = "8f742231b10e8888abcd99yyyzzz85a5"
+	Team          = "T0000TEAM"
+	App           = "A0000APP1"
+	BotUser       = "U0000BOT1"
+	Bot           = "B0000BOT1"
+)
+
+// Scopes are what the token has, unless a test changes that.
+const Scopes = "app_mentions:read,bookmarks:read,channels:history,channels:join,channels:read,chat:write,chat:write.customize," +
+	"emoji:read,files:read,files:write,groups:history,groups:read,pins:read,pins:write,reactions:read,reactions:write,team:read,usergroups:read,users:read,users:read.email,channels:manage,groups:write,metadata.message:read"
+
+// Object is a JSON object.
+type Object = map[string]any
+
+// Server is a workspace of Slack.
+type Server struct {
+	// URL is the base of the Web API, with a slash at the end.
+	URL string
+	// AckTimeout is how long an envelope may be unacknowledged before it is repeated.
+	AckTimeout time.Duration
+	// Token scopes as the API reports them.
+	Scopes string
+
+	http *httptest.Server
+
+	mu       sync.Mutex
+	last     int64 // of timestamps, microseconds
+	serial   int
+	users    map[string]Object
+	order    []string
+	channels map[string]*channel
+	corder   []string
+	groups   []Object
+	emoji    map[string]string
+	bots     map[string]Object
+	files    map[string]*file
+	calls    []Call
+	limits   map[string]*limit
+	fail     map[string][]failure
+	revoked  bool
+
+	socks   []*socket
+	pending map[string]*envelope
+	hook    string // where events go by HTTP, if not by sockets
+	events  int
+	closed  chan struct{}
+	work    sync.WaitGroup
+	changed chan struct{} // closed and made anew when anything changes
+}
+
+type channel struct {
+	info     Object
+	members  map[string]bool
+	messages []Object // oldest first, replies too
+	pins     []string
+}
+
+type file struct {
+	info Object
+	data []byte
+	mime string
+}
+
+type limit struct {
+	after time.Duration
+	left  int
+}
+
+type failure struct {
+	code string
+	// after says that the call has its effect before it fails.
+	after bool
+}
+
+// Call is a call of a method of the Web API.
+type Call struct {
+	Method string
+	Form   map[string]string
+}
+
+// New starts a workspace with the bot of the app under test in it.
+func New(t testing.TB) *Server {
+	s := &Server{
+		AckTimeout: 3 * time.Second, Scopes: Scopes,
+		last:  time.Now().UnixMicro(),
+		users: make(map[string]Object), channels: make(map[string]*channel), emoji: make(map[string]string),
+		bots: make(map[string]Object), files: make(map[string]*file), limits: make(map[string]*limit),
+		fail: make(map[string][]failure), pending: make(map[string]*envelope),
+		closed: make(chan struct{}), changed: make(chan struct{}),
+	}
+	mux := http.NewServeMux()
+	s.routes(mux)
+	s.http = httptest.NewServer(mux)
+	s.URL = s.http.URL + "/api/"
+	s.users[BotUser] = user(BotUser, "landbridge", "Landbridge")
+	s.users[BotUser]["is_bot"] = true
+	s.order = append(s.order, BotUser)
+	s.bots[Bot] = Object{"id": Bot, "deleted": false, "name": "Landbridge", "app_id": App, "user_id": BotUser, "icons": Object{}}
+	s.work.Go(s.repeat)
+	t.Cleanup(s.Close)
+	return s
+}
+
+// Close ends the workspace.
+func (s *Server) Close() {
+	s.mu.Lock()
+	select {
+	case <-s.closed:
+		s.mu.Unlock()
+		return
+	default:
+	}
+	close(s.closed)
+	socks := s.socks
+	s.mu.Unlock()
+	for _, c := range socks {
+		c.close()
+	}
+	s.http.CloseClientConnections()
+	s.http.Close()
+	s.work.Wait()
+}
+
+func user(id, name, real string) Object {
+	return Object{
+		"id": id, "team_id": Team, "name": name, "deleted": false, "real_name": real, "is_admin": false, "is_owner": false,
+		"is_primary_owner": false, "is_restricted": false, "is_ultra_restricted": false, "is_bot": false, "is_app_user": false,
+		"updated": 1, "tz": "Etc/UTC",
+		"profile": Object{"real_name": real, "display_name": "", "avatar_hash": "", "image_192": "", "image_512": "", "team": Team},
+	}
+}
+
+// touch says that something has changed; s.mu is held.
+func (s *Server) touch() {
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// Await waits until f, which is called with the workspace locked, returns true.
+func (s *Server) Await(t testing.TB, what string, f func() bool) {
+	t.Helper()
+	deadline := time.After(60 * time.Second)
+	for {
+		s.mu.Lock()
+		ok, changed := f(), s.changed
+		s.mu.Unlock()
+		if ok {
+			return
+		}
+		select {
+		case <-changed:
+		case <-deadline:
+			t.Fatalf("in vain waited for %s", what)
+		}
+	}
+}
+
+// id makes an id; s.mu is held.
+func (s *Server) id(prefix string) string {
+	s.serial++
+	return fmt.Sprintf("%s%08d", prefix, s.serial)
+}
+
+// ts makes the time of a message; s.mu is held.
+func (s *Server) ts() string {
+	s.last = max(s.last+1, time.Now().UnixMicro())
+	return fmt.Sprintf("%d.%06d", s.last/1e6, s.last%1e6)
+}
+
+// Limit makes the next n calls of a method fail with 429 and Retry-After, in whole
+// seconds.
+func (s *Server) Limit(method string, n int, after time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.limits[method] = &limit{after, n}
+}
+
+// Fail makes the next call of a method fail with an error code of Slack, or, if code
+// is "hang up", with the end of the connection; with after, once it has had its effect.
+func (s *Server) Fail(method, code string, after bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fail[method] = append(s.fail[method], failure{code, after})
+}
+
+// Revoke makes the bot's token invalid.
+func (s *Server) Revoke() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.revoked = true
+}
+
+// Calls returns the calls of a method so far.
+func (s *Server) Calls(method string) []Call {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []Call
+	for _, c := range s.calls {
+		if c.Method == method {
+			out = append(out, c)
+		}
+	}
+	return out
+}

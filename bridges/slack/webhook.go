@@ -1,0 +1,99 @@
+package slack
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// webhook receives events over HTTP, Slack's Events API.
+type webhook struct {
+	secret string
+	to     receiver
+	log    *slog.Logger
+	now    func() time.Time
+}
+
+var _ http.Handler = (*webhook)(nil)
+
+var (
+	errSignature = errors.New("the signature is wrong")
+	errStale     = errors.New("the request is too old, or the clock is wrong")
+)
+
+// maxSkew is how old a signed request may be. Slack, "Verifying requests from Slack":
+// "If the timestamp is more than five minutes from local time, it could be a replay
+// attack".
+const maxSkew = 5 * time.Minute
+
+// verify checks that a request is Slack's: X-Slack-Signature is "v0=" and the
+// HMAC-SHA256 of "v0:timestamp:body".
+func (h *webhook) verify(r *http.Request, body []byte) error {
+	stamp := r.Header.Get("X-Slack-Request-Timestamp")
+	sec, err := strconv.ParseInt(stamp, 10, 64)
+	if err != nil {
+		return errSignature
+	}
+	mac := hmac.New(sha256.New, []byte(h.secret))
+	fmt.Fprintf(mac, "v0:%s:%s", stamp, body)
+	want := "v0=" + hex.EncodeToString(mac.Sum(nil))
+	if !hmac.Equal([]byte(want), []byte(r.Header.Get("X-Slack-Signature"))) {
+		return errSignature
+	}
+	if age := h.now().Sub(time.Unix(sec, 0)); age > maxSkew || age < -maxSkew {
+		return errStale
+	}
+	return nil
+}
+
+// ServeHTTP implements http.Handler. It answers 200 when the event is stored.
+func (h *webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost {
+		http.Error(w, "events come by POST", http.StatusMethodNotAllowed)
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxEvent))
+	if err != nil {
+		http.Error(w, "the request cannot be read", http.StatusRequestEntityTooLarge)
+		return
+	}
+	if err := h.verify(r, body); err != nil {
+		h.log.Warn("a request that is not Slack's was refused", "error", err)
+		http.Error(w, err.Error(), http.StatusUnauthorized)
+		return
+	}
+	var m struct {
+		Type      string          `json:"type"`
+		Challenge string          `json:"challenge"`
+		EventID   string          `json:"event_id"`
+		Event     json.RawMessage `json:"event"`
+	}
+	if err := lenient(body, &m); err != nil {
+		http.Error(w, "the request is no JSON", http.StatusBadRequest)
+		return
+	}
+	switch m.Type {
+	case "url_verification":
+		w.Header().Set("Content-Type", "text/plain")
+		io.WriteString(w, m.Challenge)
+	case "event_callback":
+		if m.EventID == "" || len(m.Event) == 0 {
+			http.Error(w, "the event has no id or content", http.StatusBadRequest)
+			return
+		}
+		if err := h.to.receive(r.Context(), m.EventID, m.Event); err != nil {
+			h.log.Error("an event is not stored", "error", err)
+			http.Error(w, "try again", http.StatusServiceUnavailable)
+		}
+	default: // app_rate_limited and what is still to come
+		h.log.Warn("Slack sent something unexpected", "type", m.Type)
+	}
+}

@@ -1,0 +1,271 @@
+package slack
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	slackgo "github.com/slack-go/slack"
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/bridgev2/status"
+	"maunium.net/go/mautrix/event"
+)
+
+// workspace is one configured workspace: the client of its one UserLogin.
+type workspace struct {
+	b     *Bridge
+	cfg   *WorkspaceConfig
+	login *bridgev2.UserLogin
+	log   *slog.Logger
+
+	api    *api
+	dir    *directory
+	inbox  *inbox
+	outbox *outbox
+	people people
+	gaps   *gaps
+
+	mu      sync.Mutex
+	self    *slackgo.AuthTestResponse // who the bot is; nil until known
+	team    string
+	bridged map[string]bool // channels that have rooms
+	ready   bool            // the framework has started
+	wanted  bool            // Connect was called
+	stop    context.CancelFunc
+	work    sync.WaitGroup
+}
+
+var (
+	_ bridgev2.NetworkAPI                  = (*workspace)(nil)
+	_ bridgev2.EditHandlingNetworkAPI      = (*workspace)(nil)
+	_ bridgev2.ReactionHandlingNetworkAPI  = (*workspace)(nil)
+	_ bridgev2.RedactionHandlingNetworkAPI = (*workspace)(nil)
+	_ receiver                             = (*workspace)(nil)
+)
+
+func newWorkspace(b *Bridge, cfg *WorkspaceConfig, login *bridgev2.UserLogin) *workspace {
+	w := &workspace{b: b, cfg: cfg, login: login, log: b.log.With("workspace", cfg.ID), bridged: make(map[string]bool)}
+	w.api = newAPI(cfg, b.http)
+	w.dir = newDirectory(w.api, w.log)
+	w.inbox = newInbox(cfg.ID, b.store, w.log)
+	w.outbox = newOutbox(w)
+	w.people.shown = make(map[networkid.UserID]string)
+	w.gaps = newGaps(w)
+	return w
+}
+
+func (w *workspace) isReady() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.ready
+}
+
+// Connect implements bridgev2.NetworkAPI. The connection is made once the framework
+// has started.
+func (w *workspace) Connect(context.Context) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.wanted = true
+	if !w.ready || w.stop != nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(w.b.br.BackgroundCtx)
+	w.stop = cancel
+	if err := w.outbox.load(ctx); err != nil {
+		w.log.Error("messages of an earlier run are not sent", "error", err)
+	}
+	w.work.Go(func() { w.run(ctx) })
+}
+
+// Disconnect implements bridgev2.NetworkAPI.
+func (w *workspace) Disconnect() {
+	w.mu.Lock()
+	stop := w.stop
+	w.wanted = false
+	w.mu.Unlock()
+	if stop != nil {
+		stop()
+	}
+	w.work.Wait()
+	w.mu.Lock()
+	w.stop = nil
+	w.mu.Unlock()
+}
+
+// run prepares the rooms and then takes events until ctx is done.
+func (w *workspace) run(ctx context.Context) {
+	var work sync.WaitGroup
+	defer work.Wait()
+	work.Go(func() { w.outbox.run(ctx) })
+	w.login.BridgeState.Send(status.BridgeState{StateEvent: status.StateConnecting})
+	for wait := time.Second; ; wait = min(2*wait, 5*time.Minute) {
+		err := w.prepare(ctx)
+		if err == nil {
+			break
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		w.disconnected(err)
+		if sleep(ctx, wait) != nil {
+			return
+		}
+	}
+	if err := w.inbox.load(ctx); err != nil {
+		w.log.Error("what was said in an earlier run is not shown", "error", err)
+	}
+	// What waits in the inbox is newer than a gap that was being filled when an earlier
+	// run ended.
+	w.gaps.expect()
+	work.Go(func() { w.inbox.run(ctx) })
+	work.Go(func() { w.gaps.run(ctx) })
+	work.Go(func() { w.pump(ctx) })
+	work.Go(func() {
+		if err := w.dir.fillUsers(ctx); err != nil && ctx.Err() == nil {
+			w.log.Warn("the list of people is not complete", "error", err)
+		}
+	})
+	w.outbox.poke()
+	if w.cfg.Events == "http" {
+		w.listen(ctx)
+		return
+	}
+	client := w.b.http
+	if client == nil {
+		client = http.DefaultClient
+	}
+	(&socketMode{api: w.api, http: client, to: w, log: w.log}).run(ctx)
+}
+
+// listen takes events over HTTP until ctx is done.
+func (w *workspace) listen(ctx context.Context) {
+	mux := http.NewServeMux()
+	mux.Handle(w.cfg.Path, &webhook{secret: w.cfg.SigningSecret, to: w, log: w.log, now: time.Now})
+	srv := &http.Server{
+		Handler: mux, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
+		ErrorLog: slog.NewLogLogger(w.log.Handler(), slog.LevelWarn),
+	}
+	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
+		l, err := net.Listen("tcp", w.cfg.Listen)
+		if err == nil {
+			w.connected()
+			stop := context.AfterFunc(ctx, func() {
+				sctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+				defer cancel()
+				if err := srv.Shutdown(sctx); err != nil {
+					srv.Close()
+				}
+			})
+			err = srv.Serve(l)
+			if !stop() {
+				<-ctx.Done()
+				return
+			}
+		}
+		w.disconnected(err)
+		if sleep(ctx, wait) != nil {
+			return
+		}
+	}
+}
+
+// prepare finds out who the bot is and what it may, and makes the rooms.
+func (w *workspace) prepare(ctx context.Context) error {
+	var self *slackgo.AuthTestResponse
+	err := w.api.read(ctx, "auth.test", func() (err error) {
+		self, err = w.api.AuthTestContext(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	meta, ok := w.login.Metadata.(*LoginMetadata)
+	if !ok {
+		return errors.New("the login has no metadata")
+	}
+	if meta.TeamID != "" && meta.TeamID != self.TeamID {
+		return fmt.Errorf("the token is of the workspace %s (%s), but %s was bridged to another, %s, before", self.Team, self.TeamID, w.cfg.ID, meta.TeamID)
+	}
+	if missing := w.api.missingScopes(); len(missing) > 0 {
+		w.log.Error("the app lacks scopes: add them in its settings and install it again", "missing", missing)
+	}
+	name := self.Team
+	w.mu.Lock()
+	w.self, w.team = self, name
+	w.mu.Unlock()
+	if meta.TeamID == "" || w.login.RemoteName != name {
+		meta.TeamID, w.login.RemoteName = self.TeamID, name
+		if err := w.login.Save(ctx); err != nil {
+			return err
+		}
+	}
+	if err := w.dir.fillGroups(ctx); err != nil {
+		w.log.Warn("user groups are not known", "error", err)
+	}
+	if err := w.dir.fillEmoji(ctx); err != nil {
+		w.log.Warn("custom emoji are not known", "error", err)
+	}
+	return w.ensureRooms(ctx)
+}
+
+// receive implements receiver.
+func (w *workspace) receive(ctx context.Context, eventID string, event json.RawMessage) error {
+	return w.inbox.put(ctx, eventID, event)
+}
+
+// several implements receiver.
+func (w *workspace) several(several bool) { w.inbox.setPatience(several) }
+
+// connected implements receiver.
+func (w *workspace) connected() {
+	w.login.BridgeState.Send(status.BridgeState{StateEvent: status.StateConnected})
+	w.gaps.begin()
+}
+
+// disconnected implements receiver.
+func (w *workspace) disconnected(err error) {
+	state := status.BridgeState{StateEvent: status.StateTransientDisconnect, Error: "slack-disconnected"}
+	if badToken(err) {
+		state.StateEvent, state.Error = status.StateBadCredentials, "slack-bad-credentials"
+	}
+	state.Message = fmt.Sprintf("Not connected to the Slack workspace %s: %v", w.cfg.ID, err)
+	w.log.Error("not connected to Slack", "error", err)
+	w.login.BridgeState.Send(state)
+}
+
+// own reports whether somebody is the bridge's own bot.
+func (w *workspace) own(user, bot string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.self != nil && (user != "" && user == w.self.UserID || bot != "" && bot == w.self.BotID)
+}
+
+// selfID is the sender of what the bridge itself says; no ghost of it is ever shown.
+func (w *workspace) selfID() networkid.UserID {
+	return networkid.UserID("b00000." + strings.ReplaceAll(w.cfg.ID, "-", "."))
+}
+
+// LogoutRemote implements bridgev2.NetworkAPI.
+func (w *workspace) LogoutRemote(context.Context) { w.Disconnect() }
+
+// IsLoggedIn implements bridgev2.NetworkAPI: messages are taken also while Slack is
+// away.
+func (w *workspace) IsLoggedIn() bool { return true }
+
+// IsThisUser implements bridgev2.NetworkAPI.
+func (w *workspace) IsThisUser(_ context.Context, user networkid.UserID) bool {
+	return user == w.selfID() || w.own(slackID(user), "")
+}
+
+// GetCapabilities implements bridgev2.NetworkAPI.
+func (w *workspace) GetCapabilities(context.Context, *bridgev2.Portal) *event.RoomFeatures {
+	return roomFeatures()
+}
