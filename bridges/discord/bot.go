@@ -173,7 +173,7 @@ func (n *bot) IsThisUser(context.Context, networkid.UserID) bool { return false 
 
 // GetCapabilities implements bridgev2.NetworkAPI.
 func (n *bot) GetCapabilities(context.Context, *bridgev2.Portal) *event.RoomFeatures {
-	return roomFeatures(n.cfg.UploadLimit)
+	return roomFeatures()
 }
 
 // GetUserInfo implements bridgev2.NetworkAPI: what is known of a member of any guild.

@@ -6,8 +6,9 @@ import (
 	"github.com/landbridge-im/landbridge/bridges/discord/format"
 )
 
-// roomFeatures is what a channel can show.
-func roomFeatures(upload int) *event.RoomFeatures {
+// roomFeatures is what a channel can show. Files have no limit here: one that is too large
+// becomes a link.
+func roomFeatures() *event.RoomFeatures {
 	features := &event.RoomFeatures{
 		ID: "im.landbridge.discord.1",
 		Formatting: event.FormattingFeatureMap{
@@ -32,7 +33,7 @@ func roomFeatures(upload int) *event.RoomFeatures {
 	} {
 		features.File[kind] = &event.FileFeatures{
 			MimeTypes: map[string]event.CapabilitySupportLevel{"*/*": event.CapLevelFullySupported},
-			Caption:   event.CapLevelFullySupported, MaxSize: int64(upload),
+			Caption:   event.CapLevelFullySupported,
 		}
 	}
 	return features
