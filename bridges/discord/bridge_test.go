@@ -84,7 +84,9 @@ func TestFromMatrix(t *testing.T) {
 	for _, u := range []id.UserID{mia, zoe} {
 		reactions = append(reactions, r.hs.Send(room, u, "m.reaction", obj{"m.relates_to": obj{"rel_type": "m.annotation", "event_id": q.ID, "key": "👍️"}}))
 	}
-	r.onDiscord(r.general.ID, func(m *discordtest.Message) bool { return m.ID == theirs.ID && len(m.Reactions) == 1 && m.Reactions[0].Me })
+	r.onDiscord(r.general.ID, func(m *discordtest.Message) bool {
+		return m.ID == theirs.ID && len(m.Reactions) == 1 && m.Reactions[0].Me
+	})
 	redact := func(user id.UserID, target id.EventID) {
 		// As in room version 11: what is redacted is in the content, too.
 		r.hs.Send(room, user, "m.room.redaction", obj{"redacts": target})
