@@ -102,8 +102,8 @@ func (n *bot) decode(e *entry, into any) bool {
 	return true
 }
 
-// onGuild takes over a guild: its rooms, what an earlier run has left of it, and what
-// was said since.
+// onGuild takes over a guild: its rooms, what was said meanwhile, and what an earlier run
+// has left of it.
 func (n *bot) onGuild(ctx context.Context, e *entry) {
 	var g wire.Guild
 	if !n.decode(e, &g) || g.ID == "" || g.Unavailable || !n.cfg.wants(g.ID) {
@@ -116,12 +116,15 @@ func (n *bot) onGuild(ctx context.Context, e *entry) {
 		n.noteThread(ctx, t)
 	}
 	n.ensureGuild(ctx, g.ID)
+	// First what is after the cursors, in the order of Discord: what an earlier run has
+	// stored may have gaps where it was about to fetch something. The messages that are
+	// in both come to nothing the second time.
+	n.fillGaps(ctx, g.ID)
 	held := n.held[g.ID]
 	delete(n.held, g.ID)
 	for _, e := range held {
 		n.handleStored(ctx, e)
 	}
-	n.fillGaps(ctx, g.ID)
 }
 
 func (n *bot) onGuildUpdate(e *entry) {
@@ -382,12 +385,22 @@ func (n *bot) fillGaps(ctx context.Context, guildID wire.ID) {
 // fillGap fetches the messages of a channel that are newer than after.
 func (n *bot) fillGap(ctx context.Context, ch *wire.Channel, after wire.ID) {
 	total := 0
-	for {
+	for wait := time.Second; ; {
 		var page wire.List[rawMessage]
 		path := "/channels/" + string(ch.ID) + "/messages?limit=100&after=" + string(after)
 		if err := n.api.Do(ctx, "GET", path, "/channels/"+string(ch.ID)+"/messages", nil, &page); err != nil {
 			n.log.Warn("what was said in a channel meanwhile cannot be fetched", "channel", ch.ID, "error", err)
-			return
+			if api.Refused(err) {
+				return
+			}
+			// Newer messages wait: if they went first, the cursor would pass the gap.
+			select {
+			case <-time.After(wait):
+			case <-n.ctx.Done():
+				return
+			}
+			wait = min(2*wait, time.Minute)
+			continue
 		}
 		slices.SortFunc(page, func(a, b rawMessage) int {
 			if b.id.After(a.id) {

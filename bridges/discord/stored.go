@@ -119,6 +119,14 @@ func (n *bot) finish(e *entry, h handled) func(context.Context, *bridgev2.Portal
 	return func(context.Context, *bridgev2.Portal) { n.inbox.done(h) }
 }
 
+// pass is done with a message that is not shown, when the room has handled what came
+// before it: the cursor must not overtake those.
+func (n *bot) pass(e *entry, h handled, room wire.ID) {
+	meta := n.meta(bridgev2.RemoteEventUnknown, channelKey(room), time.Now(), "")
+	meta.PostHandleFunc = n.finish(e, h)
+	n.queue(&meta)
+}
+
 // onMessage takes a message to its room.
 func (n *bot) onMessage(ctx context.Context, e *entry, at place, room, thread wire.ID) {
 	var m wire.Message
@@ -131,14 +139,8 @@ func (n *bot) onMessage(ctx context.Context, e *entry, at place, room, thread wi
 	if m.ID.After(n.cursors[at.ChannelID]) {
 		n.cursors[at.ChannelID] = m.ID
 	}
-	if n.isOurs(&m) {
-		end.seq = e.seq
-		n.inbox.done(end)
-		return
-	}
-	if m.Type == wire.MessageThreadStarter {
-		end.seq = e.seq
-		n.inbox.done(end) // a copy of the message that the thread was made from
+	if n.isOurs(&m) || m.Type == wire.MessageThreadStarter { // the latter copies the message that the thread was made from
+		n.pass(e, end, room)
 		return
 	}
 	author, info := n.author(&m)
@@ -158,8 +160,7 @@ func (n *bot) onMessage(ctx context.Context, e *entry, at place, room, thread wi
 	}
 	list := n.parts(&m, room)
 	if len(list) == 0 {
-		end.seq = e.seq
-		n.inbox.done(end)
+		n.pass(e, end, room)
 		return
 	}
 	for i, p := range list {
