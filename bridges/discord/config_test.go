@@ -38,6 +38,14 @@ func TestConfig(t *testing.T) {
 	}
 }
 
+func TestExample(t *testing.T) {
+	t.Parallel()
+	cfg, err := parse(t, strings.Replace(ExampleConfig, "the bot's token from https://discord.com/developers/applications", "abc", 1))
+	if err != nil || len(cfg.Guilds) != 1 || !cfg.Public {
+		t.Errorf("%+v, %v", cfg, err)
+	}
+}
+
 func TestConfigMistakes(t *testing.T) {
 	t.Parallel()
 	for raw, want := range map[string]string{
