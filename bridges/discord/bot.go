@@ -130,7 +130,7 @@ func (n *bot) startLocked() {
 			n.report(status.StateBadCredentials, "discord-refused", fatal.Msg)
 			// The host starts the bridge again, after a while that grows.
 			select {
-			case n.b.failed <- fmt.Errorf("Discord refuses the bot: %w", err):
+			case n.b.failed <- fmt.Errorf("the bot is refused: %w", err):
 			default:
 			}
 			<-online.Done()

@@ -44,7 +44,7 @@ type Bridge struct {
 func New(_ context.Context, cfg *yaml.Node, deps Deps) (*Bridge, error) {
 	parsed, err := ParseConfig(cfg)
 	if err != nil {
-		return nil, fmt.Errorf("Discord configuration: %w", err)
+		return nil, fmt.Errorf("configuration of the Discord bridge: %w", err)
 	}
 	if deps.AliasPrefix == "" {
 		deps.AliasPrefix = "discord_"

@@ -75,7 +75,7 @@ func (n *bot) PreHandleMatrixReaction(ctx context.Context, msg *bridgev2.MatrixR
 	return bridgev2.MatrixReactionPreResponse{SenderID: sender, EmojiID: emoji, Emoji: key}, nil
 }
 
-var errNoEmoji = errors.New("Discord has only emoji as reactions")
+var errNoEmoji = errors.New("only emoji can be reactions on Discord")
 
 // emojiOf reads the key of a reaction: as Discord's requests name it, and as the
 // framework's tables do.

@@ -195,7 +195,7 @@ func (n *bot) execute(ctx context.Context, j *job, hook webhook, where wire.ID, 
 		err = n.api.Do(ctx, "POST", path, bucket, body, &sent)
 	}
 	if err == nil && sent.ID == "" {
-		err = failure{errors.New("Discord has taken the message and did not say as what")}
+		err = failure{errors.New("the message was taken, and Discord did not say under which id")}
 	}
 	return &sent, err
 }

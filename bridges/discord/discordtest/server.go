@@ -34,7 +34,6 @@ type Server struct {
 	sessions map[string]*session
 	conns    map[*conn]bool
 	limits   map[string]*limit
-	global   time.Time
 	requests map[string]int
 	fail     func(r *http.Request) int
 	late     func(r *http.Request) bool
