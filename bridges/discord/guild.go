@@ -130,13 +130,10 @@ func (gs *guilds) removeChannel(ch wire.Channel) {
 }
 
 // member returns a member of a guild.
-func (gs *guilds) member(guild, user wire.ID) (m wire.Member, ok bool) {
-	gs.read(guild, func(g *guildState) { m, ok = g.members[user] })
+func (gs *guilds) member(in, user wire.ID) (m wire.Member, ok bool) {
+	gs.read(in, func(g *guild) { m, ok = g.members[user] })
 	return m, ok
 }
-
-// guildState is guild, for where a parameter hides that name.
-type guildState = guild
 
 // sorted are the channels of a guild in the order in which Discord shows them.
 func (g *guild) sorted() []wire.Channel {
