@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"maunium.net/go/mautrix"
+	mxappservice "maunium.net/go/mautrix/appservice"
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/commands"
 	"maunium.net/go/mautrix/bridgev2/matrix"
@@ -177,4 +178,11 @@ func Redelivered(br *bridgev2.Bridge, evt id.EventID) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.redelivered[evt]
+}
+
+// PrependHandler lets a module see events of a type before bridgev2 does, for what
+// bridgev2 drops. It is called in the module's Start; see Bridge. The handler is called
+// in the turn of the event's room, and the event counts as handled when it returns.
+func (c *connector) PrependHandler(kind event.Type, h mxappservice.EventHandler) {
+	c.EventProcessor.PrependHandler(kind, h)
 }

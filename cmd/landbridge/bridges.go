@@ -12,6 +12,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/landbridge-im/landbridge/appservice"
+	"github.com/landbridge-im/landbridge/bridges/discord"
 	"github.com/landbridge-im/landbridge/bridges/irc"
 	"github.com/landbridge-im/landbridge/bridges/slack"
 	"github.com/landbridge-im/landbridge/config"
@@ -23,6 +24,9 @@ import (
 // if not nil, is told of each IRC bridge.
 func modules(made func(*irc.Bridge)) []appservice.Module {
 	return []appservice.Module{
+		{Name: "discord", New: func(ctx context.Context, env appservice.Env) (appservice.Bridge, error) {
+			return discord.New(ctx, env.Config, discord.Deps{Log: env.Log, HTTP: env.HTTP, AliasPrefix: env.AliasPrefix})
+		}},
 		{Name: "irc", New: func(ctx context.Context, env appservice.Env) (appservice.Bridge, error) {
 			b, err := irc.New(ctx, env.Config, irc.Deps{Log: env.Log, AliasPrefix: env.AliasPrefix})
 			if err == nil && made != nil {

@@ -1,0 +1,286 @@
+package discord
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/database"
+	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/bridgev2/status"
+	"maunium.net/go/mautrix/event"
+
+	"github.com/landbridge-im/landbridge/bridges/discord/api"
+	"github.com/landbridge-im/landbridge/bridges/discord/wire"
+)
+
+// intents are what the gateway is asked to tell: guilds, members, moderation,
+// messages, reactions, typing, contents of messages, polls.
+const intents = 1 | 1<<1 | 1<<2 | 1<<9 | 1<<10 | 1<<11 | 1<<15 | 1<<24
+
+// bot is the client of the one login.
+type bot struct {
+	b     *Bridge
+	cfg   *Config
+	login *bridgev2.UserLogin
+	log   *slog.Logger
+
+	api    *api.Client
+	guilds *guilds
+	inbox  *inbox
+	outbox *outbox
+	people people
+	hooks  *hooks
+
+	// By the pump alone:
+	self    wire.ID                 // the bot's user
+	app     wire.ID                 // its application
+	cursors map[wire.ID]wire.ID     // newest message that was handed to a room
+	threads map[wire.ID]wire.ID     // channels of threads
+	held    map[wire.ID][]*entry    // of guilds that are not known yet
+	rooms   map[wire.ID]bool        // channels whose rooms exist
+	writers map[[2]wire.ID]struct{} // channel and user: may write in a room that is read-only
+
+	mu      sync.Mutex
+	ready   bool // Start was called
+	wanted  bool // Connect was called
+	running bool
+	stop    func()
+	ctx     context.Context // of the background work, while running
+	work    sync.WaitGroup
+}
+
+var (
+	_ bridgev2.NetworkAPI                  = (*bot)(nil)
+	_ bridgev2.EditHandlingNetworkAPI      = (*bot)(nil)
+	_ bridgev2.RedactionHandlingNetworkAPI = (*bot)(nil)
+	_ bridgev2.ReactionHandlingNetworkAPI  = (*bot)(nil)
+)
+
+func newBot(ctx context.Context, b *Bridge, login *bridgev2.UserLogin) (*bot, error) {
+	n := &bot{
+		b: b, cfg: b.cfg, login: login, log: b.log, guilds: newGuilds(), people: people{known: make(map[networkid.UserID]string)},
+		held: make(map[wire.ID][]*entry), rooms: make(map[wire.ID]bool), writers: make(map[[2]wire.ID]struct{}),
+	}
+	var err error
+	n.api, err = api.New(api.Options{
+		Token: b.cfg.Token, APIURL: b.cfg.APIURL, GatewayURL: b.cfg.GatewayURL, CDNURL: b.cfg.CDNURL, Intents: intents,
+		HTTP: b.deps.HTTP, Log: b.log, BackoffMin: b.deps.BackoffMin, BackoffMax: b.deps.BackoffMax,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if n.cursors, err = b.store.cursors(ctx); err != nil {
+		return nil, err
+	}
+	if n.threads, err = b.store.threads(ctx); err != nil {
+		return nil, err
+	}
+	if n.hooks, err = loadHooks(ctx, n); err != nil {
+		return nil, err
+	}
+	n.inbox = newInbox(b.store, b.log)
+	n.outbox = newOutbox(b.store, b.log, b.cfg.Queue, n)
+	return n, nil
+}
+
+// Connect implements bridgev2.NetworkAPI. The connection is made when the module has
+// been started.
+func (n *bot) Connect(context.Context) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.wanted = true
+	n.startLocked()
+}
+
+func (n *bot) start() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.ready = true
+	n.startLocked()
+}
+
+func (n *bot) startLocked() {
+	if !n.wanted || !n.ready || n.running {
+		return
+	}
+	n.running = true
+	// The gateway ends first: its last words are still stored.
+	online, hangUp := context.WithCancel(n.b.br.BackgroundCtx)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(online))
+	n.stop, n.ctx = hangUp, ctx
+	if err := n.outbox.load(ctx); err != nil {
+		n.log.Error("messages of an earlier run are not sent", "error", err)
+	}
+	if err := n.inbox.load(ctx); err != nil {
+		n.log.Error("what was said in an earlier run is not shown", "error", err)
+	}
+	n.report(status.StateConnecting, "", "")
+	n.work.Go(func() {
+		defer cancel()
+		err := n.api.Run(online, func(e api.Event) { n.inbox.put(&entry{kind: e.Type, data: e.Data}) })
+		var fatal *api.Fatal
+		if errors.As(err, &fatal) {
+			n.log.Error("Discord refuses the bot", "code", fatal.Code, "reason", fatal.Msg)
+			n.report(status.StateBadCredentials, "discord-refused", fatal.Msg)
+			// The host starts the bridge again, after a while that grows.
+			select {
+			case n.b.failed <- fmt.Errorf("the bot is refused: %w", err):
+			default:
+			}
+			<-online.Done()
+		}
+	})
+	for _, run := range []func(context.Context){n.inbox.run, n.pump, n.outbox.run} {
+		n.work.Go(func() { run(ctx) })
+	}
+}
+
+// report tells the state of the connection.
+func (n *bot) report(state status.BridgeStateEvent, code status.BridgeStateErrorCode, message string) {
+	n.login.BridgeState.Send(status.BridgeState{StateEvent: state, Error: code, Message: message})
+}
+
+// Disconnect implements bridgev2.NetworkAPI.
+func (n *bot) Disconnect() {
+	n.mu.Lock()
+	n.wanted = false
+	stop := n.stop
+	n.mu.Unlock()
+	if stop != nil {
+		stop()
+	}
+	n.work.Wait()
+	n.mu.Lock()
+	n.running, n.stop = false, nil
+	n.mu.Unlock()
+}
+
+// LogoutRemote implements bridgev2.NetworkAPI.
+func (n *bot) LogoutRemote(context.Context) { n.Disconnect() }
+
+// IsLoggedIn implements bridgev2.NetworkAPI: messages are taken also while Discord is
+// away.
+func (n *bot) IsLoggedIn() bool { return true }
+
+// IsThisUser implements bridgev2.NetworkAPI.
+func (n *bot) IsThisUser(context.Context, networkid.UserID) bool { return false }
+
+// GetCapabilities implements bridgev2.NetworkAPI.
+func (n *bot) GetCapabilities(context.Context, *bridgev2.Portal) *event.RoomFeatures {
+	return roomFeatures()
+}
+
+// GetUserInfo implements bridgev2.NetworkAPI: what is known of a member of any guild.
+func (n *bot) GetUserInfo(_ context.Context, ghost *bridgev2.Ghost) (*bridgev2.UserInfo, error) {
+	n.guilds.mu.RLock()
+	defer n.guilds.mu.RUnlock()
+	for id, g := range n.guilds.list {
+		if m, ok := g.members[wire.ID(ghost.ID)]; ok {
+			return n.userInfo(id, m.User, &m), nil
+		}
+	}
+	return nil, nil
+}
+
+// GetChatInfo implements bridgev2.NetworkAPI.
+func (n *bot) GetChatInfo(_ context.Context, portal *bridgev2.Portal) (*bridgev2.ChatInfo, error) {
+	guildID, channel := splitPortal(portal.ID)
+	if channel == "" {
+		if info := n.guildInfo(guildID, portal); info != nil {
+			return info, nil
+		}
+		return nil, fmt.Errorf("the guild %s is not known", guildID)
+	}
+	if info := n.channelInfo(channel, portal); info != nil {
+		return info, nil
+	}
+	return nil, fmt.Errorf("the channel %s is not known", channel)
+}
+
+// userInfo is how somebody is shown.
+func (n *bot) userInfo(guild wire.ID, u wire.User, m *wire.Member) *bridgev2.UserInfo {
+	name := u.Username
+	if u.GlobalName != "" {
+		name = u.GlobalName
+	}
+	path := ""
+	if u.Avatar != "" {
+		path = "/avatars/" + string(u.ID) + "/" + u.Avatar + extension(u.Avatar)
+	}
+	if m != nil {
+		if m.Nick != "" {
+			name = m.Nick
+		}
+		if m.Avatar != "" {
+			path = "/guilds/" + string(guild) + "/users/" + string(u.ID) + "/avatars/" + m.Avatar + extension(m.Avatar)
+		}
+	}
+	info := &bridgev2.UserInfo{Name: &name, IsBot: &u.Bot, Identifiers: []string{"discord:" + u.Username}}
+	if path == "" {
+		info.Avatar = &bridgev2.Avatar{ID: "", Remove: true}
+	} else {
+		info.Avatar = n.avatar(path)
+	}
+	return info
+}
+
+// extension is that of an image's address; animated ones are told by their hash.
+func extension(hash string) string {
+	if strings.HasPrefix(hash, "a_") {
+		return ".gif"
+	}
+	return ".png"
+}
+
+// maxAvatar is the largest avatar, in bytes, that is taken over.
+const maxAvatar = 10 << 20
+
+func (n *bot) avatar(path string) *bridgev2.Avatar {
+	return &bridgev2.Avatar{ID: networkid.AvatarID(path), Get: func(ctx context.Context) ([]byte, error) {
+		ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+		defer cancel()
+		raw, _, err := n.api.Download(ctx, n.api.CDN(path)+"?size=256", maxAvatar)
+		return raw, err
+	}}
+}
+
+// people remembers how ghosts were introduced in this run.
+type people struct {
+	mu    sync.Mutex
+	known map[networkid.UserID]string
+}
+
+// introduce makes sure that a ghost exists in Matrix and looks as it should. It is
+// called by the pump alone, before anything of the ghost is queued.
+func (n *bot) introduce(ctx context.Context, ghostID networkid.UserID, info *bridgev2.UserInfo) {
+	key := *info.Name + "\x00" + string(info.Avatar.ID)
+	n.people.mu.Lock()
+	same := n.people.known[ghostID] == key
+	n.people.mu.Unlock()
+	if same {
+		return
+	}
+	ghost, err := n.b.br.GetGhostByID(ctx, ghostID)
+	if err != nil {
+		n.log.Error("a person is not shown as they should be", "error", err)
+		return
+	}
+	if ghost.Name != *info.Name || !ghost.NameSet || ghost.AvatarID != info.Avatar.ID || !ghost.AvatarSet {
+		ghost.UpdateInfo(ctx, info)
+	}
+	n.people.mu.Lock()
+	n.people.known[ghostID] = key
+	n.people.mu.Unlock()
+}
+
+// spaceType is the type of rooms that are spaces.
+func spaceType() *database.RoomType {
+	kind := database.RoomTypeSpace
+	return &kind
+}

@@ -1,0 +1,347 @@
+package discord
+
+import (
+	"context"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"github.com/rs/zerolog"
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/bridgev2/simplevent"
+	"maunium.net/go/mautrix/bridgev2/status"
+
+	"github.com/landbridge-im/landbridge/bridges/discord/api"
+	"github.com/landbridge-im/landbridge/bridges/discord/wire"
+)
+
+// pump takes events from the inbox to the portals until ctx is done. What it has not
+// taken then is in the inbox for the next time.
+func (n *bot) pump(ctx context.Context) {
+	for {
+		select {
+		case e := <-n.inbox.out:
+			n.handle(context.WithoutCancel(ctx), e)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// handle handles one event. One on which that fails in a way that nobody thought of is
+// not tried for ever.
+func (n *bot) handle(ctx context.Context, e *entry) {
+	defer func() {
+		if v := recover(); v != nil {
+			n.log.Error("an event of Discord cannot be handled", "type", e.kind, "panic", v, "stack", string(debug.Stack()))
+			n.inbox.done(handled{seq: e.seq})
+		}
+	}()
+	if e.stored() {
+		n.handleStored(ctx, e)
+		return
+	}
+	switch e.kind {
+	case api.Disconnected:
+		n.report(status.StateTransientDisconnect, "discord-disconnected", "The connection to Discord is lost; it is made again")
+	case "READY":
+		var ready struct {
+			User        wire.User `json:"user"`
+			Application struct {
+				ID wire.ID `json:"id"`
+			} `json:"application"`
+		}
+		if n.decode(e, &ready) {
+			n.self, n.app = ready.User.ID, ready.Application.ID
+			if n.app == "" {
+				n.app = n.self
+			}
+			n.hooks.setApp(n.app)
+		}
+		n.report(status.StateConnected, "", "")
+		n.outbox.poke()
+	case "RESUMED":
+		n.report(status.StateConnected, "", "")
+		n.outbox.poke()
+	case "GUILD_CREATE":
+		n.onGuild(ctx, e)
+	case "GUILD_UPDATE":
+		n.onGuildUpdate(e)
+	case "CHANNEL_CREATE", "CHANNEL_UPDATE", "CHANNEL_DELETE":
+		n.onChannel(ctx, e)
+	case "THREAD_CREATE", "THREAD_UPDATE", "THREAD_DELETE":
+		n.onThread(ctx, e)
+	case "THREAD_LIST_SYNC":
+		var list struct {
+			GuildID wire.ID                 `json:"guild_id"`
+			Threads wire.List[wire.Channel] `json:"threads"`
+		}
+		if n.decode(e, &list) {
+			for _, t := range list.Threads {
+				t.GuildID = list.GuildID
+				n.noteThread(ctx, t)
+			}
+		}
+	case "GUILD_ROLE_CREATE", "GUILD_ROLE_UPDATE", "GUILD_ROLE_DELETE":
+		n.onRole(e)
+	case "GUILD_MEMBER_ADD", "GUILD_MEMBER_UPDATE", "GUILD_MEMBER_REMOVE":
+		n.onMember(ctx, e)
+	case "TYPING_START":
+		n.onTyping(ctx, e)
+	}
+}
+
+// decode reads an event; one that cannot be read at all is logged.
+func (n *bot) decode(e *entry, into any) bool {
+	if err := wire.Decode(e.data, into); err != nil {
+		n.log.Warn("an event of Discord cannot be read", "type", e.kind, "error", err)
+		return false
+	}
+	return true
+}
+
+// onGuild takes over a guild: its rooms, what was said meanwhile, and what an earlier run
+// has left of it.
+func (n *bot) onGuild(ctx context.Context, e *entry) {
+	var g wire.Guild
+	if !n.decode(e, &g) || g.ID == "" || g.Unavailable || !n.cfg.wants(g.ID) {
+		return
+	}
+	n.guilds.set(g)
+	n.fetchMembers(ctx, g.ID)
+	for _, t := range g.Threads {
+		t.GuildID = g.ID
+		n.noteThread(ctx, t)
+	}
+	n.ensureGuild(ctx, g.ID)
+	// First what is after the cursors, in the order of Discord: what an earlier run has
+	// stored may have gaps where it was about to fetch something. The messages that are
+	// in both come to nothing the second time.
+	n.fillGaps(ctx, g.ID)
+	held := n.held[g.ID]
+	delete(n.held, g.ID)
+	for _, e := range held {
+		n.handleStored(ctx, e)
+	}
+}
+
+func (n *bot) onGuildUpdate(e *entry) {
+	var g wire.Guild
+	if !n.decode(e, &g) {
+		return
+	}
+	known := n.guilds.change(g.ID, func(have *guild) {
+		have.Name, have.Icon, have.Description = g.Name, g.Icon, g.Description
+		if g.OwnerID != "" {
+			have.OwnerID = g.OwnerID
+		}
+	})
+	if known {
+		n.refresh(guildKey(g.ID))
+	}
+}
+
+func (n *bot) onChannel(ctx context.Context, e *entry) {
+	var ch wire.Channel
+	if !n.decode(e, &ch) || ch.GuildID == "" {
+		return
+	}
+	if e.kind == "CHANNEL_DELETE" {
+		n.guilds.removeChannel(ch)
+		if n.rooms[ch.ID] {
+			delete(n.rooms, ch.ID)
+			n.closeRoom(ctx, &ch)
+		}
+		return
+	}
+	before, _ := n.guilds.channel(ch.ID)
+	if ch.LastMessageID == "" {
+		ch.LastMessageID = before.LastMessageID
+	}
+	n.guilds.setChannel(ch)
+	if _, ok := n.guilds.channel(ch.ID); !ok || !n.cfg.bridged(&ch) && !n.rooms[ch.ID] {
+		return
+	}
+	if ch.Type == wire.ChannelCategory {
+		if n.rooms[ch.ID] {
+			n.refresh(channelKey(ch.ID))
+		}
+		return
+	}
+	if ch.HasMessages() {
+		n.ensureChannel(ctx, &ch, int(ch.Position))
+	}
+}
+
+// closeRoom says in a room that its channel is gone, and lets nobody write any more.
+// The room and its history stay.
+func (n *bot) closeRoom(_ context.Context, ch *wire.Channel) {
+	nobody := levelAdmin
+	meta := n.meta(bridgev2.RemoteEventChatInfoChange, channelKey(ch.ID), time.Now(), "")
+	name := ch.Name + " (deleted)"
+	n.queue(&simplevent.ChatInfoChange{EventMeta: meta, ChatInfoChange: &bridgev2.ChatInfoChange{
+		ChatInfo: &bridgev2.ChatInfo{Name: &name},
+		MemberChanges: &bridgev2.ChatMemberList{
+			MemberMap: bridgev2.ChatMemberMap{}, PowerLevels: &bridgev2.PowerLevelOverrides{EventsDefault: &nobody},
+		},
+	}})
+}
+
+func (n *bot) onThread(ctx context.Context, e *entry) {
+	var t wire.Channel
+	if !n.decode(e, &t) {
+		return
+	}
+	if e.kind == "THREAD_DELETE" {
+		n.guilds.removeChannel(t)
+		return
+	}
+	n.noteThread(ctx, t)
+}
+
+// noteThread remembers the channel of a thread.
+func (n *bot) noteThread(ctx context.Context, t wire.Channel) {
+	if t.ID == "" || t.ParentID == "" {
+		return
+	}
+	if t.GuildID != "" {
+		n.guilds.setChannel(t)
+	}
+	if n.threads[t.ID] == t.ParentID {
+		return
+	}
+	if err := n.b.store.setThread(ctx, t.ID, t.ParentID, t.Name); err != nil {
+		n.log.Error("a thread is not remembered", "error", err)
+	}
+	n.threads[t.ID] = t.ParentID
+}
+
+func (n *bot) onRole(e *entry) {
+	var ev wire.RoleEvent
+	if !n.decode(e, &ev) {
+		return
+	}
+	n.guilds.change(ev.GuildID, func(g *guild) {
+		if e.kind == "GUILD_ROLE_DELETE" {
+			delete(g.roles, ev.RoleID)
+		} else if ev.Role.ID != "" {
+			g.roles[ev.Role.ID] = ev.Role
+		}
+	})
+	n.refreshGuild(ev.GuildID)
+}
+
+// refreshGuild brings all rooms of a guild up to date.
+func (n *bot) refreshGuild(guildID wire.ID) {
+	for _, ch := range n.bridgedChannels(guildID) {
+		n.refresh(channelKey(ch.ID))
+	}
+}
+
+func (n *bot) onMember(ctx context.Context, e *entry) {
+	var ev wire.MemberEvent
+	if !n.decode(e, &ev) || ev.User.ID == "" {
+		return
+	}
+	before, known := n.guilds.member(ev.GuildID, ev.User.ID)
+	var whole bool
+	if !n.guilds.change(ev.GuildID, func(g *guild) {
+		whole = g.whole
+		switch e.kind {
+		case "GUILD_MEMBER_REMOVE":
+			delete(g.members, ev.User.ID)
+			g.MemberCount = max(g.MemberCount-1, 0)
+			return
+		case "GUILD_MEMBER_ADD":
+			g.MemberCount++
+			if g.whole && int(g.MemberCount) > n.cfg.MemberLimit {
+				g.whole, whole = false, false
+			}
+		}
+		if g.whole || known {
+			g.members[ev.User.ID] = ev.Member
+		}
+	}) {
+		return
+	}
+	if ev.User.ID == n.self {
+		n.refreshGuild(ev.GuildID)
+		return
+	}
+	if e.kind == "GUILD_MEMBER_REMOVE" {
+		n.memberLeft(ev.GuildID, ev.User.ID)
+		return
+	}
+	if !whole && !known {
+		return
+	}
+	n.introduce(ctx, userID(ev.User.ID), n.userInfo(ev.GuildID, ev.User, &ev.Member))
+	if known && slices.Equal(before.Roles, ev.Roles) && e.kind == "GUILD_MEMBER_UPDATE" {
+		return
+	}
+	for _, ch := range n.bridgedChannels(ev.GuildID) {
+		list := bridgev2.ChatMemberMap{}
+		n.guilds.read(ev.GuildID, func(g *guild) {
+			n.addMember(list, g, &ch, ev.Member, g.permissions("", nil, &ch)&permSend == 0)
+		})
+		n.changeMembers(channelKey(ch.ID), list)
+	}
+}
+
+// memberLeft takes somebody out of all rooms of a guild.
+func (n *bot) memberLeft(guildID, user wire.ID) {
+	for _, ch := range n.bridgedChannels(guildID) {
+		delete(n.writers, [2]wire.ID{ch.ID, user})
+		n.changeMembers(channelKey(ch.ID), bridgev2.ChatMemberMap{userID(user): {
+			EventSender: bridgev2.EventSender{Sender: userID(user)}, Membership: "leave", PrevMembership: "join",
+		}})
+	}
+}
+
+func (n *bot) changeMembers(key networkid.PortalKey, list bridgev2.ChatMemberMap) {
+	if len(list) == 0 {
+		return
+	}
+	n.queue(&simplevent.ChatInfoChange{
+		EventMeta:      n.meta(bridgev2.RemoteEventChatInfoChange, key, time.Now(), ""),
+		ChatInfoChange: &bridgev2.ChatInfoChange{MemberChanges: &bridgev2.ChatMemberList{MemberMap: list}},
+	})
+}
+
+// refresh brings a room up to date with what is known of its channel then.
+func (n *bot) refresh(key networkid.PortalKey) {
+	meta := n.meta(bridgev2.RemoteEventChatResync, key, time.Now(), "")
+	n.queue(&simplevent.ChatResync{EventMeta: meta, GetChatInfoFunc: n.GetChatInfo})
+}
+
+func (n *bot) onTyping(_ context.Context, e *entry) {
+	var ev wire.TypingEvent
+	if !n.cfg.Typing || !n.decode(e, &ev) || ev.UserID == n.self || !n.rooms[ev.ChannelID] {
+		return
+	}
+	n.people.mu.Lock()
+	_, known := n.people.known[userID(ev.UserID)]
+	n.people.mu.Unlock()
+	if !known {
+		return // not for those who have not said anything yet
+	}
+	n.queue(&simplevent.Typing{
+		EventMeta: n.meta(bridgev2.RemoteEventTyping, channelKey(ev.ChannelID), time.Now(), userID(ev.UserID)),
+		Timeout:   10 * time.Second,
+	})
+}
+
+// meta is what all events of a room have in common.
+func (n *bot) meta(kind bridgev2.RemoteEventType, key networkid.PortalKey, at time.Time, sender networkid.UserID) simplevent.EventMeta {
+	return simplevent.EventMeta{
+		Type: kind, PortalKey: key, Sender: bridgev2.EventSender{Sender: sender}, Timestamp: at,
+		LogContext: func(c zerolog.Context) zerolog.Context { return c },
+	}
+}
+
+func (n *bot) queue(e bridgev2.RemoteEvent) {
+	if res := n.login.QueueRemoteEvent(e); res.Error != nil && !res.Success {
+		n.log.Error("an event of Discord failed", "type", e.GetType().String(), "error", res.Error)
+	}
+}

@@ -1,0 +1,349 @@
+package discord
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"maunium.net/go/mautrix"
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/matrix"
+	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
+
+	"github.com/landbridge-im/landbridge/bridges/discord/wire"
+)
+
+// guildInfo is how a guild's space is shown.
+func (n *bot) guildInfo(id wire.ID, portal *bridgev2.Portal) (info *bridgev2.ChatInfo) {
+	n.guilds.read(id, func(g *guild) {
+		topic := g.Description
+		if topic == "" {
+			topic = "The channels of " + g.Name + " on Discord"
+		}
+		info = &bridgev2.ChatInfo{
+			Name: &g.Name, Topic: &topic, Type: spaceType(), JoinRule: n.joinRule(portal, true),
+			Members: &bridgev2.ChatMemberList{MemberMap: bridgev2.ChatMemberMap{}},
+		}
+		if g.Icon != "" {
+			info.Avatar = n.avatar("/icons/" + string(g.ID) + "/" + g.Icon + extension(g.Icon))
+		}
+	})
+	return info
+}
+
+// joinRule is who may join a room, nil if that is so already: the framework sends a
+// join rule each time it is given.
+func (n *bot) joinRule(portal *bridgev2.Portal, everybody bool) *event.JoinRulesEventContent {
+	rule := event.JoinRuleInvite
+	if everybody && n.cfg.Public {
+		rule = event.JoinRulePublic
+	}
+	if meta, ok := portal.Metadata.(*PortalMetadata); ok {
+		if portal.MXID != "" && meta.JoinRule == string(rule) {
+			return nil
+		}
+		meta.JoinRule = string(rule)
+	}
+	return &event.JoinRulesEventContent{JoinRule: rule}
+}
+
+// channelInfo is how a channel's room, or a category's space, is shown.
+func (n *bot) channelInfo(id wire.ID, portal *bridgev2.Portal) (info *bridgev2.ChatInfo) {
+	ch, ok := n.guilds.channel(id)
+	if !ok {
+		return nil
+	}
+	n.guilds.read(ch.GuildID, func(g *guild) {
+		everyone := g.permissions("", nil, &ch)
+		parent := guildKey(g.ID).ID
+		if _, ok := g.channels[ch.ParentID]; ok {
+			parent = channelKey(ch.ParentID).ID
+		}
+		info = &bridgev2.ChatInfo{
+			Name: &ch.Name, ParentID: &parent, JoinRule: n.joinRule(portal, everyone&permView != 0),
+			Members: &bridgev2.ChatMemberList{
+				MemberMap: bridgev2.ChatMemberMap{}, TotalMemberCount: int(g.MemberCount), ExcludeChangesFromTimeline: true,
+			},
+		}
+		if ch.Type == wire.ChannelCategory {
+			info.Type = spaceType()
+			return
+		}
+		topic := ch.Topic
+		if ch.SlowMode > 0 {
+			if topic != "" {
+				topic += "\n"
+			}
+			topic += "Slow mode on Discord: " + (time.Duration(ch.SlowMode) * time.Second).String()
+		}
+		info.Topic = &topic
+		info.Members.PowerLevels = powerLevels(everyone)
+		readOnly := everyone&permSend == 0
+		for user, m := range g.members {
+			if user == n.self {
+				continue
+			}
+			n.addMember(info.Members.MemberMap, g, &ch, m, readOnly)
+		}
+	})
+	return info
+}
+
+// addMember adds a member to a list, as present or absent. In guilds whose members are
+// not all known, who is present is known by what they say.
+func (n *bot) addMember(list bridgev2.ChatMemberMap, g *guild, ch *wire.Channel, m wire.Member, readOnly bool) {
+	have := g.permissions(m.User.ID, m.Roles, ch)
+	member := bridgev2.ChatMember{EventSender: bridgev2.EventSender{Sender: userID(m.User.ID)}, Membership: event.MembershipJoin}
+	switch {
+	case have&permView == 0:
+		member.Membership, member.PrevMembership = event.MembershipLeave, event.MembershipJoin
+	case !g.whole:
+		return
+	default:
+		member.UserInfo = n.userInfo(g.ID, m.User, &m)
+		l := level(have, readOnly)
+		member.PowerLevel = &l
+	}
+	list[userID(m.User.ID)] = member
+}
+
+// powerLevels are what is needed for what in a room, by what everybody may do in the
+// channel.
+func powerLevels(everyone int64) *bridgev2.PowerLevelOverrides {
+	need := func(permission int64) int {
+		if everyone&permission == 0 {
+			return levelWriter
+		}
+		return 0
+	}
+	write, moderate := need(permSend), levelModerator
+	invite := 0
+	if everyone&permView == 0 {
+		invite = levelModerator
+	}
+	users := 0
+	return &bridgev2.PowerLevelOverrides{
+		Events:       map[event.Type]int{event.EventReaction: need(permAddReactions), event.EventRedaction: 0},
+		UsersDefault: &users, EventsDefault: &write, Invite: &invite, Kick: &moderate, Ban: &moderate, Redact: &moderate,
+	}
+}
+
+// ensureGuild makes what is missing of a guild's rooms and brings the others up to
+// date.
+func (n *bot) ensureGuild(ctx context.Context, guildID wire.ID) {
+	if err := n.ensureRoom(ctx, guildKey(guildID), "", string(guildID), true); err != nil {
+		n.log.Error("a guild has no space", "guild", guildID, "error", err)
+		return
+	}
+	var list []wire.Channel
+	n.guilds.read(guildID, func(g *guild) { list = g.sorted() })
+	used := make(map[wire.ID]bool)
+	for i := range list {
+		if list[i].HasMessages() && n.cfg.bridged(&list[i]) {
+			used[list[i].ParentID] = true
+		}
+	}
+	for i := range list {
+		ch := &list[i]
+		if ch.Type == wire.ChannelCategory && used[ch.ID] || ch.HasMessages() && n.cfg.bridged(ch) {
+			n.ensureChannel(ctx, ch, i)
+		}
+	}
+}
+
+// ensureChannel makes a channel's room, or brings it up to date.
+func (n *bot) ensureChannel(ctx context.Context, ch *wire.Channel, order int) {
+	parent := guildKey(ch.GuildID)
+	if ch.ParentID != "" {
+		if cat, ok := n.guilds.channel(ch.ParentID); ok {
+			parent = channelKey(ch.ParentID)
+			if !n.rooms[ch.ParentID] {
+				n.ensureChannel(ctx, &cat, int(cat.Position))
+			}
+		}
+	}
+	var visible bool
+	var self int64
+	n.guilds.read(ch.GuildID, func(g *guild) {
+		visible = g.permissions("", nil, ch)&permView != 0
+		self = permAll
+		if m, ok := g.members[n.self]; ok {
+			self = g.permissions(n.self, m.Roles, ch)
+		}
+	})
+	if ch.Type != wire.ChannelCategory && self&permView == 0 {
+		n.log.Info("the bot does not see a channel; it is not bridged", "channel", ch.ID)
+		return
+	}
+	if err := n.ensureRoom(ctx, channelKey(ch.ID), parent.ID, string(ch.ID), visible); err != nil {
+		n.log.Error("a channel has no room", "channel", ch.ID, "error", err)
+		return
+	}
+	n.rooms[ch.ID] = true
+	if missing := missingRights(self); len(missing) > 0 && ch.Type != wire.ChannelCategory {
+		n.log.Warn("the bot lacks permissions in a channel", "channel", ch.ID, "missing", missing)
+	}
+	n.setOrder(ctx, ch, parent, order)
+}
+
+// missingRights names what the bot needs and does not have.
+func missingRights(have int64) (missing []string) {
+	for _, p := range []struct {
+		bit  int64
+		name string
+	}{
+		{permView, "View Channel"}, {permReadHistory, "Read Message History"}, {permManageWebhooks, "Manage Webhooks"},
+		{permAddReactions, "Add Reactions"}, {permManageMessages, "Manage Messages"}, {permCreateThreads, "Create Public Threads"},
+	} {
+		if have&p.bit == 0 {
+			missing = append(missing, p.name)
+		}
+	}
+	return missing
+}
+
+// ensureRoom makes a room that does not exist yet, and gives it its relay and alias.
+// One that exists is brought up to date.
+func (n *bot) ensureRoom(ctx context.Context, key networkid.PortalKey, parent networkid.PortalID, alias string, visible bool) error {
+	portal, err := n.b.br.GetPortalByKey(ctx, key)
+	if err != nil {
+		return fmt.Errorf("load a portal: %w", err)
+	}
+	if portal.MXID == "" {
+		info, err := n.GetChatInfo(ctx, portal)
+		if err != nil {
+			return err
+		}
+		if err := portal.CreateMatrixRoom(ctx, n.login, info); err != nil {
+			return fmt.Errorf("make a room: %w", err)
+		}
+	} else {
+		n.refresh(key)
+	}
+	if portal.Relay != n.login {
+		if err := portal.SetRelay(ctx, n.login); err != nil {
+			return fmt.Errorf("set the relay: %w", err)
+		}
+	}
+	n.login.MarkInPortal(ctx, portal)
+	meta, ok := portal.Metadata.(*PortalMetadata)
+	alias = n.b.deps.AliasPrefix + alias
+	if !ok || meta.Alias == alias || !visible || !n.cfg.Public {
+		return nil
+	}
+	if err := n.b.setAlias(ctx, portal.MXID, alias); err != nil {
+		// The room works without it, and by invitation.
+		n.log.Error("a room has no alias", "room", portal.MXID, "alias", alias, "error", err)
+		return nil
+	}
+	meta.Alias = alias
+	return portal.Save(ctx)
+}
+
+// setOrder puts a room in its place in the space.
+func (n *bot) setOrder(ctx context.Context, ch *wire.Channel, parent networkid.PortalKey, order int) {
+	portal, err := n.b.br.GetExistingPortalByKey(ctx, channelKey(ch.ID))
+	if err != nil || portal == nil {
+		return
+	}
+	space, err := n.b.br.GetExistingPortalByKey(ctx, parent)
+	meta, ok := portal.Metadata.(*PortalMetadata)
+	if err != nil || space == nil || space.MXID == "" || !ok {
+		return
+	}
+	want := fmt.Sprintf("%04d", order)
+	if meta.Order == string(space.MXID)+want {
+		return
+	}
+	_, err = n.b.br.Bot.SendState(ctx, space.MXID, event.StateSpaceChild, string(portal.MXID), &event.Content{
+		Parsed: &event.SpaceChildEventContent{Via: []string{n.b.br.Matrix.ServerName()}, Order: want},
+	}, time.Time{})
+	if err != nil {
+		n.log.Warn("a room is not in its place", "room", portal.MXID, "error", err)
+		return
+	}
+	meta.Order = string(space.MXID) + want
+	if err := portal.Save(ctx); err != nil {
+		n.log.Warn("the place of a room is not stored", "error", err)
+	}
+}
+
+// setAlias gives a room its alias and makes that canonical. The framework does not
+// know aliases, so this goes to the client of the bridge bot.
+func (b *Bridge) setAlias(ctx context.Context, room id.RoomID, localpart string) error {
+	intent, ok := b.br.Bot.(*matrix.ASIntent)
+	if !ok {
+		return errors.New("the Matrix connector cannot make aliases")
+	}
+	alias := id.NewRoomAlias(localpart, b.br.Matrix.ServerName())
+	resp, err := intent.Matrix.ResolveAlias(ctx, alias)
+	switch {
+	case errors.Is(err, mautrix.MNotFound):
+		if _, err := intent.Matrix.CreateAlias(ctx, alias, room); err != nil {
+			return fmt.Errorf("create the alias %s: %w", alias, err)
+		}
+	case err != nil:
+		return fmt.Errorf("look up the alias %s: %w", alias, err)
+	case resp.RoomID != room:
+		return fmt.Errorf("the alias %s belongs to another room, %s", alias, resp.RoomID)
+	}
+	_, err = b.br.Bot.SendState(ctx, room, event.StateCanonicalAlias, "", &event.Content{
+		Parsed: &event.CanonicalAliasEventContent{Alias: alias},
+	}, time.Time{})
+	if err != nil {
+		return fmt.Errorf("make the alias %s canonical: %w", alias, err)
+	}
+	return nil
+}
+
+// fetchMembers gets the members of a guild that are not known, if it is small enough
+// for all to be shown.
+func (n *bot) fetchMembers(ctx context.Context, guildID wire.ID) {
+	var count int
+	var whole bool
+	n.guilds.read(guildID, func(g *guild) { count, whole = int(g.MemberCount), g.whole })
+	if whole && count > n.cfg.MemberLimit {
+		n.guilds.change(guildID, func(g *guild) { g.whole = false })
+		return
+	}
+	if whole || count > n.cfg.MemberLimit {
+		return
+	}
+	after := wire.ID("0")
+	for {
+		var page wire.List[wire.Member]
+		path := "/guilds/" + string(guildID) + "/members?limit=1000&after=" + string(after)
+		if err := n.api.Do(ctx, "GET", path, "", nil, &page); err != nil {
+			n.log.Warn("the members of a guild cannot be listed; those who speak are shown", "guild", guildID, "error", err)
+			return
+		}
+		n.guilds.change(guildID, func(g *guild) {
+			for _, m := range page {
+				g.members[m.User.ID] = m
+				if m.User.ID.After(after) {
+					after = m.User.ID
+				}
+			}
+		})
+		if len(page) < 1000 {
+			break
+		}
+	}
+	n.guilds.change(guildID, func(g *guild) { g.whole = true })
+}
+
+// bridgedChannels are the channels of a guild that have rooms.
+func (n *bot) bridgedChannels(guildID wire.ID) (list []wire.Channel) {
+	n.guilds.read(guildID, func(g *guild) {
+		for _, ch := range g.sorted() {
+			if n.rooms[ch.ID] && ch.HasMessages() {
+				list = append(list, ch)
+			}
+		}
+	})
+	return slices.Clip(list)
+}
