@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/landbridge-im/landbridge/bridges/irc/format"
 	"github.com/landbridge-im/landbridge/bridges/irc/session"
@@ -37,8 +38,8 @@ type outbox struct {
 	log     *slog.Logger
 	limit   int
 	// settled is called for each message that is sent or has failed, in one
-	// goroutine.
-	settled func(context.Context, *outgoing, error)
+	// goroutine. An error says that the message is to be settled again later.
+	settled func(context.Context, *outgoing, error) error
 
 	mu      sync.Mutex
 	queue   []*outgoing       // waiting, by Seq
@@ -54,7 +55,7 @@ type result struct {
 	err error
 }
 
-func newOutbox(network string, st *store, s sender, log *slog.Logger, limit int, settled func(context.Context, *outgoing, error)) *outbox {
+func newOutbox(network string, st *store, s sender, log *slog.Logger, limit int, settled func(context.Context, *outgoing, error) error) *outbox {
 	return &outbox{
 		network: network, store: st, session: s, log: log, limit: limit, settled: settled,
 		blocked: make(map[string]string), wake: make(chan struct{}, 1), settle: make(chan struct{}, 1),
@@ -66,19 +67,25 @@ func (b *outbox) load(ctx context.Context) error {
 	if err := b.store.prune(ctx); err != nil {
 		return err
 	}
+	// What is added meanwhile is either among what is read, or comes behind it.
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	list, err := b.store.waiting(ctx, b.network)
 	if err != nil {
 		return err
 	}
 	for _, o := range list {
-		if o.Written > 0 {
+		if o.mark = b.store.ledger.of(o, false); o.mark != nil {
+			var lines int
+			lines, o.known = o.mark.state()
+			o.Written = max(o.Written, lines)
+		}
+		if o.Written > 0 && !o.known {
 			// The process died before it knew the server's answer.
 			o.failed = errUncertain
 		}
 	}
-	b.mu.Lock()
 	b.queue = list
-	b.mu.Unlock()
 	b.poke()
 	return nil
 }
@@ -98,7 +105,7 @@ func (b *outbox) add(ctx context.Context, o *outgoing, with func(context.Context
 	// Storing and queueing under one lock keeps the order of both the same.
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.queue)+b.flying >= b.limit {
+	if len(b.queue)+b.flying+len(b.results) >= b.limit {
 		return errOutboxFull
 	}
 	if err := b.store.put(ctx, b.network, o, with); err != nil {
@@ -166,10 +173,18 @@ func (b *outbox) run(ctx context.Context) {
 	}
 }
 
-// take removes the oldest message whose channel is joined.
+// maxFlying is how many messages may be under way: whose fate a crash leaves in
+// doubt.
+const maxFlying = 32
+
+// take removes the oldest message whose channel is joined, if there may be more
+// under way.
 func (b *outbox) take() *outgoing {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.flying >= maxFlying {
+		return nil
+	}
 	ready := make(map[string]bool)
 	for i, o := range b.queue {
 		in, known := ready[o.Channel]
@@ -203,7 +218,7 @@ func (b *outbox) cut(o *outgoing) []string {
 
 // send hands the lines of a message that are left to the session.
 func (b *outbox) send(ctx context.Context, o *outgoing) {
-	if o.Fixed == nil && o.Written > 0 {
+	if o.known || o.Fixed == nil && o.Written > 0 {
 		b.settleOne(o, o.failed) // a single line; a crash came after it was recorded as written
 		return
 	}
@@ -222,6 +237,9 @@ func (b *outbox) send(ctx context.Context, o *outgoing) {
 			}
 		}
 	}
+	if o.mark == nil {
+		o.mark = b.store.ledger.of(o, true)
+	}
 	first := o.Written
 	b.mu.Lock()
 	o.waiting, o.again = len(o.Fixed)-first, false
@@ -237,6 +255,9 @@ func (b *outbox) send(ctx context.Context, o *outgoing) {
 			Command: o.Command,
 			Params:  []string{o.Channel, o.Fixed[i]},
 			Before: func() error {
+				if o.mark != nil {
+					return nil
+				}
 				// Not ctx: a line that is about to be written should be recorded even
 				// while the bridge is stopping.
 				if err := b.store.written(context.WithoutCancel(ctx), o.Seq, i+1); err != nil {
@@ -244,6 +265,12 @@ func (b *outbox) send(ctx context.Context, o *outgoing) {
 				}
 				o.Written = i + 1
 				return nil
+			},
+			Mark: func() {
+				if o.mark != nil {
+					o.mark.written(i + 1)
+					o.Written = i + 1
+				}
 			},
 			Done: func(out session.Outcome) { b.lineDone(o, i, out) },
 		})
@@ -286,13 +313,16 @@ func (b *outbox) lineDone(o *outgoing, i int, out session.Outcome) {
 		return
 	}
 	b.flying--
+	b.poke() // there is room for another one
 	if !o.again {
+		if o.failed == nil && o.mark != nil {
+			o.mark.delivered()
+		}
 		b.finish(o, o.failed)
 		return
 	}
 	at, _ := slices.BinarySearchFunc(b.queue, o, func(x, y *outgoing) int { return int(x.Seq - y.Seq) })
 	b.queue = slices.Insert(b.queue, at, o)
-	b.poke()
 }
 
 func (o *outgoing) fail(err error) {
@@ -318,14 +348,16 @@ func (b *outbox) runSettle(ctx context.Context) {
 		for _, r := range results {
 			// A failure is told before it is forgotten: should the process die in
 			// between, it is told again, which the homeserver recognises.
-			if r.err != nil {
-				b.settled(ctx, r.o, r.err)
+			if r.err != nil && !b.tell(ctx, r) {
+				return
 			}
 			if err := b.store.done(context.WithoutCancel(ctx), r.o.Seq); err != nil {
 				b.log.Error("a sent message stays in the outbox", "error", err)
+			} else {
+				b.store.ledger.forget(r.o.Seq)
 			}
 			if r.err == nil {
-				b.settled(ctx, r.o, nil)
+				_ = b.settled(ctx, r.o, nil)
 			}
 		}
 		if len(results) > 0 {
@@ -335,6 +367,25 @@ func (b *outbox) runSettle(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-b.settle:
+		}
+	}
+}
+
+// tell reports a failure until somebody has heard it. It returns false when ctx is
+// done: the message stays in the outbox, and the failure is told at the next start.
+func (b *outbox) tell(ctx context.Context, r result) bool {
+	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
+		err := b.settled(ctx, r.o, r.err)
+		if err == nil {
+			return true
+		}
+		b.log.Error("somebody is not told that their message has failed, trying again", "event_id", r.o.EventID, "error", err, "in", wait)
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return false
+		case <-timer.C:
 		}
 	}
 }

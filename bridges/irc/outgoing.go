@@ -274,8 +274,9 @@ func correction(before, after string) string {
 	return "s/" + x + "/" + y + "/"
 }
 
-// settled reports what became of a message.
-func (n *network) settled(ctx context.Context, o *outgoing, err error) {
+// settled reports what became of a message. The error is that its sender was not
+// told of a failure.
+func (n *network) settled(ctx context.Context, o *outgoing, err error) error {
 	ctx = context.WithoutCancel(ctx)
 	if o.Command == "TOPIC" && err != nil {
 		n.restoreTopic(o)
@@ -283,26 +284,32 @@ func (n *network) settled(ctx context.Context, o *outgoing, err error) {
 	status := bridgev2.MessageStatus{Status: event.MessageStatusSuccess}
 	if err != nil {
 		status = refusal(err)
-		n.tellSender(ctx, &status, o.statusInfo())
+		if err := n.tellSender(ctx, &status, o.statusInfo()); err != nil {
+			return err
+		}
 	} else if o.msgID != "" {
 		n.rename(ctx, o)
 	}
 	n.b.br.Matrix.SendMessageStatus(ctx, &status, o.statusInfo())
+	return nil
 }
 
 // tellSender says in the room that a message has failed. The framework would do it
 // too, but some time later, and never if the process dies before that.
-func (n *network) tellSender(ctx context.Context, status *bridgev2.MessageStatus, info *bridgev2.MessageStatusEventInfo) {
+func (n *network) tellSender(ctx context.Context, status *bridgev2.MessageStatus, info *bridgev2.MessageStatusEventInfo) error {
 	if !status.SendNotice || info.MessageType == event.MsgNotice {
-		return
+		return nil
 	}
 	status.SendNotice = false
 	ctx, cancel := context.WithTimeout(txnid.With(ctx, "failed/"+string(info.SourceEventID)), time.Minute)
 	defer cancel()
 	content := &event.Content{Parsed: status.ToNoticeEvent(info)}
-	if _, err := n.b.br.Bot.SendMessage(ctx, info.RoomID, event.EventMessage, content, nil); err != nil {
-		n.log.Error("somebody is not told that their message has failed", "event_id", info.SourceEventID, "error", err)
+	_, err := n.b.br.Bot.SendMessage(ctx, info.RoomID, event.EventMessage, content, nil)
+	if refused(err) {
+		n.log.Warn("somebody is not told that their message has failed", "event_id", info.SourceEventID, "error", err)
+		return nil
 	}
+	return err
 }
 
 // rename gives a sent message the id that the network gave it, so that answers

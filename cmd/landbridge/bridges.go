@@ -22,7 +22,7 @@ import (
 func modules(made func(*irc.Bridge)) []appservice.Module {
 	return []appservice.Module{
 		{Name: "irc", New: func(ctx context.Context, env appservice.Env) (appservice.Bridge, error) {
-			b, err := irc.New(ctx, env.Config, irc.Deps{Log: env.Log, AliasPrefix: env.AliasPrefix})
+			b, err := irc.New(ctx, env.Config, irc.Deps{Log: env.Log, AliasPrefix: env.AliasPrefix, DataDir: env.DataDir})
 			if err == nil && made != nil {
 				made(b)
 			}

@@ -12,6 +12,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,7 +22,8 @@ type conn struct {
 	s   *Session
 	cfg Config
 	log *slog.Logger
-	net net.Conn
+	raw *markedConn
+	net net.Conn // raw, or TLS over it
 	tls *tls.ConnectionState
 	id  string
 	seq uint64
@@ -81,8 +83,9 @@ func (s *Session) runConn(ctx context.Context) (registered bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("connect to %s: %w", s.cfg.Addr, err)
 	}
+	raw := &markedConn{Conn: nc}
 	c := &conn{
-		s: s, cfg: s.cfg, log: s.log, net: nc, id: randomID(),
+		s: s, cfg: s.cfg, log: s.log, raw: raw, net: raw, id: randomID(),
 		state:        newState(s.cfg.Nick),
 		offered:      make(map[string]string),
 		enabled:      make(map[string]bool),
@@ -98,7 +101,7 @@ func (s *Session) runConn(ctx context.Context) (registered bool, err error) {
 		lastIn:       time.Now(),
 	}
 	if s.cfg.TLS != nil {
-		tc := tls.Client(nc, s.cfg.TLS)
+		tc := tls.Client(raw, s.cfg.TLS)
 		if err := tc.HandshakeContext(dialCtx); err != nil {
 			nc.Close()
 			return false, fmt.Errorf("TLS with %s: %w", s.cfg.Addr, err)
@@ -162,10 +165,30 @@ func (c *conn) close() {
 	})
 }
 
+// markedConn calls a function immediately before it writes, below TLS.
+type markedConn struct {
+	net.Conn
+	mark atomic.Pointer[func()]
+}
+
+func (m *markedConn) Write(b []byte) (int, error) {
+	if mark := m.mark.Swap(nil); mark != nil {
+		(*mark)()
+	}
+	return m.Conn.Write(b)
+}
+
 // write writes one line at once.
-func (c *conn) write(line string) error {
+func (c *conn) write(line string) error { return c.writeMarked(line, nil) }
+
+// writeMarked writes one line, and calls mark, if not nil, immediately before.
+func (c *conn) writeMarked(line string, mark func()) error {
 	c.writeMu.Lock()
 	defer c.writeMu.Unlock()
+	if mark != nil {
+		c.raw.mark.Store(&mark)
+		defer c.raw.mark.Store(nil)
+	}
 	_ = c.net.SetWriteDeadline(time.Now().Add(c.cfg.PingTimeout))
 	_, err := c.net.Write([]byte(line + "\r\n"))
 	if err != nil {

@@ -13,10 +13,13 @@ type Line struct {
 	// Command and Params make the line; the last parameter may hold spaces.
 	Command string
 	Params  []string
-	// Before, if set, is called immediately before the line is written; an error
-	// keeps the line from being written and is the outcome. It runs in the
-	// connection's writer and must not block for long.
+	// Before, if set, is called before the line is written; an error keeps it from
+	// being written and is the outcome. It runs in the connection's writer and must
+	// not block for long.
 	Before func() error
+	// Mark, if set, is called when nothing is left to do but to give the line to the
+	// operating system. It must do next to nothing.
+	Mark func()
 	// Done is called once with what became of the line, from one of the
 	// connection's goroutines. It must not block.
 	Done func(Outcome)
@@ -283,7 +286,7 @@ func (c *conn) writeLine(line *Line) bool {
 	}
 	// Recorded before it is written: the answer may be read before write returns.
 	c.remember(entry)
-	return c.write(text) == nil
+	return c.writeMarked(text, line.Mark) == nil
 }
 
 // barrierIfIdle sends a PING whose PONG confirms what was sent, when nothing
