@@ -3,6 +3,7 @@ package irc_test
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"os"
 	"slices"
@@ -75,27 +76,23 @@ func (r *crashRoom) check(ctx context.Context, t *testing.T, admin *bridgetest.M
 		t.Errorf("%d messages from Matrix never arrived on IRC: %v", len(missing), missing)
 	}
 	// Who is told, is told a moment after the messages that came later have gone.
+	told := warnings(history)
 	deadline := time.Now().Add(30 * time.Second)
-	for untold(history, missing) && time.Now().Before(deadline) {
+	for slices.ContainsFunc(missing, func(text string) bool { return told[text] == "" }) && time.Now().Before(deadline) {
 		time.Sleep(100 * time.Millisecond)
 		if history, err = admin.History(ctx, r.room); err != nil {
 			t.Fatal(err)
 		}
+		told = warnings(history)
 	}
 	for _, text := range missing {
-		if said := told(history, text); said == "" {
+		if said := told[text]; said == "" {
 			t.Errorf("%s never arrived on IRC, and nobody was told", text)
 		} else if !strings.Contains(said, "may not have been bridged") {
 			t.Errorf("%s never arrived on IRC: %s", text, said)
 		}
 	}
-	warned := 0
-	for _, text := range acked {
-		if told(history, text) != "" {
-			warned++
-		}
-	}
-	t.Logf("to IRC: %d acknowledged, %d arrived, missing %v; the senders of %d were told that theirs may be", len(acked), len(onIRC), missing, warned)
+	t.Logf("to IRC: %d acknowledged, %d arrived, missing %v; of %d the senders were told that they may be", len(acked), len(onIRC), missing, len(told))
 	if r.direct {
 		r.logReturns(t, kills)
 		return
@@ -103,25 +100,31 @@ func (r *crashRoom) check(ctx context.Context, t *testing.T, admin *bridgetest.M
 	r.checkHeard(t, slowest, inRoom, synced, kills)
 }
 
-// untold reports whether the sender of one of some messages was not told.
-func untold(history []bridgetest.Event, missing []string) bool {
-	return slices.ContainsFunc(missing, func(text string) bool { return told(history, text) == "" })
-}
-
-// told returns what the bridge has said in a room about a message that did not
-// arrive.
-func told(history []bridgetest.Event, text string) string {
-	for _, m := range history {
-		if m.Type != "m.room.message" || m.Body() != text {
-			continue
-		}
-		for _, e := range history {
-			if strings.HasPrefix(e.Sender, "@ircbot:") && strings.Contains(string(e.Content), m.ID) && strings.Contains(e.Body(), "bridged") {
-				return e.Body()
+// warnings returns, by text, what the bridge has said in a room about messages that
+// may not have arrived.
+func warnings(history []bridgetest.Event) map[string]string {
+	said := map[string]string{} // by event
+	for _, e := range history {
+		if e.Type == "m.room.message" && strings.HasPrefix(e.Sender, "@ircbot:") && strings.Contains(e.Body(), "bridged") {
+			var content struct {
+				RelatesTo struct {
+					InReplyTo struct {
+						EventID string `json:"event_id"`
+					} `json:"m.in_reply_to"`
+				} `json:"m.relates_to"`
+			}
+			if json.Unmarshal(e.Content, &content) == nil {
+				said[content.RelatesTo.InReplyTo.EventID] = e.Body()
 			}
 		}
 	}
-	return ""
+	told := map[string]string{}
+	for _, e := range history {
+		if words, ok := said[e.ID]; ok {
+			told[e.Body()] = words
+		}
+	}
+	return told
 }
 
 // checkHeard looks for what the bridge heard on IRC and Matrix does not have. What

@@ -8,11 +8,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -104,7 +106,7 @@ func (s *Session) runConn(ctx context.Context) (registered bool, err error) {
 		tc := tls.Client(raw, s.cfg.TLS)
 		if err := tc.HandshakeContext(dialCtx); err != nil {
 			nc.Close()
-			return false, fmt.Errorf("TLS with %s: %w", s.cfg.Addr, err)
+			return false, handshakeError(s.cfg.Addr, err)
 		}
 		state := tc.ConnectionState()
 		c.net, c.tls = tc, &state
@@ -129,6 +131,18 @@ func (s *Session) runConn(ctx context.Context) (registered bool, err error) {
 	}
 	c.work.Wait()
 	return true, err
+}
+
+// handshakeError says in words what it may mean that a server does not answer as
+// TLS has it.
+func handshakeError(addr string, err error) error {
+	var record tls.RecordHeaderError
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET),
+		errors.Is(err, context.DeadlineExceeded), errors.As(err, &record):
+		return fmt.Errorf("TLS with %s: %w; does this port speak TLS? (tls: false is for one that does not)", addr, err)
+	}
+	return fmt.Errorf("TLS with %s: %w", addr, err)
 }
 
 func randomID() string {
@@ -209,6 +223,9 @@ func (c *conn) read() error {
 		if err != nil {
 			if c.pingOverdue() {
 				return errPingTimeout
+			}
+			if !c.registered && c.seq == 0 && c.tls == nil {
+				return fmt.Errorf("before the server's first line: %w; does this port want TLS? (tls: true)", err)
 			}
 			if !c.registered {
 				return fmt.Errorf("before the server's welcome: %w", err)

@@ -3,6 +3,7 @@ package session_test
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/landbridge-im/landbridge/bridges/irc/session"
+	"github.com/landbridge-im/landbridge/integration/ircd"
 )
 
 // scripted is a server whose every word is the test's.
@@ -288,4 +290,34 @@ func TestServerTimeAndBatch(t *testing.T) {
 	}
 	s.send(":a!b@c PRIVMSG bridge :\x01VERSION\x01")
 	s.expect("NOTICE a :\x01VERSION Landbridge\x01")
+}
+
+// What TLS has to say of a server without it, and the other way round, is told in words.
+func TestWrongTLS(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ name, answer string }{
+		{"hangs up", ""},
+		{"answers in plain text", "ERROR :Closing link\r\n"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			s, cfg := script(t)
+			cfg.TLS = &tls.Config{ServerName: "irc.test.example"}
+			_, r := start(t, cfg)
+			s.accept()
+			_, _ = s.conn.Read(make([]byte, 4096))
+			_, _ = s.conn.Write([]byte(tc.answer))
+			s.conn.Close()
+			if d := await[session.Disconnected](t, r, nil); !strings.Contains(d.Err.Error(), "does this port speak TLS? (tls: false") {
+				t.Errorf("disconnected = %v", d.Err)
+			}
+		})
+	}
+	t.Run("a server that wants TLS", func(t *testing.T) {
+		t.Parallel()
+		_, r := start(t, session.Config{Addr: ircd.InspIRCd(t).TLSAddr})
+		if d := await[session.Disconnected](t, r, nil); !strings.Contains(d.Err.Error(), "does this port want TLS? (tls: true)") {
+			t.Errorf("disconnected = %v", d.Err)
+		}
+	})
 }
