@@ -50,7 +50,27 @@ type NetworkConfig struct {
 	OutageNotice time.Duration
 	// RoomAlias is the localpart of the space's alias.
 	RoomAlias string
+	// PowerLevels are those of ranks, by their modes, such as 'o': 50; see rankLevels.
+	PowerLevels map[byte]int
+	// Members says whose ghosts are in the rooms; see MemberPolicy. MembersMax is how
+	// many people a channel may have for all of them to be there; 0 is no limit.
+	Members    MemberPolicy
+	MembersMax int
+	// NetsplitWait is how long those whom a split of the network has cut off stay in
+	// the rooms.
+	NetsplitWait time.Duration
 }
+
+// MemberPolicy says which people of a channel are members of its room.
+type MemberPolicy string
+
+// The policies.
+const (
+	// MembersAll: all of them.
+	MembersAll MemberPolicy = "all"
+	// MembersSpeaking: those who have said something since they came.
+	MembersSpeaking MemberPolicy = "speaking"
+)
 
 // ChannelConfig is one bridged channel.
 type ChannelConfig struct {
@@ -179,7 +199,8 @@ func (s *tlsConfig) build(node *yaml.Node, key, host string) (*tls.Config, error
 }
 
 func parseNetwork(node *yaml.Node, key, aliasPrefix string) (NetworkConfig, error) {
-	n := NetworkConfig{Burst: 5, PerSecond: 1, Queue: 1000, OutageNotice: time.Minute, RelayFormat: "<{name}> "}
+	n := NetworkConfig{Burst: 5, PerSecond: 1, Queue: 1000, OutageNotice: time.Minute, RelayFormat: "<{name}> ",
+		Members: MembersAll, NetsplitWait: 10 * time.Minute}
 	secure := tlsConfig{on: true}
 	var sasl *saslConfig
 	err := mapping(node, key, map[string]func(*yaml.Node, string) error{
@@ -199,6 +220,10 @@ func parseNetwork(node *yaml.Node, key, aliasPrefix string) (NetworkConfig, erro
 		"relay_format":    relayFormat(&n.RelayFormat),
 		"queue":           number(&n.Queue, 1, 100_000),
 		"outage_notice":   duration(&n.OutageNotice),
+		"power_levels":    powerLevels(&n.PowerLevels),
+		"members":         memberPolicy(&n.Members),
+		"members_max":     number(&n.MembersMax, 0, 1_000_000),
+		"netsplit_wait":   duration(&n.NetsplitWait),
 		"flood": func(v *yaml.Node, key string) error {
 			return mapping(v, key, map[string]func(*yaml.Node, string) error{
 				"burst":      number(&n.Burst, 1, 1000),

@@ -29,6 +29,12 @@ func clientOf(intent bridgev2.MatrixAPI) *appservice.IntentAPI {
 // portal. It returns false if the line is to stay in the inbox.
 func (n *network) changeMember(ctx context.Context, portal *bridgev2.Portal, ch *ChannelConfig, l *line) bool {
 	n.arrivals[ch.Name].drop(l.Ghost) // this is newer
+	n.mu.Lock()
+	ranked := n.ranked[ch.Name][l.Ghost]
+	n.mu.Unlock()
+	if ranked {
+		n.ranksChanged(ch) // nobody has a rank who comes or has gone
+	}
 	ghost, err := portal.Bridge.GetGhostByID(ctx, l.Ghost)
 	if err != nil {
 		n.log.Error("a change of membership is not shown", "error", err)
@@ -45,6 +51,14 @@ func (n *network) changeMember(ctx context.Context, portal *bridgev2.Portal, ch 
 		}
 	}
 	return n.insist(ctx, "a leave", func() error { return n.leave(ctx, portal, ghost, sender, l.Text, l.Time) })
+}
+
+// all reports whether all people of a channel are to be in its room.
+func (n *network) all(ch *ChannelConfig) bool {
+	if n.cfg.Members == MembersSpeaking {
+		return false
+	}
+	return n.cfg.MembersMax == 0 || n.session.Count(ch.Name) <= n.cfg.MembersMax
 }
 
 // join brings a ghost into a room. A ghost that was banned in Matrix stays out.

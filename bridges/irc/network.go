@@ -27,11 +27,16 @@ type network struct {
 	outage  *outage
 	inbox   *inbox
 	people  *people
+	splits  *splits
 	// arrivals are, by channel, those whose joins are under way; each belongs to
 	// the portal of the channel.
 	arrivals map[string]*arrivals
 
-	mu      sync.Mutex
+	mu sync.Mutex
+	// ranksDue are the channels whose ranks are about to be shown.
+	ranksDue map[string]bool
+	// ranked are, by channel, the ghosts that are shown with a rank.
+	ranked  map[string]map[networkid.UserID]bool
 	wanted  bool // Connect was called
 	ready   bool // the rooms exist
 	running bool
@@ -51,7 +56,8 @@ var (
 
 func newNetwork(ctx context.Context, b *Bridge, cfg NetworkConfig, login *bridgev2.UserLogin) (*network, error) {
 	n := &network{b: b, cfg: cfg, login: login, log: b.log.With("network", cfg.ID),
-		people: newPeople(), arrivals: make(map[string]*arrivals),
+		people: newPeople(), arrivals: make(map[string]*arrivals), ranksDue: make(map[string]bool),
+		ranked: make(map[string]map[networkid.UserID]bool),
 	}
 	for _, ch := range cfg.Channels {
 		n.arrivals[ch.Name] = new(arrivals)
@@ -66,6 +72,7 @@ func newNetwork(ctx context.Context, b *Bridge, cfg NetworkConfig, login *bridge
 	}
 	n.outbox = newOutbox(cfg.ID, b.store, n.session, n.log, cfg.Queue, n.settled)
 	n.outage = &outage{n: n}
+	n.splits = newSplits(cfg.NetsplitWait)
 	n.inbox = newInbox(cfg.ID, b.store, n.log)
 	ids, err := loadIdentities(ctx, cfg.ID, b.store, n.present)
 	if err != nil {
@@ -111,7 +118,7 @@ func (n *network) startLocked() {
 		defer cancel()
 		n.session.Run(online)
 	})
-	for _, run := range []func(context.Context){n.outbox.run, n.inbox.run, n.pump} {
+	for _, run := range []func(context.Context){n.outbox.run, n.inbox.run, n.pump, n.runSplits} {
 		n.work.Go(func() { run(ctx) })
 	}
 }
@@ -229,6 +236,8 @@ func (n *network) GetCapabilities(context.Context, *bridgev2.Portal) *event.Room
 // fold folds a nick by the network's casemapping.
 func (n *network) fold(nick string) string { return n.session.Support().Casemapping.Fold(nick) }
 
-// present reports whether a folded nick is in a channel; without a connection,
-// where nobody can know, everybody is.
-func (n *network) present(nick string) bool { return n.session.Present(nick) || !n.session.Connected() }
+// present reports whether a folded nick is in a channel, or was until the network was
+// split; without a connection, where nobody can know, everybody is.
+func (n *network) present(nick string) bool {
+	return n.session.Present(nick) || n.splits.has(nick) || !n.session.Connected()
+}
