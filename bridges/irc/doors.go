@@ -23,8 +23,8 @@ func (n *network) followModes(ctx context.Context, portal *bridgev2.Portal, mode
 // administrator's choice and stays.
 func (n *network) followDoor(ctx context.Context, portal *bridgev2.Portal, modes session.Modes) {
 	meta, ok := portal.Metadata.(*PortalMetadata)
-	mx, can := n.b.br.Matrix.(bridgev2.MatrixConnectorWithArbitraryRoomState)
-	if !ok || !can || portal.MXID == "" {
+	client := clientOf(n.b.br.Bot)
+	if !ok || client == nil || portal.MXID == "" {
 		return
 	}
 	want := event.JoinRulePublic
@@ -39,15 +39,13 @@ func (n *network) followDoor(ctx context.Context, portal *bridgev2.Portal, modes
 		return
 	}
 	n.insist(ctx, "the join rule of a room", func() error {
-		evt, err := mx.GetStateEvent(ctx, portal.MXID, event.StateJoinRules, "")
-		if err != nil {
+		// Not what the connector remembers: an administrator's change may be on its way.
+		var now event.JoinRulesEventContent
+		if err := client.Client.StateEvent(ctx, portal.MXID, event.StateJoinRules, "", &now); err != nil {
 			return err
 		}
-		if evt != nil {
-			_ = evt.Content.ParseRaw(event.StateJoinRules) // it may have been
-			if rules, ok := evt.Content.Parsed.(*event.JoinRulesEventContent); ok && rules.JoinRule != last {
-				return nil
-			}
+		if now.JoinRule != last {
+			return nil
 		}
 		content := &event.Content{Parsed: &event.JoinRulesEventContent{JoinRule: want}}
 		if _, err := portal.Bridge.Bot.SendState(ctx, portal.MXID, event.StateJoinRules, "", content, time.Time{}); err != nil {

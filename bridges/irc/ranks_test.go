@@ -74,13 +74,13 @@ func TestRanks(t *testing.T) {
 func TestRanksOfNetworks(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
-		extra string
-		want  [7]int // of !~&@%+ and none
+		name, extra string
+		want        [7]int // of !~&@%+ and none
 	}{
-		{"", [7]int{75, 90, 75, 50, 25, 1, 0}},
-		{"    power_levels: {Y: 99, o: 40, v: 0}", [7]int{99, 90, 75, 40, 25, 0, 0}},
+		{"as it is", "", [7]int{75, 90, 75, 50, 25, 1, 0}},
+		{"configured", "    power_levels: {Y: 99, o: 40, v: 0}", [7]int{99, 90, 75, 40, 25, 0, 0}},
 	} {
-		t.Run(tc.extra, func(t *testing.T) {
+		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			s := newStandin(t, "multi-prefix", map[string]string{"#room": "!a ~+b &c @+d %e +f g"})
 			r := newRig(t, networkConfig(s.addr, tc.extra))
