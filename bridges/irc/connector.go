@@ -32,6 +32,7 @@ func (c *Connector) Start(ctx context.Context) error {
 		return err
 	}
 	c.b.store = st
+	c.watchMembers()
 	return c.b.startDemo()
 }
 

@@ -203,7 +203,10 @@ func (b *outbox) take() *outgoing {
 
 // cut makes the lines of a message as they go over the wire.
 func (b *outbox) cut(o *outgoing) []string {
-	if o.Command == "TOPIC" {
+	switch {
+	case len(o.Steps) > 0:
+		return make([]string, len(o.Steps))
+	case o.Command == "TOPIC":
 		return o.Lines
 	}
 	limit := b.session.MaxText(o.Command, o.Channel) - len(o.Prefix)
@@ -251,9 +254,10 @@ func (b *outbox) send(ctx context.Context, o *outgoing) {
 	}
 	b.mu.Unlock()
 	for i := first; i < len(o.Fixed); i++ {
+		command, params := o.line(i)
 		err := b.session.Send(ctx, &session.Line{
-			Command: o.Command,
-			Params:  []string{o.Channel, o.Fixed[i]},
+			Command: command,
+			Params:  params,
 			Before: func() error {
 				if o.mark != nil {
 					return nil
@@ -323,6 +327,14 @@ func (b *outbox) lineDone(o *outgoing, i int, out session.Outcome) {
 	}
 	at, _ := slices.BinarySearchFunc(b.queue, o, func(x, y *outgoing) int { return int(x.Seq - y.Seq) })
 	b.queue = slices.Insert(b.queue, at, o)
+}
+
+// line returns the command of a line.
+func (o *outgoing) line(i int) (command string, params []string) {
+	if i < len(o.Steps) {
+		return o.Steps[i][0], o.Steps[i][1:]
+	}
+	return o.Command, []string{o.Channel, o.Fixed[i]}
 }
 
 func (o *outgoing) fail(err error) {

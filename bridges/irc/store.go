@@ -54,7 +54,9 @@ type outgoing struct {
 	EventID id.EventID `json:"-"`
 	Channel string     `json:"-"`
 	Written int        `json:"-"`
-	Command string     `json:"command"` // PRIVMSG, NOTICE or TOPIC
+	Command string     `json:"command"` // PRIVMSG, NOTICE or TOPIC; with Steps, what they are for
+	// Steps are whole commands, each of its parameters behind it, instead of Lines.
+	Steps   [][]string `json:"steps,omitempty"`
 	Prefix  string     `json:"prefix,omitempty"`
 	Lines   []string   `json:"lines"`           // as written by the sender
 	Fixed   []string   `json:"fixed,omitempty"` // as they go over the wire

@@ -177,6 +177,12 @@ func (s *Session) TopicLock(channel string) (on, known bool) {
 	return modes.Has('t'), known
 }
 
+// InChannelWith reports whether the session is in a channel, and somebody else too.
+func (s *Session) InChannelWith(channel, nick string) bool {
+	c := s.current()
+	return c != nil && c.state.isMember(channel, nick)
+}
+
 // Count returns how many are in a channel, or 0 if the session is not.
 func (s *Session) Count(channel string) int {
 	c := s.current()

@@ -159,6 +159,14 @@ func (s *state) modes(name string) (modes Modes, known bool) {
 	return *ch.modes, true
 }
 
+// isMember reports whether a nick is in a channel.
+func (s *state) isMember(name, nick string) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	ch := s.channels[s.isup.Casemapping.Fold(name)]
+	return ch != nil && ch.members[s.isup.Casemapping.Fold(nick)] != nil
+}
+
 // countOf returns how many members a channel has.
 func (s *state) countOf(name string) int {
 	s.mu.RLock()
