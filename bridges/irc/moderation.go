@@ -2,7 +2,6 @@ package irc
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	"maunium.net/go/mautrix/bridgev2"
@@ -92,11 +91,8 @@ func (n *network) moderate(ctx context.Context, portal *bridgev2.Portal, ghost n
 	if len(o.Steps) == 0 {
 		return
 	}
-	if err := n.outbox.add(ctx, o, nil); err != nil && !errors.Is(err, errDuplicate) {
-		status := refusal(err)
-		if err := n.tellSender(ctx, &status, o.statusInfo()); err != nil {
-			n.log.Error("somebody is not told that IRC knows nothing of a kick or ban", "event_id", evt.ID, "error", err)
-		}
+	if _, err := n.take(ctx, o, nil); err != nil {
+		_ = n.refuse(ctx, evt, err)
 	}
 }
 

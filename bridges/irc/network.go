@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/database"
@@ -108,18 +109,37 @@ func (n *network) startLocked() {
 	online, hangUp := context.WithCancel(n.b.br.BackgroundCtx)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(online))
 	n.stop, n.ctx = hangUp, ctx
-	if err := n.outbox.load(ctx); err != nil {
-		n.log.Error("messages of an earlier run are not sent", "error", err)
-	}
-	if err := n.inbox.load(ctx); err != nil {
-		n.log.Error("what was said in an earlier run is not shown", "error", err)
-	}
 	n.work.Go(func() {
 		defer cancel()
+		if !n.load(online) {
+			return
+		}
+		for _, run := range []func(context.Context){n.outbox.run, n.inbox.run, n.pump, n.runSplits} {
+			n.work.Go(func() { run(ctx) })
+		}
 		n.session.Run(online)
 	})
-	for _, run := range []func(context.Context){n.outbox.run, n.inbox.run, n.pump, n.runSplits} {
-		n.work.Go(func() { run(ctx) })
+}
+
+// load takes over what an earlier run has left, and does not go on without it. It
+// returns false when ctx is done.
+func (n *network) load(ctx context.Context) bool {
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
+		err := n.outbox.load(ctx)
+		if err == nil {
+			err = n.inbox.load(ctx)
+		}
+		if err == nil || ctx.Err() != nil {
+			return ctx.Err() == nil
+		}
+		n.log.Error("cannot read what an earlier run has left, trying again", "error", err, "in", wait)
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return false
+		}
 	}
 }
 

@@ -42,6 +42,7 @@ type outbox struct {
 	settled func(context.Context, *outgoing, error) error
 
 	mu      sync.Mutex
+	loaded  bool              // what an earlier run has left was taken over
 	queue   []*outgoing       // waiting, by Seq
 	flying  int               // handed to the session and not settled
 	blocked map[string]string // channels that cannot be joined, with the reason
@@ -62,10 +63,10 @@ func newOutbox(network string, st *store, s sender, log *slog.Logger, limit int,
 	}
 }
 
-// load takes over what an earlier run has left.
+// load takes over what an earlier run has left. It is called before run.
 func (b *outbox) load(ctx context.Context) error {
 	if err := b.store.prune(ctx); err != nil {
-		return err
+		b.log.Warn("what was sent long ago is remembered still", "error", err)
 	}
 	// What is added meanwhile is either among what is read, or comes behind it.
 	b.mu.Lock()
@@ -85,7 +86,7 @@ func (b *outbox) load(ctx context.Context) error {
 			o.failed = errUncertain
 		}
 	}
-	b.queue = list
+	b.queue, b.loaded = list, true
 	b.poke()
 	return nil
 }
@@ -110,6 +111,9 @@ func (b *outbox) add(ctx context.Context, o *outgoing, with func(context.Context
 	}
 	if err := b.store.put(ctx, b.network, o, with); err != nil {
 		return err
+	}
+	if !b.loaded {
+		return nil // load will find it
 	}
 	if reason, no := b.blocked[b.key(o.Channel)]; no {
 		b.finish(o, fmt.Errorf("the bridge cannot join %s: %s", o.Channel, reason))

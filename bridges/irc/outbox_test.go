@@ -277,6 +277,9 @@ func TestOutboxTellsUntilHeard(t *testing.T) {
 		defer func() { told <- true; deaf = nil }()
 		return deaf
 	})
+	if err := b.load(ctx); err != nil {
+		t.Fatal(err)
+	}
 	done := make(chan struct{})
 	go func() { defer close(done); b.run(ctx) }()
 	if err := b.add(ctx, outgoingText("$1", "x"), nil); err != nil {

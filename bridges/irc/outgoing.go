@@ -31,13 +31,20 @@ var (
 // HandleMatrixMessage implements bridgev2.NetworkAPI: it stores the message in
 // the outbox and does not wait for the network.
 func (n *network) HandleMatrixMessage(ctx context.Context, msg *bridgev2.MatrixMessage) (*bridgev2.MatrixMessageResponse, error) {
+	if err := n.takeMessage(ctx, msg); err != nil {
+		return nil, n.refuse(ctx, msg.Event, err)
+	}
+	return &bridgev2.MatrixMessageResponse{Pending: true}, nil
+}
+
+func (n *network) takeMessage(ctx context.Context, msg *bridgev2.MatrixMessage) error {
 	ch := n.channelOf(msg.Portal)
 	if ch == nil {
-		return nil, refusal(errNoChannel)
+		return errNoChannel
 	}
 	lines, err := n.convert(ctx, msg.Content)
 	if err != nil {
-		return nil, refusal(err)
+		return err
 	}
 	// What is kept is the sender's own words: a quote of a quote, or a correction of one, would say
 	// more than anybody said.
@@ -57,19 +64,60 @@ func (n *network) HandleMatrixMessage(ctx context.Context, msg *bridgev2.MatrixM
 	}
 	// The table of messages refers to that of ghosts.
 	if _, err := n.b.br.GetGhostByID(ctx, row.SenderID); err != nil {
-		return nil, fmt.Errorf("prepare to store a message: %w", err)
+		return fmt.Errorf("prepare to store a message: %w", err)
 	}
-	err = n.outbox.add(ctx, o, func(ctx context.Context) error { return n.b.br.DB.Message.Insert(ctx, row) })
-	if err != nil && !errors.Is(err, errDuplicate) {
-		return nil, refusal(err)
+	fresh, err := n.take(ctx, o, func(ctx context.Context) error { return n.b.br.DB.Message.Insert(ctx, row) })
+	if err != nil {
+		return err
 	}
-	if err == nil && !n.session.Connected() {
+	if fresh && !n.session.Connected() {
 		n.b.br.Matrix.SendMessageStatus(ctx, &bridgev2.MessageStatus{
 			Status: event.MessageStatusPending, ErrorReason: event.MessageStatusNetworkError,
 			Message: fmt.Sprintf("%s is not connected at the moment; the message is sent when it is back", n.cfg.Name),
 		}, o.statusInfo())
 	}
-	return &bridgev2.MatrixMessageResponse{Pending: true}, nil
+	return nil
+}
+
+// take stores something in the outbox; fresh says that it was not there before. A
+// database that is too busy is tried again: the event counts as handled afterwards,
+// whatever comes of it.
+func (n *network) take(ctx context.Context, o *outgoing, with func(context.Context) error) (fresh bool, err error) {
+	var waited time.Duration
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
+		err := n.outbox.add(ctx, o, with)
+		switch {
+		case err == nil:
+			return true, nil
+		case errors.Is(err, errDuplicate):
+			return false, nil
+		case errors.Is(err, errOutboxFull), ctx.Err() != nil, waited > maxTake:
+			return false, err
+		}
+		n.log.Warn("a message is not stored, trying again", "event_id", o.EventID, "error", err, "in", wait)
+		waited += wait
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+		}
+	}
+}
+
+// maxTake is how long a message waits to be stored; see maxInsist.
+const maxTake = 2 * time.Minute
+
+// refuse tells the sender of an event that it does not go to IRC, and returns what
+// the framework is to be told. The framework would tell the sender too, but in a
+// goroutine for which nobody waits, and the event counts as handled by then.
+func (n *network) refuse(ctx context.Context, evt *event.Event, err error) error {
+	status := refusal(err)
+	if err := n.tellSender(ctx, &status, bridgev2.StatusEventInfoFromEvent(evt)); err != nil {
+		n.log.Error("somebody is not told that their message has failed", "event_id", evt.ID, "error", err)
+		status.SendNotice = true // perhaps the framework can
+	}
+	return status
 }
 
 // outgoing makes the entry for the outbox.
@@ -209,13 +257,20 @@ func (n *network) quote(target *database.Message) string {
 // HandleMatrixEdit implements bridgev2.EditHandlingNetworkAPI: IRC cannot edit,
 // so a correction is said.
 func (n *network) HandleMatrixEdit(ctx context.Context, msg *bridgev2.MatrixEdit) error {
+	if err := n.takeEdit(ctx, msg); err != nil {
+		return n.refuse(ctx, msg.Event, err)
+	}
+	return nil
+}
+
+func (n *network) takeEdit(ctx context.Context, msg *bridgev2.MatrixEdit) error {
 	ch := n.channelOf(msg.Portal)
 	if ch == nil {
-		return refusal(errNoChannel)
+		return errNoChannel
 	}
 	lines, err := n.convert(ctx, msg.Content)
 	if err != nil {
-		return refusal(err)
+		return err
 	}
 	meta := *metaOf(msg.EditTarget)
 	text := format.Plain(strings.Join(lines, " "))
@@ -228,11 +283,8 @@ func (n *network) HandleMatrixEdit(ctx context.Context, msg *bridgev2.MatrixEdit
 		lines[0] = "(edited) " + lines[0]
 	}
 	o := n.outgoing(ch, msg.Event, msg.Content, senderName(msg.OrigSender, msg.Event.Sender), lines)
-	if err := n.outbox.add(ctx, o, nil); err != nil {
-		if errors.Is(err, errDuplicate) {
-			return nil
-		}
-		return refusal(err)
+	if fresh, err := n.take(ctx, o, nil); err != nil || !fresh {
+		return err
 	}
 	meta.Text = cutBytes(text, maxMeta)
 	msg.EditTarget.Metadata = &meta
