@@ -289,6 +289,9 @@ func (c *conn) watch() {
 				c.close()
 				return
 			}
+			if c.unbarriered() > 0 {
+				c.wakeWriter() // echoes may be overdue
+			}
 			if ask {
 				_ = c.write("PING :" + barrierPrefix + "alive")
 			}

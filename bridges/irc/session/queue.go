@@ -130,6 +130,11 @@ func (c *conn) control(line string) {
 		c.controls = append(c.controls, line)
 	}
 	c.sendMu.Unlock()
+	c.wakeWriter()
+}
+
+// wakeWriter has the writer look for something to do.
+func (c *conn) wakeWriter() {
 	select {
 	case c.controlReady <- struct{}{}:
 	default:
@@ -143,10 +148,7 @@ func (c *conn) query(line string) {
 		c.queries = append(c.queries, line)
 	}
 	c.sendMu.Unlock()
-	select {
-	case c.controlReady <- struct{}{}:
-	default:
-	}
+	c.wakeWriter()
 }
 
 // ask sends the oldest question if there is room for it, and returns how long to
@@ -204,6 +206,7 @@ func (c *conn) writer() {
 		}
 		var again <-chan time.Time
 		if len(c.out) == 0 {
+			c.barrier() // for messages whose echo has not come
 			wait, err := c.ask()
 			if err != nil {
 				return

@@ -395,3 +395,36 @@ func TestScramOnTheWire(t *testing.T) {
 		})
 	}
 }
+
+// A message that a server takes and does not echo is confirmed all the same, also if
+// nothing else is sent.
+func TestNoEcho(t *testing.T) {
+	t.Parallel()
+	s, cfg := script(t)
+	cfg.PingInterval, cfg.PingTimeout = 2*time.Second, 2*time.Second
+	sess, r := start(t, cfg)
+	s.accept()
+	s.expect("USER ")
+	s.send(":srv CAP * LS :echo-message")
+	s.expect("CAP REQ :echo-message")
+	s.send(":srv CAP * ACK :echo-message")
+	s.expect("CAP END")
+	s.send(":srv 001 bridge :Welcome", ":srv 422 bridge :No MOTD")
+	await[session.Registered](t, r, nil)
+	done := make(chan session.Outcome, 1)
+	line := &session.Line{Command: "PRIVMSG", Params: []string{"#room", "x"}, Done: func(o session.Outcome) { done <- o }}
+	if err := sess.Send(t.Context(), line); err != nil {
+		t.Fatal(err)
+	}
+	s.expect("PRIVMSG #room :x")
+	for {
+		ping := s.expect("PING :")
+		s.send(":srv PONG srv " + strings.TrimPrefix(ping, "PING "))
+		if !strings.HasSuffix(ping, "alive") {
+			break
+		}
+	}
+	if o := <-done; o.State != session.Delivered {
+		t.Errorf("outcome = %+v", o)
+	}
+}
