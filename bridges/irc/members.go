@@ -45,6 +45,11 @@ func (n *network) changeMember(ctx context.Context, portal *bridgev2.Portal, ch 
 	}
 	sender := ghost.Intent
 	if l.Kicked {
+		// Perhaps because they were banned in Matrix, which a leave would undo, and which
+		// the bridge's memory may not know yet.
+		if n.banned(ctx, portal, ghost) {
+			return true
+		}
 		sender = portal.Bridge.Bot
 		if by, err := portal.Bridge.GetGhostByID(ctx, l.ByGhost); l.By != "" && err == nil {
 			sender = by.Intent
@@ -59,6 +64,17 @@ func (n *network) all(ch *ChannelConfig) bool {
 		return false
 	}
 	return n.cfg.MembersMax == 0 || n.session.Count(ch.Name) <= n.cfg.MembersMax
+}
+
+// banned asks the homeserver whether a ghost is banned from a room.
+func (n *network) banned(ctx context.Context, portal *bridgev2.Portal, ghost *bridgev2.Ghost) bool {
+	client := clientOf(portal.Bridge.Bot)
+	if client == nil {
+		return false
+	}
+	var now event.MemberEventContent
+	err := client.Client.StateEvent(ctx, portal.MXID, event.StateMember, string(ghost.Intent.GetMXID()), &now)
+	return err == nil && now.Membership == event.MembershipBan
 }
 
 // join brings a ghost into a room. A ghost that was banned in Matrix stays out.
