@@ -36,7 +36,8 @@ func TestRanks(t *testing.T) {
 	t.Parallel()
 	run := func(t *testing.T, addr string) {
 		alice, bob := ircd.Dial(t, addr, "alice"), ircd.Dial(t, addr, "bob")
-		alice.Join("#room") // the first is the operator
+		alice.Join("#room")         // the first is the operator
+		alice.Send("MODE #room +t") // as the room is made, so that nothing else changes its power levels
 		bob.Join("#room")
 		r := newRig(t, networkConfig(addr, ""))
 		room := r.hs.byAlias("irc_net_#room")
