@@ -51,6 +51,12 @@ func newConnector(mx *matrix.Connector, metrics *instanceMetrics) *connector {
 	}
 }
 
+// PrependHandler has a function called for events of a kind before bridgev2 handles
+// them. It is for modules, while they start.
+func (c *connector) PrependHandler(kind event.Type, f func(context.Context, *event.Event)) {
+	c.EventProcessor.PrependHandler(kind, f)
+}
+
 // Init implements bridgev2.MatrixConnector.
 func (c *connector) Init(br *bridgev2.Bridge) {
 	// Init looks for the encryption that needs cgo, and would warn that there is

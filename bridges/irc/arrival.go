@@ -101,9 +101,16 @@ func (n *network) takeOver(ctx context.Context, portal *bridgev2.Portal, ch *Cha
 	}
 	present := make(map[id.UserID]bool, len(members))
 	*a = arrivals{gone: make(map[networkid.UserID]bool), round: a.round + 1, begun: time.Now(), fetched: true}
+	all := n.all(ch)
+	if !all {
+		n.log.Info("the people of a channel come to its room when they say something", "channel", ch.Name, "people", len(members))
+	}
 	for _, m := range members {
 		user := n.b.br.Matrix.GhostIntent(m.ghost).GetMXID()
 		present[user] = true
+		if !all && (current[user] == nil || current[user].Membership != event.MembershipJoin) {
+			continue
+		}
 		if now := current[user]; now == nil || now.Membership != event.MembershipJoin || now.Displayname != m.nick {
 			a.list = append(a.list, m)
 		}
@@ -129,6 +136,7 @@ func (n *network) takeOver(ctx context.Context, portal *bridgev2.Portal, ch *Cha
 		}
 	})
 	n.arrive(ctx, portal, ch, a.round)
+	n.followRanks(ctx, portal, ch)
 }
 
 // roomMembers returns who is in a room: for the first time in a run by asking, and

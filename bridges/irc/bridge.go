@@ -20,6 +20,10 @@ type Deps struct {
 	Log *slog.Logger
 	// AliasPrefix begins the aliases of the rooms; default "irc_".
 	AliasPrefix string
+	// DataDir is a folder for files of the module, the one of the bridge's database.
+	// Without one, what is known of a line that was being written when the process
+	// died is in the database alone, and later; see the package's documentation.
+	DataDir string
 }
 
 // Bridge is a configured IRC bridge. New makes it; the host runs its Connector
@@ -28,6 +32,7 @@ type Deps struct {
 type Bridge struct {
 	cfg  *Config
 	log  *slog.Logger
+	dir  string
 	demo bool
 	// backoff is that of new connections; zero for the defaults.
 	backoff session.Backoff
@@ -48,7 +53,7 @@ func New(_ context.Context, cfg *yaml.Node, deps Deps) (*Bridge, error) {
 	if err != nil {
 		return nil, fmt.Errorf("IRC configuration: %w", err)
 	}
-	b := &Bridge{cfg: parsed, log: deps.Log}
+	b := &Bridge{cfg: parsed, log: deps.Log, dir: deps.DataDir}
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)
 	}

@@ -50,7 +50,27 @@ type NetworkConfig struct {
 	OutageNotice time.Duration
 	// RoomAlias is the localpart of the space's alias.
 	RoomAlias string
+	// PowerLevels are those of ranks, by their modes, such as 'o': 50; see rankLevels.
+	PowerLevels map[byte]int
+	// Members says whose ghosts are in the rooms; see MemberPolicy. MembersMax is how
+	// many people a channel may have for all of them to be there; 0 is no limit.
+	Members    MemberPolicy
+	MembersMax int
+	// NetsplitWait is how long those whom a split of the network has cut off stay in
+	// the rooms.
+	NetsplitWait time.Duration
 }
+
+// MemberPolicy says which people of a channel are members of its room.
+type MemberPolicy string
+
+// The policies.
+const (
+	// MembersAll: all of them.
+	MembersAll MemberPolicy = "all"
+	// MembersSpeaking: those who have said something since they came.
+	MembersSpeaking MemberPolicy = "speaking"
+)
 
 // ChannelConfig is one bridged channel.
 type ChannelConfig struct {
@@ -140,12 +160,47 @@ type saslConfig struct {
 }
 
 type tlsConfig struct {
-	on       bool
-	ca, name string
+	on                  bool
+	ca, name, cert, key string
+}
+
+// build makes the settings for a connection to a host.
+func (s *tlsConfig) build(node *yaml.Node, key, host string) (*tls.Config, error) {
+	if !s.on {
+		if s.cert != "" || s.key != "" {
+			return nil, mistake(node, key+".tls_cert", "is of no use without tls")
+		}
+		return nil, nil
+	}
+	cfg := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
+	if s.name != "" {
+		cfg.ServerName = s.name
+	}
+	var errs []error
+	if s.ca != "" {
+		pool, err := loadCA(s.ca)
+		if err != nil {
+			errs = append(errs, mistake(node, key+".tls_ca", "%v", err))
+		}
+		cfg.RootCAs = pool
+	}
+	if s.cert != "" || s.key != "" {
+		private := s.key
+		if private == "" {
+			private = s.cert // both in one file, as other clients have it
+		}
+		pair, err := tls.LoadX509KeyPair(s.cert, private)
+		if err != nil {
+			errs = append(errs, mistake(node, key+".tls_cert", "%v", err))
+		}
+		cfg.Certificates = []tls.Certificate{pair}
+	}
+	return cfg, errors.Join(errs...)
 }
 
 func parseNetwork(node *yaml.Node, key, aliasPrefix string) (NetworkConfig, error) {
-	n := NetworkConfig{Burst: 5, PerSecond: 1, Queue: 1000, OutageNotice: time.Minute, RelayFormat: "<{name}> "}
+	n := NetworkConfig{Burst: 5, PerSecond: 1, Queue: 1000, OutageNotice: time.Minute, RelayFormat: "<{name}> ",
+		Members: MembersAll, NetsplitWait: 10 * time.Minute}
 	secure := tlsConfig{on: true}
 	var sasl *saslConfig
 	err := mapping(node, key, map[string]func(*yaml.Node, string) error{
@@ -155,6 +210,8 @@ func parseNetwork(node *yaml.Node, key, aliasPrefix string) (NetworkConfig, erro
 		"tls":             boolean(&secure.on),
 		"tls_ca":          text(&secure.ca),
 		"tls_server_name": text(&secure.name),
+		"tls_cert":        text(&secure.cert),
+		"tls_key":         text(&secure.key),
 		"nick":            ircWord(&n.Nick),
 		"username":        ircWord(&n.Username),
 		"realname":        ircLine(&n.Realname),
@@ -163,6 +220,10 @@ func parseNetwork(node *yaml.Node, key, aliasPrefix string) (NetworkConfig, erro
 		"relay_format":    relayFormat(&n.RelayFormat),
 		"queue":           number(&n.Queue, 1, 100_000),
 		"outage_notice":   duration(&n.OutageNotice),
+		"power_levels":    powerLevels(&n.PowerLevels),
+		"members":         memberPolicy(&n.Members),
+		"members_max":     number(&n.MembersMax, 0, 1_000_000),
+		"netsplit_wait":   duration(&n.NetsplitWait),
 		"flood": func(v *yaml.Node, key string) error {
 			return mapping(v, key, map[string]func(*yaml.Node, string) error{
 				"burst":      number(&n.Burst, 1, 1000),
@@ -197,21 +258,10 @@ func parseNetwork(node *yaml.Node, key, aliasPrefix string) (NetworkConfig, erro
 	if err != nil || host == "" {
 		errs = append(errs, mistake(node, key+".address", "is %q, but must be host:port, such as irc.libera.chat:6697", n.Address))
 	}
-	if secure.on {
-		n.TLS = &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
-		if secure.name != "" {
-			n.TLS.ServerName = secure.name
-		}
-		if secure.ca != "" {
-			pool, err := loadCA(secure.ca)
-			if err != nil {
-				errs = append(errs, mistake(node, key+".tls_ca", "%v", err))
-			}
-			n.TLS.RootCAs = pool
-		}
-	}
+	n.TLS, err = secure.build(node, key, host)
+	errs = append(errs, err)
 	if sasl != nil {
-		mech, err := sasl.build(key, secure.on)
+		mech, err := sasl.build(key, &secure)
 		n.SASL = mech
 		errs = append(errs, err)
 	}
@@ -242,9 +292,20 @@ func (n *NetworkConfig) fill(aliasPrefix string) {
 	}
 }
 
-func (s *saslConfig) build(key string, secure bool) (session.Mechanism, error) {
-	if !strings.EqualFold(s.mechanism, "plain") {
-		return nil, mistake(s.node, key+".sasl.mechanism", "is %q, but only plain is known", s.mechanism)
+func (s *saslConfig) build(key string, secure *tlsConfig) (session.Mechanism, error) {
+	mechanism := strings.ToLower(s.mechanism)
+	switch mechanism {
+	case "external":
+		if secure.cert == "" {
+			return nil, mistake(s.node, key+".sasl.mechanism", "external needs tls_cert, the certificate of the account")
+		}
+		if s.password != "" {
+			return nil, mistake(s.node, key+".sasl.password", "is of no use with external")
+		}
+		return &session.External{User: s.user}, nil
+	case "plain", "scram-sha-256":
+	default:
+		return nil, mistake(s.node, key+".sasl.mechanism", "is %q; known are plain, scram-sha-256 and external", s.mechanism)
 	}
 	if s.user == "" || s.password == "" {
 		return nil, mistake(s.node, key+".sasl", "needs user and password")
@@ -252,7 +313,10 @@ func (s *saslConfig) build(key string, secure bool) (session.Mechanism, error) {
 	if strings.ContainsRune(s.user+s.password, 0) {
 		return nil, mistake(s.node, key+".sasl", "user and password must not contain NUL")
 	}
-	if !secure && !s.cleartext {
+	if mechanism == "scram-sha-256" {
+		return &session.Scram{User: s.user, Password: s.password}, nil
+	}
+	if !secure.on && !s.cleartext {
 		return nil, mistake(s.node, key+".sasl", "would send the password in the clear: set tls, or sasl.allow_cleartext")
 	}
 	return &session.Plain{User: s.user, Password: s.password, AllowCleartext: s.cleartext}, nil

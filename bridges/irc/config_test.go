@@ -92,6 +92,17 @@ func TestParseConfigMistakes(t *testing.T) {
 		{"SASL mechanism", good + "  sasl: {mechanism: magic, user: a, password: b}\n", `networks[0].sasl.mechanism: is "magic"`},
 		{"SASL without password", good + "  sasl: {user: a}\n", "networks[0].sasl: needs user and password"},
 		{"SASL in the clear", good + "  tls: false\n  sasl: {user: a, password: b}\n", "would send the password in the clear"},
+		{"SCRAM without password", good + "  sasl: {mechanism: scram-sha-256, user: a}\n", "networks[0].sasl: needs user and password"},
+		{"EXTERNAL without certificate", good + "  sasl: {mechanism: external}\n", "networks[0].sasl.mechanism: external needs tls_cert"},
+		{"EXTERNAL with password", good + "  tls_cert: x\n  sasl: {mechanism: external, password: x}\n", "networks[0].sasl.password: is of no use"},
+		{"no certificate", good + "  tls_cert: /does/not/exist\n", "networks[0].tls_cert: open /does/not/exist"},
+		{"certificate without TLS", good + "  tls: false\n  tls_cert: x\n", "networks[0].tls_cert: is of no use"},
+		{"power level", good + "  power_levels: {o: 100}\n", `line 5: networks[0].power_levels.o: is "100"`},
+		{"power level of no mode", good + "  power_levels: {op: 50}\n", "line 5: networks[0].power_levels.op: is not the letter of a mode"},
+		{"power levels", good + "  power_levels: 50\n", "line 5: networks[0].power_levels: must be a mapping"},
+		{"members", good + "  members: some\n", `line 5: networks[0].members: is "some", but must be all or speaking`},
+		{"members_max", good + "  members_max: -1\n", `line 5: networks[0].members_max: is "-1"`},
+		{"netsplit_wait", good + "  netsplit_wait: long\n", `line 5: networks[0].netsplit_wait: is "long"`},
 		{"channel without #", good + "  channels: [go]\n", `line 5: networks[0].channels[0].name: is "go"`},
 		{"channel as comment", good + "  channels:\n  - #go\n  - '#x'\n", "networks[0].channels[0].name"},
 		{"channel twice", good + "  channels: ['#a', '#A']\n", "networks[0].channels[1]: #A is listed twice"},
@@ -171,7 +182,7 @@ func TestExampleConfig(t *testing.T) {
 	var lines []string
 	for _, line := range strings.Split(ExampleConfig, "\n") {
 		trimmed := strings.TrimLeft(line, " ")
-		if strings.HasPrefix(trimmed, "#") && !strings.HasPrefix(trimmed, "# ") && !strings.Contains(line, "tls_ca") {
+		if strings.HasPrefix(trimmed, "#") && !strings.HasPrefix(trimmed, "# ") && !strings.Contains(line, "tls_ca") && !strings.Contains(line, "tls_cert") {
 			line = strings.Replace(line, "#", "", 1)
 		}
 		lines = append(lines, line)

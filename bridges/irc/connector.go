@@ -27,11 +27,12 @@ func (c *Connector) Init(br *bridgev2.Bridge) { c.b.br = br }
 
 // Start implements bridgev2.NetworkConnector.
 func (c *Connector) Start(ctx context.Context) error {
-	st, err := openStore(ctx, c.b.br)
+	st, err := openStore(ctx, c.b.br, c.b.dir)
 	if err != nil {
 		return err
 	}
 	c.b.store = st
+	c.watchMembers()
 	return c.b.startDemo()
 }
 

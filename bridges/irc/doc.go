@@ -31,14 +31,15 @@
 // From Matrix: a message is first stored in the bridge's database (the outbox),
 // together with its row in the framework's message table, and only then is its
 // handling complete; an event that is delivered again finds itself there and is
-// ignored. The sender takes from the outbox in order. Immediately before each
-// line is written to the socket, the outbox records it as written, so a crash at
-// any moment repeats nothing; what can be lost is a line for which the process
-// dies between that record and the write that follows it at once, and one that
+// ignored. The sender takes from the outbox in order, a few at a time. Immediately
+// before each line is written to the socket, that is noted in the ledger, in memory
+// that outlives the process, and again when the server has confirmed it; so a crash of
+// the process at any moment repeats nothing. What can be lost is a line for which the
+// process dies in the nanoseconds between the note and the write, and one that
 // the server has not read when the connection of the dead process is reset.
-// Lines for which the server's answer is not known, because the connection broke
-// or the process died before it came, are reported to their sender as uncertain,
-// not repeated.
+// Lines that were written and of which the server's answer is not known, because the
+// connection broke or the process died before it came, are reported to their sender as
+// uncertain, not repeated.
 //
 // From IRC: what a line means for the rooms (line.go) is decided when it is read,
 // with the session's state as it is then, and stored (inbox.go) before it is

@@ -85,9 +85,13 @@ func (n *network) handleState(e session.Event) {
 		if ch := n.channel(e.Channel); ch != nil {
 			n.outage.kicked(ch, e)
 		}
-	case session.TopicLock:
+	case session.ChannelModes:
 		if ch := n.channel(e.Channel); ch != nil {
-			n.queueTurn(ch, func(ctx context.Context, portal *bridgev2.Portal) { n.followTopicLock(ctx, portal, e.On) })
+			n.queueTurn(ch, func(ctx context.Context, portal *bridgev2.Portal) { n.followModes(ctx, portal, e.Modes) })
+		}
+	case session.Mode:
+		if ch := n.channel(e.Channel); ch != nil {
+			n.ranksChanged(ch)
 		}
 	}
 }
@@ -100,6 +104,10 @@ func (n *network) handleLine(ctx context.Context, l *line) {
 		if ch := n.channel(name); ch != nil {
 			channels = append(channels, ch)
 		}
+	}
+	if (l.Kind == lineNick || l.Kind == lineLeave) && !n.met(ctx, l.Ghost) {
+		n.inbox.done(l.seq, false) // somebody who has said nothing; see MembersSpeaking
+		return
 	}
 	if l.Kind == lineNick {
 		n.introduce(ctx, l.Ghost, l.Nick)

@@ -1,6 +1,7 @@
 package irc
 
 import (
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -86,7 +87,7 @@ func (n *network) entry(e session.Event) *entry {
 	case session.Message:
 		out = lineEntry(n.messageLine(e))
 	case session.Join:
-		out = lineEntry(n.memberLine(lineJoin, e.Meta, e.User.Nick, []string{e.Channel}))
+		out = n.joinEntry(e)
 	case session.Part:
 		if !e.Self {
 			out = n.leaveEntry(e.Meta, e.User.Nick, []string{e.Channel}, e.Reason, session.User{})
@@ -97,13 +98,7 @@ func (n *network) entry(e session.Event) *entry {
 		}
 		out = n.leaveEntry(e.Meta, e.Nick, []string{e.Channel}, e.Reason, e.By)
 	case session.Quit:
-		reason := e.Reason
-		if reason == "" {
-			reason = "Quit"
-		}
-		out = n.leaveEntry(e.Meta, e.User.Nick, e.Channels, reason, session.User{})
-		// Who comes under this nick later is somebody else.
-		n.ids.end(n.fold(e.User.Nick))
+		out = n.quitEntry(e)
 	case session.NickChange:
 		if !e.Self && e.Old != "" && len(e.Channels) > 0 {
 			ghost := n.ids.rename(n.fold(e.Old), e.New, n.fold(e.New))
@@ -112,6 +107,9 @@ func (n *network) entry(e session.Event) *entry {
 	case session.Topic:
 		out = lineEntry(n.topicLine(e))
 	case session.Mode:
+		if slices.ContainsFunc(e.Ranked, func(nick string) bool { return !n.isSelf(nick) }) {
+			return &entry{event: e}
+		}
 		return nil
 	default:
 		out = &entry{event: e}
@@ -214,6 +212,7 @@ func (n *network) namesEntry(e session.Names) *entry {
 	if ch == nil {
 		return nil
 	}
+	n.splits.listed(ch.Name)
 	list := &names{channel: ch.Name, topic: e.Topic, time: e.Time, members: make([]member, 0, len(e.Members))}
 	cm := n.session.Support().Casemapping
 	self := cm.Fold(n.session.Nick())

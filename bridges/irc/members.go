@@ -29,6 +29,12 @@ func clientOf(intent bridgev2.MatrixAPI) *appservice.IntentAPI {
 // portal. It returns false if the line is to stay in the inbox.
 func (n *network) changeMember(ctx context.Context, portal *bridgev2.Portal, ch *ChannelConfig, l *line) bool {
 	n.arrivals[ch.Name].drop(l.Ghost) // this is newer
+	n.mu.Lock()
+	ranked := n.ranked[ch.Name][l.Ghost]
+	n.mu.Unlock()
+	if ranked {
+		n.ranksChanged(ch) // nobody has a rank who comes or has gone
+	}
 	ghost, err := portal.Bridge.GetGhostByID(ctx, l.Ghost)
 	if err != nil {
 		n.log.Error("a change of membership is not shown", "error", err)
@@ -39,12 +45,36 @@ func (n *network) changeMember(ctx context.Context, portal *bridgev2.Portal, ch 
 	}
 	sender := ghost.Intent
 	if l.Kicked {
+		// Perhaps because they were banned in Matrix, which a leave would undo, and which
+		// the bridge's memory may not know yet.
+		if n.banned(ctx, portal, ghost) {
+			return true
+		}
 		sender = portal.Bridge.Bot
 		if by, err := portal.Bridge.GetGhostByID(ctx, l.ByGhost); l.By != "" && err == nil {
 			sender = by.Intent
 		}
 	}
 	return n.insist(ctx, "a leave", func() error { return n.leave(ctx, portal, ghost, sender, l.Text, l.Time) })
+}
+
+// all reports whether all people of a channel are to be in its room.
+func (n *network) all(ch *ChannelConfig) bool {
+	if n.cfg.Members == MembersSpeaking {
+		return false
+	}
+	return n.cfg.MembersMax == 0 || n.session.Count(ch.Name) <= n.cfg.MembersMax
+}
+
+// banned asks the homeserver whether a ghost is banned from a room.
+func (n *network) banned(ctx context.Context, portal *bridgev2.Portal, ghost *bridgev2.Ghost) bool {
+	client := clientOf(portal.Bridge.Bot)
+	if client == nil {
+		return false
+	}
+	var now event.MemberEventContent
+	err := client.Client.StateEvent(ctx, portal.MXID, event.StateMember, string(ghost.Intent.GetMXID()), &now)
+	return err == nil && now.Membership == event.MembershipBan
 }
 
 // join brings a ghost into a room. A ghost that was banned in Matrix stays out.

@@ -4,6 +4,7 @@ import (
 	"unicode/utf8"
 
 	"maunium.net/go/mautrix/bridgev2/database"
+	"maunium.net/go/mautrix/event"
 )
 
 // MessageMetadata is kept with each bridged message, for quotes and corrections.
@@ -17,6 +18,8 @@ type MessageMetadata struct {
 type PortalMetadata struct {
 	// Alias is the alias that was given to the room.
 	Alias string `json:"alias,omitempty"`
+	// JoinRule is the join rule that the room was given last, if not that of its making.
+	JoinRule event.JoinRule `json:"join_rule,omitempty"`
 }
 
 func metaTypes() database.MetaTypes {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/database"
@@ -27,11 +28,16 @@ type network struct {
 	outage  *outage
 	inbox   *inbox
 	people  *people
+	splits  *splits
 	// arrivals are, by channel, those whose joins are under way; each belongs to
 	// the portal of the channel.
 	arrivals map[string]*arrivals
 
-	mu      sync.Mutex
+	mu sync.Mutex
+	// ranksDue are the channels whose ranks are about to be shown.
+	ranksDue map[string]bool
+	// ranked are, by channel, the ghosts that are shown with a rank.
+	ranked  map[string]map[networkid.UserID]bool
 	wanted  bool // Connect was called
 	ready   bool // the rooms exist
 	running bool
@@ -51,7 +57,8 @@ var (
 
 func newNetwork(ctx context.Context, b *Bridge, cfg NetworkConfig, login *bridgev2.UserLogin) (*network, error) {
 	n := &network{b: b, cfg: cfg, login: login, log: b.log.With("network", cfg.ID),
-		people: newPeople(), arrivals: make(map[string]*arrivals),
+		people: newPeople(), arrivals: make(map[string]*arrivals), ranksDue: make(map[string]bool),
+		ranked: make(map[string]map[networkid.UserID]bool),
 	}
 	for _, ch := range cfg.Channels {
 		n.arrivals[ch.Name] = new(arrivals)
@@ -66,6 +73,7 @@ func newNetwork(ctx context.Context, b *Bridge, cfg NetworkConfig, login *bridge
 	}
 	n.outbox = newOutbox(cfg.ID, b.store, n.session, n.log, cfg.Queue, n.settled)
 	n.outage = &outage{n: n}
+	n.splits = newSplits(cfg.NetsplitWait)
 	n.inbox = newInbox(cfg.ID, b.store, n.log)
 	ids, err := loadIdentities(ctx, cfg.ID, b.store, n.present)
 	if err != nil {
@@ -101,18 +109,37 @@ func (n *network) startLocked() {
 	online, hangUp := context.WithCancel(n.b.br.BackgroundCtx)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(online))
 	n.stop, n.ctx = hangUp, ctx
-	if err := n.outbox.load(ctx); err != nil {
-		n.log.Error("messages of an earlier run are not sent", "error", err)
-	}
-	if err := n.inbox.load(ctx); err != nil {
-		n.log.Error("what was said in an earlier run is not shown", "error", err)
-	}
 	n.work.Go(func() {
 		defer cancel()
+		if !n.load(online) {
+			return
+		}
+		for _, run := range []func(context.Context){n.outbox.run, n.inbox.run, n.pump, n.runSplits} {
+			n.work.Go(func() { run(ctx) })
+		}
 		n.session.Run(online)
 	})
-	for _, run := range []func(context.Context){n.outbox.run, n.inbox.run, n.pump} {
-		n.work.Go(func() { run(ctx) })
+}
+
+// load takes over what an earlier run has left, and does not go on without it. It
+// returns false when ctx is done.
+func (n *network) load(ctx context.Context) bool {
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
+		err := n.outbox.load(ctx)
+		if err == nil {
+			err = n.inbox.load(ctx)
+		}
+		if err == nil || ctx.Err() != nil {
+			return ctx.Err() == nil
+		}
+		n.log.Error("cannot read what an earlier run has left, trying again", "error", err, "in", wait)
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return false
+		}
 	}
 }
 
@@ -229,6 +256,8 @@ func (n *network) GetCapabilities(context.Context, *bridgev2.Portal) *event.Room
 // fold folds a nick by the network's casemapping.
 func (n *network) fold(nick string) string { return n.session.Support().Casemapping.Fold(nick) }
 
-// present reports whether a folded nick is in a channel; without a connection,
-// where nobody can know, everybody is.
-func (n *network) present(nick string) bool { return n.session.Present(nick) || !n.session.Connected() }
+// present reports whether a folded nick is in a channel, or was until the network was
+// split; without a connection, where nobody can know, everybody is.
+func (n *network) present(nick string) bool {
+	return n.session.Present(nick) || n.splits.has(nick) || !n.session.Connected()
+}

@@ -35,7 +35,7 @@ func openTestStore(t *testing.T, path string) *store {
 		t.Fatal(err)
 	}
 	br := &bridgev2.Bridge{ID: "irc", DB: database.New("irc", database.MetaTypes{}, db)}
-	st, err := openStore(zerolog.Nop().WithContext(context.Background()), br)
+	st, err := openStore(zerolog.Nop().WithContext(context.Background()), br, filepath.Dir(path))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,6 +75,7 @@ func (w *wire) Send(_ context.Context, line *session.Line) error {
 		if err := line.Before(); err != nil {
 			out = session.Outcome{State: session.NotSent, Err: err}
 		} else {
+			line.Mark()
 			w.lines = append(w.lines, text)
 		}
 	}
@@ -93,8 +94,9 @@ type settledRec struct {
 func startOutbox(t *testing.T, st *store, w *wire, limit int) (*outbox, chan settledRec, func()) {
 	t.Helper()
 	settled := make(chan settledRec, 1000)
-	b := newOutbox("net", st, w, slog.New(slog.DiscardHandler), limit, func(_ context.Context, o *outgoing, err error) {
+	b := newOutbox("net", st, w, slog.New(slog.DiscardHandler), limit, func(_ context.Context, o *outgoing, err error) error {
 		settled <- settledRec{o.EventID, err}
+		return nil
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	if err := b.load(ctx); err != nil {
@@ -193,9 +195,7 @@ func TestOutboxCrash(t *testing.T) {
 				t.Fatal(err)
 			}
 			for i := range crashAt {
-				if err := st.written(ctx, o.Seq, i+1); err != nil {
-					t.Fatal(err)
-				}
+				st.ledger.of(o, true).written(i + 1)
 			}
 			// The limit has changed meanwhile, which changes nothing.
 			w := &wire{limit: 32}
@@ -219,22 +219,78 @@ func TestOutboxCrash(t *testing.T) {
 func TestOutboxCrashOneLine(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	path := filepath.Join(t.TempDir(), "x.db")
-	st := openTestStore(t, path)
-	o := outgoingText("$1", "one")
-	if err := st.put(ctx, "net", o, nil); err != nil {
+	for _, test := range []struct {
+		name   string
+		before func(*store, *outgoing) error
+		sent   []string
+		want   error
+	}{
+		{"not written", func(st *store, o *outgoing) error { st.ledger.of(o, true); return nil }, []string{"<m> one"}, nil},
+		{"written", func(st *store, o *outgoing) error { st.ledger.of(o, true).written(1); return nil }, nil, errUncertain},
+		{"confirmed", func(st *store, o *outgoing) error {
+			m := st.ledger.of(o, true)
+			m.written(1)
+			m.delivered()
+			return nil
+		}, nil, nil},
+		{"written, with a full ledger", func(st *store, o *outgoing) error { return st.written(ctx, o.Seq, 1) }, nil, errUncertain},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "x.db")
+			st := openTestStore(t, path)
+			o := outgoingText("$1", "one")
+			if err := st.put(ctx, "net", o, nil); err != nil {
+				t.Fatal(err)
+			}
+			if err := test.before(st, o); err != nil {
+				t.Fatal(err)
+			}
+			w := &wire{}
+			next := openTestStore(t, path)
+			_, settled, stop := startOutbox(t, next, w, 100)
+			if r := waitSettled(t, settled); !errors.Is(r.err, test.want) {
+				t.Errorf("settled %+v", r)
+			}
+			stop()
+			if got := w.sent(); !slices.Equal(got, test.sent) {
+				t.Errorf("sent %q", got)
+			}
+			if next.ledger.of(o, false) != nil && len(next.ledger.bySeq) > 0 {
+				t.Error("the ledger still has the message")
+			}
+		})
+	}
+}
+
+// A failure that nobody has heard of is told again.
+func TestOutboxTellsUntilHeard(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(context.Background())
+	st := openTestStore(t, filepath.Join(t.TempDir(), "x.db"))
+	w := &wire{fate: func(int, string) (session.Outcome, bool) {
+		return session.Outcome{State: session.Refused, Err: errors.New("no")}, true
+	}}
+	deaf := errors.New("the homeserver is away")
+	told := make(chan bool, 10)
+	b := newOutbox("net", st, w, slog.New(slog.DiscardHandler), 10, func(context.Context, *outgoing, error) error {
+		defer func() { told <- true; deaf = nil }()
+		return deaf
+	})
+	if err := b.load(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if err := st.written(ctx, o.Seq, 1); err != nil {
+	done := make(chan struct{})
+	go func() { defer close(done); b.run(ctx) }()
+	if err := b.add(ctx, outgoingText("$1", "x"), nil); err != nil {
 		t.Fatal(err)
 	}
-	w := &wire{}
-	_, settled, _ := startOutbox(t, openTestStore(t, path), w, 100)
-	if r := waitSettled(t, settled); !errors.Is(r.err, errUncertain) {
-		t.Errorf("settled %+v", r)
-	}
-	if got := w.sent(); len(got) > 0 {
-		t.Errorf("sent %q again", got)
+	<-told
+	<-told
+	cancel()
+	<-done
+	if left, err := st.waiting(context.Background(), "net"); err != nil || len(left) > 0 {
+		t.Errorf("left in the outbox: %v, %v", left, err)
 	}
 }
 

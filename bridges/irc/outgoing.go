@@ -14,9 +14,7 @@ import (
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
-	"github.com/landbridge-im/landbridge/appservice/txnid"
 	"github.com/landbridge-im/landbridge/bridges/irc/format"
-	"github.com/landbridge-im/landbridge/bridges/irc/session"
 )
 
 // maxLines is the most lines that one message may become.
@@ -31,13 +29,20 @@ var (
 // HandleMatrixMessage implements bridgev2.NetworkAPI: it stores the message in
 // the outbox and does not wait for the network.
 func (n *network) HandleMatrixMessage(ctx context.Context, msg *bridgev2.MatrixMessage) (*bridgev2.MatrixMessageResponse, error) {
+	if err := n.takeMessage(ctx, msg); err != nil {
+		return nil, n.refuse(ctx, msg.Event, err)
+	}
+	return &bridgev2.MatrixMessageResponse{Pending: true}, nil
+}
+
+func (n *network) takeMessage(ctx context.Context, msg *bridgev2.MatrixMessage) error {
 	ch := n.channelOf(msg.Portal)
 	if ch == nil {
-		return nil, refusal(errNoChannel)
+		return errNoChannel
 	}
 	lines, err := n.convert(ctx, msg.Content)
 	if err != nil {
-		return nil, refusal(err)
+		return err
 	}
 	// What is kept is the sender's own words: a quote of a quote, or a correction of one, would say
 	// more than anybody said.
@@ -57,20 +62,49 @@ func (n *network) HandleMatrixMessage(ctx context.Context, msg *bridgev2.MatrixM
 	}
 	// The table of messages refers to that of ghosts.
 	if _, err := n.b.br.GetGhostByID(ctx, row.SenderID); err != nil {
-		return nil, fmt.Errorf("prepare to store a message: %w", err)
+		return fmt.Errorf("prepare to store a message: %w", err)
 	}
-	err = n.outbox.add(ctx, o, func(ctx context.Context) error { return n.b.br.DB.Message.Insert(ctx, row) })
-	if err != nil && !errors.Is(err, errDuplicate) {
-		return nil, refusal(err)
+	fresh, err := n.take(ctx, o, func(ctx context.Context) error { return n.b.br.DB.Message.Insert(ctx, row) })
+	if err != nil {
+		return err
 	}
-	if err == nil && !n.session.Connected() {
+	if fresh && !n.session.Connected() {
 		n.b.br.Matrix.SendMessageStatus(ctx, &bridgev2.MessageStatus{
 			Status: event.MessageStatusPending, ErrorReason: event.MessageStatusNetworkError,
 			Message: fmt.Sprintf("%s is not connected at the moment; the message is sent when it is back", n.cfg.Name),
 		}, o.statusInfo())
 	}
-	return &bridgev2.MatrixMessageResponse{Pending: true}, nil
+	return nil
 }
+
+// take stores something in the outbox; fresh says that it was not there before. A
+// database that is too busy is tried again: the event counts as handled afterwards,
+// whatever comes of it.
+func (n *network) take(ctx context.Context, o *outgoing, with func(context.Context) error) (fresh bool, err error) {
+	var waited time.Duration
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
+		err := n.outbox.add(ctx, o, with)
+		switch {
+		case err == nil:
+			return true, nil
+		case errors.Is(err, errDuplicate):
+			return false, nil
+		case errors.Is(err, errOutboxFull), ctx.Err() != nil, waited > maxTake:
+			return false, err
+		}
+		n.log.Warn("a message is not stored, trying again", "event_id", o.EventID, "error", err, "in", wait)
+		waited += wait
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+		}
+	}
+}
+
+// maxTake is how long a message waits to be stored; see maxInsist.
+const maxTake = 2 * time.Minute
 
 // outgoing makes the entry for the outbox.
 func (n *network) outgoing(ch *ChannelConfig, evt *event.Event, content *event.MessageEventContent, name string, lines []string) *outgoing {
@@ -209,13 +243,20 @@ func (n *network) quote(target *database.Message) string {
 // HandleMatrixEdit implements bridgev2.EditHandlingNetworkAPI: IRC cannot edit,
 // so a correction is said.
 func (n *network) HandleMatrixEdit(ctx context.Context, msg *bridgev2.MatrixEdit) error {
+	if err := n.takeEdit(ctx, msg); err != nil {
+		return n.refuse(ctx, msg.Event, err)
+	}
+	return nil
+}
+
+func (n *network) takeEdit(ctx context.Context, msg *bridgev2.MatrixEdit) error {
 	ch := n.channelOf(msg.Portal)
 	if ch == nil {
-		return refusal(errNoChannel)
+		return errNoChannel
 	}
 	lines, err := n.convert(ctx, msg.Content)
 	if err != nil {
-		return refusal(err)
+		return err
 	}
 	meta := *metaOf(msg.EditTarget)
 	text := format.Plain(strings.Join(lines, " "))
@@ -228,11 +269,8 @@ func (n *network) HandleMatrixEdit(ctx context.Context, msg *bridgev2.MatrixEdit
 		lines[0] = "(edited) " + lines[0]
 	}
 	o := n.outgoing(ch, msg.Event, msg.Content, senderName(msg.OrigSender, msg.Event.Sender), lines)
-	if err := n.outbox.add(ctx, o, nil); err != nil {
-		if errors.Is(err, errDuplicate) {
-			return nil
-		}
-		return refusal(err)
+	if fresh, err := n.take(ctx, o, nil); err != nil || !fresh {
+		return err
 	}
 	meta.Text = cutBytes(text, maxMeta)
 	msg.EditTarget.Metadata = &meta
@@ -272,75 +310,6 @@ func correction(before, after string) string {
 		return ""
 	}
 	return "s/" + x + "/" + y + "/"
-}
-
-// settled reports what became of a message.
-func (n *network) settled(ctx context.Context, o *outgoing, err error) {
-	ctx = context.WithoutCancel(ctx)
-	if o.Command == "TOPIC" && err != nil {
-		n.restoreTopic(o)
-	}
-	status := bridgev2.MessageStatus{Status: event.MessageStatusSuccess}
-	if err != nil {
-		status = refusal(err)
-		n.tellSender(ctx, &status, o.statusInfo())
-	} else if o.msgID != "" {
-		n.rename(ctx, o)
-	}
-	n.b.br.Matrix.SendMessageStatus(ctx, &status, o.statusInfo())
-}
-
-// tellSender says in the room that a message has failed. The framework would do it
-// too, but some time later, and never if the process dies before that.
-func (n *network) tellSender(ctx context.Context, status *bridgev2.MessageStatus, info *bridgev2.MessageStatusEventInfo) {
-	if !status.SendNotice || info.MessageType == event.MsgNotice {
-		return
-	}
-	status.SendNotice = false
-	ctx, cancel := context.WithTimeout(txnid.With(ctx, "failed/"+string(info.SourceEventID)), time.Minute)
-	defer cancel()
-	content := &event.Content{Parsed: status.ToNoticeEvent(info)}
-	if _, err := n.b.br.Bot.SendMessage(ctx, info.RoomID, event.EventMessage, content, nil); err != nil {
-		n.log.Error("somebody is not told that their message has failed", "event_id", info.SourceEventID, "error", err)
-	}
-}
-
-// rename gives a sent message the id that the network gave it, so that answers
-// to it are known as such.
-func (n *network) rename(ctx context.Context, o *outgoing) {
-	row, err := n.b.br.DB.Message.GetPartByMXID(ctx, o.EventID)
-	if err == nil && row != nil {
-		ch := n.channel(o.Channel)
-		if ch == nil {
-			return
-		}
-		row.ID = n.remoteID(ch, o.msgID)
-		err = n.b.br.DB.Message.Update(ctx, row)
-	}
-	if err != nil {
-		n.log.Warn("answers to a message will not be known as such", "error", err)
-	}
-}
-
-// refusal makes the status that a sender sees from an error.
-func refusal(err error) bridgev2.MessageStatus {
-	status := bridgev2.WrapErrorInStatus(err).WithStatus(event.MessageStatusFail).
-		WithErrorReason(event.MessageStatusNetworkError).WithIsCertain(true).WithSendNotice(true).WithErrorAsMessage()
-	var refused *session.Refusal
-	switch {
-	case errors.Is(err, errUncertain):
-		status = status.WithIsCertain(false).WithStatus(event.MessageStatusRetriable)
-	case errors.Is(err, errOutboxFull):
-		status = status.WithStatus(event.MessageStatusRetriable)
-	case errors.As(err, &refused):
-		status = status.WithErrorReason(event.MessageStatusNoPermission).
-			WithMessage("IRC refused it: " + refused.Text)
-	case errors.Is(err, errTopicLocked):
-		status = status.WithErrorReason(event.MessageStatusNoPermission)
-	case errors.Is(err, errTooLong), errors.Is(err, errEmpty):
-		status = status.WithErrorReason(event.MessageStatusUnsupported)
-	}
-	return status
 }
 
 func eventTime(evt *event.Event) time.Time { return time.UnixMilli(evt.Timestamp) }

@@ -82,6 +82,15 @@ func (p *people) release(id networkid.UserID, name string) {
 	delete(p.busy, id)
 }
 
+// met reports whether a ghost exists in Matrix, as far as is known.
+func (n *network) met(ctx context.Context, id networkid.UserID) bool {
+	if _, ok := n.people.name(id); ok {
+		return true
+	}
+	row, err := n.b.br.DB.Ghost.GetByID(ctx, id)
+	return err != nil || row != nil
+}
+
 // introduce makes sure that a ghost exists in Matrix and has a nick for its name.
 // It is called by the pump alone.
 func (n *network) introduce(ctx context.Context, id networkid.UserID, nick string) {

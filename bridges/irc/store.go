@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"go.mau.fi/util/dbutil"
@@ -22,16 +23,30 @@ var upgrades embed.FS
 type store struct {
 	db     *dbutil.Database
 	bridge networkid.BridgeID
+	ledger *ledger
 }
 
-func openStore(ctx context.Context, br *bridgev2.Bridge) (*store, error) {
+// openStore opens the tables, and the ledger in a folder, if one is named.
+func openStore(ctx context.Context, br *bridgev2.Bridge, dir string) (*store, error) {
 	table := dbutil.BuildUpgradeTable().WithFSPath(upgrades, "upgrades").Finish()
 	s := &store{db: br.DB.Child("irc_version", table, nil), bridge: br.ID}
 	if err := s.db.Upgrade(ctx); err != nil {
 		return nil, fmt.Errorf("upgrade the IRC tables: %w", err)
 	}
-	return s, nil
+	waiting, err := s.waitingEvents(ctx)
+	if err != nil {
+		return nil, err
+	}
+	path := ""
+	if dir != "" {
+		path = filepath.Join(dir, ledgerFile)
+	}
+	s.ledger, err = openLedger(path, waiting)
+	return s, err
 }
+
+// ledgerFile is the name of the ledger beside the bridge's database.
+const ledgerFile = "irc-lines"
 
 // outgoing is something that a Matrix event makes the bridge say on a network.
 type outgoing struct {
@@ -39,7 +54,9 @@ type outgoing struct {
 	EventID id.EventID `json:"-"`
 	Channel string     `json:"-"`
 	Written int        `json:"-"`
-	Command string     `json:"command"` // PRIVMSG, NOTICE or TOPIC
+	Command string     `json:"command"` // PRIVMSG, NOTICE or TOPIC; with Steps, what they are for
+	// Steps are whole commands, each of its parameters behind it, instead of Lines.
+	Steps   [][]string `json:"steps,omitempty"`
 	Prefix  string     `json:"prefix,omitempty"`
 	Lines   []string   `json:"lines"`           // as written by the sender
 	Fixed   []string   `json:"fixed,omitempty"` // as they go over the wire
@@ -49,6 +66,8 @@ type outgoing struct {
 	failed  error      // by the outbox: the first failure of a line
 	again   bool       // by the outbox: lines remain to be sent
 	msgID   string     // by the outbox: of the first line
+	mark    *mark      // by the outbox: its place in the ledger, or nil
+	known   bool       // by the outbox: an earlier run has the server's confirmation
 }
 
 // eventInfo is what a status of an event needs.
@@ -142,6 +161,27 @@ func (s *store) prune(ctx context.Context) error {
 		return fmt.Errorf("prune the outbox: %w", err)
 	}
 	return nil
+}
+
+// waitingEvents returns the events of all that is left to be sent, by number.
+func (s *store) waitingEvents(ctx context.Context) (map[int64]id.EventID, error) {
+	type row struct {
+		seq   int64
+		event id.EventID
+	}
+	rows, err := s.db.Query(ctx, "SELECT seq, event_id FROM irc_outbox WHERE bridge_id=$1 AND done=false", s.bridge)
+	list, err := dbutil.NewRowIterWithError(rows, func(r dbutil.Scannable) (out row, err error) {
+		err = r.Scan(&out.seq, &out.event)
+		return out, err
+	}, err).AsList()
+	if err != nil {
+		return nil, fmt.Errorf("read the outbox: %w", err)
+	}
+	out := make(map[int64]id.EventID, len(list))
+	for _, r := range list {
+		out[r.seq] = r.event
+	}
+	return out, nil
 }
 
 // waiting returns what is left to be sent to a network, oldest first.

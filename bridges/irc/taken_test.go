@@ -46,11 +46,11 @@ func TestLostAnswer(t *testing.T) {
 func TestRefusedForGood(t *testing.T) {
 	t.Parallel()
 	s := ircd.NgIRCd(t, "")
+	alice, bob := ircd.Dial(t, s.Addr, "alice"), ircd.Dial(t, s.Addr, "bob")
+	alice.Join("#room") // the operator: the bridge cannot ban anybody
+	bob.Join("#room")
 	r := newRig(t, networkConfig(s.Addr, ""))
 	room := r.hs.byAlias("irc_net_#room")
-	alice, bob := ircd.Dial(t, s.Addr, "alice"), ircd.Dial(t, s.Addr, "bob")
-	alice.Join("#room")
-	bob.Join("#room")
 	r.hs.await(room, 0, "join of alice", memberEvent(ghostAlice, "join"))
 	_, at := r.hs.await(room, 0, "join of bob", memberEvent(ghostBob, "join"))
 	bobID := ghostBob

@@ -81,7 +81,7 @@ func (n *network) maySetTopic(ctx context.Context, msg *bridgev2.MatrixRoomTopic
 func (n *network) HandleMatrixRoomTopic(ctx context.Context, msg *bridgev2.MatrixRoomTopic) (bool, error) {
 	ch := n.channelOf(msg.Portal)
 	if ch == nil {
-		return false, refusal(errNoChannel)
+		return false, n.refuse(ctx, msg.Event, errNoChannel)
 	}
 	topic := strings.Join(format.FromText(msg.Content.Topic), " ")
 	if max := n.session.Support().TopicLen; max > 0 {
@@ -99,10 +99,10 @@ func (n *network) HandleMatrixRoomTopic(ctx context.Context, msg *bridgev2.Matri
 		if _, err := n.b.br.Bot.SendState(ctx, msg.Portal.MXID, event.StateTopic, "", old, time.Time{}); err != nil {
 			n.log.Warn("a topic is not put back", "error", err)
 		}
-		return false, refusal(errTopicLocked)
+		return false, n.refuse(ctx, msg.Event, errTopicLocked)
 	}
-	if err := n.outbox.add(ctx, o, nil); err != nil && !errors.Is(err, errDuplicate) {
-		return false, refusal(err)
+	if _, err := n.take(ctx, o, nil); err != nil {
+		return false, n.refuse(ctx, msg.Event, err)
 	}
 	msg.Portal.Topic, msg.Portal.TopicSet = msg.Content.Topic, true
 	return true, nil

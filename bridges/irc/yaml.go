@@ -164,3 +164,36 @@ func relayFormat(into *string) func(*yaml.Node, string) error {
 		return text(into)(n, key)
 	}
 }
+
+// powerLevels reads power levels by the letter of their modes.
+func powerLevels(into *map[byte]int) func(*yaml.Node, string) error {
+	return func(n *yaml.Node, key string) error {
+		if n.Kind != yaml.MappingNode {
+			return mistake(n, key, "must be a mapping of modes to power levels, such as {o: 50, v: 1}")
+		}
+		levels := make(map[byte]int)
+		var errs []error
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			mode, level := n.Content[i], 0
+			if len(mode.Value) != 1 || !(mode.Value >= "a" && mode.Value <= "z" || mode.Value >= "A" && mode.Value <= "Z") {
+				errs = append(errs, mistake(mode, key+"."+mode.Value, "is not the letter of a mode, such as o"))
+				continue
+			}
+			errs = append(errs, number(&level, 0, 99)(resolve(n.Content[i+1]), key+"."+mode.Value))
+			levels[mode.Value[0]] = level
+		}
+		*into = levels
+		return errors.Join(errs...)
+	}
+}
+
+func memberPolicy(into *MemberPolicy) func(*yaml.Node, string) error {
+	return func(n *yaml.Node, key string) error {
+		switch p := MemberPolicy(n.Value); p {
+		case MembersAll, MembersSpeaking:
+			*into = p
+			return nil
+		}
+		return mistake(n, key, "is %q, but must be all or speaking", n.Value)
+	}
+}

@@ -197,6 +197,7 @@ func conversation(t *testing.T, s *testserver.Server, bob *bridgetest.Person, ne
 	k.answers()
 	k.long()
 	k.topics()
+	k.modes()
 	k.comings(addr)
 	k.latency()
 }

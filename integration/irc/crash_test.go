@@ -21,6 +21,10 @@ const (
 	// crashesEnv is how often the process is killed, seedEnv what chooses the moments.
 	crashesEnv = "LANDBRIDGE_CRASHES"
 	seedEnv    = "LANDBRIDGE_CRASH_SEED"
+	// keepEnv names a folder for the databases and the log of a run that failed.
+	keepEnv = "LANDBRIDGE_CRASH_KEEP"
+	// directEnv has the bridge talk to the servers themselves and not to a witness.
+	directEnv = "LANDBRIDGE_CRASH_DIRECT"
 
 	crashesDefault = 10
 )
@@ -48,6 +52,7 @@ type crashRoom struct {
 	people  []*crashPerson
 	bob     *bridgetest.Person // reads the channel
 	witness *witness           // knows what the bridge has heard
+	direct  bool               // the witness is passed by
 }
 
 // crashSender is a Matrix client that sends numbered messages until it is told
@@ -122,10 +127,15 @@ func TestCrash(t *testing.T) {
 
 	ng, insp := ircd.NgIRCd(t, ""), ircd.InspIRCd(t)
 	heardNg, heardInsp := newWitness(t, ng.Addr), newWitness(t, insp.Addr)
+	direct := fromEnv(t, directEnv, 0) != 0
+	ngAddr, inspAddr := heardNg.addr, heardInsp.addr
+	if direct {
+		ngAddr, inspAddr = ng.Addr, insp.Addr
+	}
 	dir := t.TempDir()
 	s := testserver.New(t, testserver.Options{Dir: dir, Extra: "bridges:\n" + bridgetest.IRCBridge("irc", "none",
-		bridgetest.IRCNetwork{ID: "ng", Addr: heardNg.addr, Channels: []string{"#chan"}},
-		bridgetest.IRCNetwork{ID: "insp", Addr: heardInsp.addr, Channels: []string{"#chan"}})})
+		bridgetest.IRCNetwork{ID: "ng", Addr: ngAddr, Channels: []string{"#chan"}},
+		bridgetest.IRCNetwork{ID: "insp", Addr: inspAddr, Channels: []string{"#chan"}})})
 
 	admin := user(ctx, t, s, "admin", "")
 	var plain struct {
@@ -135,8 +145,8 @@ func TestCrash(t *testing.T) {
 		t.Fatal(err)
 	}
 	rooms := []*crashRoom{
-		{name: "ng", room: joinSoon(ctx, t, admin, "#irc_ng_#chan:test"), channel: "#chan", witness: heardNg},
-		{name: "insp", room: joinSoon(ctx, t, admin, "#irc_insp_#chan:test"), channel: "#chan", witness: heardInsp},
+		{name: "ng", room: joinSoon(ctx, t, admin, "#irc_ng_#chan:test"), channel: "#chan", witness: heardNg, direct: direct},
+		{name: "insp", room: joinSoon(ctx, t, admin, "#irc_insp_#chan:test"), channel: "#chan", witness: heardInsp, direct: direct},
 		{name: "plain", room: plain.RoomID},
 	}
 	n := 0
@@ -221,6 +231,14 @@ func TestCrash(t *testing.T) {
 	}
 	if err := s.Stop(); err != nil {
 		t.Error(err)
+	}
+	if keep := os.Getenv(keepEnv); keep != "" && t.Failed() {
+		if err := os.CopyFS(filepath.Join(keep, fmt.Sprint(seed)), os.DirFS(dir)); err != nil {
+			t.Error(err)
+		}
+		if err := os.WriteFile(filepath.Join(keep, fmt.Sprint(seed), "log"), []byte(s.Log()), 0o600); err != nil {
+			t.Error(err)
+		}
 	}
 	for _, file := range []string{s.Database(), filepath.Join(s.DataDir(), "bridges", "irc", "bridge.db")} {
 		checkFile(t, file)

@@ -8,10 +8,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -21,7 +24,8 @@ type conn struct {
 	s   *Session
 	cfg Config
 	log *slog.Logger
-	net net.Conn
+	raw *markedConn
+	net net.Conn // raw, or TLS over it
 	tls *tls.ConnectionState
 	id  string
 	seq uint64
@@ -81,8 +85,9 @@ func (s *Session) runConn(ctx context.Context) (registered bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("connect to %s: %w", s.cfg.Addr, err)
 	}
+	raw := &markedConn{Conn: nc}
 	c := &conn{
-		s: s, cfg: s.cfg, log: s.log, net: nc, id: randomID(),
+		s: s, cfg: s.cfg, log: s.log, raw: raw, net: raw, id: randomID(),
 		state:        newState(s.cfg.Nick),
 		offered:      make(map[string]string),
 		enabled:      make(map[string]bool),
@@ -98,10 +103,10 @@ func (s *Session) runConn(ctx context.Context) (registered bool, err error) {
 		lastIn:       time.Now(),
 	}
 	if s.cfg.TLS != nil {
-		tc := tls.Client(nc, s.cfg.TLS)
+		tc := tls.Client(raw, s.cfg.TLS)
 		if err := tc.HandshakeContext(dialCtx); err != nil {
 			nc.Close()
-			return false, fmt.Errorf("TLS with %s: %w", s.cfg.Addr, err)
+			return false, handshakeError(s.cfg.Addr, err)
 		}
 		state := tc.ConnectionState()
 		c.net, c.tls = tc, &state
@@ -126,6 +131,18 @@ func (s *Session) runConn(ctx context.Context) (registered bool, err error) {
 	}
 	c.work.Wait()
 	return true, err
+}
+
+// handshakeError says in words what it may mean that a server does not answer as
+// TLS has it.
+func handshakeError(addr string, err error) error {
+	var record tls.RecordHeaderError
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET),
+		errors.Is(err, context.DeadlineExceeded), errors.As(err, &record):
+		return fmt.Errorf("TLS with %s: %w; does this port speak TLS? (tls: false is for one that does not)", addr, err)
+	}
+	return fmt.Errorf("TLS with %s: %w", addr, err)
 }
 
 func randomID() string {
@@ -162,10 +179,30 @@ func (c *conn) close() {
 	})
 }
 
+// markedConn calls a function immediately before it writes, below TLS.
+type markedConn struct {
+	net.Conn
+	mark atomic.Pointer[func()]
+}
+
+func (m *markedConn) Write(b []byte) (int, error) {
+	if mark := m.mark.Swap(nil); mark != nil {
+		(*mark)()
+	}
+	return m.Conn.Write(b)
+}
+
 // write writes one line at once.
-func (c *conn) write(line string) error {
+func (c *conn) write(line string) error { return c.writeMarked(line, nil) }
+
+// writeMarked writes one line, and calls mark, if not nil, immediately before.
+func (c *conn) writeMarked(line string, mark func()) error {
 	c.writeMu.Lock()
 	defer c.writeMu.Unlock()
+	if mark != nil {
+		c.raw.mark.Store(&mark)
+		defer c.raw.mark.Store(nil)
+	}
 	_ = c.net.SetWriteDeadline(time.Now().Add(c.cfg.PingTimeout))
 	_, err := c.net.Write([]byte(line + "\r\n"))
 	if err != nil {
@@ -186,6 +223,9 @@ func (c *conn) read() error {
 		if err != nil {
 			if c.pingOverdue() {
 				return errPingTimeout
+			}
+			if !c.registered && c.seq == 0 && c.tls == nil {
+				return fmt.Errorf("before the server's first line: %w; does this port want TLS? (tls: true)", err)
 			}
 			if !c.registered {
 				return fmt.Errorf("before the server's welcome: %w", err)
@@ -248,6 +288,9 @@ func (c *conn) watch() {
 			if overdue {
 				c.close()
 				return
+			}
+			if c.unbarriered() > 0 {
+				c.wakeWriter() // echoes may be overdue
 			}
 			if ask {
 				_ = c.write("PING :" + barrierPrefix + "alive")

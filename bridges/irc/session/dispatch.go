@@ -125,7 +125,11 @@ func (c *conn) handleCommand(m *irc.Message) {
 	case "QUIT":
 		if !self {
 			c.nickFreed(from.Nick)
-			c.emit(Quit{Meta: c.meta(m), User: from, Reason: m.Param(0), Channels: c.state.quit(from.Nick)})
+			meta := c.meta(m)
+			c.emit(Quit{
+				Meta: meta, User: from, Reason: m.Param(0), Channels: c.state.quit(from.Nick),
+				Split: meta.Batch == "netsplit" || isSplit(m.Param(0)),
+			})
 		}
 	case "NICK":
 		if to := m.Param(0); to != "" {
@@ -216,45 +220,6 @@ func (c *conn) onKick(m *irc.Message, by User) {
 }
 
 func (c *conn) casemap() Casemapping { return c.state.support().Casemapping }
-
-func (c *conn) onMode(m *irc.Message, by User) {
-	isup := c.state.support()
-	name := m.Param(0)
-	if !isup.IsChannel(name) || len(m.Params) < 2 {
-		return
-	}
-	args := m.Params[2:]
-	rest, on := args, true
-	for i := range len(m.Params[1]) {
-		mode := m.Params[1][i]
-		switch {
-		case mode == '+' || mode == '-':
-			on = mode == '+'
-			continue
-		case mode == 't':
-			c.topicLock(m, name, on)
-		case strings.IndexByte(isup.PrefixModes, mode) >= 0:
-			if len(rest) > 0 {
-				c.state.setMode(name, rest[0], mode, on)
-				rest = rest[1:]
-			}
-		case strings.IndexByte(isup.ChanModes[0], mode) >= 0,
-			strings.IndexByte(isup.ChanModes[1], mode) >= 0,
-			strings.IndexByte(isup.ChanModes[2], mode) >= 0 && on:
-			if len(rest) > 0 {
-				rest = rest[1:]
-			}
-		}
-	}
-	c.emit(Mode{Meta: c.meta(m), Channel: name, By: by, Modes: m.Params[1], Args: args})
-}
-
-// topicLock takes note of mode t of a channel.
-func (c *conn) topicLock(m *irc.Message, name string, on bool) {
-	if c.state.lockTopic(name, on) {
-		c.emit(TopicLock{Meta: c.meta(m), Channel: name, On: on})
-	}
-}
 
 func (c *conn) onMessage(m *irc.Message, from User, self bool) {
 	if len(m.Params) < 2 {

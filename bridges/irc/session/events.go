@@ -114,6 +114,8 @@ type (
 		User     User
 		Reason   string
 		Channels []string
+		// Split says that it was the network that was split, and not the person who left.
+		Split bool
 	}
 	// NickChange is a rename; Channels are those in which both were seen.
 	NickChange struct {
@@ -135,13 +137,15 @@ type (
 		By      User
 		Modes   string
 		Args    []string
+		// Ranked are the nicks whose membership mode was changed.
+		Ranked []string
 	}
-	// TopicLock tells whether a channel's topic is for its operators alone (mode
-	// t), each time that this becomes known and when it changes.
-	TopicLock struct {
+	// ChannelModes tells a channel's modes, each time that they become known and when
+	// they change.
+	ChannelModes struct {
 		Meta
 		Channel string
-		On      bool
+		Modes   Modes
 	}
 	// Message is something said. Echo tells the session's own words, sent back
 	// by the server.
@@ -170,5 +174,5 @@ func (Quit) isEvent()         {}
 func (NickChange) isEvent()   {}
 func (Topic) isEvent()        {}
 func (Mode) isEvent()         {}
-func (TopicLock) isEvent()    {}
+func (ChannelModes) isEvent() {}
 func (Message) isEvent()      {}

@@ -46,10 +46,8 @@ func (c *conn) handleNumeric(m *irc.Message) {
 	case "332": // RPL_TOPIC
 		c.state.setTopic(m.Param(1), m.Trailing())
 		return
-	case "324": // RPL_CHANNELMODEIS: nick, channel, modes, parameters
-		if len(m.Params) >= 3 {
-			c.topicLock(m, m.Params[1], strings.Contains(m.Params[2], "t"))
-		}
+	case "324":
+		c.onModeIs(m)
 		return
 	case "331": // RPL_NOTOPIC
 		c.state.setTopic(m.Param(1), "")

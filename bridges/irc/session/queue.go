@@ -13,10 +13,13 @@ type Line struct {
 	// Command and Params make the line; the last parameter may hold spaces.
 	Command string
 	Params  []string
-	// Before, if set, is called immediately before the line is written; an error
-	// keeps the line from being written and is the outcome. It runs in the
-	// connection's writer and must not block for long.
+	// Before, if set, is called before the line is written; an error keeps it from
+	// being written and is the outcome. It runs in the connection's writer and must
+	// not block for long.
 	Before func() error
+	// Mark, if set, is called when nothing is left to do but to give the line to the
+	// operating system. It must do next to nothing.
+	Mark func()
 	// Done is called once with what became of the line, from one of the
 	// connection's goroutines. It must not block.
 	Done func(Outcome)
@@ -127,6 +130,11 @@ func (c *conn) control(line string) {
 		c.controls = append(c.controls, line)
 	}
 	c.sendMu.Unlock()
+	c.wakeWriter()
+}
+
+// wakeWriter has the writer look for something to do.
+func (c *conn) wakeWriter() {
 	select {
 	case c.controlReady <- struct{}{}:
 	default:
@@ -140,10 +148,7 @@ func (c *conn) query(line string) {
 		c.queries = append(c.queries, line)
 	}
 	c.sendMu.Unlock()
-	select {
-	case c.controlReady <- struct{}{}:
-	default:
-	}
+	c.wakeWriter()
 }
 
 // ask sends the oldest question if there is room for it, and returns how long to
@@ -201,6 +206,7 @@ func (c *conn) writer() {
 		}
 		var again <-chan time.Time
 		if len(c.out) == 0 {
+			c.barrier() // for messages whose echo has not come
 			wait, err := c.ask()
 			if err != nil {
 				return
@@ -283,7 +289,7 @@ func (c *conn) writeLine(line *Line) bool {
 	}
 	// Recorded before it is written: the answer may be read before write returns.
 	c.remember(entry)
-	return c.write(text) == nil
+	return c.writeMarked(text, line.Mark) == nil
 }
 
 // barrierIfIdle sends a PING whose PONG confirms what was sent, when nothing

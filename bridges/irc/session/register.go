@@ -197,6 +197,11 @@ func (c *conn) handleRegistration(m *irc.Message) error {
 	case "001":
 		return c.welcome(m)
 	case "903", "907": // RPL_SASLSUCCESS, ERR_SASLALREADY
+		if f, ok := c.cfg.SASL.(finisher); ok && m.Command == "903" && !c.saslDone {
+			if err := f.done(); err != nil {
+				return &authError{reason: err.Error()}
+			}
+		}
 		c.saslDone = true
 		return c.endCap()
 	case "902", "904", "905", "906", "908": // ERR_NICKLOCKED, ERR_SASLFAIL and kin

@@ -20,7 +20,34 @@ type Mechanism interface {
 	Next(challenge []byte) ([]byte, error)
 }
 
-var _ Mechanism = (*Plain)(nil)
+// finisher is a Mechanism that has a say when the server reports success.
+type finisher interface{ done() error }
+
+var (
+	_ Mechanism = (*Plain)(nil)
+	_ Mechanism = (*External)(nil)
+)
+
+// External is SASL EXTERNAL (RFC 4422, appendix A): the account is that of the TLS
+// client certificate.
+type External struct {
+	// User is the account to act as; empty means that of the certificate.
+	User string
+}
+
+// Name implements Mechanism.
+func (*External) Name() string { return "EXTERNAL" }
+
+// Start implements Mechanism.
+func (*External) Start(state *tls.ConnectionState) error {
+	if state == nil {
+		return errors.New("SASL EXTERNAL needs TLS with a client certificate")
+	}
+	return nil
+}
+
+// Next implements Mechanism.
+func (e *External) Next([]byte) ([]byte, error) { return []byte(e.User), nil }
 
 // Plain is SASL PLAIN (RFC 4616).
 type Plain struct {

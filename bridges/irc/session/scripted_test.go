@@ -3,6 +3,10 @@ package session_test
 import (
 	"bufio"
 	"context"
+	"crypto/hmac"
+	"crypto/pbkdf2"
+	"crypto/sha256"
+	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -12,6 +16,7 @@ import (
 	"time"
 
 	"github.com/landbridge-im/landbridge/bridges/irc/session"
+	"github.com/landbridge-im/landbridge/integration/ircd"
 )
 
 // scripted is a server whose every word is the test's.
@@ -288,4 +293,138 @@ func TestServerTimeAndBatch(t *testing.T) {
 	}
 	s.send(":a!b@c PRIVMSG bridge :\x01VERSION\x01")
 	s.expect("NOTICE a :\x01VERSION Landbridge\x01")
+}
+
+// What TLS has to say of a server without it, and the other way round, is told in words.
+func TestWrongTLS(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ name, answer string }{
+		{"hangs up", ""},
+		{"answers in plain text", "ERROR :Closing link\r\n"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			s, cfg := script(t)
+			cfg.TLS = &tls.Config{ServerName: "irc.test.example"}
+			_, r := start(t, cfg)
+			s.accept()
+			_, _ = s.conn.Read(make([]byte, 4096))
+			_, _ = s.conn.Write([]byte(tc.answer))
+			s.conn.Close()
+			if d := await[session.Disconnected](t, r, nil); !strings.Contains(d.Err.Error(), "does this port speak TLS? (tls: false") {
+				t.Errorf("disconnected = %v", d.Err)
+			}
+		})
+	}
+	t.Run("a server that wants TLS", func(t *testing.T) {
+		t.Parallel()
+		_, r := start(t, session.Config{Addr: ircd.InspIRCd(t).TLSAddr})
+		if d := await[session.Disconnected](t, r, nil); !strings.Contains(d.Err.Error(), "does this port want TLS? (tls: true)") {
+			t.Errorf("disconnected = %v", d.Err)
+		}
+	})
+}
+
+// TestScramOnTheWire plays the server's side of SCRAM.
+func TestScramOnTheWire(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name, password string
+		honest         bool
+	}{{"right", "pencil", true}, {"wrong password", "crayon", true}, {"a server that knows nothing", "pencil", false}} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			s, cfg := script(t)
+			cfg.SASL = &session.Scram{User: "user", Password: tc.password}
+			_, r := start(t, cfg)
+			s.accept()
+			s.expect("USER ")
+			s.send(":srv CAP * LS :sasl=PLAIN,SCRAM-SHA-256")
+			s.expect("CAP REQ :sasl")
+			s.send(":srv CAP * ACK :sasl")
+			s.expect("AUTHENTICATE SCRAM-SHA-256")
+			s.send("AUTHENTICATE +")
+			answer := func() string {
+				raw, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(s.expect("AUTHENTICATE "), "AUTHENTICATE "))
+				if err != nil {
+					t.Fatal(err)
+				}
+				return string(raw)
+			}
+			ask := func(text string) { s.send("AUTHENTICATE " + base64.StdEncoding.EncodeToString([]byte(text))) }
+			first := strings.TrimPrefix(answer(), "n,,")
+			challenge := first[strings.Index(first, "r="):] + "more,s=c2FsdA==,i=4096"
+			ask(challenge)
+			final, proof, _ := strings.Cut(answer(), ",p=")
+			salted, err := pbkdf2.Key(sha256.New, "pencil", []byte("salt"), 4096, sha256.Size)
+			if err != nil {
+				t.Fatal(err)
+			}
+			mac := func(key []byte, text string) []byte {
+				m := hmac.New(sha256.New, key)
+				m.Write([]byte(text))
+				return m.Sum(nil)
+			}
+			auth := first + "," + challenge + "," + final
+			clientKey := mac(salted, "Client Key")
+			stored := sha256.Sum256(clientKey)
+			signature := mac(stored[:], auth)
+			for i := range signature {
+				signature[i] ^= clientKey[i]
+			}
+			if right := proof == base64.StdEncoding.EncodeToString(signature); right != (tc.password == "pencil") {
+				t.Errorf("the proof is right: %v", right)
+			}
+			switch {
+			case tc.password != "pencil":
+				s.send(":srv 904 * :SASL authentication failed")
+			case !tc.honest:
+				s.send(":srv 903 * :SASL successful") // without a proof
+			default:
+				ask("v=" + base64.StdEncoding.EncodeToString(mac(mac(salted, "Server Key"), auth)))
+				s.expect("AUTHENTICATE +")
+				s.send(":srv 903 * :SASL successful")
+				s.expect("CAP END")
+				s.send(":srv 001 bridge :Welcome", ":srv 422 bridge :No MOTD")
+				await[session.Registered](t, r, nil)
+				return
+			}
+			if d := await[session.Disconnected](t, r, nil); !d.BadCredentials {
+				t.Errorf("disconnected = %+v", d)
+			}
+		})
+	}
+}
+
+// A message that a server takes and does not echo is confirmed all the same, also if
+// nothing else is sent.
+func TestNoEcho(t *testing.T) {
+	t.Parallel()
+	s, cfg := script(t)
+	cfg.PingInterval, cfg.PingTimeout = 2*time.Second, 2*time.Second
+	sess, r := start(t, cfg)
+	s.accept()
+	s.expect("USER ")
+	s.send(":srv CAP * LS :echo-message")
+	s.expect("CAP REQ :echo-message")
+	s.send(":srv CAP * ACK :echo-message")
+	s.expect("CAP END")
+	s.send(":srv 001 bridge :Welcome", ":srv 422 bridge :No MOTD")
+	await[session.Registered](t, r, nil)
+	done := make(chan session.Outcome, 1)
+	line := &session.Line{Command: "PRIVMSG", Params: []string{"#room", "x"}, Done: func(o session.Outcome) { done <- o }}
+	if err := sess.Send(t.Context(), line); err != nil {
+		t.Fatal(err)
+	}
+	s.expect("PRIVMSG #room :x")
+	for {
+		ping := s.expect("PING :")
+		s.send(":srv PONG srv " + strings.TrimPrefix(ping, "PING "))
+		if !strings.HasSuffix(ping, "alive") {
+			break
+		}
+	}
+	if o := <-done; o.State != session.Delivered {
+		t.Errorf("outcome = %+v", o)
+	}
 }

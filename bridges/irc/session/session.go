@@ -173,7 +173,32 @@ func (s *Session) TopicLock(channel string) (on, known bool) {
 	if c == nil {
 		return false, false
 	}
-	return c.state.topicLock(channel)
+	modes, known := c.state.modes(channel)
+	return modes.Has('t'), known
+}
+
+// InChannelWith reports whether the session is in a channel, and somebody else too.
+func (s *Session) InChannelWith(channel, nick string) bool {
+	c := s.current()
+	return c != nil && c.state.isMember(channel, nick)
+}
+
+// Count returns how many are in a channel, or 0 if the session is not.
+func (s *Session) Count(channel string) int {
+	c := s.current()
+	if c == nil {
+		return 0
+	}
+	return c.state.countOf(channel)
+}
+
+// Ranked returns the members of a channel that have a rank, such as operators.
+func (s *Session) Ranked(channel string) []Member {
+	c := s.current()
+	if c == nil {
+		return nil
+	}
+	return c.state.ranked(channel)
 }
 
 // HasCap reports whether a capability is enabled on the present connection.

@@ -29,7 +29,7 @@ type channel struct {
 	topic   string
 	members map[string]*Member // by folded nick
 	joined  bool               // the first list of names is complete
-	lock    *bool              // mode t, nil while unknown
+	modes   *Modes             // nil while unknown
 }
 
 func newState(nick string) *state {
@@ -136,28 +136,62 @@ func (s *state) setTopic(name, topic string) {
 	}
 }
 
-// lockTopic sets mode t of a channel and reports whether that is news.
-func (s *state) lockTopic(name string, on bool) bool {
+// setModes sets the modes of a channel; it returns false if there is none.
+func (s *state) setModes(name string, modes Modes) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ch := s.channels[s.isup.Casemapping.Fold(name)]
-	if ch == nil || ch.lock != nil && *ch.lock == on {
+	if ch == nil {
 		return false
 	}
-	ch.lock = &on
+	ch.modes = &modes
 	return true
 }
 
-// topicLock returns whether a channel's topic is for its operators alone, and
-// whether that is known.
-func (s *state) topicLock(name string) (on, known bool) {
+// modes returns the modes of a channel, and whether they are known.
+func (s *state) modes(name string) (modes Modes, known bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	ch := s.channels[s.isup.Casemapping.Fold(name)]
-	if ch == nil || ch.lock == nil {
-		return false, false
+	if ch == nil || ch.modes == nil {
+		return "", false
 	}
-	return *ch.lock, true
+	return *ch.modes, true
+}
+
+// isMember reports whether a nick is in a channel.
+func (s *state) isMember(name, nick string) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	ch := s.channels[s.isup.Casemapping.Fold(name)]
+	return ch != nil && ch.members[s.isup.Casemapping.Fold(nick)] != nil
+}
+
+// countOf returns how many members a channel has.
+func (s *state) countOf(name string) int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if ch := s.channels[s.isup.Casemapping.Fold(name)]; ch != nil {
+		return len(ch.members)
+	}
+	return 0
+}
+
+// ranked returns the members of a channel that have a rank.
+func (s *state) ranked(name string) []Member {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	ch := s.channels[s.isup.Casemapping.Fold(name)]
+	if ch == nil {
+		return nil
+	}
+	var list []Member
+	for _, m := range ch.members {
+		if m.Prefixes != "" {
+			list = append(list, *m)
+		}
+	}
+	return list
 }
 
 // open begins a channel that the session has joined.

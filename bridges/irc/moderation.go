@@ -1,0 +1,121 @@
+package irc
+
+import (
+	"context"
+	"strings"
+
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/matrix"
+	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
+
+	"github.com/landbridge-im/landbridge/bridges/irc/format"
+)
+
+// prepender is a Matrix connector that lets others handle events before the framework
+// does. The framework's own way to hear of memberships fails for those of users who
+// have no login, which here is everybody.
+type prepender interface {
+	PrependHandler(event.Type, func(context.Context, *event.Event))
+}
+
+// watchMembers has onMember called for changes of memberships.
+func (c *Connector) watchMembers() {
+	switch mx := c.b.br.Matrix.(type) {
+	case prepender:
+		mx.PrependHandler(event.StateMember, c.onMember)
+	case *matrix.Connector:
+		mx.EventProcessor.PrependHandler(event.StateMember, c.onMember)
+	}
+}
+
+// onMember hands what a Matrix user does to a ghost to its network.
+func (c *Connector) onMember(ctx context.Context, evt *event.Event) {
+	mx := c.b.br.Matrix
+	ghost, ok := mx.ParseGhostMXID(id.UserID(evt.GetStateKey()))
+	if !ok || evt.Sender == c.b.br.Bot.GetMXID() {
+		return
+	}
+	if _, own := mx.ParseGhostMXID(evt.Sender); own {
+		return
+	}
+	portal, err := c.b.br.GetPortalByMXID(ctx, evt.RoomID)
+	if err != nil || portal == nil {
+		return
+	}
+	name, _ := splitPortal(portal.ID)
+	login := c.b.br.GetCachedUserLoginByID(networkid.UserLoginID(name))
+	if login == nil {
+		return
+	}
+	if n, ok := login.Client.(*network); ok {
+		n.moderate(ctx, portal, ghost, evt)
+	}
+}
+
+// maxReason is the longest reason of a kick, in bytes.
+const maxReason = 200
+
+// moderate kicks or bans from a channel who is kicked or banned from its room, as far
+// as the bridge may do that there. The homeserver has checked the rights in the room.
+func (n *network) moderate(ctx context.Context, portal *bridgev2.Portal, ghost networkid.UserID, evt *event.Event) {
+	ch := n.channelOf(portal)
+	nick, ok := n.nickOf(ghost)
+	if ch == nil || !ok {
+		return
+	}
+	from := event.MembershipLeave
+	if prev := evt.Unsigned.PrevContent; prev != nil {
+		_ = prev.ParseRaw(evt.Type) // fails if it was done before
+		from = prev.AsMember().Membership
+	}
+	o := &outgoing{
+		EventID: evt.ID, Channel: ch.Name, Command: "KICK",
+		Status: eventInfo{RoomID: evt.RoomID, Type: evt.Type, Sender: evt.Sender},
+	}
+	here := n.session.InChannelWith(ch.Name, nick)
+	mask := nick + "!*@*"
+	switch to := evt.Content.AsMember().Membership; {
+	case to == event.MembershipBan && from != to:
+		o.Steps = append(o.Steps, []string{"MODE", ch.Name, "+b", mask})
+	case from == event.MembershipBan && to != from:
+		o.Steps = append(o.Steps, []string{"MODE", ch.Name, "-b", mask})
+		here = false
+	case from != event.MembershipJoin || to != event.MembershipLeave:
+		return
+	}
+	if here {
+		o.Steps = append(o.Steps, []string{"KICK", ch.Name, nick, n.kickReason(ctx, evt)})
+	}
+	if len(o.Steps) == 0 {
+		return
+	}
+	if _, err := n.take(ctx, o, nil); err != nil {
+		_ = n.refuse(ctx, evt, err)
+	}
+}
+
+// nickOf returns the nick of a ghost of this network.
+func (n *network) nickOf(ghost networkid.UserID) (string, bool) {
+	if nick, ok := n.ids.nick(ghost); ok {
+		return nick, true
+	}
+	network, nick, ok := splitGhost(ghost)
+	nick, _, _ = strings.Cut(nick, "~") // the number of a ghost whose name was taken
+	return nick, ok && network == n.cfg.ID && nick != ""
+}
+
+// kickReason says who wants somebody gone, and why.
+func (n *network) kickReason(ctx context.Context, evt *event.Event) string {
+	name := ""
+	if member, err := n.b.br.Matrix.GetMemberInfo(ctx, evt.RoomID, evt.Sender); err == nil && member != nil {
+		name = member.Displayname
+	}
+	by := expandRelay("{name}", name, evt.Sender)
+	reason := strings.Join(format.FromText(evt.Content.AsMember().Reason), " ")
+	if reason == "" {
+		return by
+	}
+	return cutBytes(by+": "+reason, maxReason)
+}

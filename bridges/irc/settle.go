@@ -1,0 +1,58 @@
+package irc
+
+import (
+	"context"
+	"time"
+)
+
+// runSettle records the results and reports them.
+func (b *outbox) runSettle(ctx context.Context) {
+	for {
+		b.mu.Lock()
+		results := b.results
+		b.results = nil
+		b.mu.Unlock()
+		for _, r := range results {
+			// A failure is told before it is forgotten: should the process die in
+			// between, it is told again, which the homeserver recognises.
+			if r.err != nil && !b.tell(ctx, r) {
+				return
+			}
+			if err := b.store.done(context.WithoutCancel(ctx), r.o.Seq); err != nil {
+				b.log.Error("a sent message stays in the outbox", "error", err)
+			} else {
+				b.store.ledger.forget(r.o.Seq)
+			}
+			if r.err == nil {
+				_ = b.settled(ctx, r.o, nil)
+			}
+		}
+		if len(results) > 0 {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-b.settle:
+		}
+	}
+}
+
+// tell reports a failure until somebody has heard it. It returns false when ctx is
+// done: the message stays in the outbox, and the failure is told at the next start.
+func (b *outbox) tell(ctx context.Context, r result) bool {
+	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
+		err := b.settled(ctx, r.o, r.err)
+		if err == nil {
+			return true
+		}
+		b.log.Error("somebody is not told that their message has failed, trying again", "event_id", r.o.EventID, "error", err, "in", wait)
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return false
+		case <-timer.C:
+		}
+	}
+}
