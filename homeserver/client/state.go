@@ -235,9 +235,10 @@ func (a *API) joinedMembers(c *call) (any, error) {
 	}) {
 		return nil, mxerror.Forbidden("You are not in this room.")
 	}
+	// Who has neither is listed with nulls: clients of all ages count on both keys.
 	type member struct {
-		Name   *string `json:"display_name,omitempty"`
-		Avatar *string `json:"avatar_url,omitempty"`
+		Name   *string `json:"display_name"`
+		Avatar *string `json:"avatar_url"`
 	}
 	text := func(e *event.Event, key string) *string {
 		if s := e.ContentString(key); s != "" {
