@@ -58,6 +58,8 @@ type call struct {
 	params  []string
 	query   url.Values
 	session *Session
+	// all shows an administrator everything in any room.
+	all bool
 }
 
 // body reads the request's body as a JSON object into dst. An empty body stands for {}.
