@@ -196,3 +196,10 @@ func (s *Store) Backoffs(ctx context.Context) ([]ServerBackoff, error) {
 func (t *Tx) ExpireTokens(user, device, atMS int64) error {
 	return t.exec("token_expire_device", user, device, atMS)
 }
+
+// MediaShown tells whether a profile or a room has a picture as its avatar.
+func (s *Store) MediaShown(ctx context.Context, m MediaName) (bool, error) {
+	var n int64
+	err := s.row(ctx, "media_shown", "%mxc://"+m.Origin+"/"+m.ID+"%", m.Origin, m.ID).Scan(&n)
+	return n > 0, err
+}

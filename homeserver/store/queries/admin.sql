@@ -67,3 +67,6 @@ SELECT room_nid, sum(length(json)) FROM event GROUP BY room_nid ORDER BY 2 DESC 
 SELECT server, failures, since_ts, retry_ts FROM destination_backoff ORDER BY server
 -- name: token_expire_device
 UPDATE token SET expires_ts = $3 WHERE user_nid = $1 AND device_nid = $2
+-- name: media_shown
+SELECT count(*) FROM (SELECT 1 FROM profile WHERE field = 'avatar_url' AND value LIKE $1
+UNION ALL SELECT 1 FROM media_ref f JOIN event e ON e.nid = f.event_nid JOIN state_key k ON k.nid = e.state_key WHERE f.origin = $2 AND f.id = $3 AND k.type = 'm.room.avatar' LIMIT 1) AS one
