@@ -29,7 +29,7 @@ func TestAdminRooms(t *testing.T) {
 		"public_rooms=true":            "Apples",
 		"public_rooms=false":           "Bananas Cherries",
 		"empty_rooms=true":             "Cherries",
-		"order_by=encryption&dir=b":    "Cherries Bananas Apples",
+		"order_by=encryption&dir=b":    "Cherries Apples Bananas",
 		"order_by=creator&limit=2":     "Apples Bananas",
 		"order_by=federatable&limit=1": "Bananas",
 	} {

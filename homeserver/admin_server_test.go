@@ -2,6 +2,7 @@ package homeserver
 
 import (
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -71,8 +72,8 @@ func TestAdminMedia(t *testing.T) {
 	var ids []string
 	for _, body := range []string{"one", "three", "fifteen"} {
 		h.tick()
-		uri := h.uploadText(alice, body)
-		ids = append(ids, uri[len("mxc://test/"):])
+		path := h.upload(alice, "", "text/plain", body)
+		ids = append(ids, path[strings.LastIndexByte(path, '/')+1:])
 	}
 	h.send(alice, room, "m.room.message", obj{"msgtype": "m.file", "body": "x", "url": "mxc://test/" + ids[0]})
 	h.send(alice, room, "m.room.message", obj{"msgtype": "m.file", "body": "x", "url": "mxc://elsewhere/abc"})

@@ -83,19 +83,19 @@ func TestAdminUserList(t *testing.T) {
 	h.admOK(root, "PUT", "/v2/users/@zu3:test", obj{"locked": true, "user_type": "bot"})
 	h.ok("", "POST", "/v3/register?kind=guest", obj{})
 	for query, names := range map[string]string{
-		"name=ZU&order_by=name":                          "@zu0:test @zu1:test @zu2:test",
-		"name=ZU&order_by=displayname":                   "@zu2:test @zu1:test @zu0:test",
-		"name=zu&dir=b":                                  "@zu2:test @zu1:test @zu0:test",
-		"name=name%208":                                 "@zu1:test",
-		"user_id=zu1":                                    "@zu1:test",
-		"user_id=%25":                                   "",
-		"name=zu&locked=true":                            "@zu0:test @zu1:test @zu2:test @zu3:test",
-		"name=zu&locked=true&not_user_type=bot":          "@zu0:test @zu1:test @zu2:test",
-		"name=zu&locked=true&not_user_type=":             "@zu3:test",
-		"name=zu&deactivated=true":                       "@zu0:test @zu1:test @zu2:test @zu4:test",
-		"admins=true":                                   "@root:test",
-		"admins=false&guests=false":                     "@zu0:test @zu1:test @zu2:test",
-		"name=zu&limit=2&from=1":                         "@zu1:test @zu2:test",
+		"name=ZU&order_by=name":                 "@zu0:test @zu1:test @zu2:test",
+		"name=ZU&order_by=displayname":          "@zu2:test @zu1:test @zu0:test",
+		"name=zu&dir=b":                         "@zu2:test @zu1:test @zu0:test",
+		"name=name%208":                         "@zu1:test",
+		"user_id=zu1":                           "@zu1:test",
+		"user_id=%25":                           "",
+		"name=zu&locked=true":                   "@zu0:test @zu1:test @zu2:test @zu3:test",
+		"name=zu&locked=true&not_user_type=bot": "@zu0:test @zu1:test @zu2:test",
+		"name=zu&locked=true&not_user_type=":    "@zu3:test",
+		"name=zu&deactivated=true":              "@zu0:test @zu1:test @zu2:test @zu4:test",
+		"admins=true":                           "@root:test",
+		"admins=false&guests=false":             "@zu0:test @zu1:test @zu2:test",
+		"name=zu&limit=2&from=1":                "@zu1:test @zu2:test",
 	} {
 		if out := h.admOK(root, "GET", "/v2/users?"+query, nil); all(out.Get("users"), "name") != names {
 			t.Errorf("%s: %s", query, out.Raw)

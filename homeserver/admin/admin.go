@@ -35,8 +35,10 @@ type Options struct {
 	// Search is nil where messages are not indexed.
 	Search *search.Index
 	Client *client.API
-	Log    *slog.Logger
-	Now    func() time.Time
+	// Dropped is told the rooms that have just been removed, so that nobody remembers them.
+	Dropped func(room int64)
+	Log     *slog.Logger
+	Now     func() time.Time
 }
 
 // Admin serves the API and does the long work that it begins. It is safe for concurrent use.

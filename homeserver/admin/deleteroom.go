@@ -200,12 +200,11 @@ func (a *Admin) doDelete(ctx context.Context, k *store.Task) error {
 			return err
 		}
 	}
-	if a.o.Search != nil {
-		if err := a.o.Search.RemoveRoom(ctx, r.NID); err != nil {
-			return err
-		}
+	a.o.Dropped(r.NID)
+	if err := a.drop(ctx, r.NID); err != nil || a.o.Search == nil {
+		return err
 	}
-	return a.drop(ctx, r.NID)
+	return a.o.Search.RemoveRoom(ctx, r.NID)
 }
 
 // hide makes a room disappear, and records in the same moment that it has.
