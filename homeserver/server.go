@@ -55,7 +55,9 @@ type Options struct {
 	Relaxed bool
 	// SharedSecret allows signing up with it; empty switches that off.
 	SharedSecret string
-	Settings     client.Settings
+	// PasswordMin is the least length of a new password in bytes; 0 means 8.
+	PasswordMin int
+	Settings    client.Settings
 	// Lifetimes are those of tokens; Mailer sends mail, nil for none; TellKnown and JWT are as
 	// accounts.Config has them.
 	Lifetimes accounts.Lifetimes
@@ -159,7 +161,7 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	s.rooms = room.NewManager(room.Options{Store: s.store, Signer: s.signer, Log: o.Log, Now: o.Now})
 	s.notifier = sync.NewNotifier(s.store, o.Now)
 	s.typing = sync.NewTyping(o.Now, s.typingChanged)
-	s.accounts, err = accounts.New(accounts.Config{Server: o.Name, Store: s.store, Log: o.Log, Now: o.Now, SharedSecret: o.SharedSecret,
+	s.accounts, err = accounts.New(accounts.Config{Server: o.Name, Store: s.store, Log: o.Log, Now: o.Now, SharedSecret: o.SharedSecret, PasswordMin: o.PasswordMin,
 		Lifetimes: o.Lifetimes, Mailer: o.Mailer, TellKnown: o.TellKnown, JWT: o.JWT,
 		Reserved: func(id string) bool { return s.services.Set().ExclusiveUser(id) != nil }})
 	if err != nil {
