@@ -49,7 +49,6 @@ type Admin struct {
 	mu    sync.Mutex
 	work  []string
 	wake  chan struct{}
-	begun bool
 	ended map[string]chan struct{}
 }
 
