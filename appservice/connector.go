@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"maunium.net/go/mautrix"
-	mxappservice "maunium.net/go/mautrix/appservice"
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/commands"
 	"maunium.net/go/mautrix/bridgev2/matrix"
@@ -49,12 +48,6 @@ func newConnector(mx *matrix.Connector, metrics *instanceMetrics) *connector {
 		logins:      make(map[networkid.UserLoginID]status.BridgeState),
 		redelivered: make(map[id.EventID]bool),
 	}
-}
-
-// PrependHandler has a function called for events of a kind before bridgev2 handles
-// them. It is for modules, while they start.
-func (c *connector) PrependHandler(kind event.Type, f func(context.Context, *event.Event)) {
-	c.EventProcessor.PrependHandler(kind, f)
 }
 
 // Init implements bridgev2.MatrixConnector.
@@ -189,6 +182,6 @@ func Redelivered(br *bridgev2.Bridge, evt id.EventID) bool {
 // PrependHandler lets a module see events of a type before bridgev2 does, for what
 // bridgev2 drops. It is called in the module's Start; see Bridge. The handler is called
 // in the turn of the event's room, and the event counts as handled when it returns.
-func (c *connector) PrependHandler(kind event.Type, h mxappservice.EventHandler) {
+func (c *connector) PrependHandler(kind event.Type, h func(context.Context, *event.Event)) {
 	c.EventProcessor.PrependHandler(kind, h)
 }

@@ -80,6 +80,8 @@ type Registration struct {
 	RequireEmail bool `yaml:"require_email" reload:"yes"`
 	// Terms are to be accepted.
 	Terms []Policy `yaml:"terms" reload:"yes"`
+	// PasswordMin is the least length of a new password in bytes.
+	PasswordMin int `yaml:"password_min"`
 }
 
 // Rooms are what rooms are made as.
@@ -282,7 +284,7 @@ func Default() *Config {
 		Server:       Server{Name: "localhost", Listen: []string{"127.0.0.1:8008"}, TrustedProxies: []string{}},
 		DataDir:      "./data",
 		Database:     Database{Synchronous: "full"},
-		Registration: Registration{AdminSignupToken: true, Terms: []Policy{}},
+		Registration: Registration{AdminSignupToken: true, Terms: []Policy{}, PasswordMin: 8},
 		Login: Login{Password: true, Tokens: true, JWT: JWT{Algorithm: "HS256", Audiences: []string{}, SubjectClaim: "sub"},
 			OIDC: []OIDC{}, TrustedClients: []string{}},
 		Sessions:  Sessions{RefreshableLifetime: Duration(5 * time.Minute)},

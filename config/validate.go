@@ -192,6 +192,9 @@ func checkDatabase(uri URI) string {
 }
 
 func (v *validator) registration() {
+	if n := v.config.Registration.PasswordMin; n < 1 || n > 128 {
+		v.add("registration.password_min", fmt.Sprintf("must be from 1 to 128 but is %d", n), "write 8")
+	}
 	r := v.config.Registration
 	if s := r.SharedSecret.Reveal(); s != "" && len(s) < 8 {
 		v.add("registration.shared_secret", fmt.Sprintf("has only %d characters and could be guessed", len(s)), "use 32 letters and digits")

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
+	"github.com/landbridge-im/landbridge/homeserver/admin"
 	"github.com/landbridge-im/landbridge/homeserver/appservices"
 	"github.com/landbridge-im/landbridge/homeserver/client"
 	"github.com/landbridge-im/landbridge/homeserver/console"
@@ -41,6 +42,8 @@ import (
 type Options struct {
 	// Name is the server's name, the part of identifiers behind the colon.
 	Name string
+	// Version is that of the program, as administrators are told.
+	Version string
 	// PublicURL is where clients find the server.
 	PublicURL string
 	// Dir holds the signing key and whatever has no place of its own.
@@ -52,7 +55,9 @@ type Options struct {
 	Relaxed bool
 	// SharedSecret allows signing up with it; empty switches that off.
 	SharedSecret string
-	Settings     client.Settings
+	// PasswordMin is the least length of a new password in bytes; 0 means 8.
+	PasswordMin int
+	Settings    client.Settings
 	// Lifetimes are those of tokens; Mailer sends mail, nil for none; TellKnown and JWT are as
 	// accounts.Config has them.
 	Lifetimes accounts.Lifetimes
@@ -121,6 +126,7 @@ type Server struct {
 	people   *userdirectory.Directory
 	search   *search.Index // nil if it is switched off
 	client   *client.API
+	admin    *admin.Admin
 	edge     *edge.Edge
 	media    *media.Repo
 	preview  *preview.Previewer
@@ -157,7 +163,7 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	s.rooms = room.NewManager(room.Options{Store: s.store, Signer: s.signer, Log: o.Log, Now: o.Now})
 	s.notifier = sync.NewNotifier(s.store, o.Now)
 	s.typing = sync.NewTyping(o.Now, s.typingChanged)
-	s.accounts, err = accounts.New(accounts.Config{Server: o.Name, Store: s.store, Log: o.Log, Now: o.Now, SharedSecret: o.SharedSecret,
+	s.accounts, err = accounts.New(accounts.Config{Server: o.Name, Store: s.store, Log: o.Log, Now: o.Now, SharedSecret: o.SharedSecret, PasswordMin: o.PasswordMin,
 		Lifetimes: o.Lifetimes, Mailer: o.Mailer, TellKnown: o.TellKnown, JWT: o.JWT,
 		Reserved: func(id string) bool { return s.services.Set().ExclusiveUser(id) != nil }})
 	if err != nil {
@@ -201,7 +207,9 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 		Notifier: s.notifier, Typing: s.typing, Presence: s.presence, Accounts: s.accounts, Services: s.services, Media: s.media, Preview: s.preview, Keys: encryption, Delayed: s.delayed, Notices: s.notices,
 		Directory: s.people, Search: s.search, Unread: s.unread, Pushers: s.pushers, VoIP: o.VoIP, Log: o.Log, Now: o.Now,
 		SSO: single, TrustedClients: o.TrustedClients, WellKnown: o.WellKnown, TrustedProxies: o.TrustedProxies}, o.Settings)
-	return s, nil
+	s.admin, err = admin.New(ctx, admin.Options{ServerName: o.Name, Version: o.Version, Store: s.store, Rooms: s.rooms, Accounts: s.accounts, Media: s.media,
+		Pushers: s.pushers, Search: s.search, Client: s.client, Dropped: s.notifier.Drop, Log: o.Log, Now: o.Now})
+	return s, err
 }
 
 // hasEmail tells whether an e-mail address is a user's own.
@@ -307,6 +315,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.services.Run(ctx) })
 	g.Go(func() error { return s.outside.backoff.Run(ctx) })
 	g.Go(func() error { return s.delayed.Run(ctx) })
+	g.Go(func() error { return s.admin.Run(ctx) })
 	g.Go(func() error { return s.unread.Run(ctx) })
 	g.Go(func() error { return s.pushers.Run(ctx) })
 	if s.presence != nil {

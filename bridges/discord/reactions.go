@@ -12,7 +12,6 @@ import (
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/event"
 
-	mxappservice "maunium.net/go/mautrix/appservice"
 
 	"github.com/landbridge-im/landbridge/bridges/discord/wire"
 )
@@ -24,7 +23,7 @@ import (
 
 // handlers is a Matrix connector that lets others look at events first.
 type handlers interface {
-	PrependHandler(event.Type, mxappservice.EventHandler)
+	PrependHandler(event.Type, func(context.Context, *event.Event))
 }
 
 // hookReactions takes the reactions of relayed users.

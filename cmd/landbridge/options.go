@@ -12,8 +12,8 @@ import (
 // options are what a configuration says of the homeserver.
 func options(c *config.Config) homeserver.Options {
 	o := homeserver.Options{
-		Name: c.Server.Name, PublicURL: c.PublicURL(), Dir: c.DataDir, Database: c.DatabaseURI().Reveal(), Readers: c.Database.MaxReaders,
-		Relaxed: c.Database.Synchronous == "normal", SharedSecret: c.Registration.SharedSecret.Reveal(), Settings: settings(c),
+		Name: c.Server.Name, Version: version, PublicURL: c.PublicURL(), Dir: c.DataDir, Database: c.DatabaseURI().Reveal(), Readers: c.Database.MaxReaders,
+		Relaxed: c.Database.Synchronous == "normal", SharedSecret: c.Registration.SharedSecret.Reveal(), PasswordMin: c.Registration.PasswordMin, Settings: settings(c),
 		Media: mediaOptions(c), Previews: previewOptions(c), TellKnown: c.Mail.TellKnown, TrustedProxies: c.Server.Proxies(),
 		Lifetimes: accounts.Lifetimes{Access: c.Sessions.AccessLifetime.Std(), Refreshable: c.Sessions.RefreshableLifetime.Std(),
 			Refresh: c.Sessions.RefreshLifetime.Std()},

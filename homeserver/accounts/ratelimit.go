@@ -41,9 +41,21 @@ func (l *Limiter) Allow(key string) error {
 	if l == nil {
 		return nil
 	}
+	return l.AllowAt(key, l.every, l.burst)
+}
+
+// AllowAt is Allow with another rate and burst for the key.
+func (l *Limiter) AllowAt(key string, every rate.Limit, burst int) error {
+	if l == nil {
+		return nil
+	}
 	k, ok := l.keys.Get(key)
+	if ok && (k.Limit() != every || k.Burst() != burst) {
+		k.SetLimit(every)
+		k.SetBurst(burst)
+	}
 	if !ok {
-		k = rate.NewLimiter(l.every, l.burst)
+		k = rate.NewLimiter(every, burst)
 		if have, ok, _ := l.keys.PeekOrAdd(key, k); ok {
 			k = have
 		}

@@ -34,6 +34,10 @@ type Session struct {
 	// Suspended users may look but not act, and Locked ones may only log out; see the
 	// specification, "Account moderation".
 	Suspended, Locked bool
+	// ShadowBanned users are told that they did what they did not; RateMilli and RateBurst are
+	// their own limit, see store.Account.
+	ShadowBanned         bool
+	RateMilli, RateBurst int64
 
 	expires int64 // milliseconds; 0 means never
 	// seen is when the use of the device was last recorded, in milliseconds.
@@ -210,7 +214,8 @@ func (a *Accounts) load(ctx context.Context, hash tokenHash) (*Session, error) {
 		return nil, public(err)
 	}
 	s := &Session{UserID: id, User: k.User, DeviceID: device.ID, Device: device.NID, Kind: account.Kind, ServiceID: account.Service,
-		Admin: account.Admin, Guest: account.Kind == "guest", Suspended: account.Suspended, Locked: account.Locked, expires: k.ExpiresTS}
+		Admin: account.Admin, Guest: account.Kind == "guest", Suspended: account.Suspended, Locked: account.Locked,
+		ShadowBanned: account.ShadowBanned, RateMilli: account.RateMilli, RateBurst: account.RateBurst, expires: k.ExpiresTS}
 	s.seen.Store(device.LastSeenTS)
 	return s, nil
 }

@@ -104,7 +104,9 @@ func (i *interest) room(ctx context.Context, nid int64) (bool, error) {
 
 func (i *interest) lookRoom(ctx context.Context, nid int64) (bool, error) {
 	name, err := i.store.RoomByNID(ctx, nid)
-	if err != nil {
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil // removed since
+	} else if err != nil {
 		return false, err
 	}
 	if matchAny(i.rooms, name.ID) {

@@ -238,6 +238,7 @@ func (a *API) routes() {
 	a.oldSyncRoutes()
 	a.delayedRoutes()
 	a.noticeRoutes()
+	a.adminRoutes()
 	a.thirdPartyRoutes()
 	a.pusherRoutes()
 	a.voipRoutes()

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/time/rate"
+
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 	"github.com/landbridge-im/landbridge/homeserver/store"
@@ -100,5 +102,12 @@ func (c *call) limit(l *accounts.Limiter) error {
 	if s := c.session.Service; s != nil && !s.IsRateLimited() {
 		return nil
 	}
-	return l.Allow(c.session.UserID)
+	switch s := c.session; {
+	case s.Asserted || s.RateMilli < 0:
+		return l.Allow(s.UserID)
+	case s.RateMilli == 0:
+		return nil // an administrator has said so
+	default:
+		return l.AllowAt(s.UserID, rate.Limit(float64(s.RateMilli)/1000), int(max(s.RateBurst, 1)))
+	}
 }

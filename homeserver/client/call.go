@@ -60,6 +60,8 @@ type call struct {
 	session *Session
 	// answered, if it is not nil, is told when the answer has gone out.
 	answered func()
+	// all shows an administrator everything in any room.
+	all bool
 }
 
 // body reads the request's body as a JSON object into dst. An empty body stands for {}.

@@ -63,28 +63,37 @@ func (a *API) createRoom(c *call) (any, error) {
 	if err := c.body(&q); err != nil {
 		return nil, err
 	}
-	if err := a.checkCreate(c, &q); err != nil {
+	name, err := a.makeRoom(c, q)
+	if err != nil {
 		return nil, err
+	}
+	return map[string]string{"room_id": name.ID}, nil
+}
+
+// makeRoom makes a room as its creator asks.
+func (a *API) makeRoom(c *call, q createRoomRequest) (name store.RoomName, err error) {
+	if err := a.checkCreate(c, &q); err != nil {
+		return name, err
 	}
 	version := event.Version(q.Version)
 	if q.Version == "" {
 		version = a.roomVersion()
 	}
 	if !event.Supported(version) {
-		return nil, versionError(version)
+		return name, versionError(version)
 	}
 	creation, err := a.creationContent(c, &q, version)
 	if err != nil {
-		return nil, err
+		return name, err
 	}
 	alias := ""
 	if q.AliasName != "" {
 		alias = "#" + q.AliasName + ":" + a.o.ServerName
 		if err := a.checkNewAlias(c, alias); err != nil {
-			return nil, err
+			return name, err
 		}
 	}
-	name, _, err := a.o.Rooms.Create(c.ctx, room.Creation{
+	name, _, err = a.o.Rooms.Create(c.ctx, room.Creation{
 		Version: version, Creator: c.session.UserID, Content: creation, TS: q.CreateTS,
 		Events: func(string) ([]room.Proposal, error) { return a.firstEvents(c.ctx, c.session, &q, version, alias) },
 		Extra: func(t *store.Tx, r store.Room) error {
@@ -106,14 +115,11 @@ func (a *API) createRoom(c *call) (any, error) {
 	if fail, ok := mxerror.As(err); ok && fail.Code == "M_FORBIDDEN" {
 		// "The initial state implied by the parameters to the request is invalid: for example, the
 		// user's power_level is set below that necessary to set the room name".
-		return nil, mxerror.New(400, "M_INVALID_ROOM_STATE", "The room would not be valid. %s", fail.Message).Because(err)
+		return name, mxerror.New(400, "M_INVALID_ROOM_STATE", "The room would not be valid. %s", fail.Message).Because(err)
 	} else if err != nil {
-		return nil, err
+		return name, err
 	}
-	if err := a.settleIn(c.ctx, c.session, name); err != nil {
-		return nil, err
-	}
-	return map[string]string{"room_id": name.ID}, nil
+	return name, a.settleIn(c.ctx, c.session, name)
 }
 
 // roomVersion is the version of new rooms unless asked otherwise.

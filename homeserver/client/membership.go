@@ -82,12 +82,18 @@ func (c *call) target() (r store.RoomName, q membershipRequest, err error) {
 
 // setMembership proposes a membership event.
 func (a *API) setMembership(c *call, r store.RoomName, userID, membership string, extra object) (*event.Event, error) {
+	if err := a.roomOpen(c.ctx, r.ID, membership); err != nil {
+		return nil, err
+	}
 	if l := a.limits.Load(); membership == "invite" {
 		if err := c.limit(l.invites); err != nil {
 			return nil, err
 		}
 		if err := a.mayInvite(c, userID); err != nil {
 			return nil, err
+		}
+		if c.session.ShadowBanned {
+			return nil, nil
 		}
 	} else if membership == "join" || membership == "knock" {
 		if err := c.limit(l.joins); err != nil {

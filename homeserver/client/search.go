@@ -212,10 +212,11 @@ func (s *searching) keys() error {
 	return nil
 }
 
-// page finds events that the caller may see. next is nil if there are no more.
+// page finds events that the caller may see. next is nil if there are no more; after a full page
+// nobody has looked whether there are, and the next one may be empty.
 func (s *searching) page() (results []result, next *searchToken, err error) {
 	at := s.at
-	size := s.limit + 1
+	size := s.limit
 	for seen := 0; seen < searchScan; {
 		q := s.query
 		q.Limit = size
@@ -229,9 +230,6 @@ func (s *searching) page() (results []result, next *searchToken, err error) {
 				return nil, nil, err
 			}
 			if e != nil {
-				if len(results) == s.limit {
-					return results, &at, nil
-				}
 				if s.query.Recent {
 					h.Rank = s.query.Score(e.ContentString("body") + " " + e.ContentString("name") + " " + e.ContentString("topic"))
 				}
@@ -243,6 +241,9 @@ func (s *searching) page() (results []result, next *searchToken, err error) {
 			} else {
 				at.Offset++
 				s.query.Offset++
+			}
+			if len(results) == s.limit {
+				return results, &at, nil
 			}
 		}
 		if len(hits) < size {

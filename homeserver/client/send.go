@@ -1,6 +1,8 @@
 package client
 
 import (
+	"crypto/rand"
+	"encoding/base64"
 	"encoding/json/jsontext"
 	"encoding/json/v2"
 	"errors"
@@ -156,6 +158,9 @@ func (a *API) propose(c *call, nid int64, p room.Proposal) (any, error) {
 	if err := c.limit(a.limits.Load().messages); err != nil {
 		return nil, err
 	}
+	if c.session.ShadowBanned {
+		return eventIDReply{madeUpEventID()}, nil
+	}
 	c.sends()
 	e, err := a.o.Rooms.Send(c.ctx, nid, p)
 	if err != nil {
@@ -167,6 +172,13 @@ func (a *API) propose(c *call, nid int64, p room.Proposal) (any, error) {
 		}
 	}
 	return eventIDReply{e.ID}, nil
+}
+
+// madeUpEventID is what a shadow-banned user is answered with: the id of no event.
+func madeUpEventID() string {
+	buf := make([]byte, 32)
+	rand.Read(buf) // never fails
+	return "$" + base64.RawURLEncoding.EncodeToString(buf)
 }
 
 // checkState refuses state that this server can tell to be wrong.
@@ -223,7 +235,17 @@ func (a *API) checkLevels(c *call, nid int64, content jsontext.Value) error {
 
 // checkMember applies to memberships that are set as state what the endpoints for them do.
 func (a *API) checkMember(c *call, nid int64, user string, content jsontext.Value) error {
-	switch gjson.GetBytes(content, "membership").Str {
+	membership := gjson.GetBytes(content, "membership").Str
+	if membership == "join" || membership == "invite" || membership == "knock" {
+		r, err := a.o.Store.RoomByNID(c.ctx, nid)
+		if err != nil {
+			return err
+		}
+		if err := a.roomOpen(c.ctx, r.ID, membership); err != nil {
+			return err
+		}
+	}
+	switch membership {
 	case "invite":
 		if err := c.limit(a.limits.Load().invites); err != nil {
 			return err

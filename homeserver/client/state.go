@@ -46,6 +46,10 @@ func (c *call) look(r store.RoomName) (view, error) {
 		return v, err
 	}
 	v.root = row.Root
+	if c.all {
+		v.reader.All = true
+		return v, nil
+	}
 	if m.Membership == "join" {
 		return v, nil
 	}

@@ -54,6 +54,8 @@ type Manager struct {
 
 	mu     sync.Mutex
 	actors map[int64]*actor
+	// barred are the rooms that are being removed, see Bar; their numbers are not used again.
+	barred map[int64]struct{}
 	closed bool
 	// lastCreation is the time of the newest create event, in milliseconds.
 	lastCreation int64
@@ -70,7 +72,7 @@ func NewManager(o Options) *Manager {
 	if o.Idle == 0 {
 		o.Idle = 5 * time.Minute
 	}
-	return &Manager{o: o, actors: map[int64]*actor{}, stop: make(chan struct{})}
+	return &Manager{o: o, actors: map[int64]*actor{}, barred: map[int64]struct{}{}, stop: make(chan struct{})}
 }
 
 // Close ends all actors and waits for them. Proposals in their mailboxes fail.
@@ -93,6 +95,9 @@ func (m *Manager) acquire(nid int64) (*actor, error) {
 	defer m.mu.Unlock()
 	if m.closed {
 		return nil, errClosed
+	}
+	if _, gone := m.barred[nid]; gone {
+		return nil, errGone
 	}
 	a := m.actors[nid]
 	if a == nil || a.dead.Load() {

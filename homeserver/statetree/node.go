@@ -30,7 +30,11 @@ var ErrCorrupt = errors.New("state tree is damaged")
 func makeRef(pack int64, slot int) Ref { return Ref(pack<<slotBits | int64(slot)) }
 
 func (r Ref) pack() int64 { return int64(r) >> slotBits }
-func (r Ref) slot() int   { return int(r) & slotMask }
+
+// Pack is the pack that holds the node.
+func (r Ref) Pack() int64 { return r.pack() }
+
+func (r Ref) slot() int { return int(r) & slotMask }
 
 // node is immutable once it is in a cache or a pack. Exactly one of the two forms is in use.
 type node struct {

@@ -18,6 +18,15 @@ type Account struct {
 	Suspended     bool
 	// ErasedPos is the log position at which the account was erased, or 0.
 	ErasedPos int64
+	// Type is what administrators say that this account is ("bot"), or "".
+	Type string
+	// ShadowBanned accounts are told that they did what they did not.
+	ShadowBanned bool
+	// RateMilli is the account's own limit of requests, in thousandths a second, and RateBurst how
+	// many may come at once; RateMilli -1 means the usual limits, 0 none.
+	RateMilli, RateBurst int64
+	// KeysUntilTS is until when the cross-signing keys may be replaced without a confirmation.
+	KeysUntilTS int64
 }
 
 // Account reads an account; ErrNotFound if the user has none here.
@@ -32,9 +41,10 @@ func scanAccount(r scanner) (a Account, err error) { return a, a.scan(r) }
 
 // scan reads the columns of an account, and what follows them.
 func (a *Account) scan(r scanner, more ...any) error {
-	var admin, locked, suspended int
-	err := r.Scan(append([]any{&a.User, &a.Password, &a.Kind, &admin, &a.Service, &a.CreatedTS, &a.DeactivatedTS, &locked, &suspended, &a.ErasedPos}, more...)...)
-	a.Admin, a.Locked, a.Suspended = admin != 0, locked != 0, suspended != 0
+	var admin, locked, suspended, shadow int
+	err := r.Scan(append([]any{&a.User, &a.Password, &a.Kind, &admin, &a.Service, &a.CreatedTS, &a.DeactivatedTS, &locked, &suspended, &a.ErasedPos,
+		&a.Type, &shadow, &a.RateMilli, &a.RateBurst, &a.KeysUntilTS}, more...)...)
+	a.Admin, a.Locked, a.Suspended, a.ShadowBanned = admin != 0, locked != 0, suspended != 0, shadow != 0
 	return err
 }
 

@@ -78,6 +78,19 @@ func (c *eventCache) prune(e *event.Event, size int) {
 	c.put(e, size)
 }
 
+// drop takes events out that are no longer in the database.
+func (c *eventCache) drop(nids []int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.prunes++
+	for _, nid := range nids {
+		if el, ok := c.byNID[nid]; ok {
+			c.size -= c.order.Remove(el).(*cached).size
+			delete(c.byNID, nid)
+		}
+	}
+}
+
 func (c *eventCache) put(e *event.Event, size int) {
 	size += eventOverhead
 	if el, ok := c.byNID[e.NID]; ok {

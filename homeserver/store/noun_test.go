@@ -81,7 +81,7 @@ func TestMemberships(t *testing.T) {
 func TestAccounts(t *testing.T) {
 	onBoth(t, func(t *testing.T, f *fixture) {
 		ctx := t.Context()
-		want := Account{User: 1, Password: "h", Kind: "user", Admin: true, CreatedTS: 5}
+		want := Account{User: 1, Password: "h", Kind: "user", Admin: true, CreatedTS: 5, RateMilli: -1}
 		f.write(func(tx *Tx) error {
 			for i := range 2 {
 				ok, err := tx.AddAccount(want)

@@ -45,8 +45,9 @@ func newRoomNames() *roomNames {
 	return r
 }
 
-func (r *roomNames) add(n RoomName) { r.byID.Add(n.ID, n); r.byNID.Add(n.NID, n) }
-func (r *roomNames) purge()         { r.byID.Purge(); r.byNID.Purge() }
+func (r *roomNames) add(n RoomName)  { r.byID.Add(n.ID, n); r.byNID.Add(n.NID, n) }
+func (r *roomNames) drop(n RoomName) { r.byID.Remove(n.ID); r.byNID.Remove(n.NID) }
+func (r *roomNames) purge()          { r.byID.Purge(); r.byNID.Purge() }
 
 // NextRoom allots a room's number.
 func (s *Store) NextRoom() int64 { return s.counters.room.Add(1) }

@@ -167,7 +167,11 @@ func (s *Store) start(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		to.Store(n)
+		floor, err := s.floor(ctx, query)
+		if err != nil {
+			return err
+		}
+		to.Store(max(n, floor))
 	}
 	var err error
 	if c.pos, err = load("log_max"); err != nil {
@@ -176,6 +180,11 @@ func (s *Store) start(ctx context.Context) error {
 	if c.past, err = load("event_past"); err != nil {
 		return err
 	}
+	floor, err := s.floor(ctx, "event_past")
+	if err != nil {
+		return err
+	}
+	c.past = min(c.past, -floor)
 	c.published.Store(c.pos)
 	s.names.init()
 	if err := s.loadErased(ctx); err != nil {

@@ -167,6 +167,18 @@ func (n *Notifier) Moved() <-chan struct{} {
 	return n.moved
 }
 
+// Drop forgets a room that has been removed for good.
+func (n *Notifier) Drop(room int64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if r := n.rooms[room]; r != nil {
+		for u := range r.users {
+			delete(u.rooms, room)
+		}
+		delete(n.rooms, room)
+	}
+}
+
 // WakeRoom wakes those in a room for something that is not in the log.
 func (n *Notifier) WakeRoom(room int64) {
 	n.mu.Lock()

@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"errors"
 
 	"github.com/landbridge-im/landbridge/homeserver/store"
 )
@@ -17,6 +18,9 @@ func (b *builder) since() int64 {
 // wants tells whether the filter lets a room through, and names it.
 func (b *builder) wants(ctx context.Context, st Standing) (store.RoomName, bool, error) {
 	name, err := b.s.o.Store.RoomByNID(ctx, st.Room)
+	if errors.Is(err, store.ErrNotFound) {
+		return name, false, nil // removed just now
+	}
 	return name, err == nil && b.q.Filter.Room.AllowsRoom(name.ID), err
 }
 

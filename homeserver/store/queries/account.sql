@@ -2,7 +2,7 @@
 INSERT INTO account (user_nid, password, kind, admin, service, created_ts) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (user_nid) DO NOTHING
 -- name: account_get
-SELECT user_nid, password, kind, admin, service, created_ts, deactivated_ts, locked, suspended, erased_pos FROM account WHERE user_nid = $1
+SELECT user_nid, password, kind, admin, service, created_ts, deactivated_ts, locked, suspended, erased_pos, user_type, shadow_banned, rate_milli, rate_burst, keys_until_ts FROM account WHERE user_nid = $1
 -- name: account_count
 SELECT count(*) FROM account WHERE service = ''
 -- name: account_password
@@ -20,7 +20,7 @@ UPDATE account SET erased_pos = $2 WHERE user_nid = $1
 -- name: account_erased
 SELECT user_nid, erased_pos FROM account WHERE erased_pos > 0
 -- name: account_list
-SELECT a.user_nid, a.password, a.kind, a.admin, a.service, a.created_ts, a.deactivated_ts, a.locked, a.suspended, a.erased_pos, n.id
+SELECT a.user_nid, a.password, a.kind, a.admin, a.service, a.created_ts, a.deactivated_ts, a.locked, a.suspended, a.erased_pos, a.user_type, a.shadow_banned, a.rate_milli, a.rate_burst, a.keys_until_ts, n.id
 FROM account a JOIN user_name n ON n.nid = a.user_nid WHERE a.user_nid > $1 ORDER BY a.user_nid LIMIT $2
 -- name: account_guests_in
 SELECT m.user_nid FROM membership m JOIN account a ON a.user_nid = m.user_nid
