@@ -99,8 +99,14 @@ func (b *batch) write(t *store.Tx) error {
 			return err
 		}
 	}
-	if !b.fresh && len(b.events) > 0 {
-		t.SetRoom(b.room)
+	if len(b.events) > 0 {
+		room := b.room
+		for _, e := range b.events {
+			if e.Flags&event.FromFederation == 0 {
+				room.LocalPos = max(room.LocalPos, e.Pos)
+			}
+		}
+		t.SetRoom(room)
 	}
 	return nil
 }
