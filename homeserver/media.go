@@ -47,6 +47,9 @@ func (s *Server) openMedia(ctx context.Context) error {
 		}
 		c.Blobs = bucket
 	}
+	if c.Remote == nil && s.o.Federation.Enabled {
+		c.Remote = remoteMedia{s.outside.client, max(o.MaxUpload, remoteMediaMin)}
+	}
 	var err error
 	if s.media, err = media.New(c); err != nil {
 		return err

@@ -19,7 +19,9 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/delayed"
 	"github.com/landbridge-im/landbridge/homeserver/edge"
 	"github.com/landbridge-im/landbridge/homeserver/event"
+	"github.com/landbridge-im/landbridge/homeserver/federation/joins"
 	"github.com/landbridge-im/landbridge/homeserver/federation/keyring"
+	"github.com/landbridge-im/landbridge/homeserver/federation/outbound"
 	"github.com/landbridge-im/landbridge/homeserver/keys"
 	"github.com/landbridge-im/landbridge/homeserver/media"
 	"github.com/landbridge-im/landbridge/homeserver/notices"
@@ -122,6 +124,10 @@ type Server struct {
 	edge     *edge.Edge
 	media    *media.Repo
 	preview  *preview.Previewer
+	keys     *keys.Keys
+	// joins and senders are nil where there are no other servers.
+	joins   *joins.Joins
+	senders *outbound.Senders
 	// draining is closed when Run ends.
 	draining chan struct{}
 }
@@ -171,10 +177,14 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	if err := s.openMedia(ctx); err != nil {
 		return nil, err
 	}
-	encryption, err := keys.New(keys.Config{Server: o.Name, Store: s.store, Log: o.Log, Now: o.Now})
-	if err != nil {
+	crypto := keys.Config{Server: o.Name, Store: s.store, Log: o.Log, Now: o.Now}
+	if o.Federation.Enabled {
+		crypto.Remote = s.outside.client
+	}
+	if s.keys, err = keys.New(crypto); err != nil {
 		return nil, err
 	}
+	s.openSenders(s.keys)
 	s.services = appservices.New(appservices.Options{Store: s.store, ServerName: o.Name, Set: o.Registrations,
 		Transport: o.Transport, Typing: s.typing.In, Log: o.Log, Now: o.Now})
 	s.unread = unread.New(unread.Options{Store: s.store, Log: o.Log})
@@ -184,7 +194,7 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	s.notices = notices.New(notices.Options{Store: s.store, Rooms: s.rooms, Accounts: s.accounts, ServerName: o.Name})
 	syncing := sync.Options{Store: s.store, Notifier: s.notifier, Typing: s.typing, Devices: newDevices(s.store), Counter: s.unread, Now: o.Now, Draining: s.draining}
 	if !o.NoPresence {
-		s.presence = presence.New(presence.Options{Audience: audience{s.store, s.notifier, o.Log}, Now: o.Now})
+		s.presence = presence.New(presence.Options{Audience: audience{s.store, s.notifier, o.Log}, Now: o.Now, Changed: s.presenceChanged})
 		syncing.Presence = s.presence
 	}
 	syncer := sync.New(syncing)
@@ -195,8 +205,13 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 		}
 	}
 	s.people = userdirectory.New(userdirectory.Options{Store: s.store, Server: o.Name, Log: o.Log})
-	s.client = client.New(client.Options{ServerName: o.Name, PublicURL: o.PublicURL, Store: s.store, Rooms: s.rooms, Sync: syncer, Sliding: slidingsync.New(syncer),
-		Notifier: s.notifier, Typing: s.typing, Presence: s.presence, Accounts: s.accounts, Services: s.services, Media: s.media, Preview: s.preview, Keys: encryption, Delayed: s.delayed, Notices: s.notices,
+	var remote client.Remote
+	var away client.Joins
+	if o.Federation.Enabled {
+		remote, away = s.outside.client, s.joins
+	}
+	s.client = client.New(client.Options{Remote: remote, Joins: away, ServerName: o.Name, PublicURL: o.PublicURL, Store: s.store, Rooms: s.rooms, Sync: syncer, Sliding: slidingsync.New(syncer),
+		Notifier: s.notifier, Typing: s.typing, Presence: s.presence, Accounts: s.accounts, Services: s.services, Media: s.media, Preview: s.preview, Keys: s.keys, Delayed: s.delayed, Notices: s.notices,
 		Directory: s.people, Search: s.search, Unread: s.unread, Pushers: s.pushers, VoIP: o.VoIP, Log: o.Log, Now: o.Now,
 		SSO: single, TrustedClients: o.TrustedClients, WellKnown: o.WellKnown, TrustedProxies: o.TrustedProxies}, o.Settings)
 	return s, nil
@@ -221,8 +236,14 @@ func (s *Server) publish(entries []store.Entry) {
 	if s.notifier != nil {
 		s.notifier.Publish(entries)
 	}
+	if s.keys != nil {
+		s.keys.Publish(context.Background(), entries)
+	}
 	if s.services != nil {
 		s.services.Publish(entries)
+	}
+	if s.senders != nil {
+		s.senders.Publish(entries)
 	}
 	if s.pushers != nil {
 		s.pushers.Publish(entries)
@@ -241,6 +262,9 @@ func (s *Server) publish(entries []store.Entry) {
 func (s *Server) typingChanged(room int64) {
 	s.notifier.WakeRoom(room)
 	s.services.TypingChanged(room)
+	if s.senders != nil {
+		s.senders.TypingChanged(room)
+	}
 }
 
 // checkName refuses a database of another server: its identifiers would all be wrong.
@@ -304,6 +328,9 @@ func (s *Server) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.services.Run(ctx) })
 	g.Go(func() error { return s.outside.backoff.Run(ctx) })
+	if s.senders != nil {
+		g.Go(func() error { return s.senders.Run(ctx) })
+	}
 	g.Go(func() error { return s.delayed.Run(ctx) })
 	g.Go(func() error { return s.unread.Run(ctx) })
 	g.Go(func() error { return s.pushers.Run(ctx) })

@@ -58,6 +58,9 @@ type Options struct {
 	Pushers        *pushers.Pushers
 	VoIP           VoIP
 	Directory      *userdirectory.Directory
+	// Remote asks other servers, and Joins goes to rooms of theirs; both are nil where there are none.
+	Remote Remote
+	Joins  Joins
 	// Search is the index of messages; nil means that they can't be searched.
 	Search *search.Index
 	Log    *slog.Logger
@@ -119,13 +122,14 @@ type API struct {
 	router   router
 	settings atomic.Pointer[Settings]
 	limits   atomic.Pointer[limiters]
+	remotes  *remotes
 }
 
 type limiters struct{ messages, logins, registrations, joins, invites, messagesOut, strangers, reports, uploads, previews *accounts.Limiter }
 
 // New makes the API.
 func New(o Options, s Settings) *API {
-	a := &API{o: o}
+	a := &API{o: o, remotes: newRemotes()}
 	a.Configure(s)
 	a.routes()
 	return a

@@ -5,10 +5,10 @@ import (
 	"encoding/json/jsontext"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/federation/fclient"
-	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 )
 
@@ -43,7 +43,8 @@ func (j *Joins) Join(ctx context.Context, user, room string, via []string, conte
 	return name, false, nil
 }
 
-// Resident tells whether this server is in a room, and so has a state of it that it keeps up.
+// Resident tells whether this server is in a room, and so has a state of it that it keeps up. So it does
+// with a room that nobody is in any more.
 func (j *Joins) Resident(ctx context.Context, room string) (store.RoomName, bool, error) {
 	name, err := j.o.Store.RoomByID(ctx, room)
 	if errors.Is(err, store.ErrNotFound) {
@@ -51,8 +52,12 @@ func (j *Joins) Resident(ctx context.Context, room string) (store.RoomName, bool
 	} else if err != nil {
 		return name, false, err
 	}
-	ok, err := j.o.Store.ServerInRoom(ctx, name.NID, j.o.Signer.Server)
-	return name, ok, err
+	row, err := j.o.Store.LoadRoom(ctx, name.NID)
+	if err != nil || row.Root == 0 {
+		return name, false, err
+	}
+	servers, err := j.o.Store.JoinedServers(ctx, name.NID)
+	return name, len(servers) == 0 || slices.Contains(servers, j.o.Signer.Server), err
 }
 
 // joinBy joins by one server, which has sent a template.
@@ -97,9 +102,6 @@ func (j *Joins) joinBy(ctx context.Context, server string, t fclient.Template, r
 	}
 	return j.found(ctx, join, passed, state)
 }
-
-// errGone is what a user is told who leaves a room of which nothing is known.
-var errGone = mxerror.NotFound("There is no such room.")
 
 // Leave takes a user out of a room that nobody of this server is in: it turns down an invitation or
 // takes back a knock. Where no server helps, the user is out of it here at least.
@@ -184,4 +186,42 @@ func (j *Joins) Knock(ctx context.Context, user, room string, via []string, cont
 	}
 	name, err = j.o.Store.RoomByID(ctx, room)
 	return name, false, err
+}
+
+// Vouched joins a restricted room that this server is in by another one that vouches for the user.
+func (j *Joins) Vouched(ctx context.Context, user string, name store.RoomName, via []string, content jsontext.Value) error {
+	ask := func(ctx context.Context, server string) (fclient.Template, error) {
+		return j.o.Remote.MakeJoin(ctx, server, name.ID, user, versions())
+	}
+	use := func(server string, t fclient.Template) error {
+		join, err := j.complete(t, name.ID, user, "join", content)
+		if err != nil {
+			return err
+		}
+		raw, err := join.JSON()
+		if err != nil {
+			return err
+		}
+		ctx := fclient.Urgent(ctx)
+		skip := func(fclient.Section, jsontext.Value) error { return nil } // we have the state
+		answer, err := j.o.Remote.SendJoin(ctx, server, name.ID, join.ID, raw, true, skip)
+		if err != nil {
+			return err
+		}
+		if answer.Event != nil {
+			if err := merge(join, answer.Event, name.ID); err != nil {
+				return fmt.Errorf("%s answered a join with something else: %w", server, err)
+			}
+		}
+		if err := j.verify(ctx, join); err != nil {
+			return fmt.Errorf("the join by %s: %w", server, err)
+		}
+		_, err = j.adopt(ctx, name, join)
+		return err
+	}
+	servers := j.servers(via)
+	if len(servers) == 0 {
+		return errNoServers
+	}
+	return public(race(ctx, servers, ask, use, func(error) bool { return ctx.Err() != nil }))
 }
