@@ -153,7 +153,7 @@ func (d *destination) send(ctx context.Context) (again time.Duration, err error)
 					continue
 				}
 				if moved {
-					return 0, d.save(ctx, nid, row)
+					return 0, d.s.save(ctx, row)
 				}
 				return 0, nil
 			}
@@ -165,7 +165,7 @@ func (d *destination) send(ctx context.Context) (again time.Duration, err error)
 		case t.upto > row.Cursor:
 			// The range is stored first: after a crash this very transaction is sent again.
 			row.Txn, row.TxnUpto = row.Txn+1, t.upto
-			if err := d.save(ctx, nid, row); err != nil {
+			if err := d.s.save(ctx, row); err != nil {
 				return 0, err
 			}
 			txn = strconv.FormatInt(row.Txn, 10)
@@ -213,15 +213,6 @@ func (d *destination) taken() {
 	d.mu.Lock()
 	d.news = false
 	d.mu.Unlock()
-}
-
-func (d *destination) save(ctx context.Context, nid int64, row store.Destination) error {
-	return d.s.o.Source.Write(ctx, func(t *store.Tx) error {
-		if err := t.DeleteEDUs(nid, row.Cursor); err != nil {
-			return err
-		}
-		return t.SetDestination(row)
-	})
 }
 
 // begin finds where to begin with a server that nothing was ever sent to: just before the first that

@@ -106,6 +106,8 @@ type Senders struct {
 	dest    map[string]*destination
 	ctx     context.Context // nil while Run does not run
 	wg      sync.WaitGroup
+	// save keeps how far a server is, and drops what it has.
+	save func(context.Context, store.Destination) error
 	// typed is who was last said to type where, and when. It belongs to Run.
 	typed map[int64]map[string]time.Time
 }
@@ -115,8 +117,19 @@ func New(o Options) *Senders {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Senders{o: o, slots: make(chan struct{}, sendersMax), wake: make(chan struct{}, 1), typing: map[int64]bool{},
+	s := &Senders{o: o, slots: make(chan struct{}, sendersMax), wake: make(chan struct{}, 1), typing: map[int64]bool{},
 		present: map[int64]Presence{}, awoken: map[string]bool{}, dest: map[string]*destination{}, typed: map[int64]map[string]time.Time{}}
+	s.save = s.saveRow
+	return s
+}
+
+func (s *Senders) saveRow(ctx context.Context, row store.Destination) error {
+	return s.o.Source.Write(ctx, func(t *store.Tx) error {
+		if err := t.DeleteEDUs(row.Server, row.Cursor); err != nil {
+			return err
+		}
+		return t.SetDestination(row)
+	})
 }
 
 func (s *Senders) poke() {
