@@ -19,6 +19,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/delayed"
 	"github.com/landbridge-im/landbridge/homeserver/edge"
 	"github.com/landbridge-im/landbridge/homeserver/event"
+	"github.com/landbridge-im/landbridge/homeserver/federation/inbound"
 	"github.com/landbridge-im/landbridge/homeserver/federation/joins"
 	"github.com/landbridge-im/landbridge/homeserver/federation/keyring"
 	"github.com/landbridge-im/landbridge/homeserver/federation/outbound"
@@ -121,6 +122,7 @@ type Server struct {
 	people   *userdirectory.Directory
 	search   *search.Index // nil if it is switched off
 	client   *client.API
+	inbound  *inbound.API
 	edge     *edge.Edge
 	media    *media.Repo
 	preview  *preview.Previewer
@@ -214,6 +216,7 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 		Notifier: s.notifier, Typing: s.typing, Presence: s.presence, Accounts: s.accounts, Services: s.services, Media: s.media, Preview: s.preview, Keys: s.keys, Delayed: s.delayed, Notices: s.notices,
 		Directory: s.people, Search: s.search, Unread: s.unread, Pushers: s.pushers, VoIP: o.VoIP, Log: o.Log, Now: o.Now,
 		SSO: single, TrustedClients: o.TrustedClients, WellKnown: o.WellKnown, TrustedProxies: o.TrustedProxies}, o.Settings)
+	s.inbound = s.openInbound(s.keys)
 	return s, nil
 }
 
@@ -287,7 +290,7 @@ func (s *Server) checkName(ctx context.Context) error {
 func (s *Server) Client() http.Handler { return s.edge.Wrap(s.client) }
 
 // Federation is what other servers may ask.
-func (s *Server) Federation() http.Handler { return s.edge.Wrap(s.federation()) }
+func (s *Server) Federation() http.Handler { return s.edge.Wrap(s.inbound) }
 
 // Accounts gives access to the accounts, for commands.
 func (s *Server) Accounts() *accounts.Accounts { return s.accounts }
@@ -342,6 +345,9 @@ func (s *Server) Run(ctx context.Context) error {
 		g.Go(func() error { return s.search.Run(ctx) })
 	}
 	g.Go(func() error { return s.media.Run(ctx) })
+	if s.o.Federation.Enabled {
+		g.Go(func() error { return s.inbound.Run(ctx) })
+	}
 	return g.Wait()
 }
 

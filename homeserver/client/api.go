@@ -119,7 +119,7 @@ type Settings struct {
 // API serves the client-server API. It is safe for concurrent use.
 type API struct {
 	o        Options
-	router   router
+	router   routeTable
 	settings atomic.Pointer[Settings]
 	limits   atomic.Pointer[limiters]
 	remotes  *remotes

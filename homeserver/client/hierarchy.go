@@ -122,9 +122,7 @@ func (w *spaceWalk) visit(r store.RoomName, depth int) (bool, error) {
 	if w.passed++; w.passed > w.skip {
 		room := spaceRoom{summary: sum, Children: []jsontext.Value{}}
 		for _, e := range children {
-			raw := e.AppendStripped(nil)
-			raw = append(raw[:len(raw)-1], `,"origin_server_ts":`...)
-			room.Children = append(room.Children, append(strconv.AppendInt(raw, e.OriginServerTS, 10), '}'))
+			room.Children = append(room.Children, childState(e))
 		}
 		w.rooms = append(w.rooms, room)
 	}
