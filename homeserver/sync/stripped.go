@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"github.com/tidwall/gjson"
+
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/invitefilter"
 	"github.com/landbridge-im/landbridge/homeserver/store"
@@ -77,6 +79,9 @@ func (b *builder) invitable(ctx context.Context, sender string) (bool, error) {
 // Stripped appends what an invited or knocking user is told of a room, as a JSON array: the
 // stripped state, and the membership event itself.
 func (r Render) Stripped(ctx context.Context, dst []byte, own *event.Event) ([]byte, error) {
+	if told, err := r.told(ctx, dst, own); told != nil || err != nil {
+		return told, err
+	}
 	events, err := StrippedState(ctx, r.Store, own)
 	if err != nil {
 		return dst, err
@@ -92,6 +97,43 @@ func (r Render) Stripped(ctx context.Context, dst []byte, own *event.Event) ([]b
 		} else if dst, err = r.Event(ctx, dst, e); err != nil {
 			return dst, err
 		}
+	}
+	return append(dst, ']'), nil
+}
+
+// told is Stripped for a room that this server is not in: what another server told of it. Nil if there
+// is nothing of the kind.
+func (r Render) told(ctx context.Context, dst []byte, own *event.Event) ([]byte, error) {
+	user, err := r.Store.UserNID(ctx, *own.StateKey)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := r.Store.InviteState(ctx, own.Room, user)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	dst = append(dst, '[')
+	for _, x := range gjson.ParseBytes(raw).Array() {
+		// Servers may send whole events; clients get what they know as stripped ones, and the create
+		// event with its time and id where it has them.
+		typ, sender, key, content := x.Get("type"), x.Get("sender"), x.Get("state_key"), x.Get("content")
+		if typ.Type != gjson.String || sender.Type != gjson.String || key.Type != gjson.String || !content.IsObject() ||
+			typ.Str == "m.room.member" && key.Str == *own.StateKey {
+			continue
+		}
+		dst = append(append(dst, `{"content":`...), content.Raw...)
+		dst = append(append(dst, `,"sender":`...), sender.Raw...)
+		dst = append(append(dst, `,"state_key":`...), key.Raw...)
+		dst = append(append(dst, `,"type":`...), typ.Raw...)
+		if ts := x.Get("origin_server_ts"); typ.Str == "m.room.create" && ts.Type == gjson.Number {
+			dst = append(append(dst, `,"origin_server_ts":`...), ts.Raw...)
+		}
+		dst = append(dst, '}', ',')
+	}
+	if dst, err = r.Event(ctx, dst, own); err != nil {
+		return nil, err
 	}
 	return append(dst, ']'), nil
 }

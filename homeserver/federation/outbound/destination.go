@@ -29,6 +29,8 @@ type destination struct {
 	// aren't among them, or messages; the ring is empty then.
 	ring   []place
 	behind bool
+	// extra are events that are for it although it isn't in their room.
+	extra []place
 	// passing are messages that may get lost, by what makes newer ones replace older ones, and order
 	// is that in which they came.
 	passing map[string]jsontext.Value
@@ -49,6 +51,15 @@ func (d *destination) event(pos, nid int64) {
 	if !d.behind {
 		d.ring = append(d.ring, place{pos, nid})
 	}
+}
+
+// outsider adds an event of a room that the server isn't in; d.mu is held. Beyond a bound the oldest
+// is dropped.
+func (d *destination) outsider(pos, nid int64) {
+	if len(d.extra) == eduMax {
+		d.extra = d.extra[1:]
+	}
+	d.extra = append(d.extra, place{pos, nid})
 }
 
 // pass adds a message that takes the place of an older one with the same key; d.mu is held. Beyond
@@ -199,6 +210,7 @@ func (d *destination) failed(ctx context.Context, t *transaction, err error) (ti
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.extra = append(t.extra, d.extra...)
 	for i, key := range t.keys {
 		if _, newer := d.passing[key]; !newer && lasting(key) && len(d.order) < eduMax {
 			d.pass(key, t.passing[i])

@@ -21,6 +21,8 @@ type transaction struct {
 	// keys and passing are those of edus that aren't stored.
 	keys    []string
 	passing []jsontext.Value
+	// extra are those of pdus that the server gets although it isn't in their room.
+	extra []place
 }
 
 func (t *transaction) empty() bool { return len(t.pdus)+len(t.edus) == 0 }
@@ -88,6 +90,21 @@ func (d *destination) gather(ctx context.Context, row store.Destination) (*trans
 		d.ring = slices.DeleteFunc(d.ring, func(p place) bool { return p.pos <= upto })
 	}
 	d.takePassing(t)
+	n := min(len(d.extra), fclient.MaxPDUs-len(t.pdus))
+	for _, p := range d.extra[:n] {
+		e, err := src.Event(ctx, p.nid)
+		if err != nil {
+			continue // purged since
+		}
+		raw, err := e.JSON()
+		if err != nil {
+			return nil, err
+		}
+		t.pdus, t.extra = append(t.pdus, raw), append(t.extra, p)
+	}
+	if d.extra = d.extra[n:]; len(d.extra) > 0 {
+		d.news = true
+	}
 	return t, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json/jsontext"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -145,7 +146,7 @@ func (s *Senders) Publish(entries []store.Entry) {
 	before := len(s.news)
 	for _, e := range entries {
 		switch {
-		case e.Kind == store.KindEvent && len(e.Servers) > 0, e.Kind == store.KindEDU, e.Kind == store.KindReceipt, e.Kind == store.KindDeviceList && e.Ref == 0:
+		case e.Kind == store.KindEvent && (len(e.Servers) > 0 || s.outsider(e) != ""), e.Kind == store.KindEDU, e.Kind == store.KindReceipt, e.Kind == store.KindDeviceList && e.Ref == 0:
 		default:
 			continue
 		}
@@ -288,6 +289,9 @@ func (s *Senders) handOutEntry(ctx context.Context, e store.Entry) error {
 				s.to(server, func(d *destination) { d.event(e.Pos, e.Ref) })
 			}
 		}
+		if server := s.outsider(e); server != "" && !slices.Contains(e.Servers, server) {
+			s.to(server, func(d *destination) { d.outsider(e.Pos, e.Ref) })
+		}
 	case store.KindEDU:
 		server, err := s.o.Source.ServerName(ctx, e.Ref)
 		if err != nil {
@@ -311,6 +315,23 @@ func (s *Senders) handOutEntry(ctx context.Context, e store.Entry) error {
 		return s.handOutReceipt(ctx, e)
 	}
 	return nil
+}
+
+// outsider is the server whose user an event puts out of a room: it may know of the room by an
+// invitation or a knock alone, and is told that this has ended. "" if there is none.
+func (s *Senders) outsider(e store.Entry) string {
+	if e.Event == nil || e.Event.Type != "m.room.member" || e.Event.StateKey == nil || store.ServerOf(string(e.Event.Sender)) != s.o.Server {
+		return ""
+	}
+	switch e.Event.Membership() {
+	case "leave", "ban":
+	default:
+		return ""
+	}
+	if server := store.ServerOf(*e.Event.StateKey); server != s.o.Server {
+		return server
+	}
+	return ""
 }
 
 // to changes what there is for a server, and sees to it that it is sent.
