@@ -38,7 +38,7 @@ const (
 	// Turn tells that taking the event in changed the room's current state otherwise than the
 	// event itself says: in other keys, or not at all although it is a state event.
 	Turn
-	// FromFederation events came from another server.
+	// FromFederation events came from another server, which sends them to those in the room.
 	FromFederation
 )
 
@@ -59,6 +59,10 @@ type Event struct {
 	ID      string
 	InRoom  string // the room id, which create events of version 12 do not carry themselves
 	Version Version
+
+	// Depth orders the history of the room. It is one more than that of the deepest previous event
+	// that is here, whatever the event claims (PDU.Depth).
+	Depth int64
 
 	// Root is the state after the event, and Current the room's current state once the event was
 	// taken in; 0 if that is Root.
@@ -144,7 +148,7 @@ func Parse(raw []byte, eventID, roomID string, v Version) (*Event, error) {
 	if err := json.Unmarshal(raw, p); err != nil {
 		return nil, fmt.Errorf("parsing event %s: %w", eventID, err)
 	}
-	return &Event{PDU: p, ID: eventID, InRoom: roomID, Version: v}, nil
+	return &Event{PDU: p, ID: eventID, InRoom: roomID, Version: v, Depth: p.Depth}, nil
 }
 
 // Pruned returns a copy with everything removed that a redaction removes.

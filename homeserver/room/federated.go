@@ -30,6 +30,9 @@ type Received struct {
 	Partial bool
 	// Missing are the ids of previous events that stay unknown.
 	Missing []string
+	// Past events were fetched to fill the history: they come before all others in the timeline, in
+	// the order given, and change neither the room's end nor its current state.
+	Past bool
 	// Stripped is a JSON array of what is told of the room with an invitation, a knock or their
 	// end, for rooms that this server is not in; see Manager.ReceiveMembership.
 	Stripped []byte

@@ -121,7 +121,7 @@ func (s *Store) scanEvent(ctx context.Context, r scanner, mark int64) (*event.Ev
 	if err != nil {
 		return nil, err
 	}
-	e.NID, e.Pos, e.Room, e.Author, e.Key = nid, pos.Int64, room, author, key
+	e.NID, e.Pos, e.Room, e.Author, e.Key, e.Depth = nid, pos.Int64, room, author, key, depth
 	e.Root, e.Replaces, e.Flags, e.RedactedBy = statetree.Ref(root), replaces, event.Flags(flags), by
 	e.TxnScope, e.Txn, e.Current = scope.Int64, txn.String, statetree.Ref(current)
 	if e.Prev, err = decodeNIDs(prev); err == nil {

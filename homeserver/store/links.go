@@ -159,18 +159,28 @@ func (t *Tx) PlaceEvent(e *event.Event, raw []byte, logged bool) error {
 		}
 		pos = e.Pos
 	}
+	if e.Pos != 0 {
+		pos = e.Pos
+	}
 	err := t.exec("event_place", e.NID, pos, e.Depth, int64(e.Root), int64(e.Current), e.Replaces, int64(e.Flags), nidsOrNull(e.Prev), nidsOrNull(e.Auth))
 	if err != nil {
 		return err
 	}
+	if err := t.addRelation(e); err != nil {
+		return err
+	}
 	if logged {
-		if err := t.addRelation(e); err != nil {
-			return err
-		}
 		if err := t.cancelDelayed(e); err != nil {
 			return err
 		}
 	}
 	t.after = append(t.after, func() { t.w.s.events.prune(e, len(raw)); t.w.s.links.Remove(e.NID) })
 	return nil
+}
+
+// PlacePastEvent gives an event that was an outlier its place before all others in the log.
+func (t *Tx) PlacePastEvent(e *event.Event, raw []byte) error {
+	t.w.s.counters.past--
+	e.Pos = t.w.s.counters.past
+	return t.PlaceEvent(e, raw, false)
 }

@@ -59,6 +59,13 @@ func scanEntry(r scanner) (e Entry, err error) {
 	return e, r.Scan(&e.Pos, &e.Kind, &e.Room, &e.User, &e.Ref)
 }
 
+// SetServers says who is to get the event that was logged last, if that is the one of this number.
+func (t *Tx) SetServers(nid int64, servers []string) {
+	if last := len(t.entries) - 1; last >= 0 && t.entries[last].Kind == KindEvent && t.entries[last].Ref == nid {
+		t.entries[last].Servers = servers
+	}
+}
+
 // Log appends an entry and returns its position.
 func (t *Tx) Log(e Entry) (int64, error) {
 	t.w.s.counters.pos++

@@ -276,3 +276,32 @@ func ServerOf(id string) string {
 	_, server, _ := strings.Cut(id, ":")
 	return server
 }
+
+// MoveMembers counts users of a server who joined a room (by is positive) or left it at a position.
+func (t *Tx) MoveMembers(room int64, server string, by, pos int64) error {
+	nid, err := t.NameServer(server)
+	if err != nil {
+		return err
+	}
+	return t.exec("room_server_move", nid, room, by, pos)
+}
+
+// AddWaitingRedaction records that an event that isn't here is to be redacted by another one.
+func (t *Tx) AddWaitingRedaction(room int64, id string, by int64) error {
+	return t.exec("waiting_redaction_insert", room, id, by)
+}
+
+// DeleteWaitingRedactions tells that an event has come.
+func (t *Tx) DeleteWaitingRedactions(room int64, id string) error {
+	return t.exec("waiting_redaction_delete", room, id)
+}
+
+// WaitingRedactions lists the redactions that named an event before it came.
+func (s *Store) WaitingRedactions(ctx context.Context, room int64, id string) ([]int64, error) {
+	return collect(ctx, s, "waiting_redaction_list", scanInt, room, id)
+}
+
+// MembersFrom lists the users of a server who have or had a standing in a room.
+func (s *Store) MembersFrom(ctx context.Context, room int64, server string) ([]string, error) {
+	return collect(ctx, s, "membership_from", scanString, room, server)
+}

@@ -104,3 +104,18 @@ UPDATE event SET pos = $2, depth = $3, root = $4, current = $5, replaces = $6, f
 SELECT nid, state_key, flags, prev, auth FROM event WHERE nid IN ({64 from 1})
 -- name: event_nid_by_id
 SELECT nid FROM event WHERE id = $1
+-- name: room_server_move
+INSERT INTO room_server (server_nid, room_nid, joined, since_pos, until_pos) VALUES ($1, $2, $3, $4, 0)
+ON CONFLICT (server_nid, room_nid) DO UPDATE SET joined = room_server.joined + excluded.joined,
+since_pos = CASE WHEN room_server.joined <= 0 THEN excluded.since_pos ELSE room_server.since_pos END,
+until_pos = CASE WHEN room_server.joined + excluded.joined <= 0 THEN excluded.since_pos ELSE 0 END
+-- name: waiting_redaction_insert
+INSERT INTO waiting_redaction (room_nid, id, by_nid) VALUES ($1, $2, $3) ON CONFLICT (room_nid, id, by_nid) DO NOTHING
+-- name: waiting_redaction_delete
+DELETE FROM waiting_redaction WHERE room_nid = $1 AND id = $2
+-- name: waiting_redaction_list
+SELECT by_nid FROM waiting_redaction WHERE room_nid = $1 AND id = $2 ORDER BY by_nid
+-- name: membership_from
+SELECT u.id FROM membership m JOIN user_name u ON u.nid = m.user_nid WHERE m.room_nid = $1 AND substr(u.id, length(u.id) - length(CAST($2 AS TEXT))) = ':' || CAST($2 AS TEXT)
+-- name: event_disordered
+SELECT count(*) FROM (SELECT 1 FROM event WHERE room_nid = $1 AND pos > $2 AND pos <= $3 AND (depth, pos) < ($4, $5) LIMIT 1) AS late

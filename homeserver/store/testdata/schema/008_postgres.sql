@@ -652,3 +652,10 @@ CREATE TABLE remote_device_list (
   stream   BIGINT  NOT NULL
 );
 CREATE INDEX remote_device_list_stale ON remote_device_list (user_nid) WHERE stale = 1;
+-- Redactions that came before what they redact.
+CREATE TABLE waiting_redaction (
+  room_nid BIGINT NOT NULL,
+  id       TEXT   NOT NULL,
+  by_nid   BIGINT NOT NULL,
+  PRIMARY KEY (room_nid, id, by_nid)
+) ;
