@@ -176,6 +176,9 @@ func (a *actor) land(ctx context.Context, b *batch, e *event.Event, before state
 	if err := a.apply(ctx, b, e, before); err != nil {
 		return err
 	}
+	// The event is known from here on: resolving asks for it.
+	b.add(e, l)
+	a.aloft[e.NID] = e
 	tips := a.follow(e)
 	roots := make([]statetree.Ref, 0, len(tips))
 	roots = append(roots, e.Root)
@@ -209,10 +212,7 @@ func (a *actor) land(ctx context.Context, b *batch, e *event.Event, before state
 	if now != e.Root {
 		e.Current = now
 	}
-	// The event is known from here on, for what changes may be asked of it.
-	a.aloft[e.NID] = e
 	a.room.Root, a.tips = now, tips
-	b.add(e, l)
 	// Own changes are written right after the event: its log entry tells of them.
 	own := slices.IndexFunc(changes, func(c statetree.Change) bool { return c.Key == e.Key })
 	if own > 0 {
