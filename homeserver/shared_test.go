@@ -51,7 +51,7 @@ func sites(t *testing.T, n int) (out []*site) {
 			Media:      MediaOptions{Dir: filepath.Join(dir, "media")},
 			Federation: Federation{Enabled: true, RootCAs: roots, AllowPrivate: safedial.Loopback()},
 			Settings:   client.Settings{OpenRegistration: true, MaxBody: 1 << 20, SyncTimeout: time.Minute},
-			Log:        slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelInfo}))})
+			Log:        slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -347,8 +347,16 @@ func (k *Keys) DeviceUpdate(ctx context.Context, user int64, device string) (typ
 		if name := gjson.GetBytes(keys, "unsigned.device_display_name").Str; name != "" {
 			content["device_display_name"] = name
 		}
-	} else {
+		return "m.device_list_update", content, nil
+	}
+	devices, err := k.store.DevicesOf(ctx, user)
+	if err != nil {
+		return "", nil, err
+	}
+	if i := slices.IndexFunc(devices, func(d store.Device) bool { return d.ID == device }); i < 0 {
 		content["deleted"] = true
+	} else if devices[i].Name != "" {
+		content["device_display_name"] = devices[i].Name
 	}
 	return "m.device_list_update", content, nil
 }

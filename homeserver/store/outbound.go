@@ -28,3 +28,11 @@ func (s *Store) ServersBehind(ctx context.Context) ([]int64, error) {
 func (s *Store) ServersSharing(ctx context.Context, user int64) ([]string, error) {
 	return collect(ctx, s, "server_sharing", scanString, user)
 }
+
+// NewServers tells whether there are servers in a room, but for own, that share no other room with a
+// user.
+func (s *Store) NewServers(ctx context.Context, room, user int64, own string) (bool, error) {
+	var n int64
+	err := s.row(ctx, "server_new_to", room, user, own).Scan(&n)
+	return n > 0, err
+}

@@ -27,6 +27,7 @@ type Source interface {
 	EDUs(ctx context.Context, server, after, upto int64, limit int) ([]store.EDU, error)
 	DeviceUpdates(ctx context.Context, server, after, upto int64, limit int) ([]store.DeviceUpdate, error)
 	ServersBehind(ctx context.Context) ([]int64, error)
+	NewServers(ctx context.Context, room, user int64, own string) (bool, error)
 	ServersSharing(ctx context.Context, user int64) ([]string, error)
 	JoinedServers(ctx context.Context, room int64) ([]string, error)
 	ReceiptsAfter(ctx context.Context, room, after, upto int64) ([]store.Receipt, error)
@@ -146,7 +147,7 @@ func (s *Senders) Publish(entries []store.Entry) {
 	before := len(s.news)
 	for _, e := range entries {
 		switch {
-		case e.Kind == store.KindEvent && (len(e.Servers) > 0 || s.outsider(e) != ""), e.Kind == store.KindEDU, e.Kind == store.KindReceipt, e.Kind == store.KindDeviceList && e.Ref == 0:
+		case e.Kind == store.KindEvent && (len(e.Servers) > 0 || s.outsider(e) != "" || s.joins(e)), e.Kind == store.KindEDU, e.Kind == store.KindReceipt, e.Kind == store.KindDeviceList && e.Ref == 0:
 		default:
 			continue
 		}
@@ -289,6 +290,9 @@ func (s *Senders) handOutEntry(ctx context.Context, e store.Entry) error {
 				s.to(server, func(d *destination) { d.event(e.Pos, e.Ref) })
 			}
 		}
+		if s.joins(e) {
+			return s.introduce(ctx, e)
+		}
 		if server := s.outsider(e); server != "" && !slices.Contains(e.Servers, server) {
 			s.to(server, func(d *destination) { d.outsider(e.Pos, e.Ref) })
 		}
@@ -315,6 +319,37 @@ func (s *Senders) handOutEntry(ctx context.Context, e store.Entry) error {
 		return s.handOutReceipt(ctx, e)
 	}
 	return nil
+}
+
+// joins tells whether a user of this server has joined a room by an event.
+func (s *Senders) joins(e store.Entry) bool {
+	return e.Member != nil && e.Event != nil && e.Event.Membership() == "join" && store.ServerOf(*e.Event.StateKey) == s.o.Server
+}
+
+// introduce tells of the devices of a user who has come into a room with servers that don't know
+// them yet: specification, "Device Management": m.device_list_update is sent "when that user joins a
+// room which contains servers which are not already receiving updates for that user's device list".
+func (s *Senders) introduce(ctx context.Context, e store.Entry) error {
+	if e.Event.Replaces != 0 {
+		if was, err := s.o.Source.Event(ctx, e.Event.Replaces); err == nil && was.Membership() == "join" {
+			return nil // another name or picture
+		}
+	}
+	fresh, err := s.o.Source.NewServers(ctx, e.Room, e.Member.User, s.o.Server)
+	if err != nil || !fresh {
+		return err
+	}
+	return s.o.Source.Write(ctx, func(t *store.Tx) error {
+		devices, err := t.DevicesOf(e.Member.User)
+		if err != nil || len(devices) == 0 {
+			return err
+		}
+		var ids []string
+		for _, d := range devices {
+			ids = append(ids, d.ID)
+		}
+		return t.DeviceListChanged(e.Member.User, ids...)
+	})
 }
 
 // outsider is the server whose user an event puts out of a room: it may know of the room by an

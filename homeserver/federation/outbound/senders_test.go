@@ -63,6 +63,7 @@ func (w *world) ServersSharing(context.Context, int64) ([]string, error) {
 func (w *world) JoinedServers(context.Context, int64) ([]string, error) {
 	return []string{"here", "far"}, nil
 }
+func (w *world) NewServers(context.Context, int64, int64, string) (bool, error) { return false, nil }
 func (w *world) UserID(_ context.Context, nid int64) (string, error) {
 	return fmt.Sprintf("@u%d:here", nid), nil
 }

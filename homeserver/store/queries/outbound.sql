@@ -15,3 +15,7 @@ UNION SELECT server_nid FROM edu_out UNION SELECT server_nid FROM destination WH
 -- name: server_sharing
 SELECT DISTINCT n.id FROM membership m JOIN room_server s ON s.room_nid = m.room_nid AND s.joined > 0 JOIN server_name n ON n.nid = s.server_nid
 WHERE m.user_nid = $1 AND m.membership = 'join' ORDER BY n.id
+-- name: server_new_to
+SELECT count(*) FROM room_server s JOIN server_name n ON n.nid = s.server_nid AND n.id <> $3
+WHERE s.room_nid = $1 AND s.joined > 0 AND NOT EXISTS (SELECT 1 FROM membership m JOIN room_server o ON o.room_nid = m.room_nid AND o.server_nid = s.server_nid AND o.joined > 0
+  WHERE m.user_nid = $2 AND m.membership = 'join' AND m.room_nid <> $1)
