@@ -63,7 +63,7 @@ func (m remoteMedia) Fetch(ctx context.Context, origin, id string, w io.Writer) 
 	}
 	err := m.client.Download(fclient.Urgent(ctx), origin, id, mediaWait, m.limit, sink)
 	var e *fclient.Error
-	if errors.As(err, &e) && e.Status == 404 && e.Code == "M_UNRECOGNIZED" {
+	if errors.As(err, &e) && e.Status == 404 && e.Code != "M_NOT_FOUND" {
 		err = m.client.OldDownload(fclient.Urgent(ctx), origin, id, mediaWait, m.limit, sink)
 	}
 	switch {

@@ -79,8 +79,8 @@ func (b *builder) invitable(ctx context.Context, sender string) (bool, error) {
 // Stripped appends what an invited or knocking user is told of a room, as a JSON array: the
 // stripped state, and the membership event itself.
 func (r Render) Stripped(ctx context.Context, dst []byte, own *event.Event) ([]byte, error) {
-	if told, err := r.told(ctx, dst, own); told != nil || err != nil {
-		return told, err
+	if own.Flags&event.Outlier != 0 {
+		return r.told(ctx, dst, own)
 	}
 	events, err := StrippedState(ctx, r.Store, own)
 	if err != nil {
@@ -101,39 +101,25 @@ func (r Render) Stripped(ctx context.Context, dst []byte, own *event.Event) ([]b
 	return append(dst, ']'), nil
 }
 
-// told is Stripped for a room that this server is not in: what another server told of it. Nil if there
-// is nothing of the kind.
-func (r Render) told(ctx context.Context, dst []byte, own *event.Event) ([]byte, error) {
+// told is Stripped for a room that this server is not in: what another one has told of it.
+func (r Render) told(ctx context.Context, dst []byte, own *event.Event) (_ []byte, err error) {
 	user, err := r.Store.UserNID(ctx, *own.StateKey)
 	if err != nil {
-		return nil, err
+		return dst, err
 	}
 	raw, err := r.Store.InviteState(ctx, own.Room, user)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil
-	} else if err != nil {
-		return nil, err
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return dst, err
 	}
 	dst = append(dst, '[')
-	for _, x := range gjson.ParseBytes(raw).Array() {
-		// Servers may send whole events; clients get what they know as stripped ones, and the create
-		// event with its time and id where it has them.
-		typ, sender, key, content := x.Get("type"), x.Get("sender"), x.Get("state_key"), x.Get("content")
-		if typ.Type != gjson.String || sender.Type != gjson.String || key.Type != gjson.String || !content.IsObject() ||
-			typ.Str == "m.room.member" && key.Str == *own.StateKey {
+	for _, e := range gjson.ParseBytes(raw).Array() {
+		if !e.IsObject() || e.Get("type").Str == own.Type && e.Get("state_key").Str == *own.StateKey {
 			continue
 		}
-		dst = append(append(dst, `{"content":`...), content.Raw...)
-		dst = append(append(dst, `,"sender":`...), sender.Raw...)
-		dst = append(append(dst, `,"state_key":`...), key.Raw...)
-		dst = append(append(dst, `,"type":`...), typ.Raw...)
-		if ts := x.Get("origin_server_ts"); typ.Str == "m.room.create" && ts.Type == gjson.Number {
-			dst = append(append(dst, `,"origin_server_ts":`...), ts.Raw...)
-		}
-		dst = append(dst, '}', ',')
+		dst = append(append(dst, e.Raw...), ',')
 	}
 	if dst, err = r.Event(ctx, dst, own); err != nil {
-		return nil, err
+		return dst, err
 	}
 	return append(dst, ']'), nil
 }
