@@ -15,7 +15,7 @@ import (
 
 // Delays between attempts to reach a server that doesn't answer: they double, up to a day.
 const (
-	delayMin = 2 * time.Second
+	delayMin = time.Minute
 	delayMax = 24 * time.Hour
 )
 
