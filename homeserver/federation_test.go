@@ -88,6 +88,7 @@ func TestFederationEdge(t *testing.T) {
 	t.Parallel()
 	h := start(t)
 	h.o.Federation.Enabled = true
+	h.inbound = h.openInbound(nil)
 	srv := httptest.NewServer(h.Federation())
 	t.Cleanup(srv.Close)
 	for _, tc := range []struct {

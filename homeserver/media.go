@@ -47,13 +47,16 @@ func (s *Server) openMedia(ctx context.Context) error {
 		}
 		c.Blobs = bucket
 	}
+	if c.Remote == nil && s.o.Federation.Enabled {
+		c.Remote = remoteMedia{s.outside.client, max(o.MaxUpload, remoteMediaMin)}
+	}
 	var err error
 	if s.media, err = media.New(c); err != nil {
 		return err
 	}
 	p := s.o.Previews
 	s.preview, err = preview.New(preview.Config{Enabled: p.Enabled, Server: s.o.Name, Store: s.store, Pictures: s.media, Log: s.o.Log, Now: s.o.Now,
-		Dial:  safedial.Policy{Allow: p.Networks}.DialContext, RootCAs: s.o.Federation.RootCAs,
+		Dial: safedial.Policy{Allow: p.Networks}.DialContext, RootCAs: s.o.Federation.RootCAs,
 		Allow: p.Allow, Deny: p.Deny, Language: p.Language, UserAgent: p.UserAgent})
 	return err
 }

@@ -20,7 +20,10 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/delayed"
 	"github.com/landbridge-im/landbridge/homeserver/edge"
 	"github.com/landbridge-im/landbridge/homeserver/event"
+	"github.com/landbridge-im/landbridge/homeserver/federation/inbound"
+	"github.com/landbridge-im/landbridge/homeserver/federation/joins"
 	"github.com/landbridge-im/landbridge/homeserver/federation/keyring"
+	"github.com/landbridge-im/landbridge/homeserver/federation/outbound"
 	"github.com/landbridge-im/landbridge/homeserver/keys"
 	"github.com/landbridge-im/landbridge/homeserver/media"
 	"github.com/landbridge-im/landbridge/homeserver/notices"
@@ -127,9 +130,14 @@ type Server struct {
 	search   *search.Index // nil if it is switched off
 	client   *client.API
 	admin    *admin.Admin
+	inbound  *inbound.API
 	edge     *edge.Edge
 	media    *media.Repo
 	preview  *preview.Previewer
+	keys     *keys.Keys
+	// joins and senders are nil where there are no other servers.
+	joins   *joins.Joins
+	senders *outbound.Senders
 	// draining is closed when Run ends.
 	draining chan struct{}
 }
@@ -179,10 +187,14 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	if err := s.openMedia(ctx); err != nil {
 		return nil, err
 	}
-	encryption, err := keys.New(keys.Config{Server: o.Name, Store: s.store, Log: o.Log, Now: o.Now, Unchecked: o.UncheckedKeys})
-	if err != nil {
+	crypto := keys.Config{Server: o.Name, Store: s.store, Log: o.Log, Now: o.Now, Unchecked: o.UncheckedKeys}
+	if o.Federation.Enabled {
+		crypto.Remote = s.outside.client
+	}
+	if s.keys, err = keys.New(crypto); err != nil {
 		return nil, err
 	}
+	s.openSenders(s.keys)
 	s.services = appservices.New(appservices.Options{Store: s.store, ServerName: o.Name, Set: o.Registrations,
 		Transport: o.Transport, Typing: s.typing.In, Log: o.Log, Now: o.Now})
 	s.unread = unread.New(unread.Options{Store: s.store, Log: o.Log})
@@ -192,7 +204,7 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	s.notices = notices.New(notices.Options{Store: s.store, Rooms: s.rooms, Accounts: s.accounts, ServerName: o.Name})
 	syncing := sync.Options{Store: s.store, Notifier: s.notifier, Typing: s.typing, Devices: newDevices(s.store), Counter: s.unread, Now: o.Now, Draining: s.draining}
 	if !o.NoPresence {
-		s.presence = presence.New(presence.Options{Audience: audience{s.store, s.notifier, o.Log}, Now: o.Now})
+		s.presence = presence.New(presence.Options{Audience: audience{s.store, s.notifier, o.Log}, Now: o.Now, Changed: s.presenceChanged})
 		syncing.Presence = s.presence
 	}
 	syncer := sync.New(syncing)
@@ -203,13 +215,22 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 		}
 	}
 	s.people = userdirectory.New(userdirectory.Options{Store: s.store, Server: o.Name, Log: o.Log})
-	s.client = client.New(client.Options{ServerName: o.Name, PublicURL: o.PublicURL, Store: s.store, Rooms: s.rooms, Sync: syncer, Sliding: slidingsync.New(syncer),
-		Notifier: s.notifier, Typing: s.typing, Presence: s.presence, Accounts: s.accounts, Services: s.services, Media: s.media, Preview: s.preview, Keys: encryption, Delayed: s.delayed, Notices: s.notices,
+	var remote client.Remote
+	var away client.Joins
+	if o.Federation.Enabled {
+		remote, away = s.outside.client, s.joins
+	}
+	s.client = client.New(client.Options{Remote: remote, Joins: away, ServerName: o.Name, PublicURL: o.PublicURL, Store: s.store, Rooms: s.rooms, Sync: syncer, Sliding: slidingsync.New(syncer),
+		Notifier: s.notifier, Typing: s.typing, Presence: s.presence, Accounts: s.accounts, Services: s.services, Media: s.media, Preview: s.preview, Keys: s.keys, Delayed: s.delayed, Notices: s.notices,
 		Directory: s.people, Search: s.search, Unread: s.unread, Pushers: s.pushers, VoIP: o.VoIP, Log: o.Log, Now: o.Now,
 		SSO: single, TrustedClients: o.TrustedClients, WellKnown: o.WellKnown, TrustedProxies: o.TrustedProxies}, o.Settings)
 	s.admin, err = admin.New(ctx, admin.Options{ServerName: o.Name, Version: o.Version, Store: s.store, Rooms: s.rooms, Accounts: s.accounts, Media: s.media,
 		Pushers: s.pushers, Search: s.search, Client: s.client, Dropped: s.notifier.Drop, Log: o.Log, Now: o.Now})
-	return s, err
+	if err != nil {
+		return nil, err
+	}
+	s.inbound = s.openInbound(s.keys)
+	return s, nil
 }
 
 // hasEmail tells whether an e-mail address is a user's own.
@@ -231,8 +252,14 @@ func (s *Server) publish(entries []store.Entry) {
 	if s.notifier != nil {
 		s.notifier.Publish(entries)
 	}
+	if s.keys != nil {
+		s.keys.Publish(context.Background(), entries)
+	}
 	if s.services != nil {
 		s.services.Publish(entries)
+	}
+	if s.senders != nil {
+		s.senders.Publish(entries)
 	}
 	if s.pushers != nil {
 		s.pushers.Publish(entries)
@@ -251,6 +278,9 @@ func (s *Server) publish(entries []store.Entry) {
 func (s *Server) typingChanged(room int64) {
 	s.notifier.WakeRoom(room)
 	s.services.TypingChanged(room)
+	if s.senders != nil {
+		s.senders.TypingChanged(room)
+	}
 }
 
 // checkName refuses a database of another server: its identifiers would all be wrong.
@@ -273,7 +303,7 @@ func (s *Server) checkName(ctx context.Context) error {
 func (s *Server) Client() http.Handler { return s.edge.Wrap(s.client) }
 
 // Federation is what other servers may ask.
-func (s *Server) Federation() http.Handler { return s.edge.Wrap(s.federation()) }
+func (s *Server) Federation() http.Handler { return s.edge.Wrap(s.inbound) }
 
 // Accounts gives access to the accounts, for commands.
 func (s *Server) Accounts() *accounts.Accounts { return s.accounts }
@@ -314,6 +344,9 @@ func (s *Server) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.services.Run(ctx) })
 	g.Go(func() error { return s.outside.backoff.Run(ctx) })
+	if s.senders != nil {
+		g.Go(func() error { return s.senders.Run(ctx) })
+	}
 	g.Go(func() error { return s.delayed.Run(ctx) })
 	g.Go(func() error { return s.admin.Run(ctx) })
 	g.Go(func() error { return s.unread.Run(ctx) })
@@ -326,6 +359,9 @@ func (s *Server) Run(ctx context.Context) error {
 		g.Go(func() error { return s.search.Run(ctx) })
 	}
 	g.Go(func() error { return s.media.Run(ctx) })
+	if s.o.Federation.Enabled {
+		g.Go(func() error { return s.inbound.Run(ctx) })
+	}
 	return g.Wait()
 }
 

@@ -12,7 +12,6 @@ import (
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/event"
 
-
 	"github.com/landbridge-im/landbridge/bridges/discord/wire"
 )
 

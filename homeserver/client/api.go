@@ -58,6 +58,9 @@ type Options struct {
 	Pushers        *pushers.Pushers
 	VoIP           VoIP
 	Directory      *userdirectory.Directory
+	// Remote asks other servers, and Joins goes to rooms of theirs; both are nil where there are none.
+	Remote Remote
+	Joins  Joins
 	// Search is the index of messages; nil means that they can't be searched.
 	Search *search.Index
 	Log    *slog.Logger
@@ -116,17 +119,18 @@ type Settings struct {
 // API serves the client-server API. It is safe for concurrent use.
 type API struct {
 	o        Options
-	router   router
+	router   routeTable
 	settings atomic.Pointer[Settings]
 	limits   atomic.Pointer[limiters]
 	echoes   echoes
+	remotes  *remotes
 }
 
 type limiters struct{ messages, logins, registrations, joins, invites, messagesOut, strangers, reports, uploads, previews *accounts.Limiter }
 
 // New makes the API.
 func New(o Options, s Settings) *API {
-	a := &API{o: o}
+	a := &API{o: o, remotes: newRemotes()}
 	a.Configure(s)
 	a.routes()
 	return a

@@ -151,9 +151,16 @@ func (c *call) room(i int) (store.RoomName, error) {
 	return c.api.roomByID(c.ctx, c.params[i])
 }
 
-func (a *API) roomByID(ctx context.Context, id string) (store.RoomName, error) {
+func checkRoomID(id string) error {
 	if !strings.HasPrefix(id, "!") || len(id) > 255 {
-		return store.RoomName{}, mxerror.InvalidParam("%q is not a room id.", clip(id))
+		return mxerror.InvalidParam("%q is not a room id.", clip(id))
+	}
+	return nil
+}
+
+func (a *API) roomByID(ctx context.Context, id string) (store.RoomName, error) {
+	if err := checkRoomID(id); err != nil {
+		return store.RoomName{}, err
 	}
 	name, err := a.o.Store.RoomByID(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {

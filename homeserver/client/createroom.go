@@ -19,11 +19,13 @@ import (
 type object = map[string]jsontext.Value
 
 type createRoomRequest struct {
-	Visibility      string         `json:"visibility"`
-	AliasName       string         `json:"room_alias_name"`
-	Name            string         `json:"name"`
-	Topic           string         `json:"topic"`
-	Invite          []string       `json:"invite"`
+	Visibility string   `json:"visibility"`
+	AliasName  string   `json:"room_alias_name"`
+	Name       string   `json:"name"`
+	Topic      string   `json:"topic"`
+	Invite     []string `json:"invite"`
+	// away are those of Invite who are of other servers.
+	away            []string
 	Version         string         `json:"room_version"`
 	CreationContent object         `json:"creation_content"`
 	InitialState    []initialState `json:"initial_state"`
@@ -93,6 +95,7 @@ func (a *API) makeRoom(c *call, q createRoomRequest) (name store.RoomName, err e
 			return name, err
 		}
 	}
+	q.away = a.inviteAway(&q)
 	name, _, err = a.o.Rooms.Create(c.ctx, room.Creation{
 		Version: version, Creator: c.session.UserID, Content: creation, TS: q.CreateTS,
 		Events: func(string) ([]room.Proposal, error) { return a.firstEvents(c.ctx, c.session, &q, version, alias) },
@@ -119,6 +122,7 @@ func (a *API) makeRoom(c *call, q createRoomRequest) (name store.RoomName, err e
 	} else if err != nil {
 		return name, err
 	}
+	a.inviteAfter(c, name, q.away, q.IsDirect)
 	return name, a.settleIn(c.ctx, c.session, name)
 }
 
@@ -385,7 +389,7 @@ func powerLevels(q *createRoomRequest, creator string, v event.Version, service 
 	} else {
 		users[creator] = 100
 		if q.Preset == "trusted_private_chat" {
-			for _, u := range q.Invite {
+			for _, u := range slices.Concat(q.Invite, q.away) {
 				users[u] = 100
 			}
 		}

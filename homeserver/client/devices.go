@@ -68,6 +68,9 @@ func (a *API) putDevice(c *call) (any, error) {
 		fresh = false
 		if q.Name != nil || reg == nil {
 			ok, err := t.RenameDevice(c.session.User, id, name)
+			if ok && err == nil {
+				err = renamed(t, store.DeviceName{User: c.session.User, ID: id})
+			}
 			if ok || err != nil {
 				return err
 			}
@@ -116,4 +119,16 @@ func (a *API) deleteDevices(c *call) (any, error) {
 		return nil, err
 	}
 	return nil, a.o.Accounts.DeleteDevices(c.ctx, c.session.User, q.Devices...)
+}
+
+// renamed tells those who see a device that it has another name: specification, server-server API,
+// "Device Management": "changes in device information such as the device's human-readable name".
+func renamed(t *store.Tx, d store.DeviceName) error {
+	_, err := t.DeviceKeys(d)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // nobody sees it
+	} else if err != nil {
+		return err
+	}
+	return t.DeviceListChanged(d.User, d.ID)
 }

@@ -70,15 +70,11 @@ func (a *API) checkNewAlias(c *call, alias string) error {
 
 // getAlias is GET /directory/room/{roomAlias}.
 func (a *API) getAlias(c *call) (any, error) {
-	al, err := a.alias(c.ctx, c.params[0])
+	id, servers, err := a.roomOfAlias(c.ctx, c.params[0])
 	if err != nil {
 		return nil, err
 	}
-	r, err := a.o.Store.RoomByNID(c.ctx, al.Room)
-	if err != nil {
-		return nil, err
-	}
-	return map[string]any{"room_id": r.ID, "servers": []string{a.o.ServerName}}, nil
+	return map[string]any{"room_id": id, "servers": servers}, nil
 }
 
 // putAlias is PUT /directory/room/{roomAlias}.

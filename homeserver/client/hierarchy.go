@@ -61,13 +61,10 @@ func (a *API) hierarchy(c *call) (any, error) {
 	}
 	// "The user cannot view or peek on the room ... The room does not exist": the same answer.
 	forbidden := mxerror.Forbidden("You may not look into this space, or there is none.")
-	r, err := c.room(0)
-	if mxerror.Is(err, "M_NOT_FOUND") {
-		return nil, forbidden
-	} else if err != nil {
+	if err := checkRoomID(c.params[0]); err != nil {
 		return nil, err
 	}
-	ok, err := w.visit(r, 0)
+	ok, err := w.visitAny(c.params[0], nil, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -92,6 +89,9 @@ type spaceWalk struct {
 	rooms        []spaceRoom
 	more         bool
 	seen         map[string]bool
+	// told are rooms that other servers have described, and asked is how often they were asked.
+	told  map[string]jsontext.Value
+	asked int
 }
 
 // visit takes a room and what is in it; false if the caller may not know of it.
@@ -124,9 +124,7 @@ func (w *spaceWalk) visit(r store.RoomName, depth int) (bool, error) {
 	if w.passed++; w.passed > w.skip {
 		room := spaceRoom{summary: sum, Children: []jsontext.Value{}}
 		for _, e := range children {
-			raw := e.AppendStripped(nil)
-			raw = append(raw[:len(raw)-1], `,"origin_server_ts":`...)
-			room.Children = append(room.Children, append(strconv.AppendInt(raw, e.OriginServerTS, 10), '}'))
+			room.Children = append(room.Children, childState(e))
 		}
 		w.rooms = append(w.rooms, room)
 	}
@@ -137,13 +135,7 @@ func (w *spaceWalk) visit(r store.RoomName, depth int) (bool, error) {
 		if w.more || w.seen[*e.StateKey] {
 			continue
 		}
-		child, err := a.o.Store.RoomByID(ctx, *e.StateKey)
-		if errors.Is(err, store.ErrNotFound) {
-			continue
-		} else if err != nil {
-			return false, err
-		}
-		if _, err := w.visit(child, depth+1); err != nil {
+		if _, err := w.visitAny(*e.StateKey, viaOf(gjson.GetBytes(e.Content, "via")), depth+1); err != nil {
 			return false, err
 		}
 	}

@@ -113,7 +113,11 @@ func (a *API) setMembership(c *call, r store.RoomName, userID, membership string
 	if err != nil {
 		return nil, err
 	}
-	return a.o.Rooms.Send(c.ctx, r.NID, room.Proposal{Sender: c.session.UserID, Type: "m.room.member", StateKey: &userID, Content: content, TS: ts})
+	p := room.Proposal{Sender: c.session.UserID, Type: "m.room.member", StateKey: &userID, Content: content, TS: ts}
+	if membership == "invite" && a.foreign(userID) {
+		return a.o.Joins.Invite(c.ctx, r, p)
+	}
+	return a.o.Rooms.Send(c.ctx, r.NID, p)
 }
 
 func reason(raw jsontext.Value) object {
@@ -144,32 +148,44 @@ func (a *API) joinRoom(c *call) (any, error) {
 	if err := c.body(&body); err != nil {
 		return nil, err
 	}
-	r, err := a.roomByIDOrAlias(c.ctx, c.params[0])
+	l, err := a.locate(c, c.params[0])
 	if err != nil {
 		return nil, err
 	}
-	m, err := a.standing(c.ctx, r, c.session.UserID)
+	var m store.Membership
+	if l.known {
+		if m, err = a.standing(c.ctx, l.name, c.session.UserID); err != nil {
+			return nil, err
+		}
+	}
+	if m.Membership == "join" && l.resident {
+		return map[string]string{"room_id": l.id}, nil
+	}
+	// What else the body has goes into the event, as clients have come to rely on.
+	extra := object{}
+	for k, v := range body {
+		switch k {
+		case "third_party_signed", "membership", "displayname", "avatar_url", "join_authorised_via_users_server":
+		default:
+			extra[k] = v
+		}
+	}
+	if !l.resident {
+		if err := l.inviter(a, c.ctx, m); err != nil {
+			return nil, err
+		}
+		err = a.joinAway(c, l, extra)
+	} else if _, err = a.setMembership(c, l.name, c.session.UserID, "join", extra); mxerror.Is(err, "M_UNABLE_TO_GRANT_JOIN") && a.o.Joins != nil {
+		err = a.joinVouched(c, l, extra)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if m.Membership != "join" {
-		// What else the body has goes into the event, as clients have come to rely on.
-		extra := object{}
-		for k, v := range body {
-			switch k {
-			case "third_party_signed", "membership", "displayname", "avatar_url", "join_authorised_via_users_server":
-			default:
-				extra[k] = v
-			}
-		}
-		if _, err := a.setMembership(c, r, c.session.UserID, "join", extra); err != nil {
-			return nil, err
-		}
-		if err := a.settleIn(c.ctx, c.session, r); err != nil {
-			return nil, err
-		}
+	r, err := a.roomByID(c.ctx, l.id)
+	if err != nil {
+		return nil, err
 	}
-	return map[string]string{"room_id": r.ID}, nil
+	return map[string]string{"room_id": r.ID}, a.settleIn(c.ctx, c.session, r)
 }
 
 // roomByIDOrAlias finds a room by either.
@@ -190,14 +206,19 @@ func (a *API) knockRoom(c *call) (any, error) {
 	if err := c.body(&body); err != nil {
 		return nil, err
 	}
-	r, err := a.roomByIDOrAlias(c.ctx, c.params[0])
+	l, err := a.locate(c, c.params[0])
 	if err != nil {
 		return nil, err
 	}
-	if _, err := a.setMembership(c, r, c.session.UserID, "knock", reason(body["reason"])); err != nil {
+	if !l.resident {
+		err = a.knockAway(c, l, reason(body["reason"]))
+	} else {
+		_, err = a.setMembership(c, l.name, c.session.UserID, "knock", reason(body["reason"]))
+	}
+	if err != nil {
 		return nil, err
 	}
-	return map[string]string{"room_id": r.ID}, nil
+	return map[string]string{"room_id": l.id}, nil
 }
 
 // invite is POST /rooms/{roomId}/invite.
@@ -238,6 +259,15 @@ func (a *API) leaveRoom(c *call) (any, error) {
 	}
 	if err := a.mayLeave(c.ctx, c.session.User, r.NID); err != nil {
 		return nil, err
+	}
+	if a.o.Joins != nil && (m.Membership == "invite" || m.Membership == "knock") {
+		l, err := a.locate(c, r.ID)
+		if err != nil {
+			return nil, err
+		}
+		if !l.resident {
+			return nil, a.leaveAway(c, l, m, reason(body["reason"]))
+		}
 	}
 	_, err = a.setMembership(c, r, c.session.UserID, "leave", reason(body["reason"]))
 	return nil, err

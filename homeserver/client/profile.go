@@ -25,11 +25,24 @@ func (a *API) profile(ctx context.Context, userID string) ([]store.Field, error)
 	return a.o.Store.Profile(ctx, nid)
 }
 
-// knownProfile reads the profile of somebody with an account here.
+// knownProfile reads the profile of somebody with an account here, or on another server that tells;
+// of those, only the field that is asked for.
 func (a *API) knownProfile(c *call) ([]store.Field, error) {
 	userID := c.params[0]
 	if err := checkUserID(userID); err != nil {
 		return nil, err
+	}
+	if server := store.ServerOf(userID); a.o.Remote != nil && server != a.o.ServerName && isServerName(server) {
+		field := ""
+		if len(c.params) > 1 {
+			field = c.params[1]
+		}
+		p, err := a.remoteProfile(c.ctx, userID, field)
+		var out []store.Field
+		for name, v := range p {
+			out = append(out, store.Field{Name: name, Value: string(v)})
+		}
+		return out, err
 	}
 	none := mxerror.NotFound("There is no profile of %s here.", clip(userID))
 	nid, err := a.o.Store.UserNID(c.ctx, userID)

@@ -49,7 +49,10 @@ func (a *API) postPublicRooms(c *call) (any, error) {
 // by number of joined members".
 func (a *API) publicRooms(c *call, q publicRoomsRequest) (any, error) {
 	if server := c.query.Get("server"); server != "" && server != a.o.ServerName {
-		return nil, mxerror.NotFound("The directory of %s can't be reached from here.", clip(server))
+		if a.o.Remote == nil {
+			return nil, mxerror.NotFound("The directory of %s can't be reached from here.", clip(server))
+		}
+		return a.remotePublicRooms(c, server, q)
 	}
 	nids, err := a.listed(c, q)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 
 func TestRouter(t *testing.T) {
 	t.Parallel()
-	var r router
+	var r routeTable
 	for _, p := range []string{"/versions", "/rooms/{roomId}/state", "/rooms/{roomId}/state/{type}", "/rooms/{roomId}/state/{type}/{key...}",
 		"/rooms/{roomId}/send/{type}/{txn}", "/profile/{user}", "/profile/{user}/{field}", "/pushrules/"} {
 		r.add("GET", p, &route{pattern: p})
@@ -40,7 +40,7 @@ func TestRouter(t *testing.T) {
 }
 
 func FuzzRouter(f *testing.F) {
-	var r router
+	var r routeTable
 	for _, p := range []string{"/a/{x}/b", "/a/{x}/c/{rest...}"} {
 		r.add("GET", p, &route{pattern: p})
 	}

@@ -107,11 +107,17 @@ func (a *API) mayLook(ctx context.Context, sum *summary, membership string, user
 
 // roomSummary is GET /room_summary/{roomIdOrAlias}.
 func (a *API) roomSummary(c *call) (any, error) {
-	r, err := a.roomByIDOrAlias(c.ctx, c.params[0])
+	l, err := a.locate(c, c.params[0])
 	if err != nil {
 		return nil, err
 	}
-	sum, err := a.summarise(c.ctx, r)
+	r := l.name
+	var sum *summary
+	if l.resident {
+		sum, err = a.summarise(c.ctx, r)
+	} else {
+		sum, err = a.awaySummary(c.ctx, l)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -119,6 +125,8 @@ func (a *API) roomSummary(c *call) (any, error) {
 	var user int64
 	if c.session != nil {
 		user = c.session.User
+	}
+	if c.session != nil && l.known {
 		if m, err = a.standing(c.ctx, r, c.session.UserID); err != nil {
 			return nil, err
 		}

@@ -63,7 +63,7 @@ func Build(p Proto, s Signer) (*Event, error) {
 	if err != nil {
 		return nil, fmt.Errorf("computing the event id: %w", err)
 	}
-	e := &Event{PDU: u, ID: string(eventID), InRoom: p.RoomID, Version: p.Version}
+	e := &Event{PDU: u, ID: string(eventID), InRoom: p.RoomID, Version: p.Version, Depth: p.Depth}
 	if p.Type == "m.room.create" && p.Version.RoomIDIsCreateEventID() {
 		e.InRoom = "!" + e.ID[1:]
 	}

@@ -30,6 +30,16 @@ const (
 	Outlier
 	// Redacted events have had their content pruned; the stored JSON is the pruned one.
 	Redacted
+	// RejectedByAuth events failed the rules over their own auth events, wherever they stand; they
+	// are Rejected too.
+	RejectedByAuth
+	// Partial events were checked over a state that wasn't complete.
+	Partial
+	// Turn tells that taking the event in changed the room's current state otherwise than the
+	// event itself says: in other keys, or not at all although it is a state event.
+	Turn
+	// FromFederation events came from another server, which sends them to those in the room.
+	FromFederation
 )
 
 // Event is one event of a room. It is immutable; share it freely between goroutines, and make
@@ -50,10 +60,18 @@ type Event struct {
 	InRoom  string // the room id, which create events of version 12 do not carry themselves
 	Version Version
 
-	// Root is the state after the event.
-	Root statetree.Ref
-	// Replaces is the state event that this one took the place of, or 0.
+	// Depth orders the history of the room. It is one more than that of the deepest previous event
+	// that is here, whatever the event claims (PDU.Depth).
+	Depth int64
+
+	// Root is the state after the event, and Current the room's current state once the event was
+	// taken in; 0 if that is Root.
+	Root, Current statetree.Ref
+	// Replaces is the state event that this one took the place of in the state before it, or 0.
 	Replaces int64
+	// Prev and Auth are the numbers of its previous and auth events that are here. Events of old
+	// databases have none; see Store.Links.
+	Prev, Auth []int64
 
 	Flags Flags
 	// RedactedBy is the redaction event that pruned this one, or 0.
@@ -63,6 +81,14 @@ type Event struct {
 	// recognised and only the sending device sees its transaction id. TxnScope 0 means none.
 	TxnScope int64
 	Txn      string
+}
+
+// Now is the room's current state once the event was taken in.
+func (e *Event) Now() statetree.Ref {
+	if e.Current != 0 {
+		return e.Current
+	}
+	return e.Root
 }
 
 // IsState tells whether the event is a state event.
@@ -122,7 +148,7 @@ func Parse(raw []byte, eventID, roomID string, v Version) (*Event, error) {
 	if err := json.Unmarshal(raw, p); err != nil {
 		return nil, fmt.Errorf("parsing event %s: %w", eventID, err)
 	}
-	return &Event{PDU: p, ID: eventID, InRoom: roomID, Version: v}, nil
+	return &Event{PDU: p, ID: eventID, InRoom: roomID, Version: v, Depth: p.Depth}, nil
 }
 
 // Pruned returns a copy with everything removed that a redaction removes.

@@ -45,7 +45,7 @@ func (k *Keys) Claim(ctx context.Context, r ClaimRequest) (*ClaimResponse, error
 	var claims []claim
 	// In order, so that those who claim at the same time meet the keys in the same order.
 	for _, user := range slices.Sorted(maps.Keys(r.OneTimeKeys)) {
-		if !k.local(user, out.Failures) {
+		if !k.local(user) {
 			continue
 		}
 		nid, err := k.userNID(ctx, user)
@@ -92,6 +92,7 @@ func (k *Keys) Claim(ctx context.Context, r ClaimRequest) (*ClaimResponse, error
 			devices[batch[i].device] = map[string]jsontext.Value{key.Algorithm + ":" + key.ID: jsontext.Value(key.JSON)}
 		}
 	}
+	k.claimRemote(ctx, r, out)
 	return out, nil
 }
 

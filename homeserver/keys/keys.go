@@ -3,11 +3,14 @@ package keys
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
 	"sync/atomic"
 	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 	"github.com/landbridge-im/landbridge/homeserver/store"
@@ -19,6 +22,8 @@ type Config struct {
 	Server string
 	Store  *store.Store
 	Log    *slog.Logger
+	// Remote asks other servers; nil means that there are none.
+	Remote Remote
 	// Now tells the time; nil means time.Now.
 	Now func() time.Time
 	// Unchecked takes device keys whose key material and signatures are nonsense, and backups with
@@ -36,6 +41,10 @@ type Keys struct {
 	unchecked bool
 	// forgot is when old requests were last forgotten, in milliseconds.
 	forgot atomic.Int64
+	remote Remote
+	// remembered are the keys of users of other servers, and forgotten counts what was taken out.
+	remembered *lru.Cache[string, *remoteKeys]
+	forgotten  atomic.Int64
 }
 
 // New makes Keys.
@@ -46,7 +55,12 @@ func New(c Config) (*Keys, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Keys{server: c.Server, store: c.Store, log: c.Log, now: c.Now, unchecked: c.Unchecked}, nil
+	k := &Keys{server: c.Server, store: c.Store, log: c.Log, now: c.Now, remote: c.Remote, unchecked: c.Unchecked}
+	var err error
+	if k.remembered, err = lru.New[string, *remoteKeys](remoteUsers); err != nil {
+		return nil, fmt.Errorf("keys: %w", err)
+	}
+	return k, nil
 }
 
 // Owner is the device, or for some requests just the user, that makes a request.
@@ -68,12 +82,9 @@ type Failure struct {
 	Message string `json:"error"`
 }
 
-// local tells whether a user is of this server; if not, its server goes into the failures.
-func (k *Keys) local(user string, failures Failures) bool {
+// local tells whether a user is of this server.
+func (k *Keys) local(user string) bool {
 	_, server, ok := strings.Cut(user, ":")
-	if ok && server != k.server {
-		failures[server] = Failure{"M_UNKNOWN", "This server does not ask other servers for keys yet."}
-	}
 	return ok && server == k.server
 }
 

@@ -42,7 +42,7 @@ func (k *Keys) Query(ctx context.Context, viewer Owner, r QueryRequest) (*QueryR
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if !k.local(user, out.Failures) {
+		if !k.local(user) {
 			continue
 		}
 		nid, err := k.userNID(ctx, user)
@@ -56,7 +56,7 @@ func (k *Keys) Query(ctx context.Context, viewer Owner, r QueryRequest) (*QueryR
 			return nil, public(err)
 		}
 	}
-	return out, nil
+	return out, k.queryRemote(ctx, viewer, r, out)
 }
 
 func (k *Keys) queryUser(ctx context.Context, viewer Owner, user string, nid int64, wanted []string, out *QueryResponse) error {

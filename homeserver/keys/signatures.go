@@ -64,17 +64,29 @@ func (k *Keys) UploadSignatures(ctx context.Context, o Owner, r SignaturesReques
 	}
 	err = k.store.Write(ctx, func(tx *store.Tx) error {
 		changed := map[int64]bool{}
+		var own []string // the devices of the signer that were signed; "" for another key
 		for _, s := range good {
 			if err := tx.SetKeySignature(s); err != nil {
 				return err
 			}
 			changed[s.Target] = true
+			if s.Target == o.UserNID {
+				device := s.TargetKey
+				if _, err := tx.DeviceKeys(store.DeviceName{User: s.Target, ID: device}); errors.Is(err, store.ErrNotFound) {
+					device = ""
+				} else if err != nil {
+					return err
+				}
+				if !slices.Contains(own, device) {
+					own = append(own, device)
+				}
+			}
 		}
 		for _, target := range slices.Sorted(maps.Keys(changed)) {
 			// Only the signer sees a signature on somebody else's key.
 			var err error
 			if target == o.UserNID {
-				err = tx.DeviceListChanged(target)
+				err = tx.DeviceListChanged(target, own...)
 			} else {
 				err = tx.DeviceListChangedFor(target, o.UserNID)
 			}

@@ -30,8 +30,8 @@ type ToDeviceRequest struct {
 }
 
 // SendToDevice sends messages to devices. Sent again with the same transaction id, it has no
-// effect. Users and devices that there are not get nothing. Messages to other servers are not
-// sent yet; the servers' names are returned.
+// effect. Users and devices that there are not get nothing. Messages to
+// other servers are sent by and by; where that is switched off, the servers' names are returned.
 func (k *Keys) SendToDevice(ctx context.Context, o Owner, typ, txn string, r ToDeviceRequest) (unreached []string, err error) {
 	switch {
 	case r.Messages == nil:
@@ -41,8 +41,7 @@ func (k *Keys) SendToDevice(ctx context.Context, o Owner, typ, txn string, r ToD
 	case txn == "" || len(txn) > maxTxn:
 		return nil, mxerror.InvalidParam("The transaction id must have 1 to %d bytes.", maxTxn)
 	}
-	failures := Failures{}
-	messages, err := k.addressed(ctx, o, typ, r, failures)
+	messages, away, unreached, err := k.addressed(ctx, o, typ, r)
 	if err != nil {
 		return nil, err
 	}
@@ -69,9 +68,18 @@ func (k *Keys) SendToDevice(ctx context.Context, o Owner, typ, txn string, r ToD
 				return err
 			}
 		}
+		for _, m := range away {
+			server, err := tx.NameServer(m.server)
+			if err != nil {
+				return err
+			}
+			if _, err := tx.AddEDU(server, m.edu); err != nil {
+				return err
+			}
+		}
 		return nil
 	})
-	return slices.Sorted(maps.Keys(failures)), public(err)
+	return unreached, public(err)
 }
 
 // addressed is what a user's devices are to get.
@@ -80,39 +88,50 @@ type addressed struct {
 	byDevice map[string]store.ToDevice
 }
 
-func (k *Keys) addressed(ctx context.Context, o Owner, typ string, r ToDeviceRequest, failures Failures) ([]addressed, error) {
-	var out []addressed
+// addressed sorts messages into those for users of this server, and what carries the others to their
+// servers; unreached are servers that nothing is sent to.
+func (k *Keys) addressed(ctx context.Context, o Owner, typ string, r ToDeviceRequest) (out []addressed, away []outgoing, unreached []string, err error) {
 	n := 0
 	for _, user := range slices.Sorted(maps.Keys(r.Messages)) {
 		a := addressed{byDevice: map[string]store.ToDevice{}}
 		for device, content := range r.Messages[user] {
 			if content.Kind() != '{' {
-				return nil, mxerror.BadJSON("The message to device %s of %s is no object.", device, user)
+				return nil, nil, nil, mxerror.BadJSON("The message to device %s of %s is no object.", device, user)
 			}
 			if len(content) > maxToDevice {
-				return nil, mxerror.TooLarge("The message to device %s of %s is %d bytes long; at most %d are allowed.", device, user, len(content), maxToDevice)
+				return nil, nil, nil, mxerror.TooLarge("The message to device %s of %s is %d bytes long; at most %d are allowed.", device, user, len(content), maxToDevice)
 			}
 			content = content.Clone()
 			if err := content.Format(jsontext.AllowDuplicateNames(false), jsontext.AllowInvalidUTF8(false)); err != nil {
-				return nil, mxerror.BadJSON("The message to device %s of %s is not valid: text must be UTF-8 and keys must not repeat.", device, user).Because(err)
+				return nil, nil, nil, mxerror.BadJSON("The message to device %s of %s is not valid: text must be UTF-8 and keys must not repeat.", device, user).Because(err)
 			}
 			a.byDevice[device] = store.ToDevice{Sender: o.UserID, Type: typ, Content: string(content)}
 			if n++; n > maxAsked {
-				return nil, mxerror.InvalidParam("The request has more than %d messages.", maxAsked)
+				return nil, nil, nil, mxerror.InvalidParam("The request has more than %d messages.", maxAsked)
 			}
 		}
-		if !k.local(user, failures) {
+		if !k.local(user) {
+			switch server := store.ServerOf(user); {
+			case server == "" || len(server) > maxToDeviceType || len(a.byDevice) == 0:
+			case k.remote == nil:
+				unreached = append(unreached, server)
+			default:
+				m, err := directToDevice(o.UserID, typ, user, a.byDevice)
+				if err != nil {
+					return nil, nil, nil, err
+				}
+				away = append(away, m)
+			}
 			continue
 		}
-		var err error
 		if a.user, err = k.userNID(ctx, user); err != nil {
-			return nil, public(err)
+			return nil, nil, nil, public(err)
 		}
 		if a.user != 0 {
 			out = append(out, a)
 		}
 	}
-	return out, nil
+	return out, away, unreached, nil
 }
 
 // send hands out a user's messages to the devices that there are now.

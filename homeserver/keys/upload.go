@@ -169,7 +169,7 @@ func putDeviceKeys(tx *store.Tx, o Owner, device *deviceKeys, encoded string) er
 	if err := tx.SetDeviceKeys(o.device(), encoded); err != nil {
 		return err
 	}
-	return tx.DeviceListChanged(o.UserNID)
+	return tx.DeviceListChanged(o.UserNID, o.DeviceID)
 }
 
 // readKeys checks one-time or fallback keys, and puts them in order.

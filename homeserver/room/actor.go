@@ -48,6 +48,12 @@ type actor struct {
 	// current caches state events of the current state by their key; nil for known absence.
 	current map[store.StateKey]*event.Event
 	power   *Power
+	// resolved remembers what forks resolve to, by the sorted states.
+	resolved map[string]statetree.Ref
+	// joined counts the joined members by server; partial are servers in the room of which that is
+	// not known yet, and others all servers in it but this one. The lists are never written to.
+	joined          map[string]int64
+	partial, others []string
 	// flying are batches that the store has not answered yet, oldest first, and aloft the
 	// events in them and in the batch that is being built.
 	flying []*batch
@@ -64,7 +70,7 @@ type actor struct {
 const currentMax = 2048
 
 func newActor(m *Manager, nid int64) *actor {
-	return &actor{m: m, nid: nid, mailbox: make(chan turn, mailboxSize), ended: make(chan struct{}), current: map[store.StateKey]*event.Event{}, aloft: map[int64]*event.Event{}}
+	return &actor{m: m, nid: nid, mailbox: make(chan turn, mailboxSize), ended: make(chan struct{}), current: map[store.StateKey]*event.Event{}, resolved: map[string]statetree.Ref{}, joined: map[string]int64{}, aloft: map[int64]*event.Event{}}
 }
 
 func (a *actor) run() {
@@ -178,6 +184,9 @@ func (a *actor) load(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("loading room %s: %w", row.ID, err)
 	}
+	if err := a.loadServers(ctx); err != nil {
+		return fmt.Errorf("loading room %s: %w", row.ID, err)
+	}
 	a.room, a.tips, a.loaded = row, tips, true
 	return nil
 }
@@ -199,15 +208,18 @@ func (a *actor) settle() {
 
 // mark remembers what a failed turn must put back.
 type mark struct {
-	room  store.Room
-	tips  []*event.Event
-	power *Power
+	room   store.Room
+	tips   []*event.Event
+	power  *Power
+	joined map[string]int64
+	others []string
 }
 
-func (a *actor) mark() mark { return mark{a.room, a.tips, a.power} }
+func (a *actor) mark() mark { return mark{a.room, a.tips, a.power, a.joined, a.others} }
 
 func (a *actor) restore(m mark, b *batch) {
-	a.room, a.tips, a.power = m.room, m.tips, m.power
+	a.room, a.tips, a.power, a.joined, a.others = m.room, m.tips, m.power, m.joined, m.others
+	clear(a.resolved) // some of it may be in the packs that are dropped
 	for _, k := range b.touched {
 		delete(a.current, k)
 	}
@@ -276,28 +288,11 @@ func (a *actor) levels(ctx context.Context) (*Power, error) {
 	return a.power, nil
 }
 
-// append hangs an event at the end of the room.
+// append hangs an event that was made here at the end of the room.
 func (a *actor) append(ctx context.Context, b *batch, e *event.Event) error {
-	if e.IsState() {
-		k := store.StateKey{Type: e.Type, Key: *e.StateKey}
-		edit := a.m.o.Store.State().Edit(a.room.Root)
-		if err := edit.Put(ctx, e.Key, e.NID); err != nil {
-			return fmt.Errorf("changing the state: %w", err)
-		}
-		var packs []statetree.Pack
-		a.room.Root, packs = edit.Finish()
-		b.packs = append(b.packs, packs...)
-		b.touched = append(b.touched, k)
-		a.remember(k, e)
-		if e.Type == "m.room.power_levels" || e.Type == "m.room.create" {
-			a.power = nil
-		}
+	_, before, err := a.cite(ctx, b)
+	if err != nil {
+		return err
 	}
-	e.Root = a.room.Root
-	a.room.Depth = e.Depth
-	a.room.Extremities = []int64{e.NID}
-	a.tips = []*event.Event{e}
-	b.events = append(b.events, e)
-	a.aloft[e.NID] = e
-	return nil
+	return a.land(ctx, b, e, before, &landing{})
 }

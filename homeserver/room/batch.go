@@ -12,14 +12,15 @@ import (
 // batch is what one turn makes: written by one write of the store, all or nothing.
 type batch struct {
 	events []*event.Event
-	raw    [][]byte
+	// landings say how each of the events is written.
+	landings []*landing
 	// past are events that come before all others, oldest first.
-	past      []*event.Event
-	pastRaw   [][]byte
-	packs     []statetree.Pack
-	pruned    []*event.Event
-	prunedRaw [][]byte
-	touched   []store.StateKey
+	past         []*event.Event
+	pastLandings []*landing
+	packs        []statetree.Pack
+	pruned       []*event.Event
+	prunedRaw    [][]byte
+	touched      []store.StateKey
 	// fresh means that the room itself is new.
 	fresh bool
 	room  store.Room
@@ -36,35 +37,82 @@ type batch struct {
 	waiting []func(answer)
 }
 
-// encode makes the stored form of the events and enforces their size.
-func (b *batch) encode() (err error) {
-	if b.raw, err = encodeAll(b.events); err != nil {
-		return err
-	}
-	if b.pastRaw, err = encodeAll(b.past); err != nil {
-		return err
-	}
-	b.prunedRaw, err = encodeAll(b.pruned)
-	return err
+// landing is how an event gets into the store.
+type landing struct {
+	raw []byte
+	// unseen events have no place in the timeline, and placed ones were there as outliers.
+	unseen, placed bool
+	// at is the position that a placed one had already.
+	at int64
+	// changes are those of the current state.
+	changes []change
+	// missing are previous events that aren't here.
+	missing []string
+	// servers are told of the event.
+	servers []string
+	// quiet changes aren't logged where they concern nobody of this server.
+	quiet bool
+	own   string
 }
 
-func encodeAll(events []*event.Event) ([][]byte, error) {
-	raws := make([][]byte, len(events))
-	for i, e := range events {
-		raw, err := e.JSON()
-		if err != nil {
-			return nil, mxerror.BadJSON("The event's content is not valid JSON.").Because(err)
-		}
-		if err := event.CheckSize(raw); err != nil {
-			return nil, err
-		}
-		raws[i] = raw
+// change is a key of the current state that has another event.
+type change struct {
+	key, ref int64
+	// self tells that it is the landing event's own key, and that the event has won it.
+	self bool
+	// user, when not empty, has another standing: that of the event member.
+	user       string
+	membership string
+	member     int64
+	// joined is 1 for who has joined and -1 for who has left.
+	joined int64
+}
+
+// encode makes the stored form of the events and enforces their size.
+func (b *batch) encode() (err error) {
+	if err = encodeAll(b.events, b.landings); err != nil {
+		return err
 	}
-	return raws, nil
+	if err = encodeAll(b.past, b.pastLandings); err != nil {
+		return err
+	}
+	b.prunedRaw = make([][]byte, len(b.pruned))
+	for i, e := range b.pruned {
+		if b.prunedRaw[i], err = encode(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func encodeAll(events []*event.Event, landings []*landing) (err error) {
+	for i, e := range events {
+		if l := landings[i]; l.raw == nil {
+			if l.raw, err = encode(e); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func encode(e *event.Event) ([]byte, error) {
+	raw, err := e.JSON()
+	if err != nil {
+		return nil, mxerror.BadJSON("The event's content is not valid JSON.").Because(err)
+	}
+	return raw, event.CheckSize(raw)
+}
+
+// add puts an event in.
+func (b *batch) add(e *event.Event, l *landing) {
+	b.events, b.landings = append(b.events, e), append(b.landings, l)
 }
 
 // empty tells whether there is nothing to write.
-func (b *batch) empty() bool { return len(b.events)+len(b.past) == 0 }
+func (b *batch) empty() bool {
+	return len(b.events)+len(b.past)+len(b.extra)+len(b.pruned) == 0 && !b.fresh
+}
 
 // write is the batch's part of a transaction. It may run more than once.
 func (b *batch) write(t *store.Tx) error {
@@ -76,14 +124,13 @@ func (b *batch) write(t *store.Tx) error {
 			return err
 		}
 	}
+	room := b.room
 	for i, e := range b.events {
-		if err := t.AddEvent(e, b.raw[i]); err != nil {
+		if err := b.landings[i].write(t, e); err != nil {
 			return err
 		}
-		if e.Type == "m.room.member" && e.IsState() {
-			if err := b.writeMember(t, e); err != nil {
-				return err
-			}
+		if e.Flags&event.FromFederation == 0 {
+			room.LocalPos = max(room.LocalPos, e.Pos)
 		}
 	}
 	if err := b.writePast(t); err != nil {
@@ -99,22 +146,68 @@ func (b *batch) write(t *store.Tx) error {
 			return err
 		}
 	}
-	if !b.fresh && len(b.events) > 0 {
-		t.SetRoom(b.room)
+	if len(b.events) > 0 {
+		t.SetRoom(room)
 	}
 	return nil
 }
 
-func (b *batch) writeMember(t *store.Tx, e *event.Event) error {
-	user, err := t.NameUser(*e.StateKey)
+// write puts an event into the store, with what follows from it.
+func (l *landing) write(t *store.Tx, e *event.Event) (err error) {
+	switch {
+	case l.placed:
+		e.Pos = l.at // not that of an earlier run
+		err = t.PlaceEvent(e, l.raw, !l.unseen && l.at == 0)
+	case l.unseen:
+		err = t.AddUnseen(e, l.raw)
+	default:
+		err = t.AddEvent(e, l.raw)
+	}
 	if err != nil {
 		return err
 	}
-	membership := e.Membership()
-	if membership == "" {
-		membership = "leave"
+	t.SetServers(e.NID, l.servers)
+	for _, c := range l.changes {
+		if err := l.writeChange(t, e, c); err != nil {
+			return err
+		}
 	}
-	return t.SetMembership(store.Membership{Room: e.Room, User: user, Membership: membership, Event: e.NID, Pos: e.Pos})
+	for _, id := range l.missing {
+		if err := t.AddMissingPrev(e.Room, store.MissingPrev{ID: id, After: e.NID}); err != nil {
+			return err
+		}
+	}
+	if !l.unseen && e.Flags&event.FromFederation != 0 {
+		return t.DeleteMissingPrev(e.Room, e.ID)
+	}
+	return nil
+}
+
+// writeChange writes what follows from a change of the current state. Standings that change have
+// the position of the event that changed them.
+func (l *landing) writeChange(t *store.Tx, e *event.Event, c change) error {
+	if !c.self && !(l.quiet && (c.user == "" || store.ServerOf(c.user) != l.own)) {
+		entry := store.Entry{Kind: store.KindState, Room: e.Room, User: c.key, Ref: c.ref}
+		if c.ref != 0 {
+			entry.User = e.Author
+		}
+		if _, err := t.Log(entry); err != nil {
+			return err
+		}
+	}
+	if c.user == "" {
+		return nil
+	}
+	user, err := t.NameUser(c.user)
+	if err != nil {
+		return err
+	}
+	if c.joined != 0 {
+		if err := t.MoveMembers(e.Room, store.ServerOf(c.user), c.joined, e.Pos); err != nil {
+			return err
+		}
+	}
+	return t.SetMembership(store.Membership{Room: e.Room, User: user, Membership: c.membership, Event: c.member, Pos: e.Pos})
 }
 
 // then calls fn with the outcome, now or when there is one.

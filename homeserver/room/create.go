@@ -70,6 +70,7 @@ func (a *actor) create(ctx context.Context, b *batch, c Creation) error {
 	if e, err = a.number(ctx, e, p); err != nil {
 		return err
 	}
+	e.Prev, e.Auth = []int64{}, []int64{}
 	if err := a.append(ctx, b, e); err != nil {
 		return err
 	}

@@ -53,7 +53,7 @@ func (m *Manager) Import(ctx context.Context, room int64, past []Past, d Directi
 			if forward {
 				e, err = a.propose(ctx, b, Proposal{Sender: p.Sender, Type: p.Type, Content: p.Content, TS: p.TS, past: true})
 			} else if e, err = a.pastEvent(ctx, anchor, p); err == nil {
-				b.past = append(b.past, e)
+				b.past, b.pastLandings = append(b.past, e), append(b.pastLandings, &landing{})
 			}
 			if err != nil {
 				return fmt.Errorf("event %d of the import: %w", i+1, err)
@@ -108,7 +108,7 @@ func (a *actor) pastEvent(ctx context.Context, anchor *event.Event, p Past) (*ev
 	if err != nil {
 		return nil, err
 	}
-	e.Root = anchor.Root
+	e.Root, e.Prev, e.Auth = anchor.Root, []int64{anchor.NID}, numbers(auth)
 	return a.number(ctx, e, Proposal{})
 }
 
@@ -133,9 +133,32 @@ func renameRelations(content jsontext.Value, names map[string]string) (jsontext.
 // writePast writes the history of a batch. Positions go down, so the newest comes first.
 func (b *batch) writePast(t *store.Tx) error {
 	for i := len(b.past) - 1; i >= 0; i-- {
-		if err := t.AddPastEvent(b.past[i], b.pastRaw[i]); err != nil {
+		if err := b.pastLandings[i].writePast(t, b.past[i]); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+func (l *landing) writePast(t *store.Tx, e *event.Event) (err error) {
+	switch {
+	case !l.placed:
+		err = t.AddPastEvent(e, l.raw)
+	case l.at != 0:
+		err = t.PlaceEvent(e, l.raw, false)
+	default:
+		err = t.PlacePastEvent(e, l.raw)
+	}
+	if err != nil {
+		return err
+	}
+	for _, id := range l.missing {
+		if err := t.AddMissingPrev(e.Room, store.MissingPrev{ID: id, After: e.NID}); err != nil {
+			return err
+		}
+	}
+	if e.Flags&event.FromFederation != 0 {
+		return t.DeleteMissingPrev(e.Room, e.ID)
 	}
 	return nil
 }

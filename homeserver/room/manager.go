@@ -60,6 +60,8 @@ type Manager struct {
 	// lastCreation is the time of the newest create event, in milliseconds.
 	lastCreation int64
 	wg           sync.WaitGroup
+	// naming is held while a room of other servers gets its row.
+	naming sync.Mutex
 	// stop ends the actors.
 	stop chan struct{}
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/authrules"
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
+	"github.com/landbridge-im/landbridge/homeserver/statetree"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 )
 
@@ -46,6 +47,9 @@ func (a *actor) propose(ctx context.Context, b *batch, p Proposal) (*event.Event
 	if a.room.ID == "" {
 		return nil, mxerror.NotFound("There is no such room.")
 	}
+	if len(a.tips) == 0 {
+		return nil, mxerror.Forbidden("You are not in this room.")
+	}
 	replaces, same, err := a.replaced(ctx, p)
 	if err != nil {
 		return nil, err
@@ -64,7 +68,7 @@ func (a *actor) propose(ctx context.Context, b *batch, p Proposal) (*event.Event
 			return nil, err
 		}
 	}
-	e, err := a.make(ctx, p)
+	e, err := a.make(ctx, b, p)
 	if err != nil {
 		return nil, err
 	}
@@ -123,24 +127,37 @@ func (a *actor) replaced(ctx context.Context, p Proposal) (e *event.Event, same 
 	return e, bytes.Equal(have, want), nil
 }
 
-// make builds, checks and signs an event for the end of the room.
-func (a *actor) make(ctx context.Context, p Proposal) (*event.Event, error) {
-	proto := event.Proto{
+// proto fills in where an event for the end of the room hangs.
+func (a *actor) proto(ctx context.Context, b *batch, p Proposal) (proto event.Proto, prev, auth []*event.Event, err error) {
+	proto = event.Proto{
 		Version: a.room.Version, RoomID: a.room.ID, Type: p.Type, Sender: p.Sender, StateKey: p.StateKey,
-		Content: p.Content, Redacts: p.Redacts, TS: p.TS, Depth: min(a.room.Depth+1, 1<<53-1),
+		Content: p.Content, Redacts: p.Redacts, TS: p.TS,
 	}
 	if proto.TS == 0 {
 		proto.TS = a.m.o.Now().UnixMilli()
 	}
-	for _, t := range a.tips {
-		proto.Prev = append(proto.Prev, t.ID)
-	}
-	auth, err := a.authEvents(ctx, proto)
+	prev, before, err := a.cite(ctx, b)
 	if err != nil {
-		return nil, err
+		return proto, nil, nil, err
+	}
+	for _, t := range prev {
+		proto.Prev = append(proto.Prev, t.ID)
+		proto.Depth = max(proto.Depth, min(t.Depth+1, maxDepth))
+	}
+	if auth, err = a.authOver(ctx, proto, before); err != nil {
+		return proto, nil, nil, err
 	}
 	for _, e := range auth {
 		proto.Auth = append(proto.Auth, e.ID)
+	}
+	return proto, prev, auth, nil
+}
+
+// make builds, checks and signs an event for the end of the room.
+func (a *actor) make(ctx context.Context, b *batch, p Proposal) (*event.Event, error) {
+	proto, prev, auth, err := a.proto(ctx, b, p)
+	if err != nil {
+		return nil, err
 	}
 	// What is plainly forbidden need not be signed first; what passes here and is more than a
 	// plain message is checked by the full rules below.
@@ -157,6 +174,7 @@ func (a *actor) make(ctx context.Context, p Proposal) (*event.Event, error) {
 			return nil, err
 		}
 	}
+	e.Prev, e.Auth = numbers(prev), numbers(auth)
 	return a.number(ctx, e, p)
 }
 
@@ -174,6 +192,47 @@ func (a *actor) number(ctx context.Context, e *event.Event, p Proposal) (_ *even
 	e.NID, e.Room = s.NextEvent(), a.nid
 	e.TxnScope, e.Txn = p.TxnScope, p.Txn
 	return e, nil
+}
+
+// maxDepth is the greatest depth that an event can name: 2^53-1.
+const maxDepth = 1<<53 - 1
+
+// numbers are those of events; never nil.
+func numbers(events []*event.Event) []int64 {
+	out := make([]int64, len(events))
+	for i, e := range events {
+		out[i] = e.NID
+	}
+	return out
+}
+
+// authOver is authEvents out of a state.
+func (a *actor) authOver(ctx context.Context, p event.Proto, root statetree.Ref) ([]*event.Event, error) {
+	if root == a.room.Root {
+		return a.authEvents(ctx, p)
+	}
+	shape := pdu.PDU{Type: p.Type, Sender: id.UserID(p.Sender), StateKey: p.StateKey, Content: p.Content}
+	var auth []*event.Event
+	for _, k := range shape.AuthEventSelection(p.Version) {
+		nid, err := a.m.o.Store.StateKeyNID(ctx, store.StateKey{Type: k.Type, Key: k.StateKey})
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		} else if err != nil {
+			return nil, err
+		}
+		at, ok, err := a.m.o.Store.State().Get(ctx, root, nid)
+		if err != nil {
+			return nil, err
+		} else if !ok {
+			continue
+		}
+		e, err := a.event(ctx, at)
+		if err != nil {
+			return nil, err
+		}
+		auth = append(auth, e)
+	}
+	return auth, nil
 }
 
 // authEvents selects what the event's authorisation rests on: specification, server-server API,

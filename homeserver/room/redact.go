@@ -37,16 +37,7 @@ func (a *actor) redact(ctx context.Context, b *batch, by *event.Event, admin boo
 	if target.Has(event.Redacted) {
 		return nil
 	}
-	pruned := target.Pruned(by.NID)
-	b.pruned = append(b.pruned, pruned)
-	if target.IsState() {
-		k := store.StateKey{Type: target.Type, Key: *target.StateKey}
-		if cur := a.current[k]; cur != nil && cur.NID == target.NID {
-			a.remember(k, pruned)
-			b.touched = append(b.touched, k)
-			a.power = nil
-		}
-	}
+	a.prunes(b, target.Pruned(by.NID))
 	return nil
 }
 

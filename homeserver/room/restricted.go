@@ -50,10 +50,11 @@ func (a *actor) authoriseJoin(ctx context.Context, p Proposal) (Proposal, error)
 	if member != nil && (member.Membership() == "join" || member.Membership() == "invite") {
 		return p, nil // "If the user's membership is join or invite, allow": nobody has to vouch
 	}
-	if ok, err := a.inAllowedRoom(ctx, rules, p.Sender); err != nil {
+	local := store.ServerOf(p.Sender) == a.m.o.Signer.Server
+	if ok, sure, err := a.inAllowedRoom(ctx, rules, p.Sender); err != nil {
 		return p, err
 	} else if !ok {
-		return p, mxerror.Forbidden("This room is open to members of certain rooms or spaces only, and you are in none of them.")
+		return p, notAllowed(sure || local)
 	}
 	via, err := a.inviter(ctx)
 	if err != nil {
@@ -67,33 +68,42 @@ func (a *actor) authoriseJoin(ctx context.Context, p Proposal) (Proposal, error)
 	return p, err
 }
 
-// inAllowedRoom tells whether a user is joined to one of the rooms that a join rule lists.
-func (a *actor) inAllowedRoom(ctx context.Context, rules *event.Event, user string) (bool, error) {
+// inAllowedRoom tells whether a user is joined to one of the rooms that a join rule lists. Where none
+// is known it is only sure if this server is in all of them.
+func (a *actor) inAllowedRoom(ctx context.Context, rules *event.Event, user string) (ok, sure bool, err error) {
 	s := a.m.o.Store
 	nid, err := s.UserNID(ctx, user)
-	if errors.Is(err, store.ErrNotFound) {
-		return false, nil
-	} else if err != nil {
-		return false, err
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return false, false, err
 	}
+	sure = true
 	for _, allow := range gjson.GetBytes(rules.Content, "allow").Array() {
 		if allow.Get("type").Str != "m.room_membership" {
 			continue
 		}
 		room, err := s.RoomByID(ctx, allow.Get("room_id").Str)
 		if errors.Is(err, store.ErrNotFound) {
+			sure = false
 			continue
 		} else if err != nil {
-			return false, err
+			return false, false, err
+		}
+		here, err := s.ServerInRoom(ctx, room.NID, a.m.o.Signer.Server)
+		if err != nil {
+			return false, false, err
+		}
+		if !here {
+			sure = false // what is known of it is of old
+			continue
 		}
 		m, err := s.Membership(ctx, room.NID, nid)
 		if err == nil && m.Membership == "join" {
-			return true, nil
+			return true, true, nil
 		} else if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return false, err
+			return false, false, err
 		}
 	}
-	return false, nil
+	return false, sure, nil
 }
 
 // inviter finds a member of this server who may invite; "" if there is none.

@@ -12,8 +12,55 @@ import (
 // fills are what a schema step does beyond its SQL: it derives from the rows that are there what
 // the new tables are to hold. By the name of the step without its number.
 func fills(name string) func(context.Context, *sql.Conn, func(string) string) error {
-	if name == "rooms.sql" {
+	switch name {
+	case "rooms.sql":
 		return fillRelations
+	case "shared.sql":
+		return fillRoomServers
+	}
+	return nil
+}
+
+// fillRoomServers counts the joined members of rooms by server.
+func fillRoomServers(ctx context.Context, conn *sql.Conn, param func(string) string) error {
+	type key struct {
+		room   int64
+		server string
+	}
+	servers := map[string]int64{}
+	counts := map[key]*RoomServer{}
+	err := eachRow(ctx, conn, `SELECT m.room_nid, u.id, m.pos FROM membership m JOIN user_name u ON u.nid = m.user_nid WHERE m.membership = 'join'`, func(rows *sql.Rows) error {
+		var room, pos int64
+		var user string
+		if err := rows.Scan(&room, &user, &pos); err != nil {
+			return err
+		}
+		k := key{room, ServerOf(user)}
+		if servers[k.server] == 0 {
+			servers[k.server] = int64(len(servers) + 1)
+		}
+		c := counts[k]
+		if c == nil {
+			c = &RoomServer{Room: room, Since: pos}
+			counts[k] = c
+		}
+		c.Joined++
+		c.Since = min(c.Since, pos)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("counting members: %w", err)
+	}
+	for name, nid := range servers {
+		if _, err := conn.ExecContext(ctx, param(`INSERT INTO server_name (nid, id) VALUES ($1, $2)`), nid, name); err != nil {
+			return fmt.Errorf("naming a server: %w", err)
+		}
+	}
+	insert := param(`INSERT INTO room_server (server_nid, room_nid, joined, since_pos, until_pos) VALUES ($1, $2, $3, $4, 0)`)
+	for k, c := range counts {
+		if _, err := conn.ExecContext(ctx, insert, servers[k.server], k.room, c.Joined, c.Since); err != nil {
+			return fmt.Errorf("writing a room's server: %w", err)
+		}
 	}
 	return nil
 }

@@ -30,10 +30,26 @@ func (t *Tx) SetDeviceKeys(d DeviceName, json string) error {
 	return t.exec("device_key_put", d.User, d.ID, json)
 }
 
-// DeviceListChanged logs that the keys which a user publishes have changed.
-func (t *Tx) DeviceListChanged(user int64) error {
-	_, err := t.Log(Entry{Kind: KindDeviceList, User: user})
-	return err
+// DeviceListChanged logs that the keys which a user publishes have changed: those of devices, or of
+// the user (cross-signing) if none is named.
+func (t *Tx) DeviceListChanged(user int64, devices ...string) error {
+	if len(devices) == 0 {
+		devices = []string{""}
+	}
+	for _, device := range devices {
+		var prev int64
+		if err := t.row("device_update_last", user).Scan(&prev); err != nil {
+			return err
+		}
+		pos, err := t.Log(Entry{Kind: KindDeviceList, User: user})
+		if err != nil {
+			return err
+		}
+		if err := t.exec("device_update_put", user, device, pos, prev); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // DeviceListChangedFor logs that one viewer, and nobody else, sees a user's keys otherwise than
@@ -68,7 +84,7 @@ func (t *Tx) DeleteDeviceKeys(d DeviceName) error {
 		}
 	}
 	if n > 0 {
-		return t.DeviceListChanged(d.User)
+		return t.DeviceListChanged(d.User, d.ID)
 	}
 	return nil
 }

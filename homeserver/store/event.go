@@ -65,7 +65,8 @@ func (t *Tx) insertEvent(e *event.Event, raw []byte) error {
 		pos = e.Pos
 	}
 	err := t.exec("event_insert", e.NID, e.Room, e.ID, pos, e.Depth, e.Author, e.Key, e.OriginServerTS,
-		int64(e.Root), e.Replaces, int64(e.Flags), e.RedactedBy, scope, txn, raw)
+		int64(e.Root), e.Replaces, int64(e.Flags), e.RedactedBy, scope, txn, raw,
+		int64(e.Current), nidsOrNull(e.Prev), nidsOrNull(e.Auth))
 	if err != nil {
 		return err
 	}
@@ -103,9 +104,10 @@ func (s *Store) scanEvent(ctx context.Context, r scanner, mark int64) (*event.Ev
 		id                                                           string
 		pos, scope                                                   sql.NullInt64
 		txn                                                          sql.NullString
-		raw                                                          []byte
+		raw, prev, auth                                              []byte
+		current                                                      int64
 	)
-	if err := r.Scan(&nid, &room, &id, &pos, &depth, &author, &key, &ts, &root, &replaces, &flags, &by, &scope, &txn, &raw); err != nil {
+	if err := r.Scan(&nid, &room, &id, &pos, &depth, &author, &key, &ts, &root, &replaces, &flags, &by, &scope, &txn, &raw, &current, &prev, &auth); err != nil {
 		return nil, err
 	}
 	if e, ok := s.events.get(nid); ok {
@@ -119,9 +121,15 @@ func (s *Store) scanEvent(ctx context.Context, r scanner, mark int64) (*event.Ev
 	if err != nil {
 		return nil, err
 	}
-	e.NID, e.Pos, e.Room, e.Author, e.Key = nid, pos.Int64, room, author, key
+	e.NID, e.Pos, e.Room, e.Author, e.Key, e.Depth = nid, pos.Int64, room, author, key, depth
 	e.Root, e.Replaces, e.Flags, e.RedactedBy = statetree.Ref(root), replaces, event.Flags(flags), by
-	e.TxnScope, e.Txn = scope.Int64, txn.String
+	e.TxnScope, e.Txn, e.Current = scope.Int64, txn.String, statetree.Ref(current)
+	if e.Prev, err = decodeNIDs(prev); err == nil {
+		e.Auth, err = decodeNIDs(auth)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("event %s: %w", id, err)
+	}
 	return s.events.keep(e, len(raw), mark), nil
 }
 
@@ -221,7 +229,7 @@ func (s *Store) LastPosition(ctx context.Context, room int64) (pos int64, err er
 	return pos, err
 }
 
-// RootAt is the state of a room after its newest event at or before a position.
+// RootAt is the current state of a room once its newest event at or before a position was taken in.
 func (s *Store) RootAt(ctx context.Context, room, upto int64) (root statetree.Ref, err error) {
 	err = s.row(ctx, "event_root_at", room, upto).Scan(&root)
 	if errors.Is(err, ErrNotFound) {

@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -80,7 +81,7 @@ func sameEvent(t *testing.T, got, want *event.Event) {
 	}
 	a, b := *got, *want
 	a.PDU, b.PDU = nil, nil
-	if a != b {
+	if !reflect.DeepEqual(a, b) {
 		t.Errorf("read %+v\nwrote %+v", a, b)
 	}
 }

@@ -23,6 +23,12 @@ const (
 	KindDeviceList
 	// KindProfile is a change of User's profile.
 	KindProfile
+	// KindState is a change of a room's current state by an event that was taken in before it, in
+	// another key than that event's own: Ref is the event that holds the key now; 0 means that
+	// nothing does, and User is the number of the state key then, else of the event's sender.
+	KindState
+	// KindEDU is a message for the server Ref; see Store.EDUs.
+	KindEDU
 )
 
 // Entry is one entry of the log. Everything that a client, an application service, a remote
@@ -38,6 +44,10 @@ type Entry struct {
 	Event *event.Event
 	// Member is the standing that the event gave somebody, likewise.
 	Member *Membership
+	// Servers are the other servers that are to get a KindEvent entry's event, likewise: those with
+	// members in the room before or after it. Empty for events of other servers. Nobody may
+	// write to it.
+	Servers []string
 }
 
 // Entries reads the log after a position, at most limit entries, oldest first.
@@ -47,6 +57,13 @@ func (s *Store) Entries(ctx context.Context, after int64, limit int) ([]Entry, e
 
 func scanEntry(r scanner) (e Entry, err error) {
 	return e, r.Scan(&e.Pos, &e.Kind, &e.Room, &e.User, &e.Ref)
+}
+
+// SetServers says who is to get the event that was logged last, if that is the one of this number.
+func (t *Tx) SetServers(nid int64, servers []string) {
+	if last := len(t.entries) - 1; last >= 0 && t.entries[last].Kind == KindEvent && t.entries[last].Ref == nid {
+		t.entries[last].Servers = servers
+	}
 }
 
 // Log appends an entry and returns its position.

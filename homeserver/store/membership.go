@@ -66,9 +66,10 @@ func (s *Store) JoinedCount(ctx context.Context, room int64) (n int64, err error
 	return n, s.row(ctx, "membership_joined_count", room).Scan(&n)
 }
 
-// SetMembership records a user's new standing. It goes with the event added just before.
+// SetMembership records a user's new standing. It goes with the entry logged just before: that
+// of the event, or of the change of state.
 func (t *Tx) SetMembership(m Membership) error {
-	if last := len(t.entries) - 1; last >= 0 && t.entries[last].Ref == m.Event {
+	if last := len(t.entries) - 1; last >= 0 && (t.entries[last].Ref == m.Event || t.entries[last].Kind == KindState && t.entries[last].Ref == 0) {
 		t.entries[last].Member = &m
 	}
 	return t.exec("membership_put", m.Room, m.User, m.Membership, m.Event, m.Pos)

@@ -24,6 +24,9 @@ type names struct {
 	userIDs *lru.Cache[int64, string]
 	keys    *lru.Cache[StateKey, int64]
 	keyIDs  *lru.Cache[int64, StateKey]
+	// servers are those of committed transactions only.
+	servers   *lru.Cache[string, int64]
+	serverIDs *lru.Cache[int64, string]
 }
 
 func (n *names) init() {
@@ -32,6 +35,8 @@ func (n *names) init() {
 	n.userIDs, _ = lru.New[int64, string](nameCache)
 	n.keys, _ = lru.New[StateKey, int64](nameCache)
 	n.keyIDs, _ = lru.New[int64, StateKey](nameCache)
+	n.servers, _ = lru.New[string, int64](nameCache)
+	n.serverIDs, _ = lru.New[int64, string](nameCache)
 }
 
 func (n *names) purge() {
@@ -41,8 +46,9 @@ func (n *names) purge() {
 	n.keyIDs.Purge()
 }
 
-func (n *names) addUser(id string, nid int64) { n.users.Add(id, nid); n.userIDs.Add(nid, id) }
-func (n *names) addKey(k StateKey, nid int64) { n.keys.Add(k, nid); n.keyIDs.Add(nid, k) }
+func (n *names) addServer(id string, nid int64) { n.servers.Add(id, nid); n.serverIDs.Add(nid, id) }
+func (n *names) addUser(id string, nid int64)   { n.users.Add(id, nid); n.userIDs.Add(nid, id) }
+func (n *names) addKey(k StateKey, nid int64)   { n.keys.Add(k, nid); n.keyIDs.Add(nid, k) }
 
 // UserNID finds a user's number; ErrNotFound if the user was never heard of.
 func (s *Store) UserNID(ctx context.Context, id string) (int64, error) {

@@ -23,6 +23,9 @@ type Room struct {
 	// Extremities are the events that nothing follows yet.
 	Extremities []int64
 	CreatedTS   int64
+	// LocalPos is the position of the newest event that this server's users made. It never goes down:
+	// SetRoom leaves it where it is if it is further.
+	LocalPos int64
 }
 
 // RoomName is the part of a room's row that never changes.
@@ -87,7 +90,7 @@ func (s *Store) RoomByNID(ctx context.Context, nid int64) (RoomName, error) {
 func (s *Store) LoadRoom(ctx context.Context, nid int64) (Room, error) {
 	r := Room{NID: nid}
 	var ext []byte
-	err := s.row(ctx, "room_by_nid", nid).Scan(&r.ID, &r.Version, &r.Root, &r.Depth, &ext, &r.CreatedTS)
+	err := s.row(ctx, "room_by_nid", nid).Scan(&r.ID, &r.Version, &r.Root, &r.Depth, &ext, &r.CreatedTS, &r.LocalPos)
 	if err != nil {
 		return r, fmt.Errorf("room %d: %w", nid, err)
 	}
@@ -97,7 +100,7 @@ func (s *Store) LoadRoom(ctx context.Context, nid int64) (Room, error) {
 
 // AddRoom writes a new room's row.
 func (t *Tx) AddRoom(r Room) error {
-	return t.exec("room_insert", r.NID, r.ID, string(r.Version), int64(r.Root), r.Depth, encodeNIDs(r.Extremities), r.CreatedTS)
+	return t.exec("room_insert", r.NID, r.ID, string(r.Version), int64(r.Root), r.Depth, encodeNIDs(r.Extremities), r.CreatedTS, r.LocalPos)
 }
 
 // SetRoom records the new end of a room's graph. Only the last of a group is written.
@@ -106,6 +109,7 @@ func (t *Tx) SetRoom(r Room) {
 		t.rooms = map[int64]Room{}
 	}
 	if was, ok := t.rooms[r.NID]; ok {
+		r.LocalPos = max(r.LocalPos, was.LocalPos)
 		t.undo = append(t.undo, func() { t.rooms[r.NID] = was })
 	} else {
 		t.undo = append(t.undo, func() { delete(t.rooms, r.NID) })

@@ -15,6 +15,8 @@ import (
 	_ "github.com/lib/pq"  // driver "postgres"
 	_ "modernc.org/sqlite" // driver "sqlite"
 
+	lru "github.com/hashicorp/golang-lru/v2"
+
 	"github.com/landbridge-im/landbridge/homeserver/statetree"
 )
 
@@ -58,6 +60,7 @@ type Store struct {
 	erased sync.Map // user NID to log position, see ErasedAt
 	state  *statetree.Forest
 	events *eventCache
+	links  *lru.Cache[int64, Link]
 	rooms  *roomNames
 
 	counters counters
@@ -191,6 +194,9 @@ func (s *Store) start(ctx context.Context) error {
 		return fmt.Errorf("reading who was erased: %w", err)
 	}
 	s.rooms = newRoomNames()
+	if s.links, err = lru.New[int64, Link](linkCache); err != nil {
+		return fmt.Errorf("making the cache of links: %w", err)
+	}
 	s.state, err = statetree.NewForest(s, func() int64 { return c.pack.Add(1) }, statePacks)
 	return err
 }

@@ -152,7 +152,7 @@ func (t *Tx) each(name string, fn func(scanner) error, args ...any) error {
 // flush writes what was gathered for the end of the transaction.
 func (t *Tx) flush() error {
 	for _, r := range t.rooms {
-		if err := t.exec("room_update", r.NID, int64(r.Root), r.Depth, encodeNIDs(r.Extremities)); err != nil {
+		if err := t.exec("room_update", r.NID, int64(r.Root), r.Depth, encodeNIDs(r.Extremities), r.LocalPos); err != nil {
 			return err
 		}
 	}

@@ -5,7 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"slices"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -125,7 +125,7 @@ func TestConcurrentWritersAreGrouped(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !slices.Equal(stored, r.entries) {
+		if !reflect.DeepEqual(stored, r.entries) {
 			t.Errorf("%d entries in the log, %d published, or another order", len(stored), len(r.entries))
 		}
 		last := map[int64]int64{}
@@ -233,7 +233,7 @@ func TestFailuresInAGroup(t *testing.T) {
 		if err != nil || len(stored) != 2 || stored[0].Ref != 1 || stored[1].Ref != 3 || stored[1].Pos != 2 {
 			t.Errorf("the log holds %v, %v", stored, err)
 		}
-		if !slices.Equal(stored, r.entries) {
+		if !reflect.DeepEqual(stored, r.entries) {
 			t.Errorf("published: %v", r.entries)
 		}
 	})
@@ -405,7 +405,7 @@ func TestLostConnection(t *testing.T) {
 		t.Errorf("a read after the loss: %q, %v", name, err)
 	}
 	stored, err := f.Entries(t.Context(), 0, 10)
-	if err != nil || len(stored) != 5 || !slices.Equal(stored, r.entries) {
+	if err != nil || len(stored) != 5 || !reflect.DeepEqual(stored, r.entries) {
 		t.Errorf("the log holds %v, %v; published: %v", stored, err, r.entries)
 	}
 }
@@ -434,7 +434,7 @@ func TestLostAnswer(t *testing.T) {
 	<-done
 	f.write(func(tx *Tx) error { _, err := tx.Log(Entry{Kind: KindProfile, Ref: 3}); return err })
 	stored, err := f.Entries(t.Context(), 0, 10)
-	if err != nil || len(stored) != 3 || !slices.Equal(stored, r.entries) {
+	if err != nil || len(stored) != 3 || !reflect.DeepEqual(stored, r.entries) {
 		t.Errorf("the log holds %v, %v; published: %v", stored, err, r.entries)
 	}
 }

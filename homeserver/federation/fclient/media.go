@@ -36,6 +36,18 @@ func (c *Client) Download(ctx context.Context, server, id string, timeout time.D
 	return c.media(ctx, server, v1("media", "download", id), q, limit, sink)
 }
 
+// OldDownload is Download as servers knew it before version 1.11 of the specification: "Servers SHOULD
+// fall back to the deprecated /_matrix/media/v3/download endpoint if the remote server does not
+// support the authenticated one", without a loop through other servers.
+func (c *Client) OldDownload(ctx context.Context, server, id string, timeout time.Duration, limit int64, sink Sink) error {
+	q := url.Values{"timeout_ms": {strconv.FormatInt(timeout.Milliseconds(), 10)}, "allow_remote": {"false"}}
+	read := func(resp *http.Response, body io.Reader) error {
+		return sink(Media{resp.Header.Get("Content-Type"), resp.Header.Get("Content-Disposition")}, body)
+	}
+	path := []string{"_matrix", "media", "v3", "download", server, id}
+	return c.do(ctx, server, call{method: http.MethodGet, path: path, query: q, timeout: mediaTimeout, limit: limit, read: read, unsigned: true}, nil)
+}
+
 // Thumbnail reads a smaller form of a picture. method is crop or scale.
 func (c *Client) Thumbnail(ctx context.Context, server, id string, width, height int, method string, animated bool, limit int64, sink Sink) error {
 	q := url.Values{"width": {strconv.Itoa(width)}, "height": {strconv.Itoa(height)}, "method": {method}, "animated": {strconv.FormatBool(animated)}}

@@ -19,7 +19,7 @@ SELECT user_nid FROM membership WHERE room_nid = $1 AND membership IN ('join', '
 -- name: membership_former
 SELECT user_nid FROM membership WHERE room_nid = $1 AND user_nid <> $2 AND membership IN ('leave', 'ban') ORDER BY pos, user_nid LIMIT $3
 -- name: membership_and_end_of_user
-SELECT m.room_nid, m.user_nid, m.membership, m.event_nid, m.pos, m.forgotten, coalesce(e.pos, 0), coalesce(e.root, 0), coalesce(r.id, ''), coalesce(r.version, '')
+SELECT m.room_nid, m.user_nid, m.membership, m.event_nid, m.pos, m.forgotten, coalesce(e.pos, 0), coalesce(CASE WHEN e.current <> 0 THEN e.current ELSE e.root END, 0), coalesce(r.id, ''), coalesce(r.version, '')
 FROM membership m LEFT JOIN room r ON r.nid = m.room_nid LEFT JOIN event e ON e.room_nid = m.room_nid AND e.pos = (SELECT max(l.pos) FROM event l WHERE l.room_nid = m.room_nid AND l.pos IS NOT NULL)
 WHERE m.user_nid = $1
 -- name: membership_shared

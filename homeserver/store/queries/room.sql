@@ -5,15 +5,15 @@ SELECT count(*) FROM room
 -- name: room_list
 SELECT nid FROM room WHERE nid > $1 ORDER BY nid LIMIT $2
 -- name: room_insert
-INSERT INTO room (nid, id, version, root, depth, extremities, created_ts) VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO room (nid, id, version, root, depth, extremities, created_ts, local_pos) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 -- name: room_update
-UPDATE room SET root = $2, depth = $3, extremities = $4 WHERE nid = $1
+UPDATE room SET root = $2, depth = $3, extremities = $4, local_pos = CASE WHEN local_pos < $5 THEN $5 ELSE local_pos END WHERE nid = $1
 -- name: room_name_by_id
 SELECT nid, version FROM room WHERE id = $1
 -- name: room_name_by_nid
 SELECT id, version FROM room WHERE nid = $1
 -- name: room_by_nid
-SELECT id, version, root, depth, extremities, created_ts FROM room WHERE nid = $1
+SELECT id, version, root, depth, extremities, created_ts, local_pos FROM room WHERE nid = $1
 -- name: alias_insert
 INSERT INTO room_alias (alias, room_nid, creator, created_ts) VALUES ($1, $2, $3, $4) ON CONFLICT (alias) DO NOTHING
 -- name: alias_delete

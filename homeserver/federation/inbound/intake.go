@@ -1,0 +1,311 @@
+package inbound
+
+import (
+	"context"
+	"encoding/json/jsontext"
+	"encoding/json/v2"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/tidwall/gjson"
+	"maunium.net/go/mautrix/federation/pdu"
+
+	"github.com/landbridge-im/landbridge/homeserver/event"
+	"github.com/landbridge-im/landbridge/homeserver/federation/keyring"
+	"github.com/landbridge-im/landbridge/homeserver/mxerror"
+	"github.com/landbridge-im/landbridge/homeserver/room"
+	"github.com/landbridge-im/landbridge/homeserver/store"
+)
+
+// Bounds of what waits to be taken in.
+const (
+	stagedPerRoom   = 1000
+	stagedPerOrigin = 10000
+	// callers is how many lanes may be asking other servers at once.
+	callers = 8
+	// verifyWait is how long an answer waits for keys; what is not verified by then its lane verifies.
+	verifyWait = 10 * time.Second
+	// lookAgain is how often rooms are looked for whose events wait for another try.
+	lookAgain = 30 * time.Second
+)
+
+type intakeOptions struct {
+	Server string
+	Store  *store.Store
+	Rooms  Rooms
+	Remote Remote
+	Keys   Keys
+	Log    *slog.Logger
+	Now    func() time.Time
+}
+
+// Intake takes in the events that other servers send: a lane for each room that has some. It is safe
+// for concurrent use.
+type Intake struct {
+	o     intakeOptions
+	check checker
+	gate  gate
+	// slots bounds the lanes that make network calls.
+	slots chan struct{}
+
+	mu    sync.Mutex
+	lanes map[string]*lane
+	// ctx is that of Run; nil while it doesn't run.
+	ctx context.Context
+	wg  sync.WaitGroup
+}
+
+func newIntake(o intakeOptions) *Intake {
+	return &Intake{o: o, check: checker{o.Store, o.Keys}, gate: gate{o.Store}, slots: make(chan struct{}, callers), lanes: map[string]*lane{}}
+}
+
+// Offer stages events of another server. It answers with what became of each by its id: "" for what
+// is taken in, else why it is not. When it returns they are durable. An error means that nothing was.
+func (i *Intake) Offer(ctx context.Context, origin string, pdus []jsontext.Value) (map[string]string, error) {
+	out := map[string]string{}
+	var staged []store.StagedPDU
+	var fresh []inspected
+	more := map[string]int64{}
+	verifying, cancel := context.WithTimeout(ctx, verifyWait)
+	defer cancel()
+	for _, raw := range pdus {
+		p, err := i.inspect(ctx, verifying, origin, raw)
+		if err != nil {
+			return nil, err
+		}
+		if p.id == "" {
+			continue // there is no telling what its id is
+		}
+		if _, twice := out[p.id]; twice {
+			continue
+		}
+		out[p.id] = p.why
+		if p.why != "" {
+			continue
+		}
+		if done, err := i.known(ctx, p.event); err != nil {
+			return nil, err
+		} else if done {
+			continue
+		}
+		stored, err := p.event.JSON()
+		if err != nil {
+			return nil, err
+		}
+		staged = append(staged, store.StagedPDU{RoomID: p.event.InRoom, ID: p.id, Origin: origin, ReceivedTS: i.o.Now().UnixMilli(), JSON: stored})
+		fresh = append(fresh, p)
+		more[p.event.InRoom]++
+	}
+	if len(staged) == 0 {
+		return out, nil
+	}
+	for roomID, n := range more {
+		ofRoom, byOrigin, err := i.o.Store.StagedCounts(ctx, roomID, origin)
+		if err != nil {
+			return nil, err
+		}
+		if ofRoom+n > stagedPerRoom || byOrigin+int64(len(staged)) > stagedPerOrigin {
+			return nil, mxerror.LimitExceeded(time.Minute)
+		}
+	}
+	err := i.o.Store.Write(ctx, func(t *store.Tx) error {
+		for _, p := range staged {
+			if err := t.Stage(p); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range fresh {
+		verified := ""
+		if p.verified {
+			verified = p.id
+		}
+		i.wake(p.event.InRoom, verified)
+	}
+	return out, nil
+}
+
+// known tells whether an event has its place already.
+func (i *Intake) known(ctx context.Context, e *event.Event) (bool, error) {
+	have, err := i.o.Store.EventByID(ctx, e.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && !have.Has(event.Outlier), err
+}
+
+// inspected is an event of a transaction at first sight.
+type inspected struct {
+	id    string
+	event *event.Event
+	// why is what keeps it out.
+	why string
+	// verified tells that its signatures and its hash have been checked.
+	verified bool
+}
+
+// inspect reads an event of a transaction, as far as that goes without knowing what is before it. Its
+// id is empty if not even that can be told.
+func (i *Intake) inspect(ctx, verifying context.Context, origin string, raw jsontext.Value) (p inspected, err error) {
+	if raw.Kind() != '{' || len(raw) > 4*event.MaxSize {
+		return p, nil
+	}
+	roomID := gjson.GetBytes(raw, "room_id")
+	if roomID.Type != gjson.String {
+		return p, nil
+	}
+	r, err := i.o.Store.RoomByID(ctx, roomID.Str)
+	if errors.Is(err, store.ErrNotFound) {
+		return p, nil
+	} else if err != nil {
+		return p, err
+	}
+	e, err := parsePDU(raw, r.ID, r.Version)
+	if err != nil {
+		// The answer is by event id, which what is malformed may have too.
+		return inspected{id: lenientID(raw, r.Version), why: err.Error()}, nil
+	}
+	p.id, p.event = e.ID, e
+	if ok, err := i.gate.allows(ctx, r.NID, origin); err != nil {
+		return p, err
+	} else if !ok {
+		p.why = errBarred.Message
+		return p, nil
+	}
+	in, err := i.o.Store.ServerInRoom(ctx, r.NID, i.o.Server)
+	if err != nil {
+		return p, err
+	}
+	if !in {
+		if ok, err := i.concernsUs(ctx, r, e); err != nil {
+			return p, err
+		} else if !ok {
+			p.why = "This server is not in the room."
+			return p, nil
+		}
+	}
+	v, err := i.check.verify(verifying, e)
+	switch {
+	case err == nil:
+		p.event, p.verified = v, true
+	case ctx.Err() != nil:
+		return p, ctx.Err()
+	case errors.Is(err, keyring.ErrUnavailable) || verifying.Err() != nil:
+		// The lane tries again.
+	default:
+		p.why = "The event's signature could not be verified."
+	}
+	return p, nil
+}
+
+// lenientID is the id of an event that is not acceptable; "" if it has none.
+func lenientID(raw jsontext.Value, v event.Version) string {
+	p := &pdu.PDU{}
+	if json.Unmarshal(raw, p) != nil || p.Hashes == nil || p.Content.Kind() != '{' {
+		return ""
+	}
+	id, err := p.GetEventID(v)
+	if err != nil {
+		return ""
+	}
+	return string(id)
+}
+
+// concernsUs tells whether an event of a room that this server is not in is the end of an invitation
+// or a knock of one of its users. Of an invitation, that is its sender's to say.
+func (i *Intake) concernsUs(ctx context.Context, r store.RoomName, e *event.Event) (bool, error) {
+	if e.Type != "m.room.member" || e.StateKey == nil || store.ServerOf(*e.StateKey) != i.o.Server || string(e.Sender) == *e.StateKey {
+		return false, nil
+	}
+	if m := e.Membership(); m != "leave" && m != "ban" {
+		return false, nil
+	}
+	user, err := i.o.Store.UserNID(ctx, *e.StateKey)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	} else if err != nil {
+		return false, err
+	}
+	m, err := i.o.Store.Membership(ctx, r.NID, user)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	} else if err != nil {
+		return false, err
+	}
+	switch m.Membership {
+	case "knock":
+		return true, nil
+	case "invite":
+		invite, err := i.o.Store.Event(ctx, m.Event)
+		return err == nil && invite.Sender == e.Sender, err
+	}
+	return false, nil
+}
+
+// prepare makes the checks on an event whose previous and auth events are all here.
+func (i *Intake) prepare(ctx context.Context, r store.RoomName, e *event.Event) (out room.Received, err error) {
+	return i.assemble(ctx, r, e, nil, nil)
+}
+
+// wake gives a room's lane something to do. verified is the id of an event whose signatures have been
+// checked, or "".
+func (i *Intake) wake(roomID, verified string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.ctx == nil || i.ctx.Err() != nil {
+		return // what is staged is found at the next start
+	}
+	l := i.lanes[roomID]
+	if l == nil {
+		l = &lane{i: i, roomID: roomID, verified: map[string]bool{}}
+		i.lanes[roomID] = l
+		ctx := i.ctx
+		i.wg.Go(func() { l.run(ctx) })
+	}
+	l.again = true
+	if verified != "" && len(l.verified) < stagedPerRoom {
+		l.verified[verified] = true
+	}
+}
+
+// next tells whether a lane has more to do; if not it has ended.
+func (i *Intake) next(l *lane) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if l.again {
+		l.again = false
+		return true
+	}
+	delete(i.lanes, l.roomID)
+	return false
+}
+
+// Run takes in what was staged, until ctx ends, and waits for the lanes then. It is called once.
+func (i *Intake) Run(ctx context.Context) error {
+	i.mu.Lock()
+	i.ctx = ctx
+	i.mu.Unlock()
+	defer i.wg.Wait()
+	again := time.NewTicker(lookAgain)
+	defer again.Stop()
+	for {
+		rooms, err := i.o.Store.StagedRooms(ctx)
+		if err != nil && ctx.Err() == nil {
+			i.o.Log.ErrorContext(ctx, "looking for events that wait to be taken in", "err", err)
+		}
+		for id := range rooms {
+			i.wake(id, "")
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-again.C:
+		}
+	}
+}

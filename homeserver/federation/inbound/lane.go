@@ -1,0 +1,299 @@
+package inbound
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/landbridge-im/landbridge/homeserver/event"
+	"github.com/landbridge-im/landbridge/homeserver/federation/keyring"
+	"github.com/landbridge-im/landbridge/homeserver/room"
+	"github.com/landbridge-im/landbridge/homeserver/stateres"
+	"github.com/landbridge-im/landbridge/homeserver/statetree"
+	"github.com/landbridge-im/landbridge/homeserver/store"
+)
+
+// How an event is tried again that could not be taken in: after quarantine tries that follow each other
+// soon it waits for longer, and in the end it is dropped.
+const (
+	takeTime       = 2 * time.Minute
+	retrySoon      = 10 * time.Second
+	quarantine     = 3
+	quarantineTime = time.Hour
+	triesMax       = 48
+	stalePasses    = 5
+)
+
+// lane takes the events of one room in, one after the other. Fields without a note belong to its
+// goroutine.
+type lane struct {
+	i      *Intake
+	roomID string
+	// again tells that something was staged since the lane last looked, and verified which events
+	// needn't be verified any more. Guarded by Intake.mu.
+	again    bool
+	verified map[string]bool
+}
+
+func (l *lane) run(ctx context.Context) {
+	for l.i.next(l) {
+		for ctx.Err() == nil {
+			more, err := l.pass(ctx)
+			if err != nil && ctx.Err() == nil {
+				l.i.o.Log.ErrorContext(ctx, "taking events of other servers in", "room", l.roomID, "err", err)
+			}
+			if !more || err != nil {
+				break
+			}
+		}
+	}
+}
+
+// isVerified tells whether an event's signatures have been checked, and forgets it.
+func (l *lane) isVerified(id string) bool {
+	l.i.mu.Lock()
+	defer l.i.mu.Unlock()
+	ok := l.verified[id]
+	delete(l.verified, id)
+	return ok
+}
+
+// item is a staged event.
+type item struct {
+	store.StagedPDU
+	event *event.Event
+}
+
+// pass takes in what is staged and ready, the least deep first. more tells that it is worth while to
+// look again.
+func (l *lane) pass(ctx context.Context) (more bool, err error) {
+	r, err := l.i.o.Store.RoomByID(ctx, l.roomID)
+	if err != nil {
+		return false, err
+	}
+	all, err := l.i.o.Store.Staged(ctx, l.roomID, stagedPerRoom)
+	if err != nil {
+		return false, err
+	}
+	now := l.i.o.Now().UnixMilli()
+	var ready []item
+	// waiting are events that are not to be tried now, and nor is what follows them.
+	waiting := map[string]bool{}
+	for _, p := range all {
+		e, err := parsePDUWithin(p.JSON, r.ID, r.Version, prevMaxPast, authMaxPast)
+		if err != nil || e.ID != p.ID {
+			if err := l.drop(ctx, p, cmp.Or(err, errors.New("its id is another one"))); err != nil {
+				return false, err
+			}
+			continue
+		}
+		if p.Tries > 0 && p.ReceivedTS > now {
+			waiting[p.ID] = true
+			continue
+		}
+		ready = append(ready, item{p, e})
+	}
+	slices.SortStableFunc(ready, func(x, y item) int { return cmp.Compare(x.event.Depth, y.event.Depth) })
+	for _, it := range ready {
+		if ctx.Err() != nil {
+			return false, nil
+		}
+		if slices.ContainsFunc(it.event.PrevEvents, func(id eventID) bool { return waiting[string(id)] }) {
+			waiting[it.ID] = true
+			continue
+		}
+		if err := l.take(ctx, r, it); err != nil {
+			if ctx.Err() != nil {
+				return false, nil
+			}
+			waiting[it.ID] = true
+			if err := l.later(ctx, it.StagedPDU, err); err != nil {
+				return false, err
+			}
+			continue
+		}
+		more = true
+	}
+	return more, nil
+}
+
+// drop forgets a staged event.
+func (l *lane) drop(ctx context.Context, p store.StagedPDU, why error) error {
+	if why != nil {
+		l.i.o.Log.InfoContext(ctx, "an event of another server was dropped", "room", l.roomID, "event", p.ID, "origin", p.Origin, "err", why)
+	}
+	return l.i.o.Store.Write(ctx, func(t *store.Tx) error { return t.Unstage(p.RoomID, p.ID) })
+}
+
+// later puts an event off.
+func (l *lane) later(ctx context.Context, p store.StagedPDU, why error) error {
+	if p.Tries++; p.Tries >= triesMax {
+		return l.drop(ctx, p, why)
+	}
+	wait := retrySoon
+	if p.Tries >= quarantine {
+		wait = quarantineTime
+	}
+	l.i.o.Log.InfoContext(ctx, "an event of another server can't be taken in yet", "room", l.roomID, "event", p.ID, "origin", p.Origin,
+		"tries", p.Tries, "again", wait, "err", why)
+	p.ReceivedTS = l.i.o.Now().Add(wait).UnixMilli()
+	return l.i.o.Store.Write(ctx, func(t *store.Tx) error { return t.Restage(p) })
+}
+
+// take takes one event in, with what is missing before it. If it returns nil the event is no longer
+// staged: it was stored, or dropped because it can't ever be.
+func (l *lane) take(ctx context.Context, r store.RoomName, it item) error {
+	ctx, cancel := context.WithTimeout(ctx, takeTime)
+	defer cancel()
+	if done, err := l.i.known(ctx, it.event); err != nil {
+		return err
+	} else if done {
+		return l.drop(ctx, it.StagedPDU, nil)
+	}
+	e := it.event
+	if l.isVerified(it.ID) {
+		e = checkHash(e)
+	} else {
+		v, err := l.i.check.verify(ctx, e)
+		if errors.Is(err, keyring.ErrUnavailable) || ctx.Err() != nil {
+			return errors.Join(err, ctx.Err())
+		} else if err != nil {
+			return l.drop(ctx, it.StagedPDU, err)
+		}
+		e = v
+	}
+	in, err := l.i.o.Store.ServerInRoom(ctx, r.NID, l.i.o.Server)
+	if err != nil {
+		return err
+	}
+	if !in {
+		return l.outside(ctx, r, it, e)
+	}
+	g := &gap{i: l.i, room: r, origin: it.Origin}
+	defer g.release()
+	err = g.receive(ctx, e)
+	if errors.Is(err, errNever) {
+		return l.drop(ctx, it.StagedPDU, err)
+	}
+	if err != nil {
+		return err
+	}
+	return l.drop(ctx, it.StagedPDU, nil)
+}
+
+// outside takes in the end of an invitation or a knock in a room that nobody here is in.
+func (l *lane) outside(ctx context.Context, r store.RoomName, it item, e *event.Event) error {
+	ok, err := l.i.concernsUs(ctx, r, e)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return l.drop(ctx, it.StagedPDU, errors.New("nobody of this server is in the room any more"))
+	}
+	if _, err := l.i.o.Rooms.Number(ctx, r.NID, e); err != nil {
+		return err
+	}
+	if _, err := l.i.o.Rooms.ReceiveMembership(ctx, r.NID, room.Received{Event: e}); err != nil {
+		return err
+	}
+	return l.drop(ctx, it.StagedPDU, nil)
+}
+
+// assemble makes the checks 4 and 5 on an event whose auth events are all here. missing are the ids of
+// previous events that stay unknown, and told the states that other servers tell for them.
+func (i *Intake) assemble(ctx context.Context, r store.RoomName, e *event.Event, missing []string, told []statetree.Ref) (out room.Received, err error) {
+	s := i.o.Store
+	numbers := func(ids []string) (nids []int64, unknown []string, err error) {
+		for _, id := range ids {
+			x, err := s.EventByID(ctx, id)
+			if errors.Is(err, store.ErrNotFound) {
+				unknown = append(unknown, id)
+				continue
+			} else if err != nil {
+				return nil, nil, err
+			}
+			if x.Room != r.NID {
+				return nil, nil, fmt.Errorf("%w: %s is of another room", errNever, id)
+			}
+			nids = append(nids, x.NID)
+		}
+		return nids, unknown, nil
+	}
+	out = room.Received{Event: e, Missing: missing}
+	var unknown []string
+	if out.Auth, unknown, err = numbers(idsOf(e.AuthEvents)); err != nil {
+		return out, err
+	}
+	if len(unknown) > 0 {
+		return out, fmt.Errorf("%w: %s", errUnknownAuth, unknown[0])
+	}
+	var prevs []int64
+	for _, id := range e.PrevEvents {
+		x, err := s.EventByID(ctx, string(id))
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		} else if err != nil {
+			return out, err
+		}
+		if x.Room != r.NID {
+			return out, fmt.Errorf("%w: %s is of another room", errNever, id)
+		}
+		out.Prev = append(out.Prev, x.NID)
+		// The state after an outlier isn't known here; what it is is told.
+		if !x.Has(event.Outlier) {
+			prevs = append(prevs, x.NID)
+		}
+	}
+	if out.Reject, err = i.check.byAuth(ctx, e, nil); err != nil {
+		return out, err
+	}
+	out.ByAuth = out.Reject != nil
+	if _, err := i.o.Rooms.Number(ctx, r.NID, e); err != nil {
+		return out, err
+	}
+	if out.Before, out.Packs, err = i.o.Rooms.StateBefore(ctx, r.NID, prevs, told...); err != nil {
+		return out, err
+	}
+	if _, err := s.RoomPartial(ctx, r.NID); err == nil {
+		out.Partial = true
+	} else if !errors.Is(err, store.ErrNotFound) {
+		s.State().Dropped(out.Packs)
+		return out, err
+	}
+	if out.Reject == nil {
+		if out.Reject, err = i.check.byState(ctx, e, out.Before); err != nil {
+			s.State().Dropped(out.Packs)
+			return out, err
+		}
+	}
+	return out, nil
+}
+
+// place takes in an event whose auth events are all here.
+func (i *Intake) place(ctx context.Context, r store.RoomName, e *event.Event, missing []string, told []statetree.Ref) error {
+	for pass := 1; ; pass++ {
+		in, err := i.assemble(ctx, r, e, missing, told)
+		if err != nil {
+			if errors.Is(err, stateres.ErrTooCostly) {
+				return fmt.Errorf("the fork before the event: %w", err)
+			}
+			return err
+		}
+		out, err := i.o.Rooms.Receive(ctx, r.NID, []room.Received{in})
+		if errors.Is(err, store.ErrStale) && pass < stalePasses {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		for _, o := range out {
+			if why := cmp.Or(o.Rejected, o.SoftFailed); why != nil {
+				i.o.Log.InfoContext(ctx, "an event of another server takes no part", "room", r.ID, "event", e.ID, "rejected", o.Rejected != nil, "err", short(why))
+			}
+		}
+		return nil
+	}
+}

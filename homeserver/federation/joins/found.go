@@ -1,0 +1,105 @@
+package joins
+
+import (
+	"context"
+	"encoding/json/jsontext"
+	"encoding/json/v2"
+	"fmt"
+	"slices"
+
+	"github.com/landbridge-im/landbridge/homeserver/event"
+	"github.com/landbridge-im/landbridge/homeserver/room"
+	"github.com/landbridge-im/landbridge/homeserver/statetree"
+	"github.com/landbridge-im/landbridge/homeserver/store"
+)
+
+// Rooms keep what has been found out; *room.Manager does.
+type Rooms interface {
+	NameRoom(ctx context.Context, roomID string, v event.Version) (store.RoomName, error)
+	Number(ctx context.Context, room int64, e *event.Event) (known bool, err error)
+	Outliers(ctx context.Context, room int64, list []room.Received) error
+	Found(ctx context.Context, f room.Foundation) (store.RoomName, error)
+	ReceiveMembership(ctx context.Context, room int64, r room.Received) (*event.Event, error)
+	Prepare(ctx context.Context, room int64, p room.Proposal) (event.Proto, error)
+	StateBefore(ctx context.Context, room int64, prev []int64, more ...statetree.Ref) (statetree.Ref, []statetree.Pack, error)
+	Adopt(ctx context.Context, room int64, r room.Received) (*event.Event, room.Snapshot, error)
+}
+
+var _ Rooms = (*room.Manager)(nil)
+
+// found makes the room out of a join, the state before it and the auth chain of both.
+func (j *Joins) found(ctx context.Context, join *event.Event, passed, state []*event.Event) (store.RoomName, error) {
+	// What was begun is ended, whether or not somebody waits for it: the other servers think that we
+	// are in the room.
+	ctx = context.WithoutCancel(ctx)
+	name, err := j.o.Rooms.NameRoom(ctx, join.InRoom, join.Version)
+	if err != nil {
+		return name, fmt.Errorf("naming a room that is joined: %w", err)
+	}
+	nids := make(map[string]int64, len(passed))
+	for chunk := range slices.Chunk(passed, chunkSize) {
+		var fresh []room.Received
+		for _, e := range chunk {
+			known, err := j.o.Rooms.Number(ctx, name.NID, e)
+			if err != nil {
+				return name, fmt.Errorf("numbering the state of a room: %w", err)
+			}
+			if nids[e.ID] = e.NID; !known {
+				fresh = append(fresh, room.Received{Event: e, Auth: numbers(nids, e)})
+			}
+		}
+		if err := j.o.Rooms.Outliers(ctx, name.NID, fresh); err != nil {
+			return name, fmt.Errorf("keeping the state of a room: %w", err)
+		}
+	}
+	f := room.Foundation{Room: name}
+	for _, e := range state {
+		f.State = append(f.State, nids[e.ID])
+	}
+	if _, err := j.o.Rooms.Number(ctx, name.NID, join); err != nil {
+		return name, fmt.Errorf("numbering a join: %w", err)
+	}
+	f.Join = room.Received{Event: join, Auth: numbers(nids, join)}
+	for _, p := range join.PrevEvents {
+		if nid, err := j.o.Store.EventNID(ctx, string(p)); err == nil {
+			f.Join.Prev = append(f.Join.Prev, nid)
+		} else {
+			f.Join.Missing = append(f.Join.Missing, string(p))
+		}
+	}
+	return j.o.Rooms.Found(ctx, f)
+}
+
+// numbers are those of an event's auth events.
+func numbers(nids map[string]int64, e *event.Event) []int64 {
+	var out []int64
+	for _, a := range e.AuthEvents {
+		if nid := nids[string(a)]; nid != 0 {
+			out = append(out, nid)
+		}
+	}
+	return out
+}
+
+// outside records a membership in a room that this server is not in.
+func (j *Joins) outside(ctx context.Context, e *event.Event, state []jsontext.Value) error {
+	ctx = context.WithoutCancel(ctx)
+	name, err := j.o.Rooms.NameRoom(ctx, e.InRoom, e.Version)
+	if err != nil {
+		return fmt.Errorf("naming a room: %w", err)
+	}
+	if _, err := j.o.Rooms.Number(ctx, name.NID, e); err != nil {
+		return fmt.Errorf("numbering a membership: %w", err)
+	}
+	r := room.Received{Event: e}
+	if state != nil {
+		if r.Stripped, err = json.Marshal(state[:min(len(state), strippedMax)]); err != nil {
+			return fmt.Errorf("keeping what is told of a room: %w", err)
+		}
+	}
+	_, err = j.o.Rooms.ReceiveMembership(ctx, name.NID, r)
+	return err
+}
+
+// strippedMax is how many events of stripped state are kept.
+const strippedMax = 100

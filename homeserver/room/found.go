@@ -1,0 +1,132 @@
+package room
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/landbridge-im/landbridge/homeserver/event"
+	"github.com/landbridge-im/landbridge/homeserver/mxerror"
+	"github.com/landbridge-im/landbridge/homeserver/statetree"
+	"github.com/landbridge-im/landbridge/homeserver/store"
+)
+
+// Found makes a room out of a join by way of another server. What this server knew of the room's end
+// before gives way: it may have been out of the room for long.
+func (m *Manager) Found(ctx context.Context, f Foundation) (store.RoomName, error) {
+	if f.Join.Reject != nil {
+		return f.Room, forbidden(f.Join.Reject)
+	}
+	if !f.Join.Event.IsState() || f.Join.Event.Membership() != "join" {
+		return f.Room, mxerror.BadJSON("That is no join.")
+	}
+	_, err := m.do(ctx, f.Room.NID, func(ctx context.Context, a *actor, b *batch) error {
+		before, packs, err := m.StateTree(ctx, f.State)
+		if err != nil {
+			return err
+		}
+		b.packs = append(b.packs, packs...)
+		return a.found(ctx, b, f, before)
+	})
+	return f.Room, err
+}
+
+func (a *actor) found(ctx context.Context, b *batch, f Foundation, before statetree.Ref) error {
+	had, err := a.find(ctx, b, f.Join.Event.ID)
+	if err == nil && had.Flags&event.Outlier == 0 {
+		b.after = a.flight(had)
+		return nil
+	} else if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	l := &landing{raw: f.Join.Raw, missing: f.Join.Missing, quiet: true, own: a.m.o.Signer.Server}
+	if err == nil {
+		l.placed, l.at = true, had.Pos
+	} else {
+		had = nil
+	}
+	e := a.copy(f.Join, had)
+	e.Flags |= event.FromFederation
+	if f.Partial {
+		e.Flags |= event.Partial
+	}
+	e.Depth = min(max(e.PDU.Depth, a.room.Depth+1, 1), maxDepth)
+	if err := a.apply(ctx, b, e, before); err != nil {
+		return err
+	}
+	var changes []statetree.Change
+	err = a.m.o.Store.State().Diff(ctx, a.room.Root, e.Root, func(c statetree.Change) { changes = append(changes, c) })
+	if err != nil {
+		return err
+	}
+	// Members that are no longer in the state have left as far as is known here. With memberships left
+	// out, those that were known stay what they were until the rest is here.
+	a.turned(e, changes)
+	slices.SortFunc(changes, func(x, y statetree.Change) int {
+		return cmp.Or(cmp.Compare(bit(y.Key == e.Key), bit(x.Key == e.Key)), cmp.Compare(x.Key, y.Key))
+	})
+	a.aloft[e.NID] = e
+	b.add(e, l)
+	clear(a.current)
+	clear(a.resolved)
+	a.power = nil
+	a.partial = nil
+	if f.Partial {
+		a.partial = f.Servers
+	}
+	for chunk := range slices.Chunk(changes, 64) {
+		if err := a.warm(ctx, chunk); err != nil {
+			return err
+		}
+		for _, c := range chunk {
+			if f.Partial && !c.InNew {
+				continue
+			}
+			if err := a.changed(ctx, b, e, l, c); err != nil {
+				return err
+			}
+		}
+	}
+	b.touched = nil // restore has nothing to take back but a cache that is cleared
+	clear(a.current)
+	a.list()
+	a.room.Root, a.room.Depth, a.room.Extremities = e.Root, e.Depth, []int64{e.NID}
+	a.tips = []*event.Event{e}
+	b.extra = append(b.extra, func(t *store.Tx) error {
+		user, err := t.NameUser(*e.StateKey)
+		if err != nil {
+			return err
+		}
+		if err := t.SetInviteState(a.nid, user, nil); err != nil {
+			return err
+		}
+		if !f.Partial {
+			return t.DeleteRoomPartial(a.nid)
+		}
+		return t.SetRoomPartial(store.RoomPartial{Room: a.nid, Join: e.NID, Via: f.Via, Servers: f.Servers, Since: e.Pos})
+	})
+	b.result = []*event.Event{e}
+	return nil
+}
+
+// warm reads the events of changes all at once.
+func (a *actor) warm(ctx context.Context, changes []statetree.Change) error {
+	var nids []int64
+	for _, c := range changes {
+		for _, nid := range [...]int64{c.Old, c.New} {
+			if nid != 0 && a.aloft[nid] == nil {
+				nids = append(nids, nid)
+			}
+		}
+	}
+	_, err := a.m.o.Store.Events(ctx, nids)
+	return err
+}
+
+func bit(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
