@@ -117,6 +117,10 @@ func (d *sender) take(ctx context.Context, t *transaction, e store.Entry) error 
 		raw, err := sync.Render{Store: s, RoomID: true, NowMS: d.s.o.Now().UnixMilli()}.Event(ctx, nil, ev)
 		t.events = append(t.events, raw)
 		return err
+	case store.KindState:
+		// What is known of the room's members may be otherwise now. The event that has come to hold
+		// again was sent before.
+		d.rooms.members.Remove(e.Room)
 	case store.KindReceipt:
 		if !d.reg.ReceiveEphemeral {
 			return nil

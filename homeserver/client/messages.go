@@ -205,7 +205,7 @@ func (a *API) visibleEvent(c *call, r store.RoomName, id string) (*event.Event, 
 	} else if err != nil {
 		return nil, v, err
 	}
-	e, err := a.o.Store.EventByID(c.ctx, id)
+	e, err := a.o.Store.ClientEvent(c.ctx, id)
 	if errors.Is(err, store.ErrNotFound) || err == nil && (e.Room != r.NID || e.Pos == 0 || e.Pos > v.upto) {
 		return nil, v, missing
 	} else if err != nil {

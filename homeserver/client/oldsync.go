@@ -27,7 +27,7 @@ func (a *API) oldSyncRoutes() {
 
 // oldEvent is GET /events/{eventId}.
 func (a *API) oldEvent(c *call) (any, error) {
-	e, err := a.o.Store.EventByID(c.ctx, c.params[0])
+	e, err := a.o.Store.ClientEvent(c.ctx, c.params[0])
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, mxerror.NotFound("There is no such event, or you may not see it.")
 	} else if err != nil {

@@ -134,7 +134,7 @@ func (a *API) suspendedMay(c *call, s *Session, what string) error {
 
 // ownEvent refuses to redact what others have sent.
 func (a *API) ownEvent(c *call, s *Session, id string) error {
-	e, err := a.o.Store.EventByID(c.ctx, id)
+	e, err := a.o.Store.ClientEvent(c.ctx, id)
 	if errors.Is(err, store.ErrNotFound) || err == nil && string(e.Sender) != s.UserID {
 		return accounts.Suspended()
 	}

@@ -85,7 +85,7 @@ func (a *API) mark(c *call, r store.RoomName, kind, eventID, thread string) erro
 	default:
 		return mxerror.InvalidParam("Receipts are m.read, m.read.private or m.fully_read, not %q.", clip(kind))
 	}
-	e, err := a.o.Store.EventByID(c.ctx, eventID)
+	e, err := a.o.Store.ClientEvent(c.ctx, eventID)
 	if errors.Is(err, store.ErrNotFound) || err == nil && e.Room != r.NID {
 		return mxerror.NotFound("There is no event %s in this room.", clip(eventID))
 	} else if err != nil {

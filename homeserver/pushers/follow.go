@@ -76,6 +76,10 @@ func (p *Pushers) Publish(entries []store.Entry) {
 				u.read = u.read || e.User == u.nid
 				p.queue(u)
 			}
+		case store.KindState:
+			if e.Member != nil {
+				p.member(*e.Member)
+			}
 		case store.KindReceipt:
 			if u := p.users[e.User]; u != nil {
 				u.dirty[e.Room], u.read = true, true

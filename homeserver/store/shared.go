@@ -5,6 +5,7 @@ import (
 	"encoding/json/v2"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
@@ -303,5 +304,6 @@ func (s *Store) WaitingRedactions(ctx context.Context, room int64, id string) ([
 
 // MembersFrom lists the users of a server who have or had a standing in a room.
 func (s *Store) MembersFrom(ctx context.Context, room int64, server string) ([]string, error) {
-	return collect(ctx, s, "membership_from", scanString, room, server)
+	users, err := collect(ctx, s, "membership_from", scanString, room, server)
+	return slices.DeleteFunc(users, func(u string) bool { return ServerOf(u) != server }), err
 }

@@ -88,3 +88,10 @@ func (s *Store) EventsByID(ctx context.Context, ids []string) ([]*event.Event, e
 	}
 	return out, nil
 }
+
+// Disordered tells whether an event of (pos, upto] stands before the one at pos in the room's history.
+func (s *Store) Disordered(ctx context.Context, room, pos, upto int64) (bool, error) {
+	var n int64
+	err := s.row(ctx, "event_disordered", room, pos, upto).Scan(&n)
+	return n > 0, err
+}

@@ -332,14 +332,17 @@ func (b *builder) memberChanges(ctx context.Context, st Standing, came, went map
 		if err != nil {
 			return err
 		}
-		if k.Type != "m.room.member" || k.Key == b.q.UserID || !c.InNew {
+		if k.Type != "m.room.member" || k.Key == b.q.UserID {
 			continue
 		}
-		e, err := s.Event(ctx, c.New)
-		if err != nil {
-			return err
+		old, now := "", ""
+		if c.InNew {
+			e, err := s.Event(ctx, c.New)
+			if err != nil {
+				return err
+			}
+			now = e.Membership()
 		}
-		old := ""
 		if c.InOld {
 			o, err := s.Event(ctx, c.Old)
 			if err != nil {
@@ -351,9 +354,9 @@ func (b *builder) memberChanges(ctx context.Context, st Standing, came, went map
 		if err != nil {
 			return err
 		}
-		if e.Membership() == "join" && old != "join" {
+		if now == "join" && old != "join" {
 			came[u] = true
-		} else if e.Membership() != "join" && old == "join" {
+		} else if now != "join" && old == "join" {
 			went[u] = true
 		}
 	}

@@ -75,6 +75,9 @@ func (n *Notifier) Publish(entries []store.Entry) {
 		switch e.Kind {
 		case store.KindEvent:
 			n.event(e)
+		case store.KindState:
+			n.state(e)
+		case store.KindEDU: // for servers
 		case store.KindReceipt:
 			if r := n.rooms[e.Room]; r != nil {
 				r.brief = max(r.brief, e.Pos)
@@ -120,11 +123,24 @@ func (n *Notifier) event(e store.Entry) {
 		r.members = max(r.members, e.Pos)
 	}
 	if e.Event != nil {
-		r.add(recentEvent{e.Pos, e.Ref, e.Event.Root, Bumps(e.Event)})
+		r.add(recentEvent{e.Pos, e.Ref, e.Event.Now(), Bumps(e.Event)})
 	} else {
 		r.recent, r.from, r.rootPos = nil, e.Pos, 0
 	}
 	r.tell(e.Pos)
+}
+
+// state takes in that the current state of a room has changed by the event before.
+func (n *Notifier) state(e store.Entry) {
+	if e.Member != nil {
+		n.member(*e.Member)
+	}
+	if r := n.rooms[e.Room]; r != nil {
+		if e.Member != nil {
+			r.members = max(r.members, e.Pos)
+		}
+		r.tell(e.Pos)
+	}
 }
 
 // deviceList wakes those who see a user's devices. Of a user who is not active nobody knows here

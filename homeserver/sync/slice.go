@@ -21,19 +21,22 @@ type Slice struct {
 // Timeline reads the newest events of a room that a user may see, oldest first, and the token from
 // which to page back. limited tells whether there are more.
 func (s *Syncer) Timeline(ctx context.Context, q Slice) (events []*event.Event, limited bool, prev Position, err error) {
-	b := &builder{s: s, q: Request{UserID: q.UserID, Initial: q.After == 0}, ignored: q.Ignored}
+	b := &builder{s: s, q: Request{UserID: q.UserID, Initial: q.After == 0, StateAfter: stateAfter}, ignored: q.Ignored}
 	b.q.Filter.Room.Timeline.Limit = &q.Limit
 	name, err := s.o.Store.RoomByNID(ctx, q.Standing.Room)
 	if err != nil {
 		return nil, false, prev, err
 	}
 	p := part{from: q.After, upto: q.Upto, current: q.Standing.Membership.Membership}
-	if events, limited, err = b.recent(ctx, q.Standing, name, p); err != nil {
+	if events, limited, _, err = b.recent(ctx, q.Standing, name, p); err != nil {
 		return nil, false, prev, err
 	}
-	place, _, err := b.startOf(ctx, q.Standing, events, p)
+	place, _, err := b.startOf(ctx, q.Standing, events, nil, p)
 	return events, limited, Position{Place: place, Log: q.Upto}, err
 }
+
+// stateAfter says that the state isn't worked out from the timeline: no need to cut it.
+const stateAfter = "state_after"
 
 // DeviceListsSince compares two positions of a user who is active.
 func (s *Syncer) DeviceListsSince(ctx context.Context, userID string, user int64, from, to int64, v View) (DeviceLists, error) {

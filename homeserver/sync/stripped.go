@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"github.com/tidwall/gjson"
+
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/invitefilter"
 	"github.com/landbridge-im/landbridge/homeserver/store"
@@ -77,6 +79,9 @@ func (b *builder) invitable(ctx context.Context, sender string) (bool, error) {
 // Stripped appends what an invited or knocking user is told of a room, as a JSON array: the
 // stripped state, and the membership event itself.
 func (r Render) Stripped(ctx context.Context, dst []byte, own *event.Event) ([]byte, error) {
+	if own.Flags&event.Outlier != 0 {
+		return r.told(ctx, dst, own)
+	}
 	events, err := StrippedState(ctx, r.Store, own)
 	if err != nil {
 		return dst, err
@@ -92,6 +97,29 @@ func (r Render) Stripped(ctx context.Context, dst []byte, own *event.Event) ([]b
 		} else if dst, err = r.Event(ctx, dst, e); err != nil {
 			return dst, err
 		}
+	}
+	return append(dst, ']'), nil
+}
+
+// told is Stripped for a room that this server is not in: what another one has told of it.
+func (r Render) told(ctx context.Context, dst []byte, own *event.Event) (_ []byte, err error) {
+	user, err := r.Store.UserNID(ctx, *own.StateKey)
+	if err != nil {
+		return dst, err
+	}
+	raw, err := r.Store.InviteState(ctx, own.Room, user)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return dst, err
+	}
+	dst = append(dst, '[')
+	for _, e := range gjson.ParseBytes(raw).Array() {
+		if !e.IsObject() || e.Get("type").Str == own.Type && e.Get("state_key").Str == *own.StateKey {
+			continue
+		}
+		dst = append(append(dst, e.Raw...), ',')
+	}
+	if dst, err = r.Event(ctx, dst, own); err != nil {
+		return dst, err
 	}
 	return append(dst, ']'), nil
 }

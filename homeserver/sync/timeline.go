@@ -28,11 +28,11 @@ func (b *builder) timeline(ctx context.Context, st Standing, name store.RoomName
 	if known && st.Last <= p.from {
 		return false, nil
 	}
-	events, limited, err := b.recent(ctx, st, name, p)
+	events, limited, turn, err := b.recent(ctx, st, name, p)
 	if err != nil {
 		return false, err
 	}
-	start, before, err := b.startOf(ctx, st, events, p)
+	start, before, err := b.startOf(ctx, st, events, turn, p)
 	if err != nil {
 		return false, err
 	}
@@ -138,10 +138,16 @@ func (b *builder) state(ctx context.Context, nids []int64) error {
 	return nil
 }
 
-// startOf is the place just before a timeline, and the state there.
-func (b *builder) startOf(ctx context.Context, st Standing, events []*event.Event, p part) (store.Place, statetree.Ref, error) {
+// startOf is the place just before a timeline, and the state there. A timeline that was cut at a turn
+// begins with the state that the turn led to.
+func (b *builder) startOf(ctx context.Context, st Standing, events []*event.Event, turn *event.Event, p part) (store.Place, statetree.Ref, error) {
 	s := b.s.o.Store
-	if len(events) == 0 {
+	switch {
+	case turn != nil && len(events) > 0:
+		return store.Before(events[0]), turn.Now(), nil
+	case turn != nil:
+		return store.After(turn), turn.Now(), nil
+	case len(events) == 0:
 		place, err := s.PlaceAt(ctx, st.Room, p.upto)
 		if err != nil {
 			return place, 0, err
@@ -151,7 +157,7 @@ func (b *builder) startOf(ctx context.Context, st Standing, events []*event.Even
 	}
 	first := events[0]
 	if !first.IsState() {
-		return store.Before(first), first.Root, nil
+		return store.Before(first), first.Now(), nil // a message that is no turn leaves it as it was
 	}
 	root, err := st.RootAt(ctx, s, first.Pos-1)
 	return store.Before(first), root, err
@@ -161,21 +167,38 @@ func (b *builder) startOf(ctx context.Context, st Standing, events []*event.Even
 // filters, and what may not be seen, can hide many.
 const recentPage, recentScan = 100, 10 * maxLimit
 
-// recent reads the newest events of a part that the filter lets through, oldest first.
-func (b *builder) recent(ctx context.Context, st Standing, name store.RoomName, p part) (events []*event.Event, limited bool, err error) {
+// recent reads the newest events of a part that the filter lets through, oldest first. Where the
+// client works the state out from the timeline, and the current state has taken a turn that the
+// timeline doesn't show, the timeline is cut in front of that: turn is the event.
+func (b *builder) recent(ctx context.Context, st Standing, name store.RoomName, p part) (events []*event.Event, limited bool, turn *event.Event, err error) {
+	if p.from == 0 {
+		var late bool
+		if events, limited, turn, late, err = b.newest(ctx, st, name, p, false); err != nil || !late {
+			return events, limited, turn, err
+		}
+		// Something came later than what stands behind it in the history: state that is made up of the
+		// events in that order would be another than the room's. In the order of the log it is right.
+	}
+	events, limited, turn, _, err = b.newest(ctx, st, name, p, true)
+	return events, limited, turn, err
+}
+
+// newest is recent in the order of the log or of the history. late tells that the two aren't the same.
+func (b *builder) newest(ctx context.Context, st Standing, name store.RoomName, p part, byLog bool) (events []*event.Event, limited bool, turn *event.Event, late bool, err error) {
 	f := b.q.Filter.Room.Timeline
 	limit := f.limit()
 	if !f.AllowsRoom(name.ID) {
-		return nil, false, nil
+		return nil, false, nil, false, nil
 	}
 	s, reader := b.s.o.Store, Reader{ID: b.q.UserID, Current: p.current}
 	// For a client that knows the room, what is new is what came since; else it is the end of the
 	// room's history, which also has what was brought in later.
 	place := store.End
 	n := min(limit+1, recentPage)
-	for at, seen := p.upto, 0; len(events) <= limit; {
+	at, low := p.upto, int64(1<<62)
+	for seen := 0; len(events) <= limit && turn == nil; {
 		var page []*event.Event
-		if p.from == 0 {
+		if !byLog {
 			page, err = s.HistoryBack(ctx, st.Room, place, store.Beginning, p.upto, n)
 		} else if nids, ok := st.news(p.from, at); ok {
 			page, err = s.Events(ctx, nids[:min(len(nids), n)])
@@ -183,12 +206,25 @@ func (b *builder) recent(ctx context.Context, st Standing, name store.RoomName, 
 			page, err = s.Timeline(ctx, st.Room, p.from, at, n)
 		}
 		if err != nil {
-			return nil, false, err
+			return nil, false, nil, false, err
 		}
 		for _, e := range page {
+			if e.Pos > 0 {
+				late, low = late || e.Pos > low, e.Pos
+			}
 			ok, err := b.shows(ctx, st, f, e, reader)
 			if err != nil {
-				return nil, false, err
+				return nil, false, nil, false, err
+			}
+			if b.q.StateAfter == "" && e.Has(event.Turn) {
+				won, err := b.holds(ctx, e)
+				if err != nil {
+					return nil, false, nil, false, err
+				}
+				if turn = e; ok && won {
+					events = append(events, e)
+				}
+				break
 			}
 			if ok {
 				if events = append(events, e); len(events) > limit {
@@ -205,15 +241,30 @@ func (b *builder) recent(ctx context.Context, st Standing, name store.RoomName, 
 		}
 		at, place = page[len(page)-1].Pos-1, store.Before(page[len(page)-1])
 	}
+	if !byLog && !late && low < 1<<62 {
+		if late, err = s.Disordered(ctx, st.Room, low, p.upto); err != nil {
+			return nil, false, nil, false, err
+		}
+	}
+	limited = limited || turn != nil
 	if len(events) > limit {
-		events, limited = events[:limit], true
+		events, limited, turn = events[:limit], true, nil
 	}
 	if p.from == 0 && !b.q.Initial {
 		// For a client that meets the room, what it gets is never the continuation of what it has.
 		limited = true
 	}
 	slices.Reverse(events)
-	return events, limited, nil
+	return events, limited, turn, late, nil
+}
+
+// holds tells whether a turn is one that a timeline may begin at: a message, or state that holds.
+func (b *builder) holds(ctx context.Context, e *event.Event) (bool, error) {
+	if !e.IsState() {
+		return true, nil
+	}
+	nid, _, err := b.s.o.Store.State().Get(ctx, e.Now(), e.Key)
+	return nid == e.NID, err
 }
 
 // shows tells whether an event belongs into a timeline. The event by which the user left does also

@@ -70,7 +70,7 @@ func lastLeft(ctx context.Context, s *store.Store, own *event.Event) (int64, err
 // if the history_visibility before or after the event would allow them to see it"; likewise for
 // the user's own membership events.
 func Visible(ctx context.Context, s *store.Store, e *event.Event, r Reader) (bool, error) {
-	ok, err := visibleAt(ctx, s, e, e.Root, r)
+	ok, err := visibleAt(ctx, s, e, store.StateView{Root: e.Root}, r)
 	if err != nil || ok {
 		return ok, err
 	}
@@ -80,24 +80,18 @@ func Visible(ctx context.Context, s *store.Store, e *event.Event, r Reader) (boo
 	if !e.Is("m.room.history_visibility", "") && !e.Is("m.room.member", r.ID) {
 		return false, nil
 	}
-	// The state before the event is that of what it hangs after; here, where nothing forks, of
-	// the event before it in the log.
-	before, err := s.RootAt(ctx, e.Room, e.Pos-1)
-	if err != nil || before == 0 {
-		return false, err
-	}
-	return visibleAt(ctx, s, e, before, r)
+	return visibleAt(ctx, s, e, s.StateBefore(e), r)
 }
 
-func visibleAt(ctx context.Context, s *store.Store, e *event.Event, root statetree.Ref, r Reader) (bool, error) {
-	visibility, err := stateString(ctx, s, root, "m.room.history_visibility", "", "history_visibility")
+func visibleAt(ctx context.Context, s *store.Store, e *event.Event, at store.StateView, r Reader) (bool, error) {
+	visibility, err := viewString(ctx, s, at, "m.room.history_visibility", "", "history_visibility")
 	if err != nil {
 		return false, err
 	}
 	if visibility == "world_readable" {
 		return true, nil
 	}
-	membership, err := stateString(ctx, s, root, "m.room.member", r.ID, "membership")
+	membership, err := viewString(ctx, s, at, "m.room.member", r.ID, "membership")
 	if err != nil {
 		return false, err
 	}
@@ -176,7 +170,11 @@ func (m *visibleMemo) check(ctx context.Context, s *store.Store, e *event.Event,
 }
 
 func stateString(ctx context.Context, s *store.Store, root statetree.Ref, typ, key, field string) (string, error) {
-	e, err := s.StateEvent(ctx, root, typ, key)
+	return viewString(ctx, s, store.StateView{Root: root}, typ, key, field)
+}
+
+func viewString(ctx context.Context, s *store.Store, v store.StateView, typ, key, field string) (string, error) {
+	e, err := s.StateOf(ctx, v, typ, key)
 	if errors.Is(err, store.ErrNotFound) {
 		return "", nil
 	} else if err != nil {

@@ -60,7 +60,7 @@ func (c *Counter) Publish(entries []store.Entry) {
 			if e.Room == 0 {
 				c.rules.forget(e.User)
 			}
-		case store.KindEvent:
+		case store.KindEvent, store.KindState:
 			if e.Member != nil {
 				c.members.forget(e.Room)
 				c.marks.forget(place{e.Member.User, e.Room})

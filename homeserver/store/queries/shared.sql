@@ -118,4 +118,5 @@ SELECT by_nid FROM waiting_redaction WHERE room_nid = $1 AND id = $2 ORDER BY by
 -- name: membership_from
 SELECT u.id FROM membership m JOIN user_name u ON u.nid = m.user_nid WHERE m.room_nid = $1 AND substr(u.id, length(u.id) - length(CAST($2 AS TEXT))) = ':' || CAST($2 AS TEXT)
 -- name: event_disordered
-SELECT count(*) FROM (SELECT 1 FROM event WHERE room_nid = $1 AND pos > $2 AND pos <= $3 AND (depth, pos) < ($4, $5) LIMIT 1) AS late
+SELECT count(*) FROM (SELECT 1 FROM event e WHERE e.room_nid = $1 AND e.pos > $2 AND e.pos <= $3
+AND e.depth < (SELECT f.depth FROM event f WHERE f.room_nid = $1 AND f.pos = $2) LIMIT 1) AS late
