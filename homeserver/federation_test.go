@@ -21,6 +21,8 @@ type peer struct {
 	*Server
 	name string
 	tls  *httptest.Server
+	// answer, if it is set, answers some requests in the server's place.
+	answer func(http.ResponseWriter, *http.Request) bool
 }
 
 // peers starts servers that trust each other's certificates. Each asks the one before it for keys.
@@ -29,7 +31,11 @@ func peers(t *testing.T, n int) (out []*peer) {
 	roots := x509.NewCertPool()
 	for range n {
 		p := &peer{}
-		p.tls = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.Federation().ServeHTTP(w, r) }))
+		p.tls = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if p.answer == nil || !p.answer(w, r) {
+				p.Federation().ServeHTTP(w, r)
+			}
+		}))
 		p.tls.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
 		p.name = p.tls.Listener.Addr().String()
 		p.tls.EnableHTTP2 = true

@@ -78,11 +78,24 @@ func (a *actor) run() {
 	defer a.inFlight.Wait()
 	idle := time.NewTimer(a.m.o.Idle)
 	defer idle.Stop()
-	for {
+	merge := time.NewTimer(a.m.o.MergeAfter)
+	merge.Stop()
+	defer merge.Stop()
+	for waiting := false; ; {
 		select {
 		case t := <-a.mailbox:
 			a.turn(t)
 			idle.Reset(a.m.o.Idle)
+			if many := len(a.tips) > citeMax; many != waiting {
+				if waiting = many; many {
+					merge.Reset(a.m.o.MergeAfter)
+				} else {
+					merge.Stop()
+				}
+			}
+		case <-merge.C:
+			waiting = false
+			a.merge()
 		case <-idle.C:
 			if a.m.retire(a) {
 				return

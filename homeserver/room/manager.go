@@ -46,6 +46,9 @@ type Options struct {
 	Now func() time.Time
 	// Idle is how long an actor without work stays; 0 means five minutes.
 	Idle time.Duration
+	// MergeAfter is how long a room is left with more forward extremities than one event can cite
+	// before one is made to join them; 0 means a minute.
+	MergeAfter time.Duration
 }
 
 // Manager finds or starts the actors of rooms. It is safe for concurrent use.
@@ -73,6 +76,9 @@ func NewManager(o Options) *Manager {
 	}
 	if o.Idle == 0 {
 		o.Idle = 5 * time.Minute
+	}
+	if o.MergeAfter == 0 {
+		o.MergeAfter = time.Minute
 	}
 	return &Manager{o: o, actors: map[int64]*actor{}, barred: map[int64]struct{}{}, stop: make(chan struct{})}
 }

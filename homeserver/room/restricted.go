@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json/jsontext"
 	"errors"
-	"strings"
 
 	"github.com/tidwall/gjson"
 	"github.com/tidwall/sjson"
@@ -108,12 +107,19 @@ func (a *actor) inAllowedRoom(ctx context.Context, rules *event.Event, user stri
 
 // inviter finds a member of this server who may invite; "" if there is none.
 func (a *actor) inviter(ctx context.Context) (string, error) {
+	return a.speaker(ctx, func(p *Power) int64 { return p.Invite })
+}
+
+// speaker finds a joined member of this server with the power that something needs; "" if there is
+// none.
+func (a *actor) speaker(ctx context.Context, needs func(*Power) int64) (string, error) {
 	power, err := a.levels(ctx)
 	if err != nil {
 		return "", err
 	}
+	need := needs(power)
 	able := func(user string) (bool, error) {
-		if !strings.HasSuffix(user, ":"+a.m.o.Signer.Server) || power.User(user) < power.Invite {
+		if store.ServerOf(user) != a.m.o.Signer.Server || power.User(user) < need {
 			return false, nil
 		}
 		e, err := a.state(ctx, "m.room.member", user)
@@ -128,21 +134,14 @@ func (a *actor) inviter(ctx context.Context) (string, error) {
 			return user, err
 		}
 	}
-	if power.usersDefault < power.Invite {
+	if power.usersDefault < need {
 		return "", nil
 	}
-	members, err := a.m.o.Store.MembersOf(ctx, a.nid)
+	members, err := a.m.o.Store.MembersFrom(ctx, a.nid, a.m.o.Signer.Server)
 	if err != nil {
 		return "", err
 	}
-	for _, m := range members {
-		if m.Membership != "join" {
-			continue
-		}
-		user, err := a.m.o.Store.UserID(ctx, m.User)
-		if err != nil {
-			return "", err
-		}
+	for _, user := range members {
 		if ok, err := able(user); ok || err != nil {
 			return user, err
 		}

@@ -5,10 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strings"
-
-	"github.com/tidwall/gjson"
-	"maunium.net/go/mautrix/id"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/federation/keyring"
@@ -67,97 +63,24 @@ func (a *API) adopt(c *call, membership string) (*event.Event, room.Snapshot, er
 	if err != nil {
 		return nil, none, err
 	}
-	if err := a.vouch(c, e); err != nil {
+	// "The resident server which owns the provided user ID must have a valid signature on the event.
+	// If the resident server is receiving the /send_join request, the signature must be added before
+	// sending or persisting the event to other servers."
+	if err := a.o.Rooms.Vouch(c.ctx, c.room.NID, e); err != nil {
 		return nil, none, err
 	}
-	r, err := a.intake.prepare(c.ctx, c.room, e)
-	if err != nil {
-		return nil, none, err
-	}
-	return a.o.Rooms.Adopt(c.ctx, c.room.NID, r)
-}
-
-// vouch signs a join that a user of this server is to authorise, if the rooms that the join rule
-// allows are looked at again: "The resident server which owns the provided user ID must have a
-// valid signature on the event. If the resident server is receiving the /send_join request, the
-// signature must be added before sending or persisting the event to other servers."
-func (a *API) vouch(c *call, e *event.Event) error {
-	via := gjson.GetBytes(e.Content, "join_authorised_via_users_server").Str
-	if e.Membership() != "join" || via == "" || !c.room.Version.RestrictedJoins() || store.ServerOf(via) != a.o.Server {
-		return nil
-	}
-	if err := a.mayVouch(c, string(e.Sender)); err != nil {
-		return err
-	}
-	e.PDU = e.PDU.Clone()
-	sigs := map[string]map[id.KeyID]string{}
-	for server, list := range e.Signatures {
-		sigs[server] = list
-	}
-	delete(sigs, a.o.Server)
-	e.Signatures = sigs
-	return e.Sign(e.Version, a.o.Signer.Server, id.KeyID(a.o.Signer.KeyID), a.o.Signer.Key)
-}
-
-// mayVouch tells whether a user satisfies a condition of the join rule.
-func (a *API) mayVouch(c *call, user string) error {
-	s := a.o.Store
-	row, err := s.LoadRoom(c.ctx, c.room.NID)
-	if err != nil {
-		return err
-	}
-	member, err := s.StateEvent(c.ctx, row.Root, "m.room.member", user)
-	if err == nil && (member.Membership() == "invite" || member.Membership() == "join") {
-		return nil
-	} else if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
-	rules, err := s.StateEvent(c.ctx, row.Root, "m.room.join_rules", "")
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	} else if err != nil {
-		return err
-	}
-	if rule := rules.ContentString("join_rule"); rule != "restricted" && rule != "knock_restricted" {
-		return nil
-	}
-	conditions, known := 0, 0
-	for _, allow := range gjson.GetBytes(rules.Content, "allow").Array() {
-		if allow.Get("type").Str != "m.room_membership" || allow.Get("room_id").Type != gjson.String {
-			continue
-		}
-		conditions++
-		r, err := s.RoomByID(c.ctx, allow.Get("room_id").Str)
-		if errors.Is(err, store.ErrNotFound) {
-			continue
+	for pass := 1; ; pass++ {
+		r, err := a.intake.prepare(c.ctx, c.room, e)
+		if errors.Is(err, errNever) || errors.Is(err, errUnknownAuth) || errors.Is(err, room.ErrNoState) {
+			return nil, none, invalid("The event cites events that this server does not know.").Because(err)
 		} else if err != nil {
-			return err
+			return nil, none, err
 		}
-		if in, err := s.ServerInRoom(c.ctx, r.NID, a.o.Server); err != nil {
-			return err
-		} else if !in {
-			continue // what we know of it is old
-		}
-		known++
-		nid, err := s.UserNID(c.ctx, user)
-		if errors.Is(err, store.ErrNotFound) {
-			continue
-		} else if err != nil {
-			return err
-		}
-		m, err := s.Membership(c.ctx, r.NID, nid)
-		if err == nil && m.Membership == "join" {
-			return nil
-		} else if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return err
+		out, snap, err := a.o.Rooms.Adopt(c.ctx, c.room.NID, r)
+		if !errors.Is(err, store.ErrStale) || pass == stalePasses {
+			return out, snap, err
 		}
 	}
-	if conditions > 0 && known == 0 {
-		// "the resident server is unable to validate any of the conditions, usually because the
-		// resident server does not have state information about rooms required by the conditions"
-		return mxerror.New(http.StatusBadRequest, "M_UNABLE_TO_AUTHORISE_JOIN", "This server is in none of the rooms whose members may join.")
-	}
-	return mxerror.Forbidden("The room is open to members of certain rooms only, and %s is in none of them.", clip(user))
 }
 
 // resident refuses requests about rooms that this server is not, or not wholly, in.
@@ -363,11 +286,6 @@ func (a *API) template(c *call, membership string) (any, error) {
 	}
 	content := jsontext.Value(`{"membership":"` + membership + `"}`)
 	p, err := a.o.Rooms.Prepare(c.ctx, c.room.NID, room.Proposal{Sender: user, Type: "m.room.member", StateKey: &user, Content: content})
-	if mxerror.Is(err, "M_FORBIDDEN") && membership == "join" && c.room.Version.RestrictedJoins() {
-		if why := a.mayVouch(c, user); mxerror.Is(why, "M_UNABLE_TO_AUTHORISE_JOIN") && !a.banned(c, user) {
-			err = why
-		}
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -383,16 +301,6 @@ func orEmpty(list []string) []string {
 	return list
 }
 
-// banned tells whether a user is banned from the room of the path.
-func (a *API) banned(c *call, user string) bool {
-	row, err := a.o.Store.LoadRoom(c.ctx, c.room.NID)
-	if err != nil {
-		return false
-	}
-	e, err := a.o.Store.StateEvent(c.ctx, row.Root, "m.room.member", user)
-	return err == nil && e.Membership() == "ban"
-}
-
 // makeJoin is GET /make_join/{roomId}/{userId}.
 func (a *API) makeJoin(c *call) (any, error) { return a.template(c, "join") }
 
@@ -400,9 +308,4 @@ func (a *API) makeJoin(c *call) (any, error) { return a.template(c, "join") }
 func (a *API) makeLeave(c *call) (any, error) { return a.template(c, "leave") }
 
 // makeKnock is GET /make_knock/{roomId}/{userId}.
-func (a *API) makeKnock(c *call) (any, error) {
-	if !strings.HasPrefix(c.params[1], "@") {
-		return nil, invalid("%s is not a user id.", clip(c.params[1]))
-	}
-	return a.template(c, "knock")
-}
+func (a *API) makeKnock(c *call) (any, error) { return a.template(c, "knock") }

@@ -167,7 +167,7 @@ func (a *API) missingEvents(c *call) (any, error) {
 				continue
 			}
 			if !first {
-				if e.Depth < q.MinDepth {
+				if e.PDU.Depth < q.MinDepth {
 					continue
 				}
 				found = append(found, e)

@@ -119,12 +119,12 @@ func (g *gap) between(ctx context.Context, e *event.Event) ([]*event.Event, erro
 		if len(q.Earliest) < gapLimit {
 			q.Earliest = append(q.Earliest, tip.ID)
 		}
-		if n == 0 || tip.Depth < q.MinDepth {
-			q.MinDepth = tip.Depth
+		if n == 0 || tip.PDU.Depth < q.MinDepth {
+			q.MinDepth = tip.PDU.Depth
 		}
 	}
 	// Depth is a claim: one that is too large must not hide what is missing.
-	if q.MinDepth >= e.Depth {
+	if q.MinDepth >= e.PDU.Depth {
 		q.MinDepth = 0
 	}
 	found := map[string]*event.Event{}
@@ -196,7 +196,7 @@ func inOrder(events []*event.Event) []*event.Event {
 	for _, e := range events {
 		byID[e.ID] = e
 	}
-	slices.SortStableFunc(events, func(x, y *event.Event) int { return cmp.Compare(x.Depth, y.Depth) })
+	slices.SortStableFunc(events, func(x, y *event.Event) int { return cmp.Compare(x.PDU.Depth, y.PDU.Depth) })
 	out := make([]*event.Event, 0, len(events))
 	state := map[string]int{} // 1: being looked at, 2: done
 	var visit func(e *event.Event)

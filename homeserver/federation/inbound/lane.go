@@ -96,7 +96,7 @@ func (l *lane) pass(ctx context.Context) (more bool, err error) {
 		}
 		ready = append(ready, item{p, e})
 	}
-	slices.SortStableFunc(ready, func(x, y item) int { return cmp.Compare(x.event.Depth, y.event.Depth) })
+	slices.SortStableFunc(ready, func(x, y item) int { return cmp.Compare(x.event.PDU.Depth, y.event.PDU.Depth) })
 	for _, it := range ready {
 		if ctx.Err() != nil {
 			return false, nil
@@ -234,6 +234,9 @@ func (i *Intake) assemble(ctx context.Context, r store.RoomName, e *event.Event,
 	for _, id := range e.PrevEvents {
 		x, err := s.EventByID(ctx, string(id))
 		if errors.Is(err, store.ErrNotFound) {
+			if !slices.Contains(missing, string(id)) {
+				return out, fmt.Errorf("%w: %s is not known", errNever, id)
+			}
 			continue
 		} else if err != nil {
 			return out, err
@@ -246,6 +249,9 @@ func (i *Intake) assemble(ctx context.Context, r store.RoomName, e *event.Event,
 		if !x.Has(event.Outlier) {
 			prevs = append(prevs, x.NID)
 		}
+	}
+	if len(prevs)+len(told) == 0 {
+		return out, fmt.Errorf("%w: none of its previous events is here", errNever)
 	}
 	if out.Reject, err = i.check.byAuth(ctx, e, nil); err != nil {
 		return out, err

@@ -92,6 +92,8 @@ func checkPDU(p *pdu.PDU, roomID string, v event.Version, prevs, auths int) erro
 		return fmt.Errorf("the event has more than %d auth events", auths)
 	case p.PrevEvents == nil || p.AuthEvents == nil:
 		return errors.New("the event has no prev_events or auth_events")
+	case len(p.PrevEvents) == 0 && p.Type != "m.room.create":
+		return errors.New("the event follows no other")
 	case p.Depth < 0 || p.Depth > maxInt:
 		return errors.New("the event's depth is out of range")
 	case p.OriginServerTS < 0 || p.OriginServerTS > maxInt:

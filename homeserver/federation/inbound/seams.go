@@ -21,6 +21,7 @@ type Rooms interface {
 	Outliers(ctx context.Context, room int64, list []room.Received) error
 	ReceiveMembership(ctx context.Context, room int64, r room.Received) (*event.Event, error)
 	Prepare(ctx context.Context, room int64, p room.Proposal) (event.Proto, error)
+	Vouch(ctx context.Context, room int64, e *event.Event) error
 	Adopt(ctx context.Context, room int64, r room.Received) (*event.Event, room.Snapshot, error)
 }
 

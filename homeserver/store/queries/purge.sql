@@ -50,3 +50,13 @@ SELECT id, kind, room_id, room_nid, state, params, result, error, changed_ts FRO
 SELECT id, kind, room_id, room_nid, state, params, result, error, changed_ts FROM admin_task WHERE state = 'active' ORDER BY changed_ts, id
 -- name: admin_task_old
 DELETE FROM admin_task WHERE state <> 'active' AND changed_ts < $1
+-- name: purge_room_server
+DELETE FROM room_server WHERE room_nid = $1
+-- name: purge_missing_prev
+DELETE FROM missing_prev WHERE room_nid = $1
+-- name: purge_room_partial
+DELETE FROM room_partial WHERE room_nid = $1
+-- name: purge_invite_state
+DELETE FROM invite_state WHERE room_nid = $1
+-- name: purge_waiting_redaction
+DELETE FROM waiting_redaction WHERE room_nid = $1
