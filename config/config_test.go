@@ -56,7 +56,7 @@ func TestExample(t *testing.T) {
 	if c, err = Parse("bridge.yaml", []byte(text), nil); err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
-	if len(c.Bridges) != 2 || c.Bridges[0].ID != "libera" || c.Bridges[0].Config == nil || c.Bridges[1].Module != "slack" {
+	if len(c.Bridges) != 3 || c.Bridges[0].ID != "libera" || c.Bridges[0].Config == nil || c.Bridges[1].Module != "slack" || c.Bridges[2].Module != "discord" {
 		t.Errorf("got %+v", c.Bridges)
 	}
 }
