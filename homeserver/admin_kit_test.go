@@ -71,7 +71,7 @@ func want(t testing.TB, out gjson.Result, values map[string]string) {
 func startAdmin(t testing.TB, change ...func(*Options)) (h *hs, root string) {
 	h = start(t, change...)
 	h.runs()
-	root = h.user("root")
+	h.user("root")
 	h.admin("@root:test")
 	return h, h.again("root")
 }

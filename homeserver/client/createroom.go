@@ -394,9 +394,15 @@ func powerLevels(q *createRoomRequest, creator string, v event.Version, service 
 			}
 		}
 	}
+	// In a room that anybody can find, inviting is for those who look after it; among friends everybody
+	// may bring somebody along.
+	invite := 0
+	if q.Preset == "public_chat" {
+		invite = 50
+	}
 	defaults := map[string]any{
 		"users": users, "events": events, "users_default": 0, "events_default": 0, "state_default": 50,
-		"ban": 50, "kick": 50, "redact": 50, "invite": 0, "historical": 100,
+		"ban": 50, "kick": 50, "redact": 50, "invite": invite, "historical": 100,
 	}
 	out := object{}
 	for k, d := range defaults {

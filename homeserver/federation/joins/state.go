@@ -33,7 +33,6 @@ type gathering struct {
 	room string
 
 	chunk []*event.Event
-	inSt  []bool
 	// events are those that are properly signed, by id.
 	events map[string]*event.Event
 	// state are the ids of those that are the room's state.
