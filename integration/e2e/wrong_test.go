@@ -47,7 +47,7 @@ var endpoints = []endpoint{
 	{method: "GET", path: "/rooms/ROOM/joined_members", forbidden: 403},
 	{method: "GET", path: "/rooms/ROOM/messages?dir=b", forbidden: 403},
 	{method: "GET", path: "/rooms/ROOM/event/EVENT", forbidden: 404},
-	{method: "GET", path: "/rooms/ROOM/context/EVENT", forbidden: 404},
+	{method: "GET", path: "/rooms/ROOM/context/EVENT", forbidden: 403},
 	{method: "GET", path: "/rooms/ROOM/aliases", forbidden: 403},
 	{method: "PUT", path: "/rooms/ROOM/typing/USER", body: `{"typing":true,"timeout":1000}`, forbidden: 403, own: true},
 	{method: "POST", path: "/rooms/ROOM/receipt/m.read/EVENT", body: `{}`, forbidden: 403},
