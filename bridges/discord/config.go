@@ -2,7 +2,6 @@ package discord
 
 import (
 	"errors"
-	"fmt"
 	"net/url"
 	"os"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/landbridge-im/landbridge/bridges/discord/wire"
+	"github.com/landbridge-im/landbridge/bridges/moduleconfig"
 )
 
 // Config is the module's configuration: one bot, and what of its guilds is bridged.
@@ -51,22 +51,7 @@ type Config struct {
 }
 
 // ConfigError is a mistake in the configuration.
-type ConfigError struct {
-	Line     int
-	Key, Msg string
-}
-
-func (e *ConfigError) Error() string {
-	return fmt.Sprintf("line %d: %s: %s", e.Line, e.Key, e.Msg)
-}
-
-func mistake(node *yaml.Node, key, format string, args ...any) error {
-	line := 0
-	if node != nil {
-		line = node.Line
-	}
-	return &ConfigError{Line: line, Key: key, Msg: fmt.Sprintf(format, args...)}
-}
+type ConfigError = moduleconfig.Error
 
 // ParseConfig reads the module's configuration. All mistakes are reported, each
 // with its line and key.
@@ -77,34 +62,34 @@ func ParseConfig(node *yaml.Node) (*Config, error) {
 		Queue: 1000, Public: true, Typing: true,
 	}
 	if node == nil || node.Kind == 0 {
-		return cfg, mistake(node, "token", "is missing")
+		return cfg, moduleconfig.Mistake(node, "token", "is missing")
 	}
 	if node.Kind == yaml.DocumentNode {
 		node = node.Content[0]
 	}
 	var tokenFile, visibility string
-	err := mapping(node, "", map[string]func(*yaml.Node, string) error{
-		"token":            text(&cfg.Token),
-		"token_file":       text(&tokenFile),
+	err := moduleconfig.Top(node, "the Discord configuration", map[string]moduleconfig.Reader{
+		"token":            moduleconfig.Text(&cfg.Token),
+		"token_file":       moduleconfig.Text(&tokenFile),
 		"api_url":          address(&cfg.APIURL, "http", "https"),
 		"gateway_url":      address(&cfg.GatewayURL, "ws", "wss"),
 		"cdn_url":          address(&cfg.CDNURL, "http", "https"),
 		"public_media_url": address(&cfg.PublicMediaURL, "http", "https"),
 		"guilds":           ids(&cfg.Guilds),
 		"channels": func(n *yaml.Node, key string) error {
-			return mapping(n, key, map[string]func(*yaml.Node, string) error{
+			return moduleconfig.Mapping(n, key, map[string]moduleconfig.Reader{
 				"include": ids(&cfg.Include), "exclude": ids(&cfg.Exclude),
 			})
 		},
 		"webhook_name":   webhookName(&cfg.WebhookName),
-		"member_limit":   number(&cfg.MemberLimit, 0, 100_000),
-		"upload_limit":   number(&cfg.UploadLimit, 0, 500<<20),
-		"download_limit": number(&cfg.DownloadLimit, 0, 1<<30),
-		"queue":          number(&cfg.Queue, 1, 100_000),
-		"typing":         boolean(&cfg.Typing),
+		"member_limit":   moduleconfig.Int(&cfg.MemberLimit, 0, 100_000),
+		"upload_limit":   moduleconfig.Int(&cfg.UploadLimit, 0, 500<<20),
+		"download_limit": moduleconfig.Int(&cfg.DownloadLimit, 0, 1<<30),
+		"queue":          moduleconfig.Int(&cfg.Queue, 1, 100_000),
+		"typing":         moduleconfig.Bool(&cfg.Typing),
 		"visibility": func(n *yaml.Node, key string) error {
 			if visibility = n.Value; visibility != "public" && visibility != "invite" {
-				return mistake(n, key, "is %q, but must be public or invite", n.Value)
+				return moduleconfig.Mistake(n, key, "is %q, but must be public or invite", n.Value)
 			}
 			cfg.Public = visibility == "public"
 			return nil
@@ -113,26 +98,26 @@ func ParseConfig(node *yaml.Node) (*Config, error) {
 	errs := []error{err}
 	switch {
 	case cfg.Token != "" && tokenFile != "":
-		errs = append(errs, mistake(node, "token_file", "is given beside token; one is enough"))
+		errs = append(errs, moduleconfig.Mistake(node, "token_file", "is given beside token; one is enough"))
 	case tokenFile != "":
 		raw, err := os.ReadFile(tokenFile)
 		if err != nil {
-			errs = append(errs, mistake(node, "token_file", "%v", err))
+			errs = append(errs, moduleconfig.Mistake(node, "token_file", "%v", err))
 		}
 		cfg.Token = strings.TrimSpace(string(raw))
 		if err == nil && cfg.Token == "" {
-			errs = append(errs, mistake(node, "token_file", "%s is empty", tokenFile))
+			errs = append(errs, moduleconfig.Mistake(node, "token_file", "%s is empty", tokenFile))
 		}
 	case cfg.Token == "":
-		errs = append(errs, mistake(node, "token", "is missing: the bot's token from https://discord.com/developers/applications, or token_file"))
+		errs = append(errs, moduleconfig.Mistake(node, "token", "is missing: the bot's token from https://discord.com/developers/applications, or token_file"))
 	}
 	cfg.Token = strings.TrimPrefix(cfg.Token, "Bot ")
 	if strings.ContainsFunc(cfg.Token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		errs = append(errs, mistake(node, "token", "must not contain spaces or line breaks"))
+		errs = append(errs, moduleconfig.Mistake(node, "token", "must not contain spaces or line breaks"))
 	}
 	for _, id := range cfg.Include {
 		if slices.Contains(cfg.Exclude, id) {
-			errs = append(errs, mistake(node, "channels", "%s is both included and excluded", id))
+			errs = append(errs, moduleconfig.Mistake(node, "channels", "%s is both included and excluded", id))
 		}
 	}
 	return cfg, errors.Join(errs...)
@@ -140,11 +125,11 @@ func ParseConfig(node *yaml.Node) (*Config, error) {
 
 // ids reads a list of snowflakes. YAML takes those without quotes for numbers,
 // which does no harm: what is read is how they are written.
-func ids(into *[]wire.ID) func(*yaml.Node, string) error {
+func ids(into *[]wire.ID) moduleconfig.Reader {
 	return func(n *yaml.Node, key string) error {
-		return sequence(n, key, func(item *yaml.Node, key string) error {
+		return moduleconfig.Sequence(n, key, func(item *yaml.Node, key string) error {
 			if v, err := strconv.ParseUint(item.Value, 10, 64); err != nil || v == 0 {
-				return mistake(item, key, "is %q, but must be an id such as 175928847299117063 (in Discord: settings, advanced, developer mode; then right click, copy id)", item.Value)
+				return moduleconfig.Mistake(item, key, "is %q, but must be an id such as 175928847299117063 (in Discord: settings, advanced, developer mode; then right click, copy id)", item.Value)
 			}
 			*into = append(*into, wire.ID(item.Value))
 			return nil
@@ -153,21 +138,21 @@ func ids(into *[]wire.ID) func(*yaml.Node, string) error {
 }
 
 // address reads an absolute URL without a slash at its end.
-func address(into *string, schemes ...string) func(*yaml.Node, string) error {
+func address(into *string, schemes ...string) moduleconfig.Reader {
 	return func(n *yaml.Node, key string) error {
 		u, err := url.Parse(n.Value)
 		if err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme) || u.RawQuery != "" || u.Fragment != "" {
-			return mistake(n, key, "is %q, but must be an address that begins with %s://", n.Value, strings.Join(schemes, ":// or "))
+			return moduleconfig.Mistake(n, key, "is %q, but must be an address that begins with %s://", n.Value, strings.Join(schemes, ":// or "))
 		}
 		*into = strings.TrimRight(n.Value, "/")
 		return nil
 	}
 }
 
-func webhookName(into *string) func(*yaml.Node, string) error {
+func webhookName(into *string) moduleconfig.Reader {
 	return func(n *yaml.Node, key string) error {
 		if n.Value == "" || len(n.Value) > 80 || forbiddenName(n.Value) {
-			return mistake(n, key, "is %q, but must have 1 to 80 characters and not contain \"clyde\" or \"discord\"", n.Value)
+			return moduleconfig.Mistake(n, key, "is %q, but must have 1 to 80 characters and not contain \"clyde\" or \"discord\"", n.Value)
 		}
 		*into = n.Value
 		return nil

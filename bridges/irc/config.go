@@ -14,6 +14,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/landbridge-im/landbridge/bridges/irc/session"
+	"github.com/landbridge-im/landbridge/bridges/moduleconfig"
 )
 
 // Config is the module's configuration.
@@ -80,22 +81,7 @@ type ChannelConfig struct {
 }
 
 // ConfigError is a mistake in the configuration.
-type ConfigError struct {
-	Line     int
-	Key, Msg string
-}
-
-func (e *ConfigError) Error() string {
-	return fmt.Sprintf("line %d: %s: %s", e.Line, e.Key, e.Msg)
-}
-
-func mistake(node *yaml.Node, key, format string, args ...any) error {
-	line := 0
-	if node != nil {
-		line = node.Line
-	}
-	return &ConfigError{Line: line, Key: key, Msg: fmt.Sprintf(format, args...)}
-}
+type ConfigError = moduleconfig.Error
 
 // ParseConfig reads the module's configuration. All mistakes are reported, each
 // with its line and key. A nil or empty node is an empty configuration. aliasPrefix
@@ -108,13 +94,13 @@ func ParseConfig(node *yaml.Node, aliasPrefix string) (*Config, error) {
 	if node.Kind == yaml.DocumentNode {
 		node = node.Content[0]
 	}
-	err := mapping(node, "", map[string]func(*yaml.Node, string) error{
-		"public_media_url": text(&cfg.PublicMediaURL),
+	err := moduleconfig.Top(node, "the IRC configuration", map[string]moduleconfig.Reader{
+		"public_media_url": moduleconfig.Text(&cfg.PublicMediaURL),
 		"demo": func(n *yaml.Node, key string) error {
-			return mapping(n, key, map[string]func(*yaml.Node, string) error{"listen": text(&cfg.DemoListen)})
+			return moduleconfig.Mapping(n, key, map[string]moduleconfig.Reader{"listen": moduleconfig.Text(&cfg.DemoListen)})
 		},
 		"networks": func(n *yaml.Node, key string) error {
-			return sequence(n, key, func(item *yaml.Node, key string) error {
+			return moduleconfig.Sequence(n, key, func(item *yaml.Node, key string) error {
 				network, err := parseNetwork(item, key, aliasPrefix)
 				cfg.Networks = append(cfg.Networks, network)
 				return err
@@ -135,7 +121,7 @@ func (c *Config) check(node *yaml.Node) error {
 		n := &c.Networks[i]
 		key := fmt.Sprintf("networks[%d]", i)
 		if n.ID != "" && ids[n.ID] {
-			errs = append(errs, mistake(node, key+".id", "%q is used twice", n.ID))
+			errs = append(errs, moduleconfig.Mistake(node, key+".id", "%q is used twice", n.ID))
 		}
 		ids[n.ID] = true
 		list := []struct{ alias, of string }{{n.RoomAlias, "the space of " + n.ID}}
@@ -144,7 +130,7 @@ func (c *Config) check(node *yaml.Node) error {
 		}
 		for _, a := range list {
 			if other, taken := aliases[a.alias]; taken && a.alias != "" {
-				errs = append(errs, mistake(node, key, "the alias %q is for both %s and %s", a.alias, other, a.of))
+				errs = append(errs, moduleconfig.Mistake(node, key, "the alias %q is for both %s and %s", a.alias, other, a.of))
 			}
 			aliases[a.alias] = a.of
 		}
@@ -168,7 +154,7 @@ type tlsConfig struct {
 func (s *tlsConfig) build(node *yaml.Node, key, host string) (*tls.Config, error) {
 	if !s.on {
 		if s.cert != "" || s.key != "" {
-			return nil, mistake(node, key+".tls_cert", "is of no use without tls")
+			return nil, moduleconfig.Mistake(node, key+".tls_cert", "is of no use without tls")
 		}
 		return nil, nil
 	}
@@ -180,7 +166,7 @@ func (s *tlsConfig) build(node *yaml.Node, key, host string) (*tls.Config, error
 	if s.ca != "" {
 		pool, err := loadCA(s.ca)
 		if err != nil {
-			errs = append(errs, mistake(node, key+".tls_ca", "%v", err))
+			errs = append(errs, moduleconfig.Mistake(node, key+".tls_ca", "%v", err))
 		}
 		cfg.RootCAs = pool
 	}
@@ -191,7 +177,7 @@ func (s *tlsConfig) build(node *yaml.Node, key, host string) (*tls.Config, error
 		}
 		pair, err := tls.LoadX509KeyPair(s.cert, private)
 		if err != nil {
-			errs = append(errs, mistake(node, key+".tls_cert", "%v", err))
+			errs = append(errs, moduleconfig.Mistake(node, key+".tls_cert", "%v", err))
 		}
 		cfg.Certificates = []tls.Certificate{pair}
 	}
@@ -203,44 +189,44 @@ func parseNetwork(node *yaml.Node, key, aliasPrefix string) (NetworkConfig, erro
 		Members: MembersAll, NetsplitWait: 10 * time.Minute}
 	secure := tlsConfig{on: true}
 	var sasl *saslConfig
-	err := mapping(node, key, map[string]func(*yaml.Node, string) error{
-		"id":              text(&n.ID),
-		"name":            text(&n.Name),
-		"address":         text(&n.Address),
-		"tls":             boolean(&secure.on),
-		"tls_ca":          text(&secure.ca),
-		"tls_server_name": text(&secure.name),
-		"tls_cert":        text(&secure.cert),
-		"tls_key":         text(&secure.key),
+	err := moduleconfig.Mapping(node, key, map[string]moduleconfig.Reader{
+		"id":              moduleconfig.Text(&n.ID),
+		"name":            moduleconfig.Text(&n.Name),
+		"address":         moduleconfig.Text(&n.Address),
+		"tls":             moduleconfig.Bool(&secure.on),
+		"tls_ca":          moduleconfig.Text(&secure.ca),
+		"tls_server_name": moduleconfig.Text(&secure.name),
+		"tls_cert":        moduleconfig.Text(&secure.cert),
+		"tls_key":         moduleconfig.Text(&secure.key),
 		"nick":            ircWord(&n.Nick),
 		"username":        ircWord(&n.Username),
 		"realname":        ircLine(&n.Realname),
 		"server_password": ircLine(&n.ServerPassword),
-		"room_alias":      text(&n.RoomAlias),
+		"room_alias":      moduleconfig.Text(&n.RoomAlias),
 		"relay_format":    relayFormat(&n.RelayFormat),
-		"queue":           number(&n.Queue, 1, 100_000),
-		"outage_notice":   duration(&n.OutageNotice),
+		"queue":           moduleconfig.Int(&n.Queue, 1, 100_000),
+		"outage_notice":   moduleconfig.Duration(&n.OutageNotice),
 		"power_levels":    powerLevels(&n.PowerLevels),
 		"members":         memberPolicy(&n.Members),
-		"members_max":     number(&n.MembersMax, 0, 1_000_000),
-		"netsplit_wait":   duration(&n.NetsplitWait),
+		"members_max":     moduleconfig.Int(&n.MembersMax, 0, 1_000_000),
+		"netsplit_wait":   moduleconfig.Duration(&n.NetsplitWait),
 		"flood": func(v *yaml.Node, key string) error {
-			return mapping(v, key, map[string]func(*yaml.Node, string) error{
-				"burst":      number(&n.Burst, 1, 1000),
-				"per_second": float(&n.PerSecond, 0.05, 1000),
+			return moduleconfig.Mapping(v, key, map[string]moduleconfig.Reader{
+				"burst":      moduleconfig.Int(&n.Burst, 1, 1000),
+				"per_second": moduleconfig.Float(&n.PerSecond, 0.05, 1000),
 			})
 		},
 		"sasl": func(v *yaml.Node, key string) error {
 			sasl = &saslConfig{node: v, mechanism: "plain"}
-			return mapping(v, key, map[string]func(*yaml.Node, string) error{
-				"mechanism":       text(&sasl.mechanism),
-				"user":            text(&sasl.user),
-				"password":        text(&sasl.password),
-				"allow_cleartext": boolean(&sasl.cleartext),
+			return moduleconfig.Mapping(v, key, map[string]moduleconfig.Reader{
+				"mechanism":       moduleconfig.Text(&sasl.mechanism),
+				"user":            moduleconfig.Text(&sasl.user),
+				"password":        moduleconfig.Text(&sasl.password),
+				"allow_cleartext": moduleconfig.Bool(&sasl.cleartext),
 			})
 		},
 		"channels": func(v *yaml.Node, key string) error {
-			return sequence(v, key, func(item *yaml.Node, key string) error {
+			return moduleconfig.Sequence(v, key, func(item *yaml.Node, key string) error {
 				ch, err := parseChannel(item, key)
 				n.Channels = append(n.Channels, ch)
 				return err
@@ -249,14 +235,14 @@ func parseNetwork(node *yaml.Node, key, aliasPrefix string) (NetworkConfig, erro
 	})
 	errs := []error{err}
 	if !idPattern.MatchString(n.ID) {
-		errs = append(errs, mistake(node, key+".id", "is %q, but must be of lower-case letters, digits and hyphens, such as libera", n.ID))
+		errs = append(errs, moduleconfig.Mistake(node, key+".id", "is %q, but must be of lower-case letters, digits and hyphens, such as libera", n.ID))
 	}
 	if n.Nick == "" {
-		errs = append(errs, mistake(node, key+".nick", "is missing"))
+		errs = append(errs, moduleconfig.Mistake(node, key+".nick", "is missing"))
 	}
 	host, _, err := net.SplitHostPort(n.Address)
 	if err != nil || host == "" {
-		errs = append(errs, mistake(node, key+".address", "is %q, but must be host:port, such as irc.libera.chat:6697", n.Address))
+		errs = append(errs, moduleconfig.Mistake(node, key+".address", "is %q, but must be host:port, such as irc.libera.chat:6697", n.Address))
 	}
 	n.TLS, err = secure.build(node, key, host)
 	errs = append(errs, err)
@@ -270,7 +256,7 @@ func parseNetwork(node *yaml.Node, key, aliasPrefix string) (NetworkConfig, erro
 	for i, ch := range n.Channels {
 		folded := session.CasemapASCII.Fold(ch.Name)
 		if seen[folded] {
-			errs = append(errs, mistake(node, fmt.Sprintf("%s.channels[%d]", key, i), "%s is listed twice", ch.Name))
+			errs = append(errs, moduleconfig.Mistake(node, fmt.Sprintf("%s.channels[%d]", key, i), "%s is listed twice", ch.Name))
 		}
 		seen[folded] = true
 	}
@@ -297,27 +283,27 @@ func (s *saslConfig) build(key string, secure *tlsConfig) (session.Mechanism, er
 	switch mechanism {
 	case "external":
 		if secure.cert == "" {
-			return nil, mistake(s.node, key+".sasl.mechanism", "external needs tls_cert, the certificate of the account")
+			return nil, moduleconfig.Mistake(s.node, key+".sasl.mechanism", "external needs tls_cert, the certificate of the account")
 		}
 		if s.password != "" {
-			return nil, mistake(s.node, key+".sasl.password", "is of no use with external")
+			return nil, moduleconfig.Mistake(s.node, key+".sasl.password", "is of no use with external")
 		}
 		return &session.External{User: s.user}, nil
 	case "plain", "scram-sha-256":
 	default:
-		return nil, mistake(s.node, key+".sasl.mechanism", "is %q; known are plain, scram-sha-256 and external", s.mechanism)
+		return nil, moduleconfig.Mistake(s.node, key+".sasl.mechanism", "is %q; known are plain, scram-sha-256 and external", s.mechanism)
 	}
 	if s.user == "" || s.password == "" {
-		return nil, mistake(s.node, key+".sasl", "needs user and password")
+		return nil, moduleconfig.Mistake(s.node, key+".sasl", "needs user and password")
 	}
 	if strings.ContainsRune(s.user+s.password, 0) {
-		return nil, mistake(s.node, key+".sasl", "user and password must not contain NUL")
+		return nil, moduleconfig.Mistake(s.node, key+".sasl", "user and password must not contain NUL")
 	}
 	if mechanism == "scram-sha-256" {
 		return &session.Scram{User: s.user, Password: s.password}, nil
 	}
 	if !secure.on && !s.cleartext {
-		return nil, mistake(s.node, key+".sasl", "would send the password in the clear: set tls, or sasl.allow_cleartext")
+		return nil, moduleconfig.Mistake(s.node, key+".sasl", "would send the password in the clear: set tls, or sasl.allow_cleartext")
 	}
 	return &session.Plain{User: s.user, Password: s.password, AllowCleartext: s.cleartext}, nil
 }
@@ -339,16 +325,16 @@ func parseChannel(node *yaml.Node, key string) (ChannelConfig, error) {
 	var ch ChannelConfig
 	if node.Kind == yaml.ScalarNode {
 		ch.Name = node.Value
-	} else if err := mapping(node, key, map[string]func(*yaml.Node, string) error{
-		"name": text(&ch.Name), "key": ircWord(&ch.Key), "room_alias": text(&ch.RoomAlias),
+	} else if err := moduleconfig.Mapping(node, key, map[string]moduleconfig.Reader{
+		"name": moduleconfig.Text(&ch.Name), "key": ircWord(&ch.Key), "room_alias": moduleconfig.Text(&ch.RoomAlias),
 	}); err != nil {
 		return ch, err
 	}
 	if !validChannelName(ch.Name) {
-		return ch, mistake(node, key+".name", "is %q, but must be a channel such as \"#go\" (quoted, because # begins a comment)", ch.Name)
+		return ch, moduleconfig.Mistake(node, key+".name", "is %q, but must be a channel such as \"#go\" (quoted, because # begins a comment)", ch.Name)
 	}
 	if strings.ContainsAny(ch.RoomAlias, ":#\x00 ") {
-		return ch, mistake(node, key+".room_alias", "is %q, but must be the part between # and : of an alias", ch.RoomAlias)
+		return ch, moduleconfig.Mistake(node, key+".room_alias", "is %q, but must be the part between # and : of an alias", ch.RoomAlias)
 	}
 	return ch, nil
 }

@@ -11,7 +11,12 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/landbridge-im/landbridge/bridges/moduleconfig"
 )
+
+// ConfigError is a mistake in the configuration.
+type ConfigError = moduleconfig.Error
 
 // Config is the module's configuration.
 type Config struct {
@@ -53,18 +58,18 @@ var idPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,30}$`)
 func ParseConfig(node *yaml.Node, aliasPrefix string) (*Config, error) {
 	cfg := &Config{}
 	if node == nil || node.Kind == 0 || node.Tag == "!!null" {
-		return nil, mistake(node, "workspaces", "is missing: at least one workspace must be configured")
+		return nil, moduleconfig.Mistake(node, "workspaces", "is missing: at least one workspace must be configured")
 	}
 	if node.Kind == yaml.DocumentNode {
 		node = node.Content[0]
 	}
 	seen := make(map[string]bool)
-	err := mapping(node, "", map[string]field{
+	err := moduleconfig.Top(node, "the Slack configuration", map[string]moduleconfig.Reader{
 		"workspaces": func(n *yaml.Node, key string) error {
-			return sequence(n, key, func(item *yaml.Node, key string) error {
+			return moduleconfig.Sequence(n, key, func(item *yaml.Node, key string) error {
 				w, err := parseWorkspace(item, key, aliasPrefix)
 				if seen[w.ID] && w.ID != "" {
-					err = errors.Join(err, mistake(item, key+".id", "%q is used twice", w.ID))
+					err = errors.Join(err, moduleconfig.Mistake(item, key+".id", "%q is used twice", w.ID))
 				}
 				seen[w.ID] = true
 				cfg.Workspaces = append(cfg.Workspaces, w)
@@ -73,7 +78,7 @@ func ParseConfig(node *yaml.Node, aliasPrefix string) (*Config, error) {
 		},
 	})
 	if err == nil && len(cfg.Workspaces) == 0 {
-		err = mistake(node, "workspaces", "is missing: at least one workspace must be configured")
+		err = moduleconfig.Mistake(node, "workspaces", "is missing: at least one workspace must be configured")
 	}
 	if err != nil {
 		return nil, err
@@ -84,8 +89,8 @@ func ParseConfig(node *yaml.Node, aliasPrefix string) (*Config, error) {
 // secret is a value that may be in a file of its own.
 type secret struct{ value, file string }
 
-func (s *secret) fields(fields map[string]field, name string) {
-	fields[name], fields[name+"_file"] = text(&s.value), text(&s.file)
+func (s *secret) fields(fields map[string]moduleconfig.Reader, name string) {
+	fields[name], fields[name+"_file"] = moduleconfig.Trimmed(&s.value), moduleconfig.Trimmed(&s.file)
 }
 
 // read returns the secret, which must begin with prefix.
@@ -93,19 +98,19 @@ func (s *secret) read(node *yaml.Node, key, prefix string) (string, error) {
 	value := s.value
 	switch {
 	case s.value != "" && s.file != "":
-		return "", mistake(node, key, "is given twice: here and as %s_file", key)
+		return "", moduleconfig.Mistake(node, key, "is given twice: here and as %s_file", key)
 	case s.file != "":
 		raw, err := os.ReadFile(s.file)
 		if err != nil {
-			return "", mistake(node, key+"_file", "%v", err)
+			return "", moduleconfig.Mistake(node, key+"_file", "%v", err)
 		}
 		value = strings.TrimSpace(string(raw))
 	}
 	if value == "" {
-		return "", mistake(node, key, "is missing")
+		return "", moduleconfig.Mistake(node, key, "is missing")
 	}
 	if !strings.HasPrefix(value, prefix) || strings.ContainsAny(value, " \r\n\x00") {
-		return "", mistake(node, key, "must be one word beginning with %q", prefix)
+		return "", moduleconfig.Mistake(node, key, "must be one word beginning with %q", prefix)
 	}
 	return value, nil
 }
@@ -116,28 +121,28 @@ func parseWorkspace(node *yaml.Node, key, aliasPrefix string) (WorkspaceConfig, 
 		SyncMembers: 500, Queue: 10_000, AdminPower: 50, OwnerPower: 75,
 	}
 	var app, bot, signing secret
-	fields := map[string]field{
-		"id": text(&w.ID), "api_url": text(&w.APIURL), "room_alias": text(&w.RoomAlias),
-		"events": oneOf(&w.Events, "socket", "http"), "listen": text(&w.Listen), "path": text(&w.Path),
-		"broadcast":    oneOf(&w.Broadcast, "here", "channel", "everyone", "off"),
-		"sync_members": number(&w.SyncMembers, 0, 100_000), "queue": number(&w.Queue, 1, 1_000_000),
-		"admin_power": number(&w.AdminPower, 0, 100), "owner_power": number(&w.OwnerPower, 0, 100),
+	fields := map[string]moduleconfig.Reader{
+		"id": moduleconfig.Trimmed(&w.ID), "api_url": moduleconfig.Trimmed(&w.APIURL), "room_alias": moduleconfig.Trimmed(&w.RoomAlias),
+		"events": moduleconfig.OneOf(&w.Events, "socket", "http"), "listen": moduleconfig.Trimmed(&w.Listen), "path": moduleconfig.Trimmed(&w.Path),
+		"broadcast":    moduleconfig.OneOf(&w.Broadcast, "here", "channel", "everyone", "off"),
+		"sync_members": moduleconfig.Int(&w.SyncMembers, 0, 100_000), "queue": moduleconfig.Int(&w.Queue, 1, 1_000_000),
+		"admin_power": moduleconfig.Int(&w.AdminPower, 0, 100), "owner_power": moduleconfig.Int(&w.OwnerPower, 0, 100),
 		"channels": func(n *yaml.Node, key string) error {
-			return mapping(n, key, map[string]field{"include": patterns(&w.Include), "exclude": patterns(&w.Exclude)})
+			return moduleconfig.Mapping(n, key, map[string]moduleconfig.Reader{"include": patterns(&w.Include), "exclude": patterns(&w.Exclude)})
 		},
 	}
 	app.fields(fields, "app_token")
 	bot.fields(fields, "bot_token")
 	signing.fields(fields, "signing_secret")
-	errs := []error{mapping(node, key, fields)}
+	errs := []error{moduleconfig.Mapping(node, key, fields)}
 	var err error
 	if !idPattern.MatchString(w.ID) {
-		errs = append(errs, mistake(node, key+".id", "is %q, but must be of lower-case letters, digits and hyphens, such as acme", w.ID))
+		errs = append(errs, moduleconfig.Mistake(node, key+".id", "is %q, but must be of lower-case letters, digits and hyphens, such as acme", w.ID))
 	}
 	w.BotToken, err = bot.read(node, key+".bot_token", "xoxb-")
 	errs = append(errs, err)
 	if u, err := url.Parse(w.APIURL); err != nil || u.Scheme != "https" && !local(u) || u.Host == "" {
-		errs = append(errs, mistake(node, key+".api_url", "must be an https address, or http of this machine"))
+		errs = append(errs, moduleconfig.Mistake(node, key+".api_url", "must be an https address, or http of this machine"))
 	}
 	if !strings.HasSuffix(w.APIURL, "/") {
 		w.APIURL += "/"
@@ -150,17 +155,17 @@ func parseWorkspace(node *yaml.Node, key, aliasPrefix string) (WorkspaceConfig, 
 		w.SigningSecret, err = signing.read(node, key+".signing_secret", "")
 		errs = append(errs, err)
 		if _, _, err := net.SplitHostPort(w.Listen); err != nil {
-			errs = append(errs, mistake(node, key+".listen", "is %q, but must be host:port, such as 127.0.0.1:3000", w.Listen))
+			errs = append(errs, moduleconfig.Mistake(node, key+".listen", "is %q, but must be host:port, such as 127.0.0.1:3000", w.Listen))
 		}
 		if !strings.HasPrefix(w.Path, "/") {
-			errs = append(errs, mistake(node, key+".path", "is %q, but must begin with a slash", w.Path))
+			errs = append(errs, moduleconfig.Mistake(node, key+".path", "is %q, but must begin with a slash", w.Path))
 		}
 	}
 	if w.RoomAlias == "" {
 		w.RoomAlias = aliasPrefix + w.ID
 	}
 	if strings.ContainsAny(w.RoomAlias, ":#\x00 ") {
-		errs = append(errs, mistake(node, key+".room_alias", "is %q, but must be the part between # and : of an alias", w.RoomAlias))
+		errs = append(errs, moduleconfig.Mistake(node, key+".room_alias", "is %q, but must be the part between # and : of an alias", w.RoomAlias))
 	}
 	return w, errors.Join(errs...)
 }
@@ -174,16 +179,16 @@ func local(u *url.URL) bool {
 	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-func patterns(into *[]string) field {
+func patterns(into *[]string) moduleconfig.Reader {
 	return func(n *yaml.Node, key string) error {
-		return sequence(n, key, func(n *yaml.Node, key string) error {
+		return moduleconfig.Sequence(n, key, func(n *yaml.Node, key string) error {
 			var s string
-			if err := text(&s)(n, key); err != nil {
+			if err := moduleconfig.Trimmed(&s)(n, key); err != nil {
 				return err
 			}
 			s = strings.TrimPrefix(s, "#")
 			if _, err := path.Match(s, ""); err != nil || s == "" {
-				return mistake(n, key, "is %q, but must be the name or id of a channel, in which * stands for anything (quoted, because # begins a comment)", n.Value)
+				return moduleconfig.Mistake(n, key, "is %q, but must be the name or id of a channel, in which * stands for anything (quoted, because # begins a comment)", n.Value)
 			}
 			*into = append(*into, s)
 			return nil

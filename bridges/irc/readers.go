@@ -1,0 +1,75 @@
+package irc
+
+import (
+	"errors"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/landbridge-im/landbridge/bridges/moduleconfig"
+)
+
+// ircWord reads a text that is one parameter of an IRC line.
+func ircWord(into *string) moduleconfig.Reader {
+	return func(n *yaml.Node, key string) error {
+		if strings.ContainsAny(n.Value, " \r\n\x00") || strings.HasPrefix(n.Value, ":") {
+			return moduleconfig.Mistake(n, key, "must not contain spaces or line breaks or begin with a colon")
+		}
+		return moduleconfig.Text(into)(n, key)
+	}
+}
+
+// ircLine reads a text that fits into an IRC line.
+func ircLine(into *string) moduleconfig.Reader {
+	return func(n *yaml.Node, key string) error {
+		if strings.ContainsAny(n.Value, "\r\n\x00") || len(n.Value) > 300 {
+			return moduleconfig.Mistake(n, key, "must be one line of at most 300 bytes")
+		}
+		return moduleconfig.Text(into)(n, key)
+	}
+}
+
+func relayFormat(into *string) moduleconfig.Reader {
+	return func(n *yaml.Node, key string) error {
+		if strings.ContainsAny(n.Value, "\r\n\x00") || len(n.Value) > 100 {
+			return moduleconfig.Mistake(n, key, "must be one line of at most 100 bytes")
+		}
+		if err := checkRelay(n.Value); err != nil {
+			return moduleconfig.Mistake(n, key, "%v", err)
+		}
+		return moduleconfig.Text(into)(n, key)
+	}
+}
+
+// powerLevels reads power levels by the letter of their modes.
+func powerLevels(into *map[byte]int) moduleconfig.Reader {
+	return func(n *yaml.Node, key string) error {
+		if n.Kind != yaml.MappingNode {
+			return moduleconfig.Mistake(n, key, "must be a mapping of modes to power levels, such as {o: 50, v: 1}")
+		}
+		levels := make(map[byte]int)
+		var errs []error
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			mode, level := n.Content[i], 0
+			if len(mode.Value) != 1 || !(mode.Value >= "a" && mode.Value <= "z" || mode.Value >= "A" && mode.Value <= "Z") {
+				errs = append(errs, moduleconfig.Mistake(mode, key+"."+mode.Value, "is not the letter of a mode, such as o"))
+				continue
+			}
+			errs = append(errs, moduleconfig.Int(&level, 0, 99)(moduleconfig.Resolve(n.Content[i+1]), key+"."+mode.Value))
+			levels[mode.Value[0]] = level
+		}
+		*into = levels
+		return errors.Join(errs...)
+	}
+}
+
+func memberPolicy(into *MemberPolicy) moduleconfig.Reader {
+	return func(n *yaml.Node, key string) error {
+		switch p := MemberPolicy(n.Value); p {
+		case MembersAll, MembersSpeaking:
+			*into = p
+			return nil
+		}
+		return moduleconfig.Mistake(n, key, "is %q, but must be all or speaking", n.Value)
+	}
+}
