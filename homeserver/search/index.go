@@ -79,7 +79,9 @@ func Open(ctx context.Context, o Options) (*Index, error) {
 		return ix, nil
 	}
 	// Whatever is wrong with it, a new one is right.
-	o.Log.InfoContext(ctx, "the search index is made anew", "reason", err)
+	if !errors.Is(err, errNew) {
+		o.Log.WarnContext(ctx, "the search index is made anew", "reason", err)
+	}
 	if ix.db != nil {
 		err = ix.db.Close()
 	}
@@ -117,13 +119,20 @@ func (ix *Index) open(ctx context.Context) (err error) {
 	return ix.db.PingContext(ctx)
 }
 
+// errNew says that there was no index.
+var errNew = errors.New("there is none yet")
+
 // check makes sure that the index is of this format, and of this store: one that was restored from
 // a backup is behind an index that was not.
 func (ix *Index) check(ctx context.Context) error {
+	var tables int
+	if err := ix.db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_schema`).Scan(&tables); err == nil && tables == 0 {
+		return errNew
+	}
 	var have string
 	var at cursor
 	if err := ix.db.QueryRowContext(ctx, `SELECT format, pos, past FROM state`).Scan(&have, &at.pos, &at.past); err != nil {
-		return fmt.Errorf("it is new: %w", err)
+		return fmt.Errorf("reading its state: %w", err)
 	}
 	if have != format {
 		return fmt.Errorf("it has the format %s", have)
