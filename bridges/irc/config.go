@@ -60,6 +60,8 @@ type NetworkConfig struct {
 	// NetsplitWait is how long those whom a split of the network has cut off stay in
 	// the rooms.
 	NetsplitWait time.Duration
+	// Puppets says whether Matrix users have connections of their own.
+	Puppets PuppetConfig
 }
 
 // MemberPolicy says which people of a channel are members of its room.
@@ -186,7 +188,8 @@ func (s *tlsConfig) build(node *yaml.Node, key, host string) (*tls.Config, error
 
 func parseNetwork(node *yaml.Node, key, aliasPrefix string) (NetworkConfig, error) {
 	n := NetworkConfig{Burst: 5, PerSecond: 1, Queue: 1000, OutageNotice: time.Minute, RelayFormat: "<{name}> ",
-		Members: MembersAll, NetsplitWait: 10 * time.Minute}
+		Members: MembersAll, NetsplitWait: 10 * time.Minute,
+		Puppets: PuppetConfig{Nick: "{localpart}[m]", Max: 200, Spread: 500 * time.Millisecond}}
 	secure := tlsConfig{on: true}
 	var sasl *saslConfig
 	err := moduleconfig.Mapping(node, key, map[string]moduleconfig.Reader{
@@ -210,6 +213,7 @@ func parseNetwork(node *yaml.Node, key, aliasPrefix string) (NetworkConfig, erro
 		"members":         memberPolicy(&n.Members),
 		"members_max":     moduleconfig.Int(&n.MembersMax, 0, 1_000_000),
 		"netsplit_wait":   moduleconfig.Duration(&n.NetsplitWait),
+		"puppets":         puppetConfig(&n.Puppets),
 		"flood": func(v *yaml.Node, key string) error {
 			return moduleconfig.Mapping(v, key, map[string]moduleconfig.Reader{
 				"burst":      moduleconfig.Int(&n.Burst, 1, 1000),

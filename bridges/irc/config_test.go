@@ -88,6 +88,8 @@ func TestParseConfigMistakes(t *testing.T) {
 		{"bad number", good + "  queue: 0\n", `line 5: networks[0].queue: is "0", but must be a whole number from 1`},
 		{"bad rate", good + "  flood: {per_second: nan}\n", `line 5: networks[0].flood.per_second: is "nan"`},
 		{"bad duration", good + "  outage_notice: 5\n", `line 5: networks[0].outage_notice: is "5"`},
+		{"nick template", good + "  puppets: {nick: bridge}\n", "line 5: networks[0].puppets.nick: must contain {localpart} or {name}"},
+		{"no puppets", good + "  puppets: {max: 0}\n", "line 5: networks[0].puppets.max: is \"0\""},
 		{"no CA", good + "  tls_ca: /does/not/exist\n", "networks[0].tls_ca: open /does/not/exist"},
 		{"SASL mechanism", good + "  sasl: {mechanism: magic, user: a, password: b}\n", `networks[0].sasl.mechanism: is "magic"`},
 		{"SASL without password", good + "  sasl: {user: a}\n", "networks[0].sasl: needs user and password"},

@@ -1,7 +1,7 @@
-// Package irc bridges IRC networks into Matrix rooms, in community mode: the
-// bridge is one client of each network, configured channels are public rooms in a
-// space for the network, each person on IRC is a ghost, and what Matrix users say
-// is relayed with their name before it.
+// Package irc bridges IRC networks into Matrix rooms: configured channels are public
+// rooms in a space for the network, each person on IRC is a ghost, and what Matrix users
+// say is relayed by the bridge's one client of the network with their name before it, or
+// goes through a connection of their own (a puppet).
 //
 // It is a bridgev2 NetworkConnector. The sub-packages know nothing of Matrix
 // (session), nothing of connections (format), or are a server (demonet); what
@@ -64,6 +64,14 @@
 // not yet stored, when it is killed: milliseconds' worth, on a machine that is not
 // overloaded. What is said while nobody listens is lost in any case, for IRC does
 // not repeat.
+//
+// # Puppets
+//
+// A Matrix user's own connection (puppet.go) has a session and an outbox of its own, and shares the
+// network's inbox, into which it puts what is said to its user alone. What everybody can see is read
+// by the network's session; of it, what puppets do is left out (puppets.hides), for Matrix knows it.
+// A puppet is known by its nick, and the nicks of those who have gone are known for a while, because
+// the two connections hear of a change at different times.
 //
 // # Many people
 //

@@ -98,6 +98,10 @@ func (n *network) handleState(e session.Event) {
 
 // handleLine takes a line to the rooms that it concerns.
 func (n *network) handleLine(ctx context.Context, l *line) {
+	if l.Kind == lineDirect {
+		n.handleDirect(ctx, l)
+		return
+	}
 	var channels []*ChannelConfig
 	for _, name := range l.Channels {
 		// It may have been taken out of the configuration since.
@@ -149,9 +153,14 @@ func (n *network) lineDone(l *line, wait bool) {
 
 // meta is what all events of a channel have in common.
 func (n *network) meta(kind bridgev2.RemoteEventType, ch *ChannelConfig, at time.Time, id string, sender networkid.UserID) simplevent.EventMeta {
+	return n.metaIn(kind, channelKey(n.cfg.ID, ch.Name), at, id, sender)
+}
+
+// metaIn is what all events of a room have in common.
+func (n *network) metaIn(kind bridgev2.RemoteEventType, key networkid.PortalKey, at time.Time, id string, sender networkid.UserID) simplevent.EventMeta {
 	return simplevent.EventMeta{
 		Type:       kind,
-		PortalKey:  channelKey(n.cfg.ID, ch.Name),
+		PortalKey:  key,
 		Sender:     bridgev2.EventSender{Sender: sender},
 		Timestamp:  at,
 		LogContext: func(c zerolog.Context) zerolog.Context { return c.Str("irc_line", id) },
@@ -174,25 +183,36 @@ func (n *network) queueTurn(ch *ChannelConfig, f func(context.Context, *bridgev2
 }
 
 func (n *network) remoteID(ch *ChannelConfig, id string) networkid.MessageID {
-	return networkid.MessageID(string(channelKey(n.cfg.ID, ch.Name).ID) + "/" + id)
+	return remoteIDIn(channelKey(n.cfg.ID, ch.Name), id)
+}
+
+// remoteIDIn is the id of a message in a room.
+func remoteIDIn(key networkid.PortalKey, id string) networkid.MessageID {
+	return networkid.MessageID(string(key.ID) + "/" + id)
 }
 
 func (n *network) queueMessage(ch *ChannelConfig, l *line) {
+	n.queueSaid(channelKey(n.cfg.ID, ch.Name), l)
+}
+
+// queueSaid hands what was said to its room.
+func (n *network) queueSaid(key networkid.PortalKey, l *line) {
 	content, meta := convertIncoming(l)
 	if content == nil {
 		n.lineDone(l, false)
 		return
 	}
+	content.Mentions.UserIDs = n.puppets.mentioned(content.Body)
 	converted := &bridgev2.ConvertedMessage{Parts: []*bridgev2.ConvertedMessagePart{{
 		Type: event.EventMessage, Content: content, DBMetadata: meta,
 	}}}
 	if l.ReplyTo != "" {
-		converted.ReplyTo = &networkid.MessageOptionalPartID{MessageID: n.remoteID(ch, l.ReplyTo)}
+		converted.ReplyTo = &networkid.MessageOptionalPartID{MessageID: remoteIDIn(key, l.ReplyTo)}
 	}
 	msg := &simplevent.PreConvertedMessage{
-		EventMeta: n.meta(bridgev2.RemoteEventMessage, ch, l.Time, l.ID, l.Ghost),
+		EventMeta: n.metaIn(bridgev2.RemoteEventMessage, key, l.Time, l.ID, l.Ghost),
 		Data:      converted,
-		ID:        n.remoteID(ch, l.ID),
+		ID:        remoteIDIn(key, l.ID),
 	}
 	// The homeserver knows a repetition by this. After a crash the framework may
 	// not know yet that it has sent the message.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/id"
 
 	"github.com/landbridge-im/landbridge/bridges/irc/session"
 )
@@ -20,6 +21,7 @@ const (
 	lineLeave   lineKind = "leave" // part, quit or kick
 	lineNick    lineKind = "nick"
 	lineTopic   lineKind = "topic"
+	lineDirect  lineKind = "direct" // said to a Matrix user alone
 )
 
 // line is what a line of the network means for the rooms. It holds all that is
@@ -41,6 +43,9 @@ type line struct {
 	// Kicked says that somebody else ended the membership.
 	Kicked bool   `json:"kicked,omitempty"`
 	Text   string `json:"text,omitempty"`
+
+	// To is the Matrix user to whom it was said, if to one alone.
+	To id.UserID `json:"to,omitempty"`
 
 	Say     session.MessageKind `json:"say,omitempty"`
 	ReplyTo string              `json:"reply_to,omitempty"`
@@ -80,6 +85,9 @@ type entry struct {
 // entry makes an entry of an event, or nil if there is nothing to do. It is called
 // while the session's state is that of the line.
 func (n *network) entry(e session.Event) *entry {
+	if n.puppets.hides(e) {
+		return nil
+	}
 	var out *entry
 	switch e := e.(type) {
 	case session.Names:
@@ -138,8 +146,10 @@ func lineID(m session.Meta) string {
 	return m.Conn + "-" + strconv.FormatUint(m.Seq, 10)
 }
 
-// isSelf reports whether a nick is the bridge's own.
-func (n *network) isSelf(nick string) bool { return n.fold(nick) == n.fold(n.session.Nick()) }
+// isSelf reports whether a nick is the bridge's own, or that of a Matrix user.
+func (n *network) isSelf(nick string) bool {
+	return n.fold(nick) == n.fold(n.session.Nick()) || n.puppets.has(nick)
+}
 
 func (n *network) ghostOf(nick string) networkid.UserID { return n.ids.ghost(nick, n.fold(nick)) }
 
@@ -217,7 +227,7 @@ func (n *network) namesEntry(e session.Names) *entry {
 	cm := n.session.Support().Casemapping
 	self := cm.Fold(n.session.Nick())
 	for _, m := range e.Members {
-		if folded := cm.Fold(m.Nick); folded != self {
+		if folded := cm.Fold(m.Nick); folded != self && !n.puppets.has(m.Nick) {
 			list.members = append(list.members, member{m.Nick, n.ids.ghost(m.Nick, folded)})
 		}
 	}

@@ -33,24 +33,35 @@ func (c *Connector) watchMembers() {
 // onMember hands what a Matrix user does to a ghost to its network.
 func (c *Connector) onMember(ctx context.Context, evt *event.Event) {
 	mx := c.b.br.Matrix
-	ghost, ok := mx.ParseGhostMXID(id.UserID(evt.GetStateKey()))
-	if !ok || evt.Sender == c.b.br.Bot.GetMXID() {
-		return
-	}
-	if _, own := mx.ParseGhostMXID(evt.Sender); own {
+	user := id.UserID(evt.GetStateKey())
+	ghost, isGhost := mx.ParseGhostMXID(user)
+	if _, own := mx.ParseGhostMXID(evt.Sender); own || user == c.b.br.Bot.GetMXID() {
 		return
 	}
 	portal, err := c.b.br.GetPortalByMXID(ctx, evt.RoomID)
-	if err != nil || portal == nil {
+	if err != nil {
 		return
 	}
-	name, _ := splitPortal(portal.ID)
+	name := ""
+	if portal != nil {
+		name, _ = splitPortal(portal.ID)
+	} else if isGhost {
+		name, _, _ = splitGhost(ghost)
+	}
 	login := c.b.br.GetCachedUserLoginByID(networkid.UserLoginID(name))
 	if login == nil {
 		return
 	}
-	if n, ok := login.Client.(*network); ok {
+	n, ok := login.Client.(*network)
+	switch {
+	case !ok:
+	case !isGhost && portal != nil:
+		n.puppets.onMember(ctx, portal, evt)
+	case evt.Sender == c.b.br.Bot.GetMXID():
+	case portal != nil:
 		n.moderate(ctx, portal, ghost, evt)
+	case evt.Content.AsMember().Membership == event.MembershipInvite:
+		n.invited(ctx, ghost, evt)
 	}
 }
 
@@ -91,7 +102,7 @@ func (n *network) moderate(ctx context.Context, portal *bridgev2.Portal, ghost n
 	if len(o.Steps) == 0 {
 		return
 	}
-	if _, err := n.take(ctx, o, nil); err != nil {
+	if _, err := n.take(ctx, n.outbox, o, nil); err != nil {
 		_ = n.refuse(ctx, evt, err)
 	}
 }

@@ -29,6 +29,7 @@ type network struct {
 	inbox   *inbox
 	people  *people
 	splits  *splits
+	puppets *puppets
 	// arrivals are, by channel, those whose joins are under way; each belongs to
 	// the portal of the channel.
 	arrivals map[string]*arrivals
@@ -68,6 +69,7 @@ func newNetwork(ctx context.Context, b *Bridge, cfg NetworkConfig, login *bridge
 		Password: cfg.ServerPassword, SASL: cfg.SASL, Burst: cfg.Burst, PerSecond: cfg.PerSecond,
 		Backoff: b.backoff, Handler: n, Log: n.log,
 	})
+	n.puppets = newPuppets(n)
 	for _, ch := range cfg.Channels {
 		n.session.Join(ch.Name, ch.Key)
 	}
@@ -117,6 +119,7 @@ func (n *network) startLocked() {
 		for _, run := range []func(context.Context){n.outbox.run, n.inbox.run, n.pump, n.runSplits} {
 			n.work.Go(func() { run(ctx) })
 		}
+		n.work.Go(func() { n.puppets.run(online) })
 		n.session.Run(online)
 	})
 }
@@ -128,6 +131,9 @@ func (n *network) load(ctx context.Context) bool {
 		err := n.outbox.load(ctx)
 		if err == nil {
 			err = n.inbox.load(ctx)
+		}
+		if err == nil {
+			err = n.puppets.load(ctx)
 		}
 		if err == nil || ctx.Err() != nil {
 			return ctx.Err() == nil
@@ -215,6 +221,9 @@ func (n *network) GetChatInfo(ctx context.Context, portal *bridgev2.Portal) (*br
 		kind := database.RoomTypeSpace
 		info.Type = &kind
 		return info, nil
+	}
+	if _, _, ghost, ok := splitDirect(portal.PortalKey); ok {
+		return n.directInfo(ghost), nil
 	}
 	ch := n.channelOf(portal)
 	if ch == nil {

@@ -45,9 +45,11 @@ type outbox struct {
 	queue   []*outgoing       // waiting, by Seq
 	flying  int               // handed to the session and not settled
 	blocked map[string]string // channels that cannot be joined, with the reason
-	results []result          // to be settled
-	wake    chan struct{}
-	settle  chan struct{}
+	// blockedAll is why nothing can be sent at all; empty if it can.
+	blockedAll string
+	results    []result // to be settled
+	wake       chan struct{}
+	settle     chan struct{}
 }
 
 type result struct {
@@ -114,6 +116,10 @@ func (b *outbox) add(ctx context.Context, o *outgoing, with func(context.Context
 	if !b.loaded {
 		return nil // load will find it
 	}
+	if b.blockedAll != "" {
+		b.finish(o, errors.New(b.blockedAll))
+		return nil
+	}
 	if reason, no := b.blocked[b.key(o.Channel)]; no {
 		b.finish(o, fmt.Errorf("the bridge cannot join %s: %s", o.Channel, reason))
 		return nil
@@ -138,6 +144,25 @@ func (b *outbox) block(channel, reason string) {
 		b.finish(o, fmt.Errorf("the bridge cannot join %s: %s", o.Channel, reason))
 		return true
 	})
+}
+
+// blockAll fails all that waits, now and until unblockAll.
+func (b *outbox) blockAll(reason string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.blockedAll = reason
+	for _, o := range b.queue {
+		b.finish(o, errors.New(reason))
+	}
+	b.queue = nil
+}
+
+// unblockAll lets messages go again.
+func (b *outbox) unblockAll() {
+	b.mu.Lock()
+	b.blockedAll = ""
+	b.mu.Unlock()
+	b.poke()
 }
 
 // unblock lets a channel's messages go again.
@@ -212,11 +237,11 @@ func (b *outbox) cut(o *outgoing) []string {
 	case o.Command == "TOPIC":
 		return o.Lines
 	}
-	limit := b.session.MaxText(o.Command, o.Channel) - len(o.Prefix)
+	limit := b.session.MaxText(o.Command, o.Channel) - len(o.Prefix) - len(o.Suffix)
 	var lines []string
 	for _, line := range o.Lines {
 		for _, piece := range format.Split(line, limit) {
-			lines = append(lines, o.Prefix+piece)
+			lines = append(lines, o.Prefix+piece+o.Suffix)
 		}
 	}
 	return lines

@@ -36,9 +36,10 @@ func (n *network) HandleMatrixMessage(ctx context.Context, msg *bridgev2.MatrixM
 }
 
 func (n *network) takeMessage(ctx context.Context, msg *bridgev2.MatrixMessage) error {
-	ch := n.channelOf(msg.Portal)
-	if ch == nil {
-		return errNoChannel
+	name := senderName(msg.OrigSender, msg.Event.Sender)
+	to, err := n.targetOf(msg.Portal, msg.Event, name)
+	if err != nil {
+		return err
 	}
 	lines, err := n.convert(ctx, msg.Content)
 	if err != nil {
@@ -50,8 +51,7 @@ func (n *network) takeMessage(ctx context.Context, msg *bridgev2.MatrixMessage) 
 	if msg.ReplyTo != nil {
 		lines[0] = n.quote(msg.ReplyTo) + lines[0]
 	}
-	name := senderName(msg.OrigSender, msg.Event.Sender)
-	o := n.outgoing(ch, msg.Event, msg.Content, name, lines)
+	o := n.outgoing(to, msg.Event, msg.Content, name, lines)
 	row := &database.Message{
 		ID: networkid.MessageID("m/" + string(msg.Event.ID)), MXID: msg.Event.ID, Room: msg.Portal.PortalKey,
 		SenderID: selfID(n.cfg.ID), SenderMXID: msg.Event.Sender, Timestamp: eventTime(msg.Event),
@@ -64,11 +64,11 @@ func (n *network) takeMessage(ctx context.Context, msg *bridgev2.MatrixMessage) 
 	if _, err := n.b.br.GetGhostByID(ctx, row.SenderID); err != nil {
 		return fmt.Errorf("prepare to store a message: %w", err)
 	}
-	fresh, err := n.take(ctx, o, func(ctx context.Context) error { return n.b.br.DB.Message.Insert(ctx, row) })
+	fresh, err := n.take(ctx, to.box, o, func(ctx context.Context) error { return n.b.br.DB.Message.Insert(ctx, row) })
 	if err != nil {
 		return err
 	}
-	if fresh && !n.session.Connected() {
+	if fresh && !to.connected(n) {
 		n.b.br.Matrix.SendMessageStatus(ctx, &bridgev2.MessageStatus{
 			Status: event.MessageStatusPending, ErrorReason: event.MessageStatusNetworkError,
 			Message: fmt.Sprintf("%s is not connected at the moment; the message is sent when it is back", n.cfg.Name),
@@ -80,10 +80,10 @@ func (n *network) takeMessage(ctx context.Context, msg *bridgev2.MatrixMessage) 
 // take stores something in the outbox; fresh says that it was not there before. A
 // database that is too busy is tried again: the event counts as handled afterwards,
 // whatever comes of it.
-func (n *network) take(ctx context.Context, o *outgoing, with func(context.Context) error) (fresh bool, err error) {
+func (n *network) take(ctx context.Context, box *outbox, o *outgoing, with func(context.Context) error) (fresh bool, err error) {
 	var waited time.Duration
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
-		err := n.outbox.add(ctx, o, with)
+		err := box.add(ctx, o, with)
 		switch {
 		case err == nil:
 			return true, nil
@@ -107,15 +107,22 @@ func (n *network) take(ctx context.Context, o *outgoing, with func(context.Conte
 const maxTake = 2 * time.Minute
 
 // outgoing makes the entry for the outbox.
-func (n *network) outgoing(ch *ChannelConfig, evt *event.Event, content *event.MessageEventContent, name string, lines []string) *outgoing {
+func (n *network) outgoing(to *target, evt *event.Event, content *event.MessageEventContent, name string, lines []string) *outgoing {
 	o := &outgoing{
-		EventID: evt.ID, Channel: ch.Name, Command: "PRIVMSG", Lines: lines,
-		Prefix: expandRelay(n.cfg.RelayFormat, name, evt.Sender),
+		EventID: evt.ID, Channel: to.name, Command: "PRIVMSG", Lines: lines,
 		Status: eventInfo{RoomID: evt.RoomID, Type: evt.Type, Msg: content.MsgType, Sender: evt.Sender},
 	}
-	switch content.MsgType {
-	case event.MsgNotice:
+	if content.MsgType == event.MsgNotice {
 		o.Command = "NOTICE"
+	}
+	if to.puppet != nil {
+		if content.MsgType == event.MsgEmote {
+			o.Prefix, o.Suffix = "\x01ACTION ", "\x01"
+		}
+		return o
+	}
+	o.Prefix = expandRelay(n.cfg.RelayFormat, name, evt.Sender)
+	switch content.MsgType {
 	case event.MsgEmote:
 		// An action of the bridge's own nick would name two people.
 		o.Prefix = "* " + expandRelay("{name}", name, evt.Sender) + " "
@@ -250,9 +257,10 @@ func (n *network) HandleMatrixEdit(ctx context.Context, msg *bridgev2.MatrixEdit
 }
 
 func (n *network) takeEdit(ctx context.Context, msg *bridgev2.MatrixEdit) error {
-	ch := n.channelOf(msg.Portal)
-	if ch == nil {
-		return errNoChannel
+	name := senderName(msg.OrigSender, msg.Event.Sender)
+	to, err := n.targetOf(msg.Portal, msg.Event, name)
+	if err != nil {
+		return err
 	}
 	lines, err := n.convert(ctx, msg.Content)
 	if err != nil {
@@ -268,8 +276,8 @@ func (n *network) takeEdit(ctx context.Context, msg *bridgev2.MatrixEdit) error 
 	} else {
 		lines[0] = "(edited) " + lines[0]
 	}
-	o := n.outgoing(ch, msg.Event, msg.Content, senderName(msg.OrigSender, msg.Event.Sender), lines)
-	if fresh, err := n.take(ctx, o, nil); err != nil || !fresh {
+	o := n.outgoing(to, msg.Event, msg.Content, name, lines)
+	if fresh, err := n.take(ctx, to.box, o, nil); err != nil || !fresh {
 		return err
 	}
 	meta.Text = cutBytes(text, maxMeta)

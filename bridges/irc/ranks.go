@@ -63,7 +63,7 @@ func (n *network) levels(ch *ChannelConfig) map[networkid.UserID]int {
 				level = max(level, n.rankLevel(isup, isup.PrefixModes[at]))
 			}
 		}
-		if level > 0 && folded != self {
+		if level > 0 && folded != self && !n.puppets.has(m.Nick) {
 			list = append(list, ranked{n.ids.ghost(m.Nick, folded), level})
 		}
 	}

@@ -73,3 +73,22 @@ func memberPolicy(into *MemberPolicy) moduleconfig.Reader {
 		return moduleconfig.Mistake(n, key, "is %q, but must be all or speaking", n.Value)
 	}
 }
+
+// puppetConfig reads whether Matrix users have connections of their own. A mapping means that they do,
+// unless it says otherwise.
+func puppetConfig(into *PuppetConfig) moduleconfig.Reader {
+	return func(n *yaml.Node, key string) error {
+		into.Enabled = true
+		return moduleconfig.Mapping(n, key, map[string]moduleconfig.Reader{
+			"enabled": moduleconfig.Bool(&into.Enabled),
+			"nick": func(v *yaml.Node, key string) error {
+				if err := checkNickTemplate(v.Value); err != nil {
+					return moduleconfig.Mistake(v, key, "%v", err)
+				}
+				return moduleconfig.Text(&into.Nick)(v, key)
+			},
+			"max":    moduleconfig.Int(&into.Max, 1, 10_000),
+			"spread": moduleconfig.Duration(&into.Spread),
+		})
+	}
+}

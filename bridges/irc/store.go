@@ -58,6 +58,7 @@ type outgoing struct {
 	// Steps are whole commands, each of its parameters behind it, instead of Lines.
 	Steps   [][]string `json:"steps,omitempty"`
 	Prefix  string     `json:"prefix,omitempty"`
+	Suffix  string     `json:"suffix,omitempty"`
 	Lines   []string   `json:"lines"`           // as written by the sender
 	Fixed   []string   `json:"fixed,omitempty"` // as they go over the wire
 	Status  eventInfo  `json:"event"`

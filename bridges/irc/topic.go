@@ -101,7 +101,7 @@ func (n *network) HandleMatrixRoomTopic(ctx context.Context, msg *bridgev2.Matri
 		}
 		return false, n.refuse(ctx, msg.Event, errTopicLocked)
 	}
-	if _, err := n.take(ctx, o, nil); err != nil {
+	if _, err := n.take(ctx, n.outbox, o, nil); err != nil {
 		return false, n.refuse(ctx, msg.Event, err)
 	}
 	msg.Portal.Topic, msg.Portal.TopicSet = msg.Content.Topic, true

@@ -1,0 +1,319 @@
+package irc
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
+
+	"github.com/landbridge-im/landbridge/bridges/irc/session"
+)
+
+// PuppetConfig says whether Matrix users have connections of their own.
+type PuppetConfig struct {
+	Enabled bool
+	// Nick is the template of their nicks; see puppetNick.
+	Nick string
+	// Max is how many there may be; those who come later are relayed.
+	Max int
+	// Spread is how far apart connections are made after a start or an outage.
+	Spread time.Duration
+}
+
+// puppets are the connections of Matrix users to a network.
+type puppets struct {
+	n *network
+
+	mu     sync.Mutex
+	list   map[id.UserID]*puppet
+	ctx    context.Context // while the network runs
+	former map[string]time.Time
+}
+
+// formerTime is how long a nick that a puppet had is known as such: the listener may hear of its end
+// later than the puppet.
+const formerTime = 10 * time.Minute
+
+func newPuppets(n *network) *puppets {
+	return &puppets{n: n, list: make(map[id.UserID]*puppet), former: make(map[string]time.Time)}
+}
+
+// load takes over who had a connection, and connects them when the network starts.
+func (ps *puppets) load(ctx context.Context) error {
+	if !ps.n.cfg.Puppets.Enabled {
+		return nil
+	}
+	list, err := ps.n.b.store.puppets(ctx, ps.n.cfg.ID)
+	if err != nil {
+		return err
+	}
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	for _, s := range list {
+		if ps.list[s.user] == nil {
+			ps.list[s.user] = newPuppet(ps.n, s.user, s.nick, s.channels)
+		}
+	}
+	return nil
+}
+
+// run connects the puppets, each a little after the one before, until ctx is done.
+func (ps *puppets) run(ctx context.Context) {
+	ps.mu.Lock()
+	ps.ctx = ctx
+	var list []*puppet
+	for _, p := range ps.list {
+		list = append(list, p)
+	}
+	ps.mu.Unlock()
+	slices.SortFunc(list, func(a, b *puppet) int {
+		if a.user < b.user {
+			return -1
+		}
+		return 1
+	})
+	for i, p := range list {
+		if i > 0 && !pause(ctx, ps.n.cfg.Puppets.Spread) {
+			break
+		}
+		ps.startOne(p)
+	}
+	<-ctx.Done()
+	ps.mu.Lock()
+	ps.ctx = nil
+	ps.mu.Unlock()
+}
+
+// startOne connects a puppet, unless the network is not running.
+func (ps *puppets) startOne(p *puppet) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	if ps.ctx != nil && ps.ctx.Err() == nil && ps.list[p.user] == p {
+		p.start(ps.ctx)
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// of returns a user's puppet in a channel, made if needed. It is nil where users are relayed.
+func (ps *puppets) of(user id.UserID, name string, ch *ChannelConfig) *puppet {
+	if !ps.n.cfg.Puppets.Enabled {
+		return nil
+	}
+	ps.mu.Lock()
+	p := ps.list[user]
+	if p == nil {
+		if len(ps.list) >= ps.n.cfg.Puppets.Max {
+			ps.mu.Unlock()
+			return nil
+		}
+		p = newPuppet(ps.n, user, ps.freeNick(puppetNick(ps.n.cfg.Puppets.Nick, name, user)), nil)
+		ps.list[user] = p
+	}
+	ps.mu.Unlock()
+	if ch != nil && !p.join(ch) {
+		ps.store(p)
+	}
+	ps.startOne(p)
+	return p
+}
+
+// freeNick is a nick that no other puppet has. ps.mu is held.
+func (ps *puppets) freeNick(nick string) string {
+	taken := func(nick string) bool {
+		for _, p := range ps.list {
+			if ps.n.fold(p.Nick()) == ps.n.fold(nick) {
+				return true
+			}
+		}
+		return false
+	}
+	for taken(nick) {
+		nick += "_"
+	}
+	return nick
+}
+
+// leave takes a user's puppet out of a channel, and off the network when it was the last.
+func (ps *puppets) leave(user id.UserID, ch *ChannelConfig, reason string) {
+	ps.mu.Lock()
+	p := ps.list[user]
+	ps.mu.Unlock()
+	if p == nil {
+		return
+	}
+	if p.part(ch, reason) > 0 {
+		ps.store(p)
+		return
+	}
+	ps.mu.Lock()
+	delete(ps.list, user)
+	ps.former[ps.n.fold(p.Nick())] = time.Now()
+	ps.mu.Unlock()
+	p.end()
+	if err := ps.n.b.store.dropPuppet(context.WithoutCancel(ps.n.b.br.BackgroundCtx), ps.n.cfg.ID, user); err != nil {
+		ps.n.log.Error("a connection is not forgotten; it is made again at the next start", "user", user, "error", err)
+	}
+}
+
+func (ps *puppets) store(p *puppet) {
+	if err := ps.n.b.store.setPuppet(context.WithoutCancel(ps.n.b.br.BackgroundCtx), ps.n.cfg.ID, p.stored()); err != nil {
+		ps.n.log.Error("a connection is not remembered", "user", p.user, "error", err)
+	}
+}
+
+// byNick returns the user whose puppet has a nick.
+func (ps *puppets) byNick(nick string) (id.UserID, bool) {
+	folded := ps.n.fold(nick)
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	for user, p := range ps.list {
+		if ps.n.fold(p.Nick()) == folded {
+			return user, true
+		}
+	}
+	return "", false
+}
+
+// has reports whether a nick is, or was a moment ago, that of a puppet.
+func (ps *puppets) has(nick string) bool {
+	if _, ok := ps.byNick(nick); ok {
+		return true
+	}
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	at, ok := ps.former[ps.n.fold(nick)]
+	if ok && time.Since(at) > formerTime {
+		delete(ps.former, ps.n.fold(nick))
+		ok = false
+	}
+	return ok
+}
+
+// renamed notes that the listener has seen a puppet change its nick, which the puppet may hear of
+// later.
+func (ps *puppets) renamed(from, to string) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	ps.former[ps.n.fold(from)] = time.Now()
+	ps.former[ps.n.fold(to)] = time.Now()
+}
+
+// gone notes that the listener has seen a puppet go: the nick may be somebody else's from now on.
+func (ps *puppets) gone(nick string) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	delete(ps.former, ps.n.fold(nick))
+}
+
+// hides reports whether an event of the listener is about a puppet, of whom Matrix knows itself.
+func (ps *puppets) hides(e session.Event) bool {
+	if !ps.n.cfg.Puppets.Enabled {
+		return false
+	}
+	switch e := e.(type) {
+	case session.Message:
+		return e.Channel != "" && ps.has(e.From.Nick)
+	case session.Join:
+		return ps.has(e.User.Nick)
+	case session.Part:
+		return !e.Self && ps.has(e.User.Nick)
+	case session.Kick:
+		return !e.Self && ps.has(e.Nick)
+	case session.Quit:
+		if ps.has(e.User.Nick) {
+			ps.gone(e.User.Nick)
+			return true
+		}
+	case session.NickChange:
+		if !e.Self && ps.has(e.Old) {
+			ps.renamed(e.Old, e.New)
+			return true
+		}
+	}
+	return false
+}
+
+// kicked takes a Matrix user out of a room whose channel they were kicked from.
+func (ps *puppets) kicked(p *puppet, e session.Kick) {
+	reason := "kicked from " + e.Channel + " by " + e.By.Nick
+	if e.Reason != "" && e.Reason != e.By.Nick {
+		reason += ": " + plainTopic(e.Reason)
+	}
+	ps.remove(p, e.Channel, reason)
+}
+
+// refused takes a Matrix user out of a room whose channel they are not let into: it is full or by
+// invitation, they are banned, lack the key or an account.
+func (ps *puppets) refused(p *puppet, e session.JoinFailed) {
+	switch e.Code {
+	case "471", "473", "474", "475", "477":
+		ps.remove(p, e.Channel, "cannot join "+e.Channel+": "+e.Text)
+	}
+}
+
+// remove takes a Matrix user out of a channel's room.
+func (ps *puppets) remove(p *puppet, channel, reason string) {
+	ch := ps.n.channel(channel)
+	if ch == nil {
+		return
+	}
+	ps.n.queueTurn(ch, func(ctx context.Context, portal *bridgev2.Portal) {
+		ps.n.insist(ctx, "the removal of a Matrix user", func() error {
+			now, err := portal.Bridge.Matrix.GetMemberInfo(ctx, portal.MXID, p.user)
+			if err != nil || now == nil || now.Membership != event.MembershipJoin {
+				return err
+			}
+			content := &event.Content{Parsed: &event.MemberEventContent{Membership: event.MembershipLeave, Reason: reason}}
+			_, err = portal.Bridge.Bot.SendState(ctx, portal.MXID, event.StateMember, string(p.user), content, time.Time{})
+			return err
+		})
+		ps.leave(p.user, ch, "")
+	})
+}
+
+// onMember follows a Matrix user who comes into a channel's room or leaves it.
+func (ps *puppets) onMember(ctx context.Context, portal *bridgev2.Portal, evt *event.Event) {
+	ch := ps.n.channelOf(portal)
+	if ch == nil || !ps.n.cfg.Puppets.Enabled {
+		return
+	}
+	user, content := id.UserID(evt.GetStateKey()), evt.Content.AsMember()
+	switch content.Membership {
+	case event.MembershipJoin:
+		ps.of(user, content.Displayname, ch)
+	case event.MembershipLeave, event.MembershipBan:
+		reason := content.Reason
+		if reason == "" {
+			reason = "left"
+		}
+		ps.leave(user, ch, cutBytes(plainTopic(reason), maxReason))
+	}
+}
+
+// mentioned are the Matrix users whose nicks a text names.
+func (ps *puppets) mentioned(text string) (users []id.UserID) {
+	if !ps.n.cfg.Puppets.Enabled {
+		return nil
+	}
+	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return nickChars(string(r)) == "" }) {
+		if user, ok := ps.byNick(word); ok && !slices.Contains(users, user) {
+			users = append(users, user)
+		}
+	}
+	return users
+}
