@@ -3,8 +3,10 @@ package discord
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"gopkg.in/yaml.v3"
 
@@ -62,6 +64,8 @@ func TestConfigMistakes(t *testing.T) {
 		"token: x\nvisibility: all":                        "line 2: visibility: is \"all\", but must be public or invite",
 		"token: x\nwebhook_name: Clyde":                    "line 2: webhook_name:",
 		"token: x\nqueue: 0":                               "line 2: queue: is \"0\", but must be a whole number from 1 to 100000",
+		"token: x\nhistory: 90":                             "line 2: history: is \"90\", but must be none, all, an age such as 90d",
+		"token: x\nhistory: -1d":                            "line 2: history:",
 		"token: x\ntyping: maybe":                          "line 2: typing: is \"maybe\", but must be true or false",
 		"token: x\nchannels: [1]":                          "line 2: channels: must be a mapping",
 		"token: x\nchannels: {include: [1], exclude: [1]}": "1 is both included and excluded",
@@ -69,6 +73,26 @@ func TestConfigMistakes(t *testing.T) {
 		_, err := parse(t, raw)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", raw, err, want)
+		}
+	}
+}
+
+func TestConfigHistory(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2024, 5, 31, 12, 0, 0, 0, time.UTC)
+	for value, want := range map[string]string{"none": "", "all": "0", "1d": "2024-05-30T12:00:00Z", "2023-05-31": "2023-05-31T00:00:00Z"} {
+		cfg, err := parse(t, "token: x\nhistory: "+value)
+		if err != nil {
+			t.Errorf("%s: %v", value, err)
+			continue
+		}
+		start, ok := cfg.since(now)
+		have := string(start)
+		if start.Uint() > 0 {
+			have = wire.ID(strconv.FormatUint(start.Uint()+1, 10)).Time().UTC().Format(time.RFC3339)
+		}
+		if have != want || ok != (value != "none") {
+			t.Errorf("%s begins at %s (%v), wanted %s", value, have, ok, want)
 		}
 	}
 }

@@ -121,6 +121,8 @@ func (s *Server) routes() http.Handler {
 		return nil, nil
 	})
 	handle("POST /channels/{channel}/messages/{message}/threads", true, s.postThread)
+	handle("GET /channels/{channel}/messages/{message}/reactions/{emoji}", true, s.getReactions)
+	handle("GET /channels/{channel}/threads/archived/{kind}", true, s.getArchived)
 	handle("PUT /channels/{channel}/messages/{message}/reactions/{emoji}/@me", true, func(r *request) (any, *failure) { return s.ownReaction(r, true) })
 	handle("DELETE /channels/{channel}/messages/{message}/reactions/{emoji}/@me", true, func(r *request) (any, *failure) { return s.ownReaction(r, false) })
 	handle("POST /channels/{channel}/typing", true, func(*request) (any, *failure) { return nil, nil })
