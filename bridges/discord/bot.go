@@ -47,8 +47,11 @@ type bot struct {
 	writers map[[2]wire.ID]struct{} // channel and user: may write in a room that is read-only
 	pasts   map[wire.ID]*past       // channels whose history is being brought in
 
+	changed map[wire.ID]bool // channels in which something was changed since they were looked at
+
 	pages     chan *pastPage // history, to the pump
-	pastSlots chan struct{}  // holds a token for each channel whose history is fetched
+	snapshots chan *snapshot // what channels are like, to the pump
+	pastSlots chan struct{}  // holds a token for each channel of which something is fetched
 
 	mu      sync.Mutex
 	ready   bool // Start was called
@@ -70,7 +73,7 @@ func newBot(ctx context.Context, b *Bridge, login *bridgev2.UserLogin) (*bot, er
 	n := &bot{
 		b: b, cfg: b.cfg, login: login, log: b.log, guilds: newGuilds(), people: people{known: make(map[networkid.UserID]string)},
 		held: make(map[wire.ID][]*entry), rooms: make(map[wire.ID]bool), writers: make(map[[2]wire.ID]struct{}),
-		pages: make(chan *pastPage), pastSlots: make(chan struct{}, historyAtOnce),
+		changed: make(map[wire.ID]bool), snapshots: make(chan *snapshot), pages: make(chan *pastPage), pastSlots: make(chan struct{}, historyAtOnce),
 	}
 	var err error
 	n.api, err = api.New(api.Options{

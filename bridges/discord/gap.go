@@ -61,6 +61,7 @@ func (n *bot) catchUp(ctx context.Context, ch *wire.Channel) {
 		n.inbox.done(handled{channel: ch.ID, message: ch.LastMessageID})
 		return
 	}
+	n.recheck(*ch, after, recheckTries)
 	if ch.LastMessageID.After(after) {
 		n.fillGap(ctx, ch, after)
 	}
@@ -89,6 +90,8 @@ func (n *bot) catchUpThread(ctx context.Context, t *wire.Channel) {
 			return
 		}
 		after = wire.ID(prevID(t.ID)) // begun meanwhile
+	} else {
+		n.recheck(*t, after, recheckTries)
 	}
 	if t.LastMessageID.After(after) {
 		n.fillGap(ctx, t, after)
@@ -129,3 +132,6 @@ func (n *bot) fillGap(ctx context.Context, ch *wire.Channel, after wire.ID) {
 
 // prevID is the id before one: what follows it is the one and all that are newer.
 func prevID(id wire.ID) string { return strconv.FormatUint(max(id.Uint(), 1)-1, 10) }
+
+// nextID is the id after one.
+func nextID(id wire.ID) string { return strconv.FormatUint(id.Uint()+1, 10) }

@@ -25,6 +25,8 @@ func (n *bot) pump(ctx context.Context) {
 			n.handle(context.WithoutCancel(ctx), e)
 		case p := <-n.pages:
 			n.onPage(context.WithoutCancel(ctx), p)
+		case s := <-n.snapshots:
+			n.onSnapshot(context.WithoutCancel(ctx), s)
 		case <-ctx.Done():
 			return
 		}

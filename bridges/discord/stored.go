@@ -96,6 +96,9 @@ func (n *bot) handleEvent(ctx context.Context, e *entry, meanwhile func(*entry, 
 	if meanwhile(e, at, room) {
 		return
 	}
+	if e.kind != "MESSAGE_CREATE" {
+		n.changed[at.ChannelID] = true
+	}
 	switch e.kind {
 	case "MESSAGE_CREATE":
 		n.onMessage(ctx, e, at, room, thread)

@@ -122,3 +122,15 @@ func (s *Server) getArchived(r *request) (any, *failure) {
 	}
 	return map[string]any{"threads": append([]*Channel{}, list...), "members": []any{}, "has_more": more}, nil
 }
+
+// DeleteByID deletes a message, as a moderator does.
+func (s *Server) DeleteByID(channel, message string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range s.messages[channel] {
+		if m.ID == message {
+			s.remove(m)
+			return
+		}
+	}
+}
