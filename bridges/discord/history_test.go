@@ -47,7 +47,7 @@ func TestHistory(t *testing.T) {
 	for i := range 3 { // more than one page of archived threads
 		root := r.dc.SayAt(r.general, r.anna, fmt.Sprintf("root %d", i), day.Add(6*time.Hour+time.Duration(i)*time.Minute))
 		thread := r.dc.StartThread(r.general, root, r.anna, "a thread")
-		r.dc.SayAt(thread, r.owner, fmt.Sprintf("in thread %d", i), day.Add(7*time.Hour))
+		r.dc.SayAt(thread, r.owner, fmt.Sprintf("in thread %d", i), day.Add(7*time.Hour+time.Duration(i)*time.Minute))
 		r.dc.Archive(thread)
 		roots, want = append(roots, root), append(want, root.Content)
 	}

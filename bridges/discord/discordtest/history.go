@@ -29,8 +29,8 @@ func (s *Server) Archive(t *Channel) {
 	s.dispatch(t.GuildID, "THREAD_UPDATE", *t)
 }
 
-// SayAt has somebody, who need not be a member, have said something in the past. Nobody is
-// told of it.
+// SayAt has somebody, who need not be a member, have said something in the past, at a time
+// at which nothing else was said. Nobody is told of it.
 func (s *Server) SayAt(ch *Channel, u *User, text string, at time.Time) *Message {
 	s.mu.Lock()
 	defer s.mu.Unlock()
