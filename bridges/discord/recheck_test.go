@@ -23,12 +23,12 @@ func TestChangedMeanwhile(t *testing.T) {
 	r.dc.React(list[4], r.owner, "🎉", true)
 	r.dc.React(list[4], r.anna, "👀", true)
 	r.dc.React(list[5], r.owner, "🎉", true)
+	r.wait("the reactions", func() bool { return len(r.hs.Events(room, "m.reaction")) == 3 })
 	r.hs.SendText(room, mia, "from Matrix")
 	sent := r.onDiscord(r.general.ID, content("from Matrix"))
 	own := r.event(room, "m.room.message", "my own", func(e *appservicetest.Event) bool { return e.Get("body") == "from Matrix" })
 	r.dc.Say(r.general, r.anna, "the last", nil)
 	last := r.said(room, ghost(r.anna), "the last")
-	r.wait("the reactions", func() bool { return len(r.hs.Events(room, "m.reaction")) == 3 })
 	r.host.StopAll()
 
 	r.dc.Edit(list[1], func(m *discordtest.Message) { m.Content = "edited meanwhile" })
