@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"gopkg.in/yaml.v3"
 
@@ -43,11 +42,8 @@ type Config struct {
 	// Public says that the rooms of channels that everybody in the guild sees can be
 	// joined by everybody.
 	Public bool
-	// HistoryAll says that all of a channel's history is brought in when it is bridged;
-	// HistoryFrom that it begins at a time, HistoryAge at an age. None of them: none is.
-	HistoryAll  bool
-	HistoryFrom time.Time
-	HistoryAge  time.Duration
+	// History says how much of a channel's past is brought in when it is bridged.
+	History moduleconfig.Since
 	// Typing says that it is shown in Matrix who types.
 	Typing bool
 	// PublicMediaURL is the address of a homeserver under which media can be
@@ -92,7 +88,7 @@ func ParseConfig(node *yaml.Node) (*Config, error) {
 		"upload_limit":   moduleconfig.Int(&cfg.UploadLimit, 0, 500<<20),
 		"download_limit": moduleconfig.Int(&cfg.DownloadLimit, 0, 1<<30),
 		"queue":          moduleconfig.Int(&cfg.Queue, 1, 100_000),
-		"history":        cfg.readHistory,
+		"history":        moduleconfig.History(&cfg.History),
 		"typing":         moduleconfig.Bool(&cfg.Typing),
 		"visibility": func(n *yaml.Node, key string) error {
 			if visibility = n.Value; visibility != "public" && visibility != "invite" {
@@ -128,28 +124,6 @@ func ParseConfig(node *yaml.Node) (*Config, error) {
 		}
 	}
 	return cfg, errors.Join(errs...)
-}
-
-// readHistory reads how much of the past is brought in.
-func (c *Config) readHistory(n *yaml.Node, key string) error {
-	switch {
-	case n.Value == "none":
-		return nil
-	case n.Value == "all":
-		c.HistoryAll = true
-		return nil
-	}
-	if days, ok := strings.CutSuffix(n.Value, "d"); ok {
-		if v, err := strconv.Atoi(days); err == nil && v > 0 && v < 100_000 {
-			c.HistoryAge = time.Duration(v) * 24 * time.Hour
-			return nil
-		}
-	}
-	if at, err := time.Parse(time.DateOnly, n.Value); err == nil {
-		c.HistoryFrom = at
-		return nil
-	}
-	return moduleconfig.Mistake(n, key, "is %q, but must be none, all, an age such as 90d, or a date such as 2023-05-31", n.Value)
 }
 
 // ids reads a list of snowflakes. YAML takes those without quotes for numbers,

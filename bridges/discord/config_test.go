@@ -3,10 +3,8 @@ package discord
 import (
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"gopkg.in/yaml.v3"
 
@@ -73,26 +71,6 @@ func TestConfigMistakes(t *testing.T) {
 		_, err := parse(t, raw)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", raw, err, want)
-		}
-	}
-}
-
-func TestConfigHistory(t *testing.T) {
-	t.Parallel()
-	now := time.Date(2024, 5, 31, 12, 0, 0, 0, time.UTC)
-	for value, want := range map[string]string{"none": "", "all": "0", "1d": "2024-05-30T12:00:00Z", "2023-05-31": "2023-05-31T00:00:00Z"} {
-		cfg, err := parse(t, "token: x\nhistory: "+value)
-		if err != nil {
-			t.Errorf("%s: %v", value, err)
-			continue
-		}
-		start, ok := cfg.since(now)
-		have := string(start)
-		if start.Uint() > 0 {
-			have = wire.ID(strconv.FormatUint(start.Uint()+1, 10)).Time().UTC().Format(time.RFC3339)
-		}
-		if have != want || ok != (value != "none") {
-			t.Errorf("%s begins at %s (%v), wanted %s", value, have, ok, want)
 		}
 	}
 }

@@ -41,15 +41,11 @@ const (
 // since is where the history of channels that are bridged now begins; ok is false if
 // there is to be none.
 func (c *Config) since(now time.Time) (start wire.ID, ok bool) {
-	switch {
-	case c.HistoryAll:
-		return "0", true
-	case !c.HistoryFrom.IsZero():
-		return wire.ID(prevID(wire.IDAt(c.HistoryFrom))), true
-	case c.HistoryAge > 0:
-		return wire.ID(prevID(wire.IDAt(now.Add(-c.HistoryAge)))), true
+	at, ok := c.History.Start(now)
+	if !ok || at.IsZero() {
+		return "0", ok
 	}
-	return "", false
+	return wire.ID(prevID(wire.IDAt(at))), true
 }
 
 // past is the bringing in of one channel's history, with that of its threads. Its fields
