@@ -45,6 +45,13 @@ type bot struct {
 	held    map[wire.ID][]*entry    // of guilds that are not known yet
 	rooms   map[wire.ID]bool        // channels whose rooms exist
 	writers map[[2]wire.ID]struct{} // channel and user: may write in a room that is read-only
+	pasts   map[wire.ID]*past       // channels whose history is being brought in
+
+	changed map[wire.ID]bool // channels in which something was changed since they were looked at
+
+	pages     chan *pastPage // history, to the pump
+	snapshots chan *snapshot // what channels are like, to the pump
+	pastSlots chan struct{}  // holds a token for each channel of which something is fetched
 
 	mu      sync.Mutex
 	ready   bool // Start was called
@@ -66,6 +73,7 @@ func newBot(ctx context.Context, b *Bridge, login *bridgev2.UserLogin) (*bot, er
 	n := &bot{
 		b: b, cfg: b.cfg, login: login, log: b.log, guilds: newGuilds(), people: people{known: make(map[networkid.UserID]string)},
 		held: make(map[wire.ID][]*entry), rooms: make(map[wire.ID]bool), writers: make(map[[2]wire.ID]struct{}),
+		changed: make(map[wire.ID]bool), snapshots: make(chan *snapshot), pages: make(chan *pastPage), pastSlots: make(chan struct{}, historyAtOnce),
 	}
 	var err error
 	n.api, err = api.New(api.Options{
@@ -113,7 +121,7 @@ func (n *bot) startLocked() {
 	// The gateway ends first: its last words are still stored.
 	online, hangUp := context.WithCancel(n.b.br.BackgroundCtx)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(online))
-	n.stop, n.ctx = hangUp, ctx
+	n.stop, n.ctx, n.pasts = hangUp, ctx, make(map[wire.ID]*past)
 	if err := n.outbox.load(ctx); err != nil {
 		n.log.Error("messages of an earlier run are not sent", "error", err)
 	}

@@ -42,6 +42,8 @@ type Config struct {
 	// Public says that the rooms of channels that everybody in the guild sees can be
 	// joined by everybody.
 	Public bool
+	// History says how much of a channel's past is brought in when it is bridged.
+	History moduleconfig.Since
 	// Typing says that it is shown in Matrix who types.
 	Typing bool
 	// PublicMediaURL is the address of a homeserver under which media can be
@@ -86,6 +88,7 @@ func ParseConfig(node *yaml.Node) (*Config, error) {
 		"upload_limit":   moduleconfig.Int(&cfg.UploadLimit, 0, 500<<20),
 		"download_limit": moduleconfig.Int(&cfg.DownloadLimit, 0, 1<<30),
 		"queue":          moduleconfig.Int(&cfg.Queue, 1, 100_000),
+		"history":        moduleconfig.History(&cfg.History),
 		"typing":         moduleconfig.Bool(&cfg.Typing),
 		"visibility": func(n *yaml.Node, key string) error {
 			if visibility = n.Value; visibility != "public" && visibility != "invite" {

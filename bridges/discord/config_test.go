@@ -62,6 +62,8 @@ func TestConfigMistakes(t *testing.T) {
 		"token: x\nvisibility: all":                        "line 2: visibility: is \"all\", but must be public or invite",
 		"token: x\nwebhook_name: Clyde":                    "line 2: webhook_name:",
 		"token: x\nqueue: 0":                               "line 2: queue: is \"0\", but must be a whole number from 1 to 100000",
+		"token: x\nhistory: 90":                            "line 2: history: is \"90\", but must be none, all, an age such as 90d",
+		"token: x\nhistory: -1d":                           "line 2: history:",
 		"token: x\ntyping: maybe":                          "line 2: typing: is \"maybe\", but must be true or false",
 		"token: x\nchannels: [1]":                          "line 2: channels: must be a mapping",
 		"token: x\nchannels: {include: [1], exclude: [1]}": "1 is both included and excluded",

@@ -29,6 +29,8 @@ type PortalMetadata struct {
 	JoinRule string `json:"join_rule,omitempty"`
 	// Order is the order in the space that was set last.
 	Order string `json:"order,omitempty"`
+	// History is how far the bringing in of the channel's history is; see historyNone.
+	History string `json:"history,omitempty"`
 }
 
 func metaTypes() database.MetaTypes {

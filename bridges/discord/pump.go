@@ -23,6 +23,10 @@ func (n *bot) pump(ctx context.Context) {
 		select {
 		case e := <-n.inbox.out:
 			n.handle(context.WithoutCancel(ctx), e)
+		case p := <-n.pages:
+			n.onPage(context.WithoutCancel(ctx), p)
+		case s := <-n.snapshots:
+			n.onSnapshot(context.WithoutCancel(ctx), s)
 		case <-ctx.Done():
 			return
 		}
@@ -171,6 +175,9 @@ func (n *bot) onChannel(ctx context.Context, e *entry) {
 	}
 	if ch.HasMessages() {
 		n.ensureChannel(ctx, &ch, int(ch.Position))
+		if _, known := n.cursors[ch.ID]; !known && n.rooms[ch.ID] {
+			n.catchUp(ctx, &ch) // the bot sees it now
+		}
 	}
 }
 

@@ -213,6 +213,12 @@ func (n *bot) ensureRoom(ctx context.Context, key networkid.PortalKey, parent ne
 	if err != nil {
 		return fmt.Errorf("load a portal: %w", err)
 	}
+	// Before there is a room in which somebody could write.
+	if portal.Relay != n.login {
+		if err := portal.SetRelay(ctx, n.login); err != nil {
+			return fmt.Errorf("set the relay: %w", err)
+		}
+	}
 	if portal.MXID == "" {
 		info, err := n.GetChatInfo(ctx, portal)
 		if err != nil {
@@ -223,11 +229,6 @@ func (n *bot) ensureRoom(ctx context.Context, key networkid.PortalKey, parent ne
 		}
 	} else {
 		n.refresh(key)
-	}
-	if portal.Relay != n.login {
-		if err := portal.SetRelay(ctx, n.login); err != nil {
-			return fmt.Errorf("set the relay: %w", err)
-		}
 	}
 	n.login.MarkInPortal(ctx, portal)
 	meta, ok := portal.Metadata.(*PortalMetadata)

@@ -302,3 +302,28 @@ func (s *store) setWebhook(ctx context.Context, channel wire.ID, w webhook) erro
 	}
 	return nil
 }
+
+// reactionRow is a reaction of somebody on Discord that Matrix has.
+type reactionRow struct {
+	user  wire.ID
+	emoji string
+}
+
+// reactions are those that people on Discord have made in a room, by message, to messages
+// that are not older than one.
+func (s *store) reactions(ctx context.Context, room networkid.PortalKey, oldest wire.ID) (map[wire.ID][]reactionRow, error) {
+	rows, err := s.db.Query(ctx, "SELECT message_id, sender_id, emoji_id FROM reaction WHERE bridge_id=$1 AND room_id=$2 AND room_receiver=$3", s.bridge, room.ID, room.Receiver)
+	out := make(map[wire.ID][]reactionRow)
+	err = dbutil.NewRowIterWithError(rows, func(row dbutil.Scannable) (struct{}, error) {
+		var message, user, emoji string
+		err := row.Scan(&message, &user, &emoji)
+		if id := wire.ID(message); wire.ID(user).Uint() != 0 && !oldest.After(id) {
+			out[id] = append(out[id], reactionRow{wire.ID(user), emoji})
+		}
+		return struct{}{}, err
+	}, err).Iter(func(struct{}) (bool, error) { return true, nil })
+	if err != nil {
+		return nil, fmt.Errorf("read the reactions of a room: %w", err)
+	}
+	return out, nil
+}

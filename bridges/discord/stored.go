@@ -52,7 +52,16 @@ type place struct {
 
 // handleStored takes an event to the room that it concerns. An event of a guild that is
 // not known yet waits for that.
-func (n *bot) handleStored(ctx context.Context, e *entry) {
+func (n *bot) handleStored(ctx context.Context, e *entry) { n.handleEvent(ctx, e, n.meanwhile) }
+
+// handleKnown takes an event to its room while the room's history is being brought in, of
+// which it is a part.
+func (n *bot) handleKnown(ctx context.Context, e *entry) {
+	n.handleEvent(ctx, e, func(*entry, place, wire.ID) bool { return false })
+}
+
+// handleEvent does both; meanwhile may take an event away.
+func (n *bot) handleEvent(ctx context.Context, e *entry, meanwhile func(*entry, place, wire.ID) bool) {
 	var at place
 	if !n.decode(e, &at) {
 		n.inbox.done(handled{seq: e.seq})
@@ -83,6 +92,12 @@ func (n *bot) handleStored(ctx context.Context, e *entry) {
 	if !n.rooms[room] {
 		n.inbox.done(handled{seq: e.seq})
 		return
+	}
+	if meanwhile(e, at, room) {
+		return
+	}
+	if e.kind != "MESSAGE_CREATE" {
+		n.changed[at.ChannelID] = true
 	}
 	switch e.kind {
 	case "MESSAGE_CREATE":

@@ -202,21 +202,6 @@ func lenient(raw []byte, into any) error {
 	return err
 }
 
-// neededScopes are those without which the bridge does not work, and what for.
-var neededScopes = [][2]string{
-	{"channels:history", "read messages of public channels"},
-	{"channels:read", "see public channels"},
-	{"chat:write", "send messages"},
-	{"chat:write.customize", "send messages under the names of their Matrix senders"},
-	{"files:read", "take files over into Matrix"},
-	{"files:write", "send files"},
-	{"reactions:read", "take reactions over into Matrix"},
-	{"reactions:write", "send reactions"},
-	{"users:read", "know the names of people"},
-	{"team:read", "know the name of the workspace"},
-	{"emoji:read", "show custom emoji"},
-}
-
 // missingScopes lists what the token lacks, in words.
 func (a *api) missingScopes() []string {
 	a.mu.Lock()
@@ -229,9 +214,9 @@ func (a *api) missingScopes() []string {
 		have[strings.TrimSpace(s)] = true
 	}
 	var missing []string
-	for _, s := range neededScopes {
-		if !have[s[0]] {
-			missing = append(missing, fmt.Sprintf("%s (to %s)", s[0], s[1]))
+	for _, s := range botScopes {
+		if s.needed && !have[s.name] {
+			missing = append(missing, fmt.Sprintf("%s (to %s)", s.name, s.purpose))
 		}
 	}
 	return missing

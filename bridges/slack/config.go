@@ -42,6 +42,8 @@ type WorkspaceConfig struct {
 	// SyncMembers is the number of members up to which all members of a channel are
 	// in its room; of larger channels those who speak are.
 	SyncMembers int
+	// History says how much of a channel's past is brought in when it is bridged.
+	History moduleconfig.Since
 	// Queue is how many messages may wait to be sent.
 	Queue int
 	// AdminPower and OwnerPower are the power levels of a workspace's admins and owners.
@@ -125,6 +127,7 @@ func parseWorkspace(node *yaml.Node, key, aliasPrefix string) (WorkspaceConfig, 
 		"id": moduleconfig.Trimmed(&w.ID), "api_url": moduleconfig.Trimmed(&w.APIURL), "room_alias": moduleconfig.Trimmed(&w.RoomAlias),
 		"events": moduleconfig.OneOf(&w.Events, "socket", "http"), "listen": moduleconfig.Trimmed(&w.Listen), "path": moduleconfig.Trimmed(&w.Path),
 		"broadcast":    moduleconfig.OneOf(&w.Broadcast, "here", "channel", "everyone", "off"),
+		"history":      moduleconfig.History(&w.History),
 		"sync_members": moduleconfig.Int(&w.SyncMembers, 0, 100_000), "queue": moduleconfig.Int(&w.Queue, 1, 1_000_000),
 		"admin_power": moduleconfig.Int(&w.AdminPower, 0, 100), "owner_power": moduleconfig.Int(&w.OwnerPower, 0, 100),
 		"channels": func(n *yaml.Node, key string) error {

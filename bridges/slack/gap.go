@@ -26,6 +26,8 @@ type gaps struct {
 type gap struct {
 	channel string
 	entries []*entry
+	// done is nil, or there is more to come, and it is closed when the room has handled this.
+	done chan struct{}
 }
 
 func newGaps(w *workspace) *gaps {
@@ -58,9 +60,31 @@ func (g *gaps) begin() {
 		if _, ok := g.held[ch]; !ok {
 			g.held[ch] = nil
 		}
-		if !slices.Contains(g.todo, ch) {
+		if !slices.Contains(g.todo, ch) && !g.w.pasts.has(ch) {
 			g.todo = append(g.todo, ch)
 		}
+	}
+}
+
+// add marks a channel as having a gap.
+func (g *gaps) add(channel string) {
+	g.mu.Lock()
+	defer signal(g.wake)
+	defer g.mu.Unlock()
+	if _, ok := g.held[channel]; !ok {
+		g.held[channel] = nil
+	}
+	if !slices.Contains(g.todo, channel) {
+		g.todo = append(g.todo, channel)
+	}
+}
+
+// wait has the events of a channel wait.
+func (g *gaps) wait(channel string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if _, ok := g.held[channel]; !ok {
+		g.held[channel] = nil
 	}
 }
 
@@ -71,6 +95,10 @@ func (g *gaps) hold(channel string, e *entry) bool {
 	list, ok := g.held[channel]
 	if !ok {
 		return false
+	}
+	if g.w.pasts.has(channel) {
+		g.late(channel, e)
+		return true
 	}
 	if len(list) == 0 { // somebody is talking there: it is next
 		if i := slices.Index(g.todo, channel); i > 0 {
@@ -123,7 +151,7 @@ func (g *gaps) run(ctx context.Context) {
 			g.w.log.Error("what was missed in a channel is not shown", "channel", channel, "error", err)
 		}
 		select {
-		case g.filled <- gap{channel, entries}:
+		case g.filled <- gap{channel: channel, entries: entries}:
 		case <-ctx.Done():
 			return
 		}
@@ -214,33 +242,49 @@ type fetched struct {
 func (g *gaps) history(ctx context.Context, channel string, args map[string][]string, method string, limit int) ([]fetched, error) {
 	var out []fetched
 	for {
-		var resp struct {
-			Messages []map[string]json.RawMessage `json:"messages"`
-			Meta     struct {
-				Next string `json:"next_cursor"`
-			} `json:"response_metadata"`
-		}
-		if err := g.w.api.call(ctx, method, args, &resp); err != nil {
-			return nil, err
-		}
-		name, err := json.Marshal(channel)
+		page, next, err := g.pageAfter(ctx, channel, args, method)
 		if err != nil {
 			return nil, err
 		}
-		for _, o := range resp.Messages {
-			o["channel"] = name // which history leaves out
-			raw, err := json.Marshal(o)
-			if err != nil {
-				return nil, err
-			}
-			var m message
-			if lenient(raw, &m) == nil && m.TS != "" {
-				out = append(out, fetched{m, raw})
-			}
-		}
-		if resp.Meta.Next == "" || len(out) >= limit {
+		out = append(out, page...)
+		if next == "" || len(out) >= limit {
 			return out, nil
 		}
-		args["cursor"] = []string{resp.Meta.Next}
+		args["cursor"] = []string{next}
 	}
+}
+
+// page fetches one page, and says whether there is more.
+func (g *gaps) page(ctx context.Context, channel string, args map[string][]string, method string) ([]fetched, bool, error) {
+	page, next, err := g.pageAfter(ctx, channel, args, method)
+	return page, next != "", err
+}
+
+// pageAfter fetches one page, and gives the cursor of the next.
+func (g *gaps) pageAfter(ctx context.Context, channel string, args map[string][]string, method string) (out []fetched, next string, err error) {
+	var resp struct {
+		Messages []map[string]json.RawMessage `json:"messages"`
+		Meta     struct {
+			Next string `json:"next_cursor"`
+		} `json:"response_metadata"`
+	}
+	if err := g.w.api.call(ctx, method, args, &resp); err != nil {
+		return nil, "", err
+	}
+	name, err := json.Marshal(channel)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, o := range resp.Messages {
+		o["channel"] = name // which history leaves out
+		raw, err := json.Marshal(o)
+		if err != nil {
+			return nil, "", err
+		}
+		var m message
+		if lenient(raw, &m) == nil && m.TS != "" {
+			out = append(out, fetched{m, raw})
+		}
+	}
+	return out, resp.Meta.Next, nil
 }

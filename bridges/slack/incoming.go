@@ -19,6 +19,13 @@ import (
 // filled wait for that.
 func (w *workspace) pump(ctx context.Context) {
 	fill := func(f gap) {
+		if f.done != nil {
+			for _, e := range f.entries {
+				w.dispatch(context.WithoutCancel(ctx), e)
+			}
+			w.turn(f.channel, nil, "", func(context.Context, *bridgev2.Portal) error { close(f.done); return nil })
+			return
+		}
 		for _, e := range append(f.entries, w.gaps.release(f.channel)...) {
 			w.dispatch(context.WithoutCancel(ctx), e)
 		}

@@ -89,8 +89,7 @@ func (w *workspace) bridge(ctx context.Context, ch *slackgo.Channel) error {
 	}
 	existed := portal.MXID != ""
 	if !existed {
-		// What is said from now on is bridged, also what is said before the room is there.
-		if err := w.b.store.handled(ctx, w.cfg.ID, nil, map[string]string{ch.ID: timeTS(time.Now())}); err != nil {
+		if err := w.beginChannel(ctx, ch.ID); err != nil {
 			return err
 		}
 	}
@@ -106,12 +105,38 @@ func (w *workspace) bridge(ctx context.Context, ch *slackgo.Channel) error {
 		if err != nil {
 			return err
 		}
-		w.turn(ch.ID, nil, "", func(ctx context.Context, portal *bridgev2.Portal) error {
-			portal.UpdateInfo(ctx, info, w.login, nil, time.Time{})
-			return nil
-		})
+		w.update(ch.ID, info)
+	} else if _, wanted, err := w.b.store.past(ctx, w.cfg.ID, ch.ID); err != nil {
+		return err
+	} else if wanted {
+		w.gaps.wait(ch.ID)
+		w.pasts.add(ch.ID)
 	}
 	return nil
+}
+
+// update brings a channel's room up to date.
+func (w *workspace) update(channel string, info *bridgev2.ChatInfo) {
+	w.turn(channel, nil, "", func(ctx context.Context, portal *bridgev2.Portal) error {
+		portal.UpdateInfo(ctx, info, w.login, nil, time.Time{})
+		return nil
+	})
+}
+
+// beginChannel records where a channel begins for the bridge: with as much of its past as is
+// wanted, or with what is said from now on, also what is said before the room is there.
+func (w *workspace) beginChannel(ctx context.Context, channel string) error {
+	start := timeTS(time.Now())
+	at, wanted := w.cfg.History.Start(time.Now())
+	if wanted {
+		if start = "0"; !at.IsZero() {
+			start = timeTS(at)
+		}
+	}
+	if err := w.b.store.handled(ctx, w.cfg.ID, nil, map[string]string{channel: start}); err != nil || !wanted {
+		return err
+	}
+	return w.b.store.beginPast(ctx, w.cfg.ID, channel, start)
 }
 
 func (w *workspace) isBridged(channel string) bool {

@@ -32,6 +32,7 @@ type workspace struct {
 	outbox *outbox
 	people people
 	gaps   *gaps
+	pasts  *pasts
 
 	mu      sync.Mutex
 	self    *slackgo.AuthTestResponse // who the bot is; nil until known
@@ -58,7 +59,7 @@ func newWorkspace(b *Bridge, cfg *WorkspaceConfig, login *bridgev2.UserLogin) *w
 	w.inbox = newInbox(cfg.ID, b.store, w.log)
 	w.outbox = newOutbox(w)
 	w.people.shown = make(map[networkid.UserID]string)
-	w.gaps = newGaps(w)
+	w.gaps, w.pasts = newGaps(w), newPasts(w)
 	return w
 }
 
@@ -122,11 +123,15 @@ func (w *workspace) run(ctx context.Context) {
 	if err := w.inbox.load(ctx); err != nil {
 		w.log.Error("what was said in an earlier run is not shown", "error", err)
 	}
+	if err := w.pasts.load(ctx); err != nil {
+		w.log.Error("the past of channels does not come in", "error", err)
+	}
 	// What waits in the inbox is newer than a gap that was being filled when an earlier
 	// run ended.
 	w.gaps.expect()
 	work.Go(func() { w.inbox.run(ctx) })
 	work.Go(func() { w.gaps.run(ctx) })
+	work.Go(func() { w.pasts.run(ctx) })
 	work.Go(func() { w.pump(ctx) })
 	work.Go(func() {
 		if err := w.dir.fillUsers(ctx); err != nil && ctx.Err() == nil {

@@ -37,6 +37,7 @@ type Event struct {
 	Sender   string          `json:"sender"`
 	StateKey *string         `json:"state_key"`
 	Redacts  string          `json:"redacts"`
+	TS       int64           `json:"origin_server_ts"`
 	Content  json.RawMessage `json:"content"`
 }
 

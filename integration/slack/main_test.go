@@ -51,14 +51,26 @@ func newTalk(t *testing.T, extra string) *talk {
 	return newTalkBy(t, extra, func(k *talk) { k.slack.AwaitConnected(t, 1) })
 }
 
+// newTalkAfter is newTalk in a workspace where something was said before.
+func newTalkAfter(t *testing.T, extra string, before func(*talk)) *talk {
+	t.Helper()
+	return newTalkWith(t, extra, before, func(k *talk) { k.slack.AwaitConnected(t, 1) })
+}
+
 // newTalkBy is newTalk with another way to connect.
 func newTalkBy(t *testing.T, extra string, connect func(*talk)) *talk {
+	t.Helper()
+	return newTalkWith(t, extra, func(*talk) {}, connect)
+}
+
+func newTalkWith(t *testing.T, extra string, before, connect func(*talk)) *talk {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
 	k := &talk{t: t, ctx: ctx, slack: slacktest.New(t)}
 	k.bob, k.carol = k.slack.AddUser("bob", "Bob Builder"), k.slack.AddUser("carol", "Carol")
 	k.channel = k.slack.AddChannel("general", false, k.bob, k.carol, slacktest.BotUser)
+	before(k)
 	k.server = testserver.New(t, testserver.Options{
 		Extra: bridgeConfig(k.slack, extra),
 	})

@@ -104,3 +104,23 @@ func install(ctx context.Context, folder, dir string) error {
 	}
 	return nil
 }
+
+// Script puts a script, and the files that it needs, beside the packages, and returns the path of
+// the first.
+func (n *Node) Script(t testing.TB, files ...string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, filepath.Base(file)), raw, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(n.Modules, filepath.Join(dir, "node_modules")); err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(dir, filepath.Base(files[0]))
+}

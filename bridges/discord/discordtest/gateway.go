@@ -248,7 +248,7 @@ func (s *Server) guildCreate(g *Guild, intents, large int) map[string]any {
 	}
 	raw, _ := json.Marshal(map[string]any{
 		"id": g.ID, "name": g.Name, "icon": nil, "owner_id": g.OwnerID, "roles": g.Roles, "emojis": []any{}, "features": []any{},
-		"channels": g.Channels, "threads": append([]*Channel{}, g.Threads...), "members": members, "member_count": len(g.Members),
+		"channels": g.Channels, "threads": g.active(), "members": members, "member_count": len(g.Members),
 		"large": len(g.Members) > large, "joined_at": stamp(time.Now()), "unavailable": false, "presences": []any{}, "voice_states": []any{},
 		"description": nil, "premium_tier": 0, "stickers": []any{}, "stage_instances": []any{}, "guild_scheduled_events": []any{},
 	})

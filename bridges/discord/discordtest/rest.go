@@ -76,7 +76,21 @@ func (s *Server) routes() http.Handler {
 	handle("GET /gateway", false, func(*request) (any, *failure) {
 		return map[string]any{"url": "ws://" + s.Addr() + "/gateway"}, nil
 	})
-	handle("GET /users/@me", true, func(*request) (any, *failure) { return s.bot, nil })
+	handle("GET /gateway/bot", true, func(*request) (any, *failure) {
+		return map[string]any{
+			"url": "ws://" + s.Addr() + "/gateway", "shards": 1,
+			"session_start_limit": map[string]any{"total": 1000, "remaining": 999, "reset_after": 14400000, "max_concurrency": 1},
+		}, nil
+	})
+	handle("GET /users/@me", true, func(*request) (any, *failure) {
+		return struct {
+			*User
+			MFA      bool    `json:"mfa_enabled"`
+			Locale   string  `json:"locale"`
+			Verified bool    `json:"verified"`
+			Email    *string `json:"email"`
+		}{User: s.bot, Locale: "en-US", Verified: true}, nil
+	})
 	handle("GET /applications/@me", true, func(*request) (any, *failure) {
 		flags := 0
 		if s.allowed&(1<<1) != 0 {
@@ -85,7 +99,12 @@ func (s *Server) routes() http.Handler {
 		if s.allowed&(1<<15) != 0 {
 			flags |= 1 << 19
 		}
-		return map[string]any{"id": s.AppID, "name": "landbridge", "flags": flags}, nil
+		return map[string]any{
+			"id": s.AppID, "name": "landbridge", "flags": flags, "flags_new": strconv.Itoa(flags), "icon": nil, "description": "", "type": nil,
+			"verify_key": strings.Repeat("0", 64), "redirect_uris": []string{}, "bot_public": true, "bot_require_code_grant": false,
+			"owner": s.bot, "bot": s.bot, "team": nil, "interactions_endpoint_url": nil, "role_connections_verification_url": nil,
+			"approximate_guild_count": len(s.guilds), "approximate_user_install_count": 0, "approximate_user_authorization_count": 0, "eligible_oauth2_scopes": []string{}, "explicit_content_filter": 0,
+		}, nil
 	})
 	handle("GET /guilds/{guild}/members", true, s.getMembers)
 	handle("GET /channels/{channel}", true, func(r *request) (any, *failure) {
@@ -121,6 +140,8 @@ func (s *Server) routes() http.Handler {
 		return nil, nil
 	})
 	handle("POST /channels/{channel}/messages/{message}/threads", true, s.postThread)
+	handle("GET /channels/{channel}/messages/{message}/reactions/{emoji}", true, s.getReactions)
+	handle("GET /channels/{channel}/threads/archived/{kind}", true, s.getArchived)
 	handle("PUT /channels/{channel}/messages/{message}/reactions/{emoji}/@me", true, func(r *request) (any, *failure) { return s.ownReaction(r, true) })
 	handle("DELETE /channels/{channel}/messages/{message}/reactions/{emoji}/@me", true, func(r *request) (any, *failure) { return s.ownReaction(r, false) })
 	handle("POST /channels/{channel}/typing", true, func(*request) (any, *failure) { return nil, nil })
@@ -439,7 +460,7 @@ func (s *Server) react(m *Message, user, emoji string, add bool) {
 		}
 	}
 	if r == nil {
-		r = &Reaction{Emoji: e}
+		r = &Reaction{Emoji: e, Colors: []string{}}
 		m.Reactions = append(m.Reactions, r)
 	}
 	if contains(r.users, user) == add {
@@ -458,6 +479,7 @@ func (s *Server) react(m *Message, user, emoji string, add bool) {
 		}
 	}
 	r.Count, r.Me = len(r.users), contains(r.users, s.AppID)
+	r.Counts.Normal = r.Count
 	if r.Count == 0 {
 		for i := range m.Reactions {
 			if m.Reactions[i] == r {
@@ -500,6 +522,7 @@ func (s *Server) thread(parent *Channel, id string, u *User, name string) *Chann
 	t := &Channel{
 		ID: id, Type: 11, GuildID: parent.GuildID, Name: name, ParentID: &parent.ID, OwnerID: u.ID,
 		ThreadMetadata: &ThreadMetadata{AutoArchiveDuration: 4320, ArchiveTimestamp: stamp(time.Now())},
+		MessageCount:   ptr(0), MemberCount: ptr(1), TotalMessages: ptr(0),
 	}
 	if parent.Type == 5 {
 		t.Type = 10

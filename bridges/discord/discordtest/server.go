@@ -89,7 +89,7 @@ func (s *Server) CDN() string { return "http://" + s.Addr() + "/cdn" }
 
 // id makes a snowflake of now; s.mu is held.
 func (s *Server) id() string {
-	now := uint64(time.Now().UnixMilli()-1420070400000) << 22
+	now := uint64(time.Now().UnixMilli()-epoch) << 22
 	if now <= s.nextID {
 		now = s.nextID + 1
 	}

@@ -13,6 +13,11 @@ type User struct {
 	GlobalName    *string `json:"global_name"`
 	Avatar        *string `json:"avatar"`
 	Bot           bool    `json:"bot,omitempty"`
+	PublicFlags   int     `json:"public_flags"`
+	Flags         int     `json:"flags"`
+	Banner        *string `json:"banner"`
+	AccentColor   *int    `json:"accent_color"`
+	PrimaryGuild  *string `json:"primary_guild"`
 }
 
 // Member is a user in a guild.
@@ -25,6 +30,11 @@ type Member struct {
 	Deaf     bool     `json:"deaf"`
 	Mute     bool     `json:"mute"`
 	Flags    int      `json:"flags"`
+	Banner   *string  `json:"banner"`
+	Pending  bool     `json:"pending"`
+	// TimeoutUntil is until when they may say nothing.
+	TimeoutUntil *string `json:"communication_disabled_until"`
+	BoostsSince  *string `json:"premium_since"`
 }
 
 // Role is a role.
@@ -61,7 +71,11 @@ type Channel struct {
 	OwnerID        string          `json:"owner_id,omitempty"`
 	Overwrites     []Overwrite     `json:"permission_overwrites"`
 	RateLimit      int             `json:"rate_limit_per_user"`
+	Flags          int             `json:"flags"`
 	ThreadMetadata *ThreadMetadata `json:"thread_metadata,omitempty"`
+	MessageCount   *int            `json:"message_count,omitempty"`
+	MemberCount    *int            `json:"member_count,omitempty"`
+	TotalMessages  *int            `json:"total_message_sent,omitempty"`
 }
 
 // ThreadMetadata is of threads.
@@ -81,10 +95,19 @@ type Emoji struct {
 
 // Reaction is a count of reactions.
 type Reaction struct {
-	Count int   `json:"count"`
-	Me    bool  `json:"me"`
-	Emoji Emoji `json:"emoji"`
-	users []string
+	Count  int      `json:"count"`
+	Counts Counts   `json:"count_details"`
+	Me     bool     `json:"me"`
+	MeSup  bool     `json:"me_burst"`
+	Colors []string `json:"burst_colors"`
+	Emoji  Emoji    `json:"emoji"`
+	users  []string
+}
+
+// Counts are how many reactions are super reactions, and how many are not.
+type Counts struct {
+	Burst  int `json:"burst"`
+	Normal int `json:"normal"`
 }
 
 // Attachment is a file.

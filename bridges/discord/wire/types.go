@@ -83,6 +83,10 @@ type Channel struct {
 	Overwrites    List[Overwrite] `json:"permission_overwrites"`
 	SlowMode      Int             `json:"rate_limit_per_user"`
 	NSFW          bool            `json:"nsfw"`
+	// Metadata is of threads alone.
+	Metadata struct {
+		Archived Time `json:"archive_timestamp"`
+	} `json:"thread_metadata"`
 }
 
 // IsThread reports whether the channel is a thread.

@@ -1,0 +1,218 @@
+package discord
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"maunium.net/go/mautrix/bridgev2/database"
+
+	"github.com/landbridge-im/landbridge/bridges/discord/wire"
+)
+
+// A gateway that was not listened to does not tell afterwards what was edited, deleted or
+// reacted to. So the newest messages of each channel are compared with what Matrix has when
+// a session begins, and what differs is handled as if the gateway had told it. That is
+// harmless if it is told twice.
+
+// recheckTries is how often a channel is looked at anew because something happened to it
+// meanwhile.
+const recheckTries = 3
+
+// snapshot is what the newest messages of a channel were like at a time.
+type snapshot struct {
+	stream wire.Channel
+	upto   wire.ID // newer ones are not in it
+	page   []rawMessage
+	tries  int // that are left
+}
+
+// recheck begins to compare a channel with what Matrix has of it. Called by the pump.
+func (n *bot) recheck(ch wire.Channel, upto wire.ID, tries int) {
+	if upto.Uint() == 0 || tries == 0 {
+		return
+	}
+	delete(n.changed, ch.ID)
+	n.work.Go(func() {
+		select {
+		case n.pastSlots <- struct{}{}:
+			defer func() { <-n.pastSlots }()
+		case <-n.ctx.Done():
+			return
+		}
+		var page wire.List[rawMessage]
+		path := "/channels/" + string(ch.ID) + "/messages?limit=100&before=" + nextID(upto)
+		if err := n.api.Do(n.ctx, "GET", path, "/channels/"+string(ch.ID)+"/messages", nil, &page); err != nil {
+			n.log.Warn("what was changed in a channel meanwhile cannot be fetched", "channel", ch.ID, "error", err)
+			return
+		}
+		slices.SortFunc(page, func(a, b rawMessage) int { return cmp.Compare(a.id.Uint(), b.id.Uint()) })
+		select {
+		case n.snapshots <- &snapshot{stream: ch, upto: upto, page: page, tries: tries - 1}:
+		case <-n.ctx.Done():
+		}
+	})
+}
+
+// onSnapshot handles what is different from what Matrix has. Called by the pump.
+func (n *bot) onSnapshot(ctx context.Context, s *snapshot) {
+	if n.changed[s.stream.ID] {
+		n.recheck(s.stream, s.upto, s.tries) // it may be older than what was handled since
+		return
+	}
+	list, err := n.differences(ctx, s)
+	if err != nil {
+		n.log.Error("a channel cannot be compared with its room", "channel", s.stream.ID, "error", err)
+		return
+	}
+	if len(list) == 0 || !n.inbox.keep(list) {
+		return
+	}
+	n.log.Info("a channel was changed meanwhile", "channel", s.stream.ID, "changes", len(list))
+	for _, e := range list {
+		n.handleStored(ctx, e)
+	}
+}
+
+// differences are the events that a room needs to be as a snapshot is.
+func (n *bot) differences(ctx context.Context, s *snapshot) (list []*entry, err error) {
+	if len(s.page) == 0 {
+		return nil, nil // as it is, too, for who may not read the history
+	}
+	room := s.stream.ID
+	if s.stream.IsThread() {
+		room = s.stream.ParentID
+	}
+	var from time.Time
+	oldest := wire.ID("0")
+	if len(s.page) >= historyPage {
+		oldest = s.page[0].id
+		from = oldest.Time().Add(-time.Hour) // the row of a message from Matrix has Matrix's time
+	}
+	rows, err := n.b.br.DB.Message.GetMessagesBetweenTimeQuery(ctx, channelKey(room), from, time.Now().Add(time.Hour))
+	if err != nil {
+		return nil, err
+	}
+	have := make(map[wire.ID][]*database.Message)
+	for _, row := range rows {
+		id := wire.ID(row.ID)
+		if at := metaOf(row).Channel; id.Uint() == 0 || at != s.stream.ID || id.After(s.upto) || oldest.After(id) || row.HasFakeMXID() {
+			continue
+		}
+		have[id] = append(have[id], row)
+	}
+	reactions, err := n.b.store.reactions(ctx, channelKey(room), oldest)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range s.page {
+		rows := have[m.id]
+		delete(have, m.id)
+		var msg wire.Message
+		if len(rows) == 0 || wire.Decode(m.raw, &msg) != nil {
+			continue
+		}
+		if !n.isOurs(&msg) && n.differs(rows, &msg) {
+			list = append(list, &entry{kind: "MESSAGE_UPDATE", data: m.withGuild(s.stream.GuildID)})
+		}
+		list = append(list, n.reactionChanges(ctx, &s.stream, m, reactions[m.id])...)
+	}
+	for id := range have {
+		if _, thread := n.threads[id]; thread {
+			continue // the room's row for a thread that begins with no message
+		}
+		raw, err := json.Marshal(map[string]any{"id": id, "channel_id": s.stream.ID, "guild_id": s.stream.GuildID})
+		if err == nil {
+			list = append(list, &entry{kind: "MESSAGE_DELETE", data: raw})
+		}
+	}
+	return list, nil
+}
+
+// differs reports whether a message was edited since Matrix got it.
+func (n *bot) differs(rows []*database.Message, m *wire.Message) bool {
+	if m.Edited.IsZero() && m.Poll == nil && len(richEmbeds(m)) == 0 {
+		return false
+	}
+	for _, row := range rows {
+		if row.PartID == "" && metaOf(row).Hash != contentHash(m) {
+			return true
+		}
+		if row.PartID != "" && row.PartID[0] == 'a' && len(m.Snapshots) == 0 &&
+			!slices.ContainsFunc(m.Attachments, func(a wire.Attachment) bool { return "a"+string(a.ID) == string(row.PartID) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// reactionChanges are the reactions that were added to a message or taken away, if their
+// numbers differ from those in Matrix, by emoji and user.
+func (n *bot) reactionChanges(ctx context.Context, ch *wire.Channel, m rawMessage, have []reactionRow) (list []*entry) {
+	var msg struct {
+		Reactions wire.List[struct {
+			Count wire.Int   `json:"count"`
+			Me    bool       `json:"me"`
+			Emoji wire.Emoji `json:"emoji"`
+		}] `json:"reactions"`
+	}
+	if wire.Decode(m.raw, &msg) != nil {
+		return nil
+	}
+	known := make(map[string]map[wire.ID]bool)
+	for _, r := range have {
+		if known[r.emoji] == nil {
+			known[r.emoji] = make(map[wire.ID]bool)
+		}
+		known[r.emoji][r.user] = true
+	}
+	for _, r := range msg.Reactions {
+		key := string(emojiID(r.Emoji))
+		count := int(r.Count)
+		if r.Me {
+			count-- // the bot's stands for those of Matrix
+		}
+		users := known[key]
+		delete(known, key)
+		if count == len(users) || count > 100 {
+			continue
+		}
+		raw, err := json.Marshal(map[string]any{"reactions": []any{map[string]any{"emoji": map[string]any{"id": r.Emoji.ID, "name": r.Emoji.Name, "animated": r.Emoji.Animated}}}})
+		if err != nil {
+			continue
+		}
+		for _, e := range n.pastReactions(ctx, ch, rawMessage{id: m.id, raw: raw}) {
+			var ev wire.ReactionEvent
+			if wire.Decode(e.data, &ev) != nil {
+				continue
+			}
+			if !users[ev.UserID] {
+				list = append(list, e)
+			}
+			delete(users, ev.UserID)
+		}
+		for user := range users {
+			list = append(list, unreacted(ch, m.id, user, map[string]any{"id": r.Emoji.ID, "name": r.Emoji.Name}))
+		}
+	}
+	for key, users := range known { // nobody has these any more
+		emoji := map[string]any{"name": key}
+		if wire.ID(key).Uint() != 0 {
+			emoji = map[string]any{"id": key, "name": "gone"}
+		}
+		for user := range users {
+			list = append(list, unreacted(ch, m.id, user, emoji))
+		}
+	}
+	return list
+}
+
+// unreacted is the event by which somebody's reaction ends.
+func unreacted(ch *wire.Channel, message, user wire.ID, emoji map[string]any) *entry {
+	raw, _ := json.Marshal(map[string]any{ // of strings; cannot fail
+		"user_id": user, "channel_id": ch.ID, "message_id": message, "guild_id": ch.GuildID, "emoji": emoji,
+	})
+	return &entry{kind: "MESSAGE_REACTION_REMOVE", data: raw}
+}

@@ -1,0 +1,82 @@
+package discord_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/landbridge-im/landbridge/bridges/discord/discordtest"
+	"github.com/landbridge-im/landbridge/integration/tools"
+)
+
+// The stand-in of Discord serves discord.js, which nobody here has written, and its answers are as
+// Discord's own description of its API has them.
+func TestStandInWithDiscordJS(t *testing.T) {
+	t.Parallel()
+	node := tools.NewNode(t, "sdk")
+	dc, err := discordtest.New("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(dc.Close)
+	dc.Token = "token.of.the.robot" // discord.js takes "Bot" from the beginning of a token
+	owner, anna := dc.AddUser("owner"), dc.AddUser("anna")
+	guild := dc.AddGuild("Guild", owner)
+	general := dc.AddChannel(guild, 0, "general", "")
+	dc.AddMember(guild, anna)
+
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, node.Program, node.Script(t, filepath.Join("sdk", "day.mjs")), dc.URL(), dc.Token, guild.ID, general.ID)
+	var complaints strings.Builder
+	cmd.Stderr = &complaints
+	cmd.WaitDelay = 5 * time.Second
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	checked, done := map[string]bool{}, false
+	lines := bufio.NewScanner(out)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var x struct {
+			Kind, Method, Path, Text string
+			Problems                 []string
+		}
+		if err := json.Unmarshal(lines.Bytes(), &x); err != nil {
+			t.Errorf("the script says %q", lines.Bytes())
+			continue
+		}
+		switch x.Kind {
+		case "ready":
+			m := dc.Say(general, anna, "good **morning**", nil)
+			dc.React(m, owner, "🎉", true)
+			dc.Edit(m, func(m *discordtest.Message) { m.Content = "good evening" })
+		case "checked":
+			checked[x.Method+" "+x.Path] = true
+		case "mismatch":
+			t.Errorf("%s %s is not as Discord describes it:\n%s", x.Method, x.Path, strings.Join(x.Problems, "\n"))
+		case "unchecked":
+			t.Errorf("%s %s is held against no schema", x.Method, x.Path)
+		case "error":
+			t.Error(x.Text)
+		case "done":
+			done = true
+		}
+	}
+	if err := cmd.Wait(); err != nil || !done {
+		t.Fatalf("discord.js: %v\n%s", err, complaints.String())
+	}
+	if len(checked) < 12 {
+		t.Errorf("only %d kinds of answers were looked at: %v", len(checked), fmt.Sprint(checked))
+	}
+}
