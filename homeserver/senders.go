@@ -63,7 +63,10 @@ func (m remoteMedia) Fetch(ctx context.Context, origin, id string, w io.Writer) 
 	}
 	err := m.client.Download(fclient.Urgent(ctx), origin, id, mediaWait, m.limit, sink)
 	var e *fclient.Error
-	if errors.As(err, &e) && e.Status == 404 && e.Code != "M_NOT_FOUND" {
+	// "If the remote server ... responds with a 404 M_UNRECOGNIZED ... the homeserver SHOULD fall back"; a
+	// server that knows nothing of the endpoint may also answer without an errcode, or with anything but
+	// the two parts.
+	if errors.As(err, &e) && e.Status/100 == 4 && (e.Code == "" || e.Code == "M_UNRECOGNIZED") || errors.Is(err, fclient.ErrNotMultipart) {
 		err = m.client.OldDownload(fclient.Urgent(ctx), origin, id, mediaWait, m.limit, sink)
 	}
 	switch {

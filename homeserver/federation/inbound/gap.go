@@ -63,9 +63,9 @@ func (g *gap) release() {
 }
 
 // unplaced lists those of some events that have no place in the graph here.
-func (g *gap) unplaced(ctx context.Context, ids []eventID) (out []string, err error) {
+func (i *Intake) unplaced(ctx context.Context, ids []eventID) (out []string, err error) {
 	for _, id := range ids {
-		e, err := g.i.o.Store.EventByID(ctx, string(id))
+		e, err := i.o.Store.EventByID(ctx, string(id))
 		if errors.Is(err, store.ErrNotFound) || err == nil && e.Has(event.Outlier) {
 			out = append(out, string(id))
 		} else if err != nil {
@@ -75,18 +75,27 @@ func (g *gap) unplaced(ctx context.Context, ids []eventID) (out []string, err er
 	return out, nil
 }
 
-// receive takes an event in: what is missing before it first, as far as it can be had.
-func (g *gap) receive(ctx context.Context, e *event.Event) error {
-	missing, err := g.unplaced(ctx, e.PrevEvents)
+// errBadGap: what was told of a gap is not acceptable, so that what comes after it hangs in the air.
+var errBadGap = errors.New("what is missing before the event is not acceptable")
+
+// receive takes an event in: what is missing before it first, as far as it can be had. first tells that
+// this was not tried before.
+func (g *gap) receive(ctx context.Context, e *event.Event, first bool) error {
+	missing, err := g.i.unplaced(ctx, e.PrevEvents)
 	if err != nil {
 		return err
 	}
 	if len(missing) == 0 {
 		return g.one(ctx, e)
 	}
-	found, err := g.between(ctx, e)
+	found, bad, err := g.between(ctx, e)
 	if err != nil {
 		return err
+	}
+	if first && bad {
+		// Other servers may have something better to follow; only if not is the state behind what is
+		// not acceptable asked for.
+		return errBadGap
 	}
 	for _, x := range found {
 		// One of them that makes no sense must not keep the others out.
@@ -101,18 +110,18 @@ func (g *gap) receive(ctx context.Context, e *event.Event) error {
 }
 
 // between fetches the events between those that are here and one whose previous events aren't, the least
-// deep first.
-func (g *gap) between(ctx context.Context, e *event.Event) ([]*event.Event, error) {
+// deep first. bad tells that there were some that are not acceptable.
+func (g *gap) between(ctx context.Context, e *event.Event) (_ []*event.Event, bad bool, err error) {
 	if err := g.call(ctx); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	row, err := g.i.o.Store.LoadRoom(ctx, g.room.NID)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	tips, err := g.i.o.Store.Events(ctx, row.Extremities)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	q := fclient.Gap{Limit: gapLimit, Latest: []string{e.ID}}
 	for n, tip := range tips {
@@ -132,7 +141,7 @@ func (g *gap) between(ctx context.Context, e *event.Event) ([]*event.Event, erro
 		list, err := g.i.o.Remote.MissingEvents(ctx, g.origin, g.room.ID, q)
 		if err != nil {
 			if ctx.Err() != nil {
-				return nil, err
+				return nil, false, err
 			}
 			break // what is before the event can be told otherwise
 		}
@@ -141,8 +150,9 @@ func (g *gap) between(ctx context.Context, e *event.Event) ([]*event.Event, erro
 			x, err := g.read(ctx, raw, prevMax, authMax)
 			if err != nil {
 				if ctx.Err() != nil || errors.Is(err, keyring.ErrUnavailable) {
-					return nil, err
+					return nil, false, err
 				}
+				bad = true
 				g.i.o.Log.InfoContext(ctx, "an event of a gap is not acceptable", "room", g.room.ID, "origin", g.origin, "err", err)
 				continue
 			}
@@ -150,21 +160,22 @@ func (g *gap) between(ctx context.Context, e *event.Event) ([]*event.Event, erro
 				continue
 			}
 			if have, err := g.i.known(ctx, x); err != nil {
-				return nil, err
+				return nil, false, err
 			} else if have {
 				continue
 			}
 			found[x.ID] = x
 			fresh++
 		}
-		if fresh == 0 || len(found) >= gapEvents {
+		// A server that tells of fewer than it may has no more to tell.
+		if fresh == 0 || len(found) >= gapEvents || len(list) < gapLimit {
 			break
 		}
 		q.Latest = nil
 		for _, x := range found {
-			missing, err := g.unplaced(ctx, x.PrevEvents)
+			missing, err := g.i.unplaced(ctx, x.PrevEvents)
 			if err != nil {
-				return nil, err
+				return nil, false, err
 			}
 			if slices.ContainsFunc(missing, func(id string) bool { return found[id] == nil }) && len(q.Latest) < gapLimit {
 				q.Latest = append(q.Latest, x.ID)
@@ -187,7 +198,7 @@ func (g *gap) between(ctx context.Context, e *event.Event) ([]*event.Event, erro
 			front = append(front, idsOf(x.PrevEvents)...)
 		}
 	}
-	return inOrder(out), nil
+	return inOrder(out), bad, nil
 }
 
 // inOrder sorts events so that each comes after those before it.
@@ -234,13 +245,11 @@ func (g *gap) one(ctx context.Context, e *event.Event) error {
 	if done, err := g.i.known(ctx, e); err != nil || done {
 		return err
 	}
-	if err := g.authOf(ctx, e); err != nil {
-		return err
-	}
-	missing, err := g.unplaced(ctx, e.PrevEvents)
+	missing, err := g.i.unplaced(ctx, e.PrevEvents)
 	if err != nil {
 		return err
 	}
+	// The state comes with the auth chain, so it is asked for first.
 	var told []statetree.Ref
 	for _, id := range missing {
 		root, packs, err := g.stateAfter(ctx, e, id)
@@ -257,6 +266,9 @@ func (g *gap) one(ctx context.Context, e *event.Event) error {
 			g.i.o.Store.State().Stored(packs)
 		}
 		told = append(told, root)
+	}
+	if err := g.authOf(ctx, e); err != nil {
+		return err
 	}
 	return g.i.place(ctx, g.room, e, missing, told)
 }

@@ -126,7 +126,7 @@ func (i *Intake) Offer(ctx context.Context, origin string, pdus []jsontext.Value
 		if p.verified {
 			verified = p.id
 		}
-		i.wake(p.event.InRoom, verified)
+		i.wake(p.event.InRoom, p.id, verified)
 	}
 	return out, nil
 }
@@ -253,9 +253,9 @@ func (i *Intake) prepare(ctx context.Context, r store.RoomName, e *event.Event) 
 	return i.assemble(ctx, r, e, nil, nil)
 }
 
-// wake gives a room's lane something to do. verified is the id of an event whose signatures have been
-// checked, or "".
-func (i *Intake) wake(roomID, verified string) {
+// wake gives a room's lane something to do: the event offered, if that isn't "". verified is its id too
+// if its signatures have been checked.
+func (i *Intake) wake(roomID, offered, verified string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.ctx == nil || i.ctx.Err() != nil {
@@ -263,7 +263,7 @@ func (i *Intake) wake(roomID, verified string) {
 	}
 	l := i.lanes[roomID]
 	if l == nil {
-		l = &lane{i: i, roomID: roomID, verified: map[string]bool{}}
+		l = &lane{i: i, roomID: roomID, verified: map[string]bool{}, offered: map[string]bool{}, behind: map[string]bool{}}
 		i.lanes[roomID] = l
 		ctx := i.ctx
 		i.wg.Go(func() { l.run(ctx) })
@@ -271,6 +271,9 @@ func (i *Intake) wake(roomID, verified string) {
 	l.again = true
 	if verified != "" && len(l.verified) < stagedPerRoom {
 		l.verified[verified] = true
+	}
+	if offered != "" && len(l.offered) < stagedPerRoom {
+		l.offered[offered] = true
 	}
 }
 
@@ -300,7 +303,7 @@ func (i *Intake) Run(ctx context.Context) error {
 			i.o.Log.ErrorContext(ctx, "looking for events that wait to be taken in", "err", err)
 		}
 		for id := range rooms {
-			i.wake(id, "")
+			i.wake(id, "", "")
 		}
 		select {
 		case <-ctx.Done():

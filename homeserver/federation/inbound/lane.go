@@ -36,6 +36,45 @@ type lane struct {
 	// needn't be verified any more. Guarded by Intake.mu.
 	again    bool
 	verified map[string]bool
+	// offered are events that were sent once more while they were staged. Guarded by Intake.mu.
+	offered map[string]bool
+	// behind are events that were put off while previous events of theirs were missing.
+	behind map[string]bool
+	// eager is when an event was last tried sooner than it should be.
+	eager time.Time
+}
+
+// eagerPause is how often an event of a room may be tried sooner than it should be.
+const eagerPause = 2 * time.Second
+
+// mayTry tells whether an event may be tried now that should wait, and takes note of it.
+func (l *lane) mayTry() bool {
+	now := l.i.o.Now()
+	if now.Sub(l.eager) < eagerPause {
+		return false
+	}
+	l.eager = now
+	return true
+}
+
+// sooner tells whether an event that was put off is worth trying already: what was missing before it is
+// here now, or somebody, who may know more, has sent it once more.
+func (l *lane) sooner(ctx context.Context, e *event.Event) (bool, error) {
+	l.i.mu.Lock()
+	offered := l.offered[e.ID]
+	delete(l.offered, e.ID)
+	l.i.mu.Unlock()
+	if l.behind[e.ID] {
+		missing, err := l.i.unplaced(ctx, e.PrevEvents)
+		if err != nil {
+			return false, err
+		}
+		if len(missing) == 0 {
+			delete(l.behind, e.ID)
+			return true, nil
+		}
+	}
+	return offered && l.mayTry(), nil
 }
 
 func (l *lane) run(ctx context.Context) {
@@ -91,8 +130,14 @@ func (l *lane) pass(ctx context.Context) (more bool, err error) {
 			continue
 		}
 		if p.Tries > 0 && p.ReceivedTS > now {
-			waiting[p.ID] = true
-			continue
+			soon, err := l.sooner(ctx, e)
+			if err != nil {
+				return false, err
+			}
+			if !soon {
+				waiting[p.ID] = true
+				continue
+			}
 		}
 		ready = append(ready, item{p, e})
 	}
@@ -101,7 +146,8 @@ func (l *lane) pass(ctx context.Context) (more bool, err error) {
 		if ctx.Err() != nil {
 			return false, nil
 		}
-		if slices.ContainsFunc(it.event.PrevEvents, func(id eventID) bool { return waiting[string(id)] }) {
+		// The server that sent this one may know what is missing before the other.
+		if slices.ContainsFunc(it.event.PrevEvents, func(id eventID) bool { return waiting[string(id)] }) && !(it.Tries == 0 && l.mayTry()) {
 			waiting[it.ID] = true
 			continue
 		}
@@ -110,6 +156,11 @@ func (l *lane) pass(ctx context.Context) (more bool, err error) {
 				return false, nil
 			}
 			waiting[it.ID] = true
+			if missing, failed := l.i.unplaced(ctx, it.event.PrevEvents); failed != nil {
+				return false, failed
+			} else if len(missing) > 0 {
+				l.behind[it.ID] = true
+			}
 			if err := l.later(ctx, it.StagedPDU, err); err != nil {
 				return false, err
 			}
@@ -122,6 +173,7 @@ func (l *lane) pass(ctx context.Context) (more bool, err error) {
 
 // drop forgets a staged event.
 func (l *lane) drop(ctx context.Context, p store.StagedPDU, why error) error {
+	delete(l.behind, p.ID)
 	if why != nil {
 		l.i.o.Log.InfoContext(ctx, "an event of another server was dropped", "room", l.roomID, "event", p.ID, "origin", p.Origin, "err", why)
 	}
@@ -174,7 +226,7 @@ func (l *lane) take(ctx context.Context, r store.RoomName, it item) error {
 	}
 	g := &gap{i: l.i, room: r, origin: it.Origin}
 	defer g.release()
-	err = g.receive(ctx, e)
+	err = g.receive(ctx, e, it.Tries == 0)
 	if errors.Is(err, errNever) {
 		return l.drop(ctx, it.StagedPDU, err)
 	}

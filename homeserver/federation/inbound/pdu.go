@@ -101,8 +101,8 @@ func checkPDU(p *pdu.PDU, roomID string, v event.Version, prevs, auths int) erro
 	case p.Hashes == nil || len(p.Hashes.SHA256) != 32:
 		return errors.New("the event has no content hash")
 	}
-	for name, v := range map[string]string{"type": p.Type, "sender": string(p.Sender), "room_id": string(p.RoomID), "state_key": text(p.StateKey)} {
-		if len(v) > event.MaxFieldSize {
+	for name, s := range map[string]string{"type": p.Type, "sender": string(p.Sender), "room_id": string(p.RoomID), "state_key": text(p.StateKey)} {
+		if event.FieldTooLong(v, s) {
 			return fmt.Errorf("the event's %s has more than %d bytes", name, event.MaxFieldSize)
 		}
 	}

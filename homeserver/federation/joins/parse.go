@@ -45,7 +45,7 @@ func parse(raw jsontext.Value, v event.Version, room string) (*event.Event, erro
 		return nil, errors.New("its sender is no user id")
 	}
 	for _, f := range [...]string{p.Type, string(p.Sender), string(p.RoomID), deref(p.StateKey)} {
-		if len(f) > event.MaxFieldSize {
+		if event.FieldTooLong(v, f) {
 			return nil, errors.New("one of its fields is too long")
 		}
 	}
