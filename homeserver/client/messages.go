@@ -78,7 +78,7 @@ func (a *API) messages(c *call) (any, error) {
 			return nil, err
 		}
 	}
-	events, end, err := a.page(c, v, p)
+	events, end, err := a.fullPage(c, v, p)
 	if err != nil {
 		return nil, err
 	}

@@ -256,14 +256,8 @@ func (g *gap) one(ctx context.Context, e *event.Event) error {
 		if err != nil {
 			return fmt.Errorf("the state at %s, which is not known: %w", id, err)
 		}
-		if len(packs) > 0 {
-			// Other states are built on it, so it must not be forgotten with one of them.
-			err := g.i.o.Store.Write(ctx, func(t *store.Tx) error { return t.AddPacks(packs) })
-			if err != nil {
-				g.i.o.Store.State().Dropped(packs)
-				return err
-			}
-			g.i.o.Store.State().Stored(packs)
+		if err := g.keepPacks(ctx, packs); err != nil {
+			return err
 		}
 		told = append(told, root)
 	}
@@ -271,6 +265,21 @@ func (g *gap) one(ctx context.Context, e *event.Event) error {
 		return err
 	}
 	return g.i.place(ctx, g.room, e, missing, told)
+}
+
+// keepPacks stores a state that was told. Other states are built on it, so it must not be forgotten with
+// one of them.
+func (g *gap) keepPacks(ctx context.Context, packs []statetree.Pack) error {
+	if len(packs) == 0 {
+		return nil
+	}
+	err := g.i.o.Store.Write(ctx, func(t *store.Tx) error { return t.AddPacks(packs) })
+	if err != nil {
+		g.i.o.Store.State().Dropped(packs)
+		return err
+	}
+	g.i.o.Store.State().Stored(packs)
+	return nil
 }
 
 // authOf sees to it that the auth events of an event are here.
@@ -329,7 +338,7 @@ func (g *gap) stateAfter(ctx context.Context, e *event.Event, id string) (statet
 	}
 	var failed []error
 	for _, server := range servers {
-		root, packs, err := g.stateFrom(ctx, server, id)
+		root, packs, err := g.stateFrom(ctx, server, id, true)
 		if err == nil {
 			return root, packs, nil
 		}
@@ -341,7 +350,8 @@ func (g *gap) stateAfter(ctx context.Context, e *event.Event, id string) (statet
 	return 0, nil, errors.Join(failed...)
 }
 
-func (g *gap) stateFrom(ctx context.Context, server, id string) (statetree.Ref, []statetree.Pack, error) {
+// stateFrom asks one server for the state before an event, or, with after, the one after it.
+func (g *gap) stateFrom(ctx context.Context, server, id string, after bool) (statetree.Ref, []statetree.Pack, error) {
 	state, auth, err := g.i.o.Remote.StateIDs(ctx, server, g.room.ID, id)
 	if err != nil {
 		return 0, nil, err
@@ -361,17 +371,20 @@ func (g *gap) stateFrom(ctx context.Context, server, id string) (statetree.Ref, 
 			return 0, nil, err
 		}
 	}
-	if err := p.store(ctx, server, append(want, id)); err != nil {
+	members := slices.Clone(state)
+	if after {
+		// The event itself belongs to the state after it.
+		want, members = append(want, id), append(members, id)
+	}
+	if err := p.store(ctx, server, want); err != nil {
 		return 0, nil, err
 	}
-	// The event itself belongs to the state after it.
-	after := append(slices.Clone(state), id)
 	type stateKey struct{ typ, key string }
 	at := map[stateKey]int64{}
-	for _, x := range after {
+	for _, x := range members {
 		e, err := g.i.o.Store.EventByID(ctx, x)
 		if errors.Is(err, store.ErrNotFound) {
-			if x == id {
+			if after && x == id {
 				return 0, nil, fmt.Errorf("the event %s can't be had", id)
 			}
 			continue // it was not acceptable

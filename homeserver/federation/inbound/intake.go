@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2/expirable"
 	"github.com/tidwall/gjson"
 	"maunium.net/go/mautrix/federation/pdu"
 
@@ -50,6 +51,10 @@ type Intake struct {
 	// slots bounds the lanes that make network calls.
 	slots chan struct{}
 
+	filling filling
+	// barren are missing events that nobody had when they were asked for.
+	barren *lru.LRU[string, struct{}]
+
 	mu    sync.Mutex
 	lanes map[string]*lane
 	// ctx is that of Run; nil while it doesn't run.
@@ -58,7 +63,8 @@ type Intake struct {
 }
 
 func newIntake(o intakeOptions) *Intake {
-	return &Intake{o: o, check: checker{o.Store, o.Keys}, gate: gate{o.Store}, slots: make(chan struct{}, callers), lanes: map[string]*lane{}}
+	return &Intake{o: o, check: checker{o.Store, o.Keys}, gate: gate{o.Store}, slots: make(chan struct{}, callers), lanes: map[string]*lane{},
+		barren: lru.NewLRU[string, struct{}](barrenMax, nil, barrenTime)}
 }
 
 // Offer stages events of another server. It answers with what became of each by its id: "" for what

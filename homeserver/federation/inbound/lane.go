@@ -302,7 +302,8 @@ func (i *Intake) assemble(ctx context.Context, r store.RoomName, e *event.Event,
 			prevs = append(prevs, x.NID)
 		}
 	}
-	if len(prevs)+len(told) == 0 {
+	first := e.Type == "m.room.create" && len(e.PrevEvents) == 0
+	if len(prevs)+len(told) == 0 && !first {
 		return out, fmt.Errorf("%w: none of its previous events is here", errNever)
 	}
 	if out.Reject, err = i.check.byAuth(ctx, e, nil); err != nil {
@@ -312,8 +313,10 @@ func (i *Intake) assemble(ctx context.Context, r store.RoomName, e *event.Event,
 	if _, err := i.o.Rooms.Number(ctx, r.NID, e); err != nil {
 		return out, err
 	}
-	if out.Before, out.Packs, err = i.o.Rooms.StateBefore(ctx, r.NID, prevs, told...); err != nil {
-		return out, err
+	if !first {
+		if out.Before, out.Packs, err = i.o.Rooms.StateBefore(ctx, r.NID, prevs, told...); err != nil {
+			return out, err
+		}
 	}
 	if _, err := s.RoomPartial(ctx, r.NID); err == nil {
 		out.Partial = true
@@ -332,6 +335,11 @@ func (i *Intake) assemble(ctx context.Context, r store.RoomName, e *event.Event,
 
 // place takes in an event whose auth events are all here.
 func (i *Intake) place(ctx context.Context, r store.RoomName, e *event.Event, missing []string, told []statetree.Ref) error {
+	return i.placeAt(ctx, r, e, missing, told, nil)
+}
+
+// placeAt is place; an event of the history stands at the depth past.
+func (i *Intake) placeAt(ctx context.Context, r store.RoomName, e *event.Event, missing []string, told []statetree.Ref, past *int64) error {
 	for pass := 1; ; pass++ {
 		in, err := i.assemble(ctx, r, e, missing, told)
 		if err != nil {
@@ -339,6 +347,9 @@ func (i *Intake) place(ctx context.Context, r store.RoomName, e *event.Event, mi
 				return fmt.Errorf("the fork before the event: %w", err)
 			}
 			return err
+		}
+		if past != nil {
+			in.Past, in.Depth = true, *past
 		}
 		out, err := i.o.Rooms.Receive(ctx, r.NID, []room.Received{in})
 		if errors.Is(err, store.ErrStale) && pass < stalePasses {
