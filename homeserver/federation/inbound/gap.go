@@ -78,6 +78,9 @@ func (i *Intake) unplaced(ctx context.Context, ids []eventID) (out []string, err
 // errBadGap: what was told of a gap is not acceptable, so that what comes after it hangs in the air.
 var errBadGap = errors.New("what is missing before the event is not acceptable")
 
+// errOpenGap: nobody tells what is missing directly before an event.
+var errOpenGap = errors.New("what is missing before the event can't be had")
+
 // receive takes an event in: what is missing before it first, as far as it can be had. first tells that
 // this was not tried before.
 func (g *gap) receive(ctx context.Context, e *event.Event, first bool) error {
@@ -92,10 +95,18 @@ func (g *gap) receive(ctx context.Context, e *event.Event, first bool) error {
 	if err != nil {
 		return err
 	}
-	if first && bad {
-		// Other servers may have something better to follow; only if not is the state behind what is
-		// not acceptable asked for.
-		return errBadGap
+	if first {
+		// What comes next may be of a server that knows more. Only if nothing does is the state behind
+		// what is missing, or not acceptable, asked for.
+		open, err := g.open(ctx, e, found)
+		switch {
+		case err != nil:
+			return err
+		case open[e.ID]:
+			return errOpenGap
+		case bad && len(open) > 0:
+			return errBadGap
+		}
 	}
 	for _, x := range found {
 		// One of them that makes no sense must not keep the others out.
@@ -107,6 +118,31 @@ func (g *gap) receive(ctx context.Context, e *event.Event, first bool) error {
 		}
 	}
 	return g.one(ctx, e)
+}
+
+// open lists those of an event and what was found before it that have previous events which are neither
+// here nor among them; the event itself only if none of its own is.
+func (g *gap) open(ctx context.Context, e *event.Event, found []*event.Event) (map[string]bool, error) {
+	have := map[string]bool{}
+	for _, x := range found {
+		have[x.ID] = true
+	}
+	out := map[string]bool{}
+	for _, x := range append([]*event.Event{e}, found...) {
+		missing, err := g.i.unplaced(ctx, x.PrevEvents)
+		if err != nil {
+			return nil, err
+		}
+		n := len(missing)
+		missing = slices.DeleteFunc(missing, func(id string) bool { return have[id] })
+		if x == e && len(missing) < n {
+			continue
+		}
+		if len(missing) > 0 {
+			out[x.ID] = true
+		}
+	}
+	return out, nil
 }
 
 // between fetches the events between those that are here and one whose previous events aren't, the least

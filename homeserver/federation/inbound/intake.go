@@ -29,7 +29,7 @@ const (
 	// verifyWait is how long an answer waits for keys; what is not verified by then its lane verifies.
 	verifyWait = 10 * time.Second
 	// lookAgain is how often rooms are looked for whose events wait for another try.
-	lookAgain = 30 * time.Second
+	lookAgain = 5 * time.Second
 )
 
 type intakeOptions struct {
@@ -216,7 +216,7 @@ func lenientID(raw jsontext.Value, v event.Version) string {
 	if json.Unmarshal(raw, p) != nil || p.Hashes == nil || p.Content.Kind() != '{' {
 		return ""
 	}
-	id, err := p.GetEventID(v)
+	id, err := event.ComputeID(v, p)
 	if err != nil {
 		return ""
 	}

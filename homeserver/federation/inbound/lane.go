@@ -20,7 +20,7 @@ import (
 // soon it waits for longer, and in the end it is dropped.
 const (
 	takeTime       = 2 * time.Minute
-	retrySoon      = 10 * time.Second
+	retrySoon      = 5 * time.Second
 	quarantine     = 3
 	quarantineTime = time.Hour
 	triesMax       = 48
