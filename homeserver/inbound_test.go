@@ -364,7 +364,7 @@ func TestRefusedMembership(t *testing.T) {
 	}
 	stolen := set("sender", "@alice:"+name)
 	_, err = far.SendJoin(t.Context(), name, room, stolen.ID, far.raw(stolen), false, nobody)
-	far.refused(err, 403, "M_INVALID_PARAM")
+	far.refused(err, 403, "M_FORBIDDEN")
 	e := set("type", "m.room.member")
 	_, err = far.SendJoin(t.Context(), name, room, "$other", far.raw(e), false, nobody)
 	far.refused(err, 400, "M_INVALID_PARAM")

@@ -347,6 +347,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.senders != nil {
 		g.Go(func() error { return s.senders.Run(ctx) })
 	}
+	g.Go(func() error { return s.keys.Run(ctx) })
 	g.Go(func() error { return s.delayed.Run(ctx) })
 	g.Go(func() error { return s.admin.Run(ctx) })
 	g.Go(func() error { return s.unread.Run(ctx) })

@@ -18,11 +18,9 @@ import (
 // what they should be.
 func invalid(format string, args ...any) *mxerror.Error { return mxerror.InvalidParam(format, args...) }
 
-// unsigned is 403 for events that aren't the origin's to send: "A specific error code is not mandated, but
-// servers SHOULD return M_INVALID_PARAM".
-func unsigned(format string, args ...any) *mxerror.Error {
-	return mxerror.New(http.StatusForbidden, "M_INVALID_PARAM", format, args...)
-}
+// unsigned is for events that aren't the origin's to send: "A specific error code is not mandated". What
+// other servers have always answered is 403 M_FORBIDDEN.
+func unsigned(format string, args ...any) *mxerror.Error { return mxerror.Forbidden(format, args...) }
 
 // membershipEvent reads and verifies the membership event of a request's body: "The receiving server
 // MUST apply certain validation before accepting the event."

@@ -38,10 +38,6 @@ type lane struct {
 	verified map[string]bool
 	// offered are events that were sent once more while they were staged. Guarded by Intake.mu.
 	offered map[string]bool
-	// behind are events that were put off while previous events of theirs were missing.
-	behind map[string]bool
-	// eager is when an event was last tried sooner than it should be.
-	eager time.Time
 }
 
 // eagerPause is how often an event of a room may be tried sooner than it should be.
@@ -49,12 +45,11 @@ const eagerPause = 2 * time.Second
 
 // mayTry tells whether an event may be tried now that should wait, and takes note of it.
 func (l *lane) mayTry() bool {
-	now := l.i.o.Now()
-	if now.Sub(l.eager) < eagerPause {
-		return false
+	_, late := l.i.eager.Get(l.roomID)
+	if !late {
+		l.i.eager.Add(l.roomID, struct{}{})
 	}
-	l.eager = now
-	return true
+	return !late
 }
 
 // sooner tells whether an event that was put off is worth trying already: what was missing before it is
@@ -64,13 +59,13 @@ func (l *lane) sooner(ctx context.Context, e *event.Event) (bool, error) {
 	offered := l.offered[e.ID]
 	delete(l.offered, e.ID)
 	l.i.mu.Unlock()
-	if l.behind[e.ID] {
+	if l.i.behind.Contains(e.ID) {
 		missing, err := l.i.unplaced(ctx, e.PrevEvents)
 		if err != nil {
 			return false, err
 		}
 		if len(missing) == 0 {
-			delete(l.behind, e.ID)
+			l.i.behind.Remove(e.ID)
 			return true, nil
 		}
 	}
@@ -151,6 +146,9 @@ func (l *lane) pass(ctx context.Context) (more bool, err error) {
 			waiting[it.ID] = true
 			continue
 		}
+		l.i.mu.Lock()
+		delete(l.offered, it.ID)
+		l.i.mu.Unlock()
 		if err := l.take(ctx, r, it); err != nil {
 			if ctx.Err() != nil {
 				return false, nil
@@ -159,7 +157,7 @@ func (l *lane) pass(ctx context.Context) (more bool, err error) {
 			if missing, failed := l.i.unplaced(ctx, it.event.PrevEvents); failed != nil {
 				return false, failed
 			} else if len(missing) > 0 {
-				l.behind[it.ID] = true
+				l.i.behind.Add(it.ID, struct{}{})
 			}
 			if err := l.later(ctx, it.StagedPDU, err); err != nil {
 				return false, err
@@ -173,7 +171,7 @@ func (l *lane) pass(ctx context.Context) (more bool, err error) {
 
 // drop forgets a staged event.
 func (l *lane) drop(ctx context.Context, p store.StagedPDU, why error) error {
-	delete(l.behind, p.ID)
+	l.i.behind.Remove(p.ID)
 	if why != nil {
 		l.i.o.Log.InfoContext(ctx, "an event of another server was dropped", "room", l.roomID, "event", p.ID, "origin", p.Origin, "err", why)
 	}
