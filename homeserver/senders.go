@@ -23,8 +23,18 @@ func (s *Server) openSenders(k *keys.Keys) {
 	}
 	s.joins = joins.New(joins.Options{Store: s.store, Rooms: s.rooms, Remote: s.outside.client, Keys: s.outside.ring, Signer: s.signer, Log: s.o.Log, Now: s.o.Now})
 	s.senders = outbound.New(outbound.Options{Server: s.o.Name, Source: s.store, Remote: s.outside.client, Backoff: s.outside.backoff, Devices: k,
-		Typing: s.typing.In, Log: s.o.Log, Now: s.o.Now})
+		Typing: s.typing.In, Present: s.present, Log: s.o.Log, Now: s.o.Now})
 	s.outside.backoff.OnWake(s.senders.Wake)
+}
+
+// present tells how a user of this server is there.
+func (s *Server) present(user int64) (outbound.Presence, bool) {
+	if s.presence == nil {
+		return outbound.Presence{}, false
+	}
+	st := s.presence.Get(user)
+	return outbound.Presence{UserID: st.UserID, Presence: st.Presence, Status: st.Status, LastActive: st.LastActive, CurrentlyActive: st.CurrentlyActive},
+		st.UserID != "" && st.Presence != "offline"
 }
 
 // presenceChanged tells other servers how a user of this one is there.
