@@ -1,14 +1,18 @@
 package homeserver
 
 import (
+	"context"
 	"crypto/x509"
 	"net/netip"
 
+	"github.com/landbridge-im/landbridge/homeserver/client"
+	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/federation/discovery"
 	"github.com/landbridge-im/landbridge/homeserver/federation/fclient"
 	"github.com/landbridge-im/landbridge/homeserver/federation/inbound"
 	"github.com/landbridge-im/landbridge/homeserver/federation/keyring"
 	"github.com/landbridge-im/landbridge/homeserver/keys"
+	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/internal/safedial"
 )
 
@@ -60,4 +64,25 @@ func (s *Server) openInbound(devices *keys.Keys) *inbound.API {
 	return inbound.New(inbound.Options{Server: s.o.Name, Version: "dev", Signer: s.signer, Store: s.store, Rooms: s.rooms, Remote: s.outside.client,
 		Keys: s.outside.ring, Heard: s.outside.backoff.Heard, Accounts: s.accounts, Devices: devices, Directory: s.client, Media: s.media,
 		Typing: s.typing, Presence: s.presence, Closed: !s.o.Federation.Enabled, Log: s.o.Log, Now: s.o.Now})
+}
+
+// history fetches what isn't here of rooms of other servers, by what answers those, which is made later.
+type history struct{ s *Server }
+
+var _ client.History = history{}
+
+// history is nil where other servers are not called.
+func (s *Server) history() client.History {
+	if !s.o.Federation.Enabled {
+		return nil
+	}
+	return history{s}
+}
+
+func (h history) Backfill(ctx context.Context, r store.RoomName, low, high int64) (bool, error) {
+	return h.s.inbound.Backfill(ctx, r, low, high)
+}
+
+func (h history) Nearest(ctx context.Context, r store.RoomName, ts int64, back bool, better func(int64) bool) (*event.Event, error) {
+	return h.s.inbound.Nearest(ctx, r, ts, back, better)
 }

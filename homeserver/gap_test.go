@@ -113,7 +113,7 @@ func TestInvited(t *testing.T) {
 		"a message":        {make(func(p *event.Proto) { p.Type = "m.room.message" }), "11", 400, "M_INVALID_PARAM"},
 		"of a stranger":    {make(func(p *event.Proto) { p.StateKey = &stranger }), "11", 400, "M_INVALID_PARAM"},
 		"of nobody":        {make(func(p *event.Proto) { p.StateKey = &nobody }), "11", 404, "M_NOT_FOUND"},
-		"by alice":         {make(func(p *event.Proto) { p.Sender = key }), "11", 400, "M_INVALID_PARAM"},
+		"by alice":         {make(func(p *event.Proto) { p.Sender = key }), "11", 403, "M_FORBIDDEN"},
 		"in a new version": {make(nil), "org.example.new", 400, "M_INCOMPATIBLE_ROOM_VERSION"},
 	} {
 		_, err := send(x.e, x.version)

@@ -351,7 +351,6 @@ func TestRefusedMembership(t *testing.T) {
 	for what, e := range map[string]*event.Event{
 		"a message":           set("type", "m.room.message"),
 		"a leave":             set("content.membership", "leave"),
-		"alice's":             set("sender", "@alice:"+name),
 		"for somebody else":   set("state_key", "@carol:"+far.peer.name),
 		"of another room":     set("room_id", "!other"),
 		"behind what is not":  set("prev_events", []string{"$none"}),
@@ -363,6 +362,9 @@ func TestRefusedMembership(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
+	stolen := set("sender", "@alice:"+name)
+	_, err = far.SendJoin(t.Context(), name, room, stolen.ID, far.raw(stolen), false, nobody)
+	far.refused(err, 403, "M_FORBIDDEN")
 	e := set("type", "m.room.member")
 	_, err = far.SendJoin(t.Context(), name, room, "$other", far.raw(e), false, nobody)
 	far.refused(err, 400, "M_INVALID_PARAM")

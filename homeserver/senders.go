@@ -23,8 +23,18 @@ func (s *Server) openSenders(k *keys.Keys) {
 	}
 	s.joins = joins.New(joins.Options{Store: s.store, Rooms: s.rooms, Remote: s.outside.client, Keys: s.outside.ring, Signer: s.signer, Log: s.o.Log, Now: s.o.Now})
 	s.senders = outbound.New(outbound.Options{Server: s.o.Name, Source: s.store, Remote: s.outside.client, Backoff: s.outside.backoff, Devices: k,
-		Typing: s.typing.In, Log: s.o.Log, Now: s.o.Now})
+		Typing: s.typing.In, Present: s.present, Log: s.o.Log, Now: s.o.Now})
 	s.outside.backoff.OnWake(s.senders.Wake)
+}
+
+// present tells how a user of this server is there.
+func (s *Server) present(user int64) (outbound.Presence, bool) {
+	if s.presence == nil {
+		return outbound.Presence{}, false
+	}
+	st := s.presence.Get(user)
+	return outbound.Presence{UserID: st.UserID, Presence: st.Presence, Status: st.Status, LastActive: st.LastActive, CurrentlyActive: st.CurrentlyActive},
+		st.UserID != "" && st.Presence != "offline"
 }
 
 // presenceChanged tells other servers how a user of this one is there.
@@ -63,7 +73,10 @@ func (m remoteMedia) Fetch(ctx context.Context, origin, id string, w io.Writer) 
 	}
 	err := m.client.Download(fclient.Urgent(ctx), origin, id, mediaWait, m.limit, sink)
 	var e *fclient.Error
-	if errors.As(err, &e) && e.Status == 404 && e.Code != "M_NOT_FOUND" {
+	// "If the remote server ... responds with a 404 M_UNRECOGNIZED ... the homeserver SHOULD fall back"; a
+	// server that knows nothing of the endpoint may also answer without an errcode, or with anything but
+	// the two parts.
+	if errors.As(err, &e) && e.Status/100 == 4 && (e.Code == "" || e.Code == "M_UNRECOGNIZED") || errors.Is(err, fclient.ErrNotMultipart) {
 		err = m.client.OldDownload(fclient.Urgent(ctx), origin, id, mediaWait, m.limit, sink)
 	}
 	switch {

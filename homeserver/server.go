@@ -220,7 +220,7 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	if o.Federation.Enabled {
 		remote, away = s.outside.client, s.joins
 	}
-	s.client = client.New(client.Options{Remote: remote, Joins: away, ServerName: o.Name, PublicURL: o.PublicURL, Store: s.store, Rooms: s.rooms, Sync: syncer, Sliding: slidingsync.New(syncer),
+	s.client = client.New(client.Options{Remote: remote, History: s.history(), Joins: away, ServerName: o.Name, PublicURL: o.PublicURL, Store: s.store, Rooms: s.rooms, Sync: syncer, Sliding: slidingsync.New(syncer),
 		Notifier: s.notifier, Typing: s.typing, Presence: s.presence, Accounts: s.accounts, Services: s.services, Media: s.media, Preview: s.preview, Keys: s.keys, Delayed: s.delayed, Notices: s.notices,
 		Directory: s.people, Search: s.search, Unread: s.unread, Pushers: s.pushers, VoIP: o.VoIP, Log: o.Log, Now: o.Now,
 		SSO: single, TrustedClients: o.TrustedClients, WellKnown: o.WellKnown, TrustedProxies: o.TrustedProxies}, o.Settings)
@@ -347,6 +347,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.senders != nil {
 		g.Go(func() error { return s.senders.Run(ctx) })
 	}
+	g.Go(func() error { return s.keys.Run(ctx) })
 	g.Go(func() error { return s.delayed.Run(ctx) })
 	g.Go(func() error { return s.admin.Run(ctx) })
 	g.Go(func() error { return s.unread.Run(ctx) })

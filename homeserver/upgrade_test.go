@@ -14,7 +14,7 @@ func TestUpgrade(t *testing.T) {
 			old := h.room(alice, obj{"preset": "public_chat", "room_version": tc.from, "name": name, "topic": "All of it", "room_alias_name": name,
 				"visibility": "public", "creation_content": obj{"type": "org.example.type", "m.federate": false},
 				"initial_state": []obj{{"type": "m.room.encryption", "content": obj{"algorithm": "m.megolm.v1.aes-sha2"}},
-					{"type": "m.room.server_acl", "content": obj{"allow": []string{"*"}}}, {"type": "org.example.own", "content": obj{"x": 1}}}})
+					{"type": "m.room.server_acl", "content": obj{"allow": []string{"*"}}}, {"type": "org.example.own", "content": obj{"x": 1}}, {"type": "m.room.guest_access", "content": obj{"guest_access": "forbidden"}}}})
 			h.joins(bob, old)
 			h.joins(carol, old)
 			h.ok(alice, "POST", "/v3/rooms/"+old+"/ban", obj{"user_id": "@carol:test"})

@@ -61,6 +61,8 @@ type Options struct {
 	// Remote asks other servers, and Joins goes to rooms of theirs; both are nil where there are none.
 	Remote Remote
 	Joins  Joins
+	// History fetches what isn't here of rooms that other servers are in; nil where there are none.
+	History History
 	// Search is the index of messages; nil means that they can't be searched.
 	Search *search.Index
 	Log    *slog.Logger

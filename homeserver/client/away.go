@@ -66,6 +66,9 @@ func (a *API) locate(c *call, s string) (l located, err error) {
 	if _, l.resident, err = a.o.Joins.Resident(c.ctx, l.id); err != nil {
 		return l, err
 	}
+	if !l.resident && len(l.via) > 0 {
+		return l, nil // what is known here of who is in the room is of old
+	}
 	servers, err := a.o.Store.JoinedServers(c.ctx, l.name.NID)
 	l.via = append(l.via, servers[:min(len(servers), viaMax)]...)
 	return l, err

@@ -311,7 +311,10 @@ func (a *API) firstEvents(ctx context.Context, s *Session, q *createRoomRequest,
 		{"m.room.history_visibility", "history_visibility", p.history},
 		{"m.room.guest_access", "guest_access", p.guests},
 	} {
-		if !given(d.typ) {
+		// Without the event guests are kept out: "If this event is absent, servers should act as if it is
+		// present and has the guest_access value forbidden", so
+		// a room that says it anyway only has one event more.
+		if !given(d.typ) && d.value != "forbidden" {
 			err = errors.Join(err, state(d.typ, "", map[string]string{d.field: d.value}))
 		}
 	}

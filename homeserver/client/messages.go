@@ -61,6 +61,11 @@ func (a *API) messages(c *call) (any, error) {
 	p.from, p.to = store.Beginning, store.End
 	if back {
 		p.from, p.to = p.to, p.from
+		if from != nil {
+			p.bound = from.Upto
+		}
+	} else if from != nil && from.Upto != 0 {
+		from = &sync.Position{Log: from.Upto, IsLog: true}
 	}
 	for _, t := range []struct {
 		token *sync.Position
@@ -73,7 +78,7 @@ func (a *API) messages(c *call) (any, error) {
 			return nil, err
 		}
 	}
-	events, end, err := a.page(c, v, p)
+	events, end, err := a.fullPage(c, v, p)
 	if err != nil {
 		return nil, err
 	}
@@ -115,6 +120,8 @@ type page struct {
 	limit    int
 	back     bool
 	filter   sync.EventFilter
+	// bound leaves out what came later in the log, unless it is 0; see sync.Position.
+	bound int64
 }
 
 // page reads events that the reader may see and the filter lets through. end is nil when there
@@ -127,22 +134,25 @@ func (a *API) page(c *call, v view, p page) (events []*event.Event, end *sync.Po
 	if !p.filter.AllowsRoom(v.room.ID) {
 		return nil, nil, nil
 	}
-	at, seen := p.from, 0
+	at, seen, upto := p.from, 0, v.upto
+	if p.bound != 0 {
+		upto = min(upto, p.bound)
+	}
+	here := func() *sync.Position { return &sync.Position{Place: at, Upto: p.bound} }
 	for {
 		chunk := min(max(p.limit, 1)+1, 200)
 		var got []*event.Event
 		if p.back {
-			got, err = a.o.Store.HistoryBack(c.ctx, v.room.NID, at, p.to, v.upto, chunk)
+			got, err = a.o.Store.HistoryBack(c.ctx, v.room.NID, at, p.to, upto, chunk)
 		} else {
-			got, err = a.o.Store.HistoryForward(c.ctx, v.room.NID, at, p.to, v.upto, chunk)
+			got, err = a.o.Store.HistoryForward(c.ctx, v.room.NID, at, p.to, upto, chunk)
 		}
 		if err != nil {
 			return nil, nil, err
 		}
 		for _, e := range got {
 			if len(events) == p.limit {
-				pos := sync.At(at)
-				return events, &pos, nil
+				return events, here(), nil
 			}
 			// Specification, "Ignoring Users": "the client will no longer receive events sent by
 			// that user, with the exception of state events."
@@ -163,14 +173,12 @@ func (a *API) page(c *call, v view, p page) (events []*event.Event, end *sync.Po
 		seen += len(got)
 		if len(got) < chunk && len(events) > 0 {
 			// Clients expect a token with anything but an empty page; the next will be that.
-			pos := sync.At(at)
-			return events, &pos, nil
+			return events, here(), nil
 		} else if len(got) < chunk {
 			return events, nil, nil
 		}
 		if seen >= pageScan {
-			pos := sync.At(at)
-			return events, &pos, nil
+			return events, here(), nil
 		}
 	}
 }

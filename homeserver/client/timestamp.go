@@ -64,7 +64,7 @@ func (a *API) timestampToEvent(c *call) (any, error) {
 			if ok, err := sync.Visible(c.ctx, a.o.Store, e, v.reader); err != nil {
 				return nil, err
 			} else if ok {
-				return map[string]any{"event_id": e.ID, "origin_server_ts": e.OriginServerTS}, nil
+				return a.nearer(c, v, ts, back, e)
 			}
 			at = t
 		}
@@ -75,6 +75,9 @@ func (a *API) timestampToEvent(c *call) (any, error) {
 	way := "forward"
 	if back {
 		way = "backward"
+	}
+	if e, err := a.nearest(c, v, ts, back, nil); e != nil || err != nil {
+		return timed(e), err
 	}
 	return nil, mxerror.NotFound("There is no event from %d on in %s direction.", ts, way)
 }

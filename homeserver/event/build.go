@@ -55,11 +55,11 @@ func Build(p Proto, s Signer) (*Event, error) {
 		r := id.EventID(p.Redacts)
 		u.Redacts = &r
 	}
-	if err := u.Sign(p.Version, s.Server, id.KeyID(s.KeyID), s.Key); err != nil {
+	if err := Sign(p.Version, u, s.Server, id.KeyID(s.KeyID), s.Key); err != nil {
 		// Sign makes the event canonical first, and that is where foreign content can fail.
 		return nil, mxerror.BadJSON("The event's content is not valid: numbers must be integers within ±(2^53-1), text must be UTF-8 and keys must not repeat.").Because(err)
 	}
-	eventID, err := u.GetEventID(p.Version)
+	eventID, err := ComputeID(p.Version, u)
 	if err != nil {
 		return nil, fmt.Errorf("computing the event id: %w", err)
 	}

@@ -155,7 +155,7 @@ func Parse(raw []byte, eventID, roomID string, v Version) (*Event, error) {
 func (e *Event) Pruned(by int64) *Event {
 	c := *e
 	c.PDU = e.PDU.Clone()
-	c.PDU.Redact(e.Version)
+	c.PDU = Essence(e.Version, c.PDU.Redact(e.Version))
 	c.Flags |= Redacted
 	c.RedactedBy = by
 	return &c

@@ -45,6 +45,7 @@ type Keys struct {
 	// remembered are the keys of users of other servers, and forgotten counts what was taken out.
 	remembered *lru.Cache[string, *remoteKeys]
 	forgotten  atomic.Int64
+	stale      stale
 }
 
 // New makes Keys.
@@ -57,6 +58,7 @@ func New(c Config) (*Keys, error) {
 	}
 	k := &Keys{server: c.Server, store: c.Store, log: c.Log, now: c.Now, remote: c.Remote, unchecked: c.Unchecked}
 	var err error
+	k.stale = stale{waiting: map[string]bool{}, queue: make(chan string, staleMax)}
 	if k.remembered, err = lru.New[string, *remoteKeys](remoteUsers); err != nil {
 		return nil, fmt.Errorf("keys: %w", err)
 	}

@@ -21,6 +21,7 @@ import (
 // Remote asks other servers for keys of their users; *fclient.Client does.
 type Remote interface {
 	QueryUserKeys(ctx context.Context, server string, users map[string][]string) (fclient.Keys, error)
+	UserDevices(ctx context.Context, server, user string) (fclient.Devices, error)
 	ClaimKeys(ctx context.Context, server string, keys map[string]map[string]string) (map[string]map[string]map[string]jsontext.Value, error)
 }
 
@@ -100,12 +101,25 @@ func each[T any](ctx context.Context, wait time.Duration, servers map[string]T, 
 // queryRemote adds the keys of users of other servers.
 func (k *Keys) queryRemote(ctx context.Context, viewer Owner, r QueryRequest, out *QueryResponse) error {
 	asked := foreign(k, r.DeviceKeys, out.Failures)
-	found := map[string]*remoteKeys{}
+	found, old := map[string]*remoteKeys{}, map[string]*remoteKeys{}
 	for server, users := range asked {
 		for user := range users {
 			if have, ok := k.remembered.Get(user); ok {
 				found[user] = have
 				delete(users, user)
+				continue
+			}
+			mark := k.forgotten.Load()
+			have, fresh, err := k.kept(ctx, user)
+			if err != nil {
+				return public(err)
+			}
+			if fresh {
+				found[user] = have
+				k.remember(user, have, mark)
+				delete(users, user)
+			} else if have != nil {
+				old[user] = have
 			}
 		}
 		if len(users) == 0 {
@@ -115,6 +129,24 @@ func (k *Keys) queryRemote(ctx context.Context, viewer Owner, r QueryRequest, ou
 	var mu sync.Mutex
 	each(ctx, timeout(r.Timeout), asked, out.Failures, func(ctx context.Context, server string, users map[string][]string) error {
 		mark := k.forgotten.Load()
+		users = maps.Clone(users)
+		if len(users) <= snapshotsMax {
+			for user := range users {
+				rk, err := k.askSnapshot(ctx, user, mark)
+				if err != nil {
+					return err
+				}
+				if rk != nil {
+					delete(users, user)
+					mu.Lock()
+					found[user] = rk
+					mu.Unlock()
+				}
+			}
+		}
+		if len(users) == 0 {
+			return nil
+		}
 		all := make(map[string][]string, len(users))
 		for user := range users {
 			all[user] = []string{}
@@ -128,7 +160,7 @@ func (k *Keys) queryRemote(ctx context.Context, viewer Owner, r QueryRequest, ou
 			if rk == nil {
 				continue
 			}
-			if err := k.keepRemote(ctx, user, rk, mark); err != nil {
+			if err := k.keepRemote(ctx, user, rk, mark, 0, 0); err != nil {
 				return err
 			}
 			mu.Lock()
@@ -137,12 +169,46 @@ func (k *Keys) queryRemote(ctx context.Context, viewer Owner, r QueryRequest, ou
 		}
 		return nil
 	})
+	for user, rk := range old {
+		if found[user] == nil {
+			found[user] = rk // what is known of old is better than nothing
+		}
+	}
 	for user, rk := range found {
 		if err := k.addRemote(ctx, viewer, user, rk, r.DeviceKeys[user], out); err != nil {
 			return public(err)
 		}
 	}
 	return nil
+}
+
+// askSnapshot asks for the devices of a user who shares a room, with their place in the stream of updates;
+// nil if there is no need to, or the server can't tell.
+func (k *Keys) askSnapshot(ctx context.Context, user string, mark int64) (*remoteKeys, error) {
+	if _, ok, err := k.tracked(ctx, user); err != nil || !ok {
+		return nil, err
+	}
+	before, err := k.streamOf(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	rk, stream, err := k.snapshot(ctx, user)
+	var answered *fclient.Error
+	if errors.As(err, &answered) && answered.Status/100 == 4 {
+		return nil, nil
+	}
+	if err != nil || rk == nil {
+		return nil, err
+	}
+	return rk, k.keepRemote(ctx, user, rk, mark, stream, before)
+}
+
+// remember keeps keys in memory, unless something was forgotten since mark.
+func (k *Keys) remember(user string, rk *remoteKeys, mark int64) {
+	k.remembered.Add(user, rk)
+	if k.forgotten.Load() != mark {
+		k.remembered.Remove(user) // the news may have been of this user
+	}
 }
 
 // readRemote picks a user's keys out of an answer, and leaves out what isn't theirs: "device_id ...
@@ -170,8 +236,10 @@ func readRemote(user string, got fclient.Keys) *remoteKeys {
 }
 
 // keepRemote remembers a user's keys if changes will be heard of, because the user is in a room of
-// ours; and keeps the cross-signing keys, so that users here can sign them.
-func (k *Keys) keepRemote(ctx context.Context, user string, rk *remoteKeys, mark int64) error {
+// ours; and keeps the cross-signing keys, so that users here can sign them. stream is the place of what was
+// told in the stream of updates, 0 if that isn't known, and before the place that was known when it was
+// asked for.
+func (k *Keys) keepRemote(ctx context.Context, user string, rk *remoteKeys, mark, stream, before int64) error {
 	nid, err := k.store.UserNID(ctx, user)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil // in no room that we know
@@ -208,10 +276,10 @@ func (k *Keys) keepRemote(ctx context.Context, user string, rk *remoteKeys, mark
 	if err != nil || !slices.Contains(servers, k.server) {
 		return err
 	}
-	k.remembered.Add(user, rk)
-	if k.forgotten.Load() != mark {
-		k.remembered.Remove(user) // the news may have been of this user
+	if err := k.keepDevices(ctx, nid, rk, stream, before); err != nil {
+		return err
 	}
+	k.remember(user, rk, mark)
 	return nil
 }
 
@@ -322,8 +390,8 @@ func directToDevice(sender, typ, user string, byDevice map[string]store.ToDevice
 // is "", of the user's cross-signing keys: the type of the message and its content. Nil means nothing.
 func (k *Keys) DeviceUpdate(ctx context.Context, user int64, device string) (typ string, content map[string]any, err error) {
 	id, err := k.store.UserID(ctx, user)
-	if err != nil {
-		return "", nil, err
+	if err != nil || store.ServerOf(id) != k.server {
+		return "", nil, err // other servers speak for their own users
 	}
 	out := &QueryResponse{Failures{}, map[string]map[string]jsontext.Value{}, map[string]jsontext.Value{}, map[string]jsontext.Value{}, map[string]jsontext.Value{}}
 	if err := k.queryUser(ctx, Owner{UserID: id, UserNID: user}, id, user, nil, out); err != nil {

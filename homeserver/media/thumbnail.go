@@ -215,7 +215,8 @@ func still(ctx context.Context, f io.ReadSeeker, p picture, l layout) (_ []byte,
 	}
 	small := turned(resize(src, l), p.turn)
 	var out bytes.Buffer
-	if small.Opaque() {
+	// What was made as PNG has sharp edges and few colours more often than not.
+	if small.Opaque() && p.format != "png" {
 		kind, err = "jpeg", jpeg.Encode(&out, small, &jpeg.Options{Quality: 82})
 	} else {
 		kind, err = "png", png.Encode(&out, small)

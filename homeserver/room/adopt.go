@@ -128,7 +128,6 @@ func (m *Manager) Adopt(ctx context.Context, room int64, r Received) (*event.Eve
 		if o.Rejected != nil {
 			return forbidden(o.Rejected)
 		}
-		snap.Servers = union(snap.Servers, a.others)
 		if !o.Known {
 			l := b.landings[len(b.landings)-1]
 			l.servers = slices.DeleteFunc(slices.Clone(l.servers), func(s string) bool { return s == origin })

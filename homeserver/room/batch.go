@@ -207,7 +207,11 @@ func (l *landing) writeChange(t *store.Tx, e *event.Event, c change) error {
 			return err
 		}
 	}
-	return t.SetMembership(store.Membership{Room: e.Room, User: user, Membership: c.membership, Event: c.member, Pos: e.Pos})
+	err = t.SetMembership(store.Membership{Room: e.Room, User: user, Membership: c.membership, Event: c.member, Pos: e.Pos})
+	if err != nil || c.joined >= 0 {
+		return err
+	}
+	return t.StaleDeviceList(user)
 }
 
 // then calls fn with the outcome, now or when there is one.

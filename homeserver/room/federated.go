@@ -33,6 +33,8 @@ type Received struct {
 	// Past events were fetched to fill the history: they come before all others in the timeline, in
 	// the order given, and change neither the room's end nor its current state.
 	Past bool
+	// Depth is where a past event stands.
+	Depth int64
 	// Stripped is a JSON array of what is told of the room with an invitation, a knock or their
 	// end, for rooms that this server is not in; see Manager.ReceiveMembership.
 	Stripped []byte
@@ -67,6 +69,6 @@ type Foundation struct {
 type Snapshot struct {
 	// Before is the state before its event.
 	Before store.StateView
-	// Servers are the servers that have members in the room.
+	// Servers are the servers that had members in the room before it.
 	Servers []string
 }

@@ -94,6 +94,9 @@ func (a *actor) found(ctx context.Context, b *batch, f Foundation, before statet
 	a.room.Root, a.room.Depth, a.room.Extremities = e.Root, e.Depth, []int64{e.NID}
 	a.tips = []*event.Event{e}
 	b.extra = append(b.extra, func(t *store.Tx) error {
+		if err := t.StaleDeviceListsIn(a.nid); err != nil {
+			return err
+		}
 		user, err := t.NameUser(*e.StateKey)
 		if err != nil {
 			return err

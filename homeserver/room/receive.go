@@ -150,7 +150,9 @@ func (a *actor) receive(ctx context.Context, b *batch, r Received, flags event.F
 	e := a.copy(r, had)
 	e.Flags |= flags
 	b.packs = append(b.packs, r.Packs...)
-	if err := a.depth(ctx, e); err != nil {
+	if r.Past {
+		e.Depth = min(max(r.Depth, 0), maxDepth)
+	} else if err := a.depth(ctx, e); err != nil {
 		return Outcome{}, err
 	}
 	out := Outcome{Event: e, Rejected: r.Reject}

@@ -17,6 +17,12 @@ func (a *actor) redact(ctx context.Context, b *batch, by *event.Event, admin boo
 	target, err := a.find(ctx, b, by.RedactsID())
 	if err == nil && target.Room != a.nid {
 		return mxerror.InvalidParam("An event of another room can't be redacted here.")
+	} else if errors.Is(err, store.ErrNotFound) && len(a.others) > 0 {
+		// Other servers may have what isn't here; if it comes, the redaction is applied as one of
+		// another server would be.
+		id, nid := by.RedactsID(), by.NID
+		b.extra = append(b.extra, func(t *store.Tx) error { return t.AddWaitingRedaction(a.nid, id, nid) })
+		return nil
 	} else if errors.Is(err, store.ErrNotFound) {
 		return mxerror.NotFound("There is no such event in this room to redact.")
 	}

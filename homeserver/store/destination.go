@@ -72,6 +72,23 @@ func (t *Tx) DeleteRemoteDevice(user int64, device string) error {
 	return t.exec("remote_device_delete", user, device)
 }
 
+// RemoteDevice reads the description of one; ErrNotFound if there is none.
+func (t *Tx) RemoteDevice(user int64, device string) (json []byte, err error) {
+	return json, t.row("remote_device_get", user, device).Scan(&json)
+}
+
+// RemoteDeviceList reads how well a user's devices are known; ErrNotFound if nothing is.
+func (t *Tx) RemoteDeviceList(user int64) (RemoteDeviceList, error) {
+	return scanDeviceList(t.row("remote_device_list_get", user))
+}
+
+// StaleDeviceListsIn marks the lists of all who are in a room as stale: what was said of them before this
+// server was in it wasn't heard.
+func (t *Tx) StaleDeviceListsIn(room int64) error { return t.exec("remote_device_list_room", room) }
+
+// StaleDeviceList marks the list of a user who shares no room any more as stale: updates aren't heard of.
+func (t *Tx) StaleDeviceList(user int64) error { return t.exec("remote_device_list_left", user) }
+
 // SetRemoteDevices replaces all of a user's.
 func (t *Tx) SetRemoteDevices(user int64, devices []RemoteDevice) error {
 	if err := t.exec("remote_device_clear", user); err != nil {

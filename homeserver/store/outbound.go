@@ -1,6 +1,9 @@
 package store
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // DeviceUpdate is a change of a device of a user of this server. Device "" stands for the user's
 // cross-signing keys. Prev is the position of the change of the user's devices before it, or 0.
@@ -35,4 +38,19 @@ func (s *Store) NewServers(ctx context.Context, room, user int64, own string) (b
 	var n int64
 	err := s.row(ctx, "server_new_to", room, user, own).Scan(&n)
 	return n > 0, err
+}
+
+// JoinedFrom counts the users of a server who are in a room.
+func (s *Store) JoinedFrom(ctx context.Context, room int64, server string) (int64, error) {
+	nid, err := s.ServerNID(ctx, server)
+	if err == nil {
+		var x RoomServer
+		if x, err = scanRoomServer(s.row(ctx, "room_server_get", nid, room)); err == nil {
+			return x.Joined, nil
+		}
+	}
+	if errors.Is(err, ErrNotFound) {
+		err = nil
+	}
+	return 0, err
 }

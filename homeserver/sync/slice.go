@@ -28,11 +28,15 @@ func (s *Syncer) Timeline(ctx context.Context, q Slice) (events []*event.Event, 
 		return nil, false, prev, err
 	}
 	p := part{from: q.After, upto: q.Upto, current: q.Standing.Membership.Membership}
-	if events, limited, _, err = b.recent(ctx, q.Standing, name, p); err != nil {
+	if events, limited, _, _, err = b.recent(ctx, q.Standing, name, p); err != nil {
 		return nil, false, prev, err
 	}
 	place, _, err := b.startOf(ctx, q.Standing, events, nil, p)
-	return events, limited, Position{Place: place, Log: q.Upto}, err
+	if err != nil {
+		return nil, false, prev, err
+	}
+	prev, err = b.prevOf(ctx, q.Standing, place, events, p)
+	return events, limited, prev, err
 }
 
 // stateAfter says that the state isn't worked out from the timeline: no need to cut it.

@@ -28,11 +28,15 @@ func (b *builder) timeline(ctx context.Context, st Standing, name store.RoomName
 	if known && st.Last <= p.from {
 		return false, nil
 	}
-	events, limited, turn, err := b.recent(ctx, st, name, p)
+	events, limited, turn, settled, err := b.recent(ctx, st, name, p)
 	if err != nil {
 		return false, err
 	}
 	start, before, err := b.startOf(ctx, st, events, turn, p)
+	if err != nil {
+		return false, err
+	}
+	prev, err := b.prevOf(ctx, st, start, events, p)
 	if err != nil {
 		return false, err
 	}
@@ -43,9 +47,17 @@ func (b *builder) timeline(ctx context.Context, st Standing, name store.RoomName
 			return false, err
 		}
 	}
+	if settled {
+		if to, err = st.RootAt(ctx, b.s.o.Store, p.upto); err != nil {
+			return false, err
+		}
+	}
 	state, err := b.stateChange(ctx, st, p, to, events)
 	if err != nil {
 		return false, err
+	}
+	if settled && b.q.StateAfter == "" {
+		b.unwind(&state, events)
 	}
 	if !b.q.Filter.Room.State.AllowsRoom(name.ID) {
 		state.nids, state.people = nil, false
@@ -67,7 +79,7 @@ func (b *builder) timeline(ctx context.Context, st Standing, name store.RoomName
 		return false, err
 	}
 	o.str(`,"limited":` + strconv.FormatBool(limited) + `,"prev_batch":`)
-	o.quote(Position{Place: start, Log: p.upto}.String())
+	o.quote(prev.String())
 	o.str(`},"` + section + `":{"events":[`)
 	for _, e := range events {
 		people = people || b.note(e)
@@ -170,17 +182,25 @@ const recentPage, recentScan = 100, 10 * maxLimit
 // recent reads the newest events of a part that the filter lets through, oldest first. Where the
 // client works the state out from the timeline, and the current state has taken a turn that the
 // timeline doesn't show, the timeline is cut in front of that: turn is the event.
-func (b *builder) recent(ctx context.Context, st Standing, name store.RoomName, p part) (events []*event.Event, limited bool, turn *event.Event, err error) {
+//
+// settled tells that the timeline is in the order of the history where that isn't the order in which the
+// events came: the state before it is the current one without what is in it.
+func (b *builder) recent(ctx context.Context, st Standing, name store.RoomName, p part) (events []*event.Event, limited bool, turn *event.Event, settled bool, err error) {
 	if p.from == 0 {
 		var late bool
 		if events, limited, turn, late, err = b.newest(ctx, st, name, p, false); err != nil || !late {
-			return events, limited, turn, err
+			return events, limited, turn, false, err
 		}
 		// Something came later than what stands behind it in the history: state that is made up of the
-		// events in that order would be another than the room's. In the order of the log it is right.
+		// events in that order may be another than the room's. In the order of the log it is right.
+		if turn == nil && len(events) > 0 {
+			if settled, err = b.settles(ctx, st, events, p.upto); err != nil || settled {
+				return events, limited, nil, settled, err
+			}
+		}
 	}
 	events, limited, turn, _, err = b.newest(ctx, st, name, p, true)
-	return events, limited, turn, err
+	return events, limited, turn, false, err
 }
 
 // newest is recent in the order of the log or of the history. late tells that the two aren't the same.

@@ -56,15 +56,21 @@ type Position struct {
 	Log int64
 	// IsLog means that there is no Place, only Log.
 	IsLog bool
+	// Upto leaves out what came later in the log, where that isn't behind Place in the history; 0 means
+	// that nothing is left out. Only readers who go back look at it.
+	Upto int64
 }
 
 // At is the token of a place.
 func At(p store.Place) Position { return Position{Place: p} }
 
-// String is the token as clients see it: t<depth>_<pos>, or the one of /sync.
+// String is the token as clients see it: t<depth>_<pos>[_<log>[_<upto>]], or the one of /sync.
 func (p Position) String() string {
 	if p.IsLog {
 		return Token{Log: p.Log, Device: p.Log}.String()
+	}
+	if p.Upto != 0 {
+		return fmt.Sprintf("t%d_%d_%d_%d", p.Depth, p.Pos, p.Log, p.Upto)
 	}
 	if p.Log != 0 {
 		return fmt.Sprintf("t%d_%d_%d", p.Depth, p.Pos, p.Log)
@@ -85,15 +91,15 @@ func (p Position) In(ctx context.Context, s *store.Store, room int64) (store.Pla
 // obtained from a prev_batch or next_batch token returned by the /sync endpoint".
 func ParsePosition(s string) (Position, error) {
 	if rest, ok := strings.CutPrefix(s, "t"); ok {
-		var n [3]int64
+		var n [4]int64
 		parts := strings.Split(rest, "_")
-		ok := len(parts) == 2 || len(parts) == 3
+		ok := len(s) <= maxToken && len(parts) >= 2 && len(parts) <= 4
 		for i := 0; ok && i < len(parts); i++ {
 			v, err := strconv.ParseInt(parts[i], 10, 64)
 			n[i], ok = v, err == nil
 		}
 		if ok {
-			return Position{Place: store.Place{Depth: n[0], Pos: n[1]}, Log: n[2]}, nil
+			return Position{Place: store.Place{Depth: n[0], Pos: n[1]}, Log: n[2], Upto: n[3]}, nil
 		}
 	} else if t, err := ParseToken(before(s, ".")); err == nil {
 		return Position{Log: t.Log, IsLog: true}, nil

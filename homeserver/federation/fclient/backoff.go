@@ -13,9 +13,11 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/store"
 )
 
-// Delays between attempts to reach a server that doesn't answer: they double, up to a day.
+// Delays between attempts to reach a server that doesn't answer: they double, up to a day. A server that
+// is only being started again is missed for a moment; one that is gone is asked some ten times in the
+// first ten minutes and seldom after that.
 const (
-	delayMin = time.Minute
+	delayMin = 500 * time.Millisecond
 	delayMax = 24 * time.Hour
 )
 

@@ -214,12 +214,12 @@ func TestSilence(t *testing.T) {
 	if s, _ := c.o.Backoff.State(t.Context(), r.name); s.Failures != 1 {
 		t.Errorf("%d failures, want 1: what fails together counts once", s.Failures)
 	}
-	clock.pass(73 * time.Second)
-	expect("after a minute", t.Context(), true, true)
-	clock.pass(73 * time.Second)
+	clock.pass(730 * time.Millisecond)
+	expect("after a while", t.Context(), true, true)
+	clock.pass(730 * time.Millisecond)
 	expect("after another", t.Context(), false, true)
 	up.Store(true)
-	clock.pass(73 * time.Second)
+	clock.pass(730 * time.Millisecond)
 	expect("after two", t.Context(), true, false)
 	expect("from then on", t.Context(), true, false)
 	if !slices.Equal(woken, []string{r.name}) {

@@ -54,6 +54,9 @@ func (c *Client) Thumbnail(ctx context.Context, server, id string, width, height
 	return c.media(ctx, server, v1("media", "thumbnail", id), q, limit, sink)
 }
 
+// ErrNotMultipart: a server answered a request for media with something else than two parts.
+var ErrNotMultipart = errors.New("the answer is not multipart/mixed")
+
 // media reads an answer of two parts: "The first part of the content is JSON metadata and has
 // Content-Type application/json; the second is either the bytes of the media itself, or a Location
 // header directing the caller to where the media can be retrieved."
@@ -62,7 +65,7 @@ func (c *Client) media(ctx context.Context, server string, path []string, q url.
 	read := func(resp *http.Response, body io.Reader) error {
 		kind, params, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 		if err != nil || kind != "multipart/mixed" {
-			return fmt.Errorf("the answer is %.64q and not multipart/mixed", resp.Header.Get("Content-Type"))
+			return fmt.Errorf("%w but %.64q", ErrNotMultipart, resp.Header.Get("Content-Type"))
 		}
 		parts := multipart.NewReader(body, params["boundary"])
 		first, err := parts.NextRawPart()

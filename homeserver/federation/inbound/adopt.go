@@ -18,6 +18,10 @@ import (
 // what they should be.
 func invalid(format string, args ...any) *mxerror.Error { return mxerror.InvalidParam(format, args...) }
 
+// unsigned is for events that aren't the origin's to send: "A specific error code is not mandated". What
+// other servers have always answered is 403 M_FORBIDDEN.
+func unsigned(format string, args ...any) *mxerror.Error { return mxerror.Forbidden(format, args...) }
+
 // membershipEvent reads and verifies the membership event of a request's body: "The receiving server
 // MUST apply certain validation before accepting the event."
 func (a *API) membershipEvent(c *call, raw jsontext.Value, roomID string, v event.Version, membership string) (*event.Event, error) {
@@ -29,6 +33,10 @@ func (a *API) membershipEvent(c *call, raw jsontext.Value, roomID string, v even
 	}
 	e, err := parsePDU(raw, roomID, v)
 	switch {
+	case errors.Is(err, errCanonical):
+		return nil, mxerror.BadJSON("The event is not acceptable: %s.", err)
+	case errors.Is(err, errNoHash):
+		return nil, unsigned("The event is not acceptable: %s.", err)
 	case err != nil:
 		return nil, invalid("The event is not acceptable: %s.", err)
 	case e.ID != c.params[1]:
@@ -38,14 +46,14 @@ func (a *API) membershipEvent(c *call, raw jsontext.Value, roomID string, v even
 	case e.Membership() != membership:
 		return nil, invalid("The event's membership is not %s.", membership)
 	case store.ServerOf(string(e.Sender)) != c.origin:
-		return nil, invalid("The event's sender is not a user of %s.", c.origin)
+		return nil, unsigned("The event's sender is not a user of %s.", c.origin)
 	case membership != "invite" && *e.StateKey != string(e.Sender):
 		return nil, invalid("The event's state_key is not its sender.")
 	}
 	if err := a.o.Keys.VerifyEvent(c.ctx, v, e.PDU, c.origin); errors.Is(err, keyring.ErrUnavailable) {
 		return nil, mxerror.New(http.StatusBadGateway, "M_UNKNOWN", "The keys of %s can't be had just now.", c.origin).Because(err)
 	} else if err != nil {
-		return nil, invalid("The event's signature could not be verified.").Because(err)
+		return nil, unsigned("The event's signature could not be verified.").Because(err)
 	}
 	if !e.VerifyContentHash() {
 		return nil, invalid("The event's content hash is wrong.")

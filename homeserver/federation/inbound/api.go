@@ -90,6 +90,8 @@ type route struct {
 	// lists are applied to it, and resident tells that the server that asks has to be in it.
 	room     int
 	resident bool
+	// needs is a parameter of the query without which there is no need to look further.
+	needs string
 	// unknown rooms are let through.
 	unknown bool
 	// body is the largest one; 0 means that there is none.
@@ -132,18 +134,21 @@ func (a *API) routes() {
 	const get, put, post = http.MethodGet, http.MethodPut, http.MethodPost
 	a.on(get, v1+"/version", route{open: true, handle: a.version})
 	a.on(get, key+"/server", route{open: true, handle: func(*call) (any, error) { return a.o.Keys.ServeServer() }})
+	// Deprecated, and still asked by some: "servers ... should respond with all of their keys".
+	a.on(get, key+"/server/{keyId}", route{open: true, handle: func(*call) (any, error) { return a.o.Keys.ServeServer() }})
 	a.on(get, v1+"/openid/userinfo", route{open: true, handle: a.openIDUser})
 	if a.o.Closed {
 		return
 	}
 	a.on(get, key+"/query/{server}", route{open: true, handle: func(c *call) (any, error) { return a.o.Keys.ServeQuery(c.r, c.params[0]) }})
+	a.on(get, key+"/query/{server}/{keyId}", route{open: true, handle: func(c *call) (any, error) { return a.o.Keys.ServeQuery(c.r, c.params[0]) }})
 	a.on(post, key+"/query", route{open: true, handle: func(c *call) (any, error) { return a.o.Keys.ServeQueries(c.r) }})
 
 	a.on(get, v1+"/event/{eventId}", route{handle: a.event})
 	a.on(get, v1+"/backfill/{roomId}", route{room: 1, resident: true, handle: a.backfill})
 	a.on(post, v1+"/get_missing_events/{roomId}", route{room: 1, resident: true, body: bodyEvent, handle: a.missingEvents})
-	a.on(get, v1+"/state/{roomId}", route{room: 1, resident: true, raw: a.state})
-	a.on(get, v1+"/state_ids/{roomId}", route{room: 1, resident: true, raw: a.stateIDs})
+	a.on(get, v1+"/state/{roomId}", route{needs: "event_id", room: 1, resident: true, raw: a.state})
+	a.on(get, v1+"/state_ids/{roomId}", route{needs: "event_id", room: 1, resident: true, raw: a.stateIDs})
 	a.on(get, v1+"/event_auth/{roomId}/{eventId}", route{room: 1, resident: true, raw: a.eventAuth})
 	a.on(get, v1+"/timestamp_to_event/{roomId}", route{room: 1, resident: true, handle: a.timestampToEvent})
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
+	"github.com/landbridge-im/landbridge/homeserver/keys"
 	"github.com/landbridge-im/landbridge/homeserver/presence"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 )
@@ -20,6 +21,7 @@ const (
 	pushesMax   = 1000
 	messagesMax = 10_000
 	idMax       = 255
+	prevIDsMax  = 1000
 	// typingTime is how long somebody types unless their server says that they go on.
 	typingTime = 30 * time.Second
 	// pruneEvery is how often old transactions are forgotten, in milliseconds.
@@ -219,60 +221,34 @@ func (n *edus) presence(ctx context.Context, origin string, raw jsontext.Value) 
 	return nil
 }
 
-// deviceList takes in that a device changed. What it is now is asked for when somebody wants it; so
-// updates that got lost on the way cost nothing.
+// deviceList takes in that a device changed.
 func (n *edus) deviceList(ctx context.Context, origin string, raw jsontext.Value) error {
-	var q struct {
-		User   string `json:"user_id"`
-		Device string `json:"device_id"`
-		Stream int64  `json:"stream_id"`
-	}
+	var q keys.DeviceListUpdate
 	if err := decode(raw, &q); err != nil {
 		return err
 	}
-	if len(q.Device) > idMax {
-		return errors.New("the device's id is too long")
+	switch {
+	case store.ServerOf(q.User) != origin:
+		return errNotTheirs
+	case q.Device == "" || len(q.Device) > idMax || len(q.Name) > idMax || len(q.Keys) > event.MaxSize || len(q.Prev) > prevIDsMax:
+		return errors.New("the update is too long, or has no device")
 	}
-	return n.keysChanged(ctx, origin, q.User, q.Stream)
+	return n.o.Devices.TakeDeviceListUpdate(ctx, q)
 }
 
 func (n *edus) signingKey(ctx context.Context, origin string, raw jsontext.Value) error {
 	var q struct {
-		User string `json:"user_id"`
+		User   string         `json:"user_id"`
+		Master jsontext.Value `json:"master_key"`
+		Self   jsontext.Value `json:"self_signing_key"`
 	}
 	if err := decode(raw, &q); err != nil {
 		return err
 	}
-	return n.keysChanged(ctx, origin, q.User, 0)
-}
-
-// keysChanged tells those who share a room with a user that the user's keys are others now.
-func (n *edus) keysChanged(ctx context.Context, origin, user string, stream int64) error {
-	if store.ServerOf(user) != origin {
+	if store.ServerOf(q.User) != origin {
 		return errNotTheirs
 	}
-	nid, err := n.o.Store.UserNID(ctx, user)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil // nobody here has met them
-	} else if err != nil {
-		return err
-	}
-	have, err := n.o.Store.RemoteDeviceList(ctx, nid)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
-	if err == nil && stream != 0 && have.Stream == stream {
-		return nil // sent again
-	}
-	if stream == 0 {
-		stream = have.Stream
-	}
-	return n.o.Store.Write(ctx, func(t *store.Tx) error {
-		if err := t.SetRemoteDeviceList(store.RemoteDeviceList{User: nid, Stale: true, Stream: stream}); err != nil {
-			return err
-		}
-		return t.DeviceListChanged(nid)
-	})
+	return n.o.Devices.TakeSigningKeys(ctx, q.User, q.Master, q.Self)
 }
 
 // toDevice hands messages to devices: "message_id: Unique ID for the message, used for idempotence."

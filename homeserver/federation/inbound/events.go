@@ -140,9 +140,6 @@ func (a *API) missingEvents(c *call) (any, error) {
 	if err := c.body(&q); err != nil {
 		return nil, err
 	}
-	if q.Latest == nil || q.Earliest == nil {
-		return nil, mxerror.MissingParam("earliest_events and latest_events are needed.")
-	}
 	limit := int(min(max(q.Limit, 0), missingMax))
 	seen := map[string]bool{}
 	for _, id := range q.Earliest {

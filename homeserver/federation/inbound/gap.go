@@ -63,9 +63,9 @@ func (g *gap) release() {
 }
 
 // unplaced lists those of some events that have no place in the graph here.
-func (g *gap) unplaced(ctx context.Context, ids []eventID) (out []string, err error) {
+func (i *Intake) unplaced(ctx context.Context, ids []eventID) (out []string, err error) {
 	for _, id := range ids {
-		e, err := g.i.o.Store.EventByID(ctx, string(id))
+		e, err := i.o.Store.EventByID(ctx, string(id))
 		if errors.Is(err, store.ErrNotFound) || err == nil && e.Has(event.Outlier) {
 			out = append(out, string(id))
 		} else if err != nil {
@@ -75,18 +75,38 @@ func (g *gap) unplaced(ctx context.Context, ids []eventID) (out []string, err er
 	return out, nil
 }
 
-// receive takes an event in: what is missing before it first, as far as it can be had.
-func (g *gap) receive(ctx context.Context, e *event.Event) error {
-	missing, err := g.unplaced(ctx, e.PrevEvents)
+// errBadGap: what was told of a gap is not acceptable, so that what comes after it hangs in the air.
+var errBadGap = errors.New("what is missing before the event is not acceptable")
+
+// errOpenGap: nobody tells what is missing directly before an event.
+var errOpenGap = errors.New("what is missing before the event can't be had")
+
+// receive takes an event in: what is missing before it first, as far as it can be had. first tells that
+// this was not tried before.
+func (g *gap) receive(ctx context.Context, e *event.Event, first bool) error {
+	missing, err := g.i.unplaced(ctx, e.PrevEvents)
 	if err != nil {
 		return err
 	}
 	if len(missing) == 0 {
 		return g.one(ctx, e)
 	}
-	found, err := g.between(ctx, e)
+	found, bad, err := g.between(ctx, e)
 	if err != nil {
 		return err
+	}
+	if first {
+		// What comes next may be of a server that knows more. Only if nothing does is the state behind
+		// what is missing, or not acceptable, asked for.
+		open, err := g.open(ctx, e, found)
+		switch {
+		case err != nil:
+			return err
+		case open[e.ID]:
+			return errOpenGap
+		case bad && len(open) > 0:
+			return errBadGap
+		}
 	}
 	for _, x := range found {
 		// One of them that makes no sense must not keep the others out.
@@ -100,19 +120,44 @@ func (g *gap) receive(ctx context.Context, e *event.Event) error {
 	return g.one(ctx, e)
 }
 
+// open lists those of an event and what was found before it that have previous events which are neither
+// here nor among them; the event itself only if none of its own is.
+func (g *gap) open(ctx context.Context, e *event.Event, found []*event.Event) (map[string]bool, error) {
+	have := map[string]bool{}
+	for _, x := range found {
+		have[x.ID] = true
+	}
+	out := map[string]bool{}
+	for _, x := range append([]*event.Event{e}, found...) {
+		missing, err := g.i.unplaced(ctx, x.PrevEvents)
+		if err != nil {
+			return nil, err
+		}
+		n := len(missing)
+		missing = slices.DeleteFunc(missing, func(id string) bool { return have[id] })
+		if x == e && len(missing) < n {
+			continue
+		}
+		if len(missing) > 0 {
+			out[x.ID] = true
+		}
+	}
+	return out, nil
+}
+
 // between fetches the events between those that are here and one whose previous events aren't, the least
-// deep first.
-func (g *gap) between(ctx context.Context, e *event.Event) ([]*event.Event, error) {
+// deep first. bad tells that there were some that are not acceptable.
+func (g *gap) between(ctx context.Context, e *event.Event) (_ []*event.Event, bad bool, err error) {
 	if err := g.call(ctx); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	row, err := g.i.o.Store.LoadRoom(ctx, g.room.NID)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	tips, err := g.i.o.Store.Events(ctx, row.Extremities)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	q := fclient.Gap{Limit: gapLimit, Latest: []string{e.ID}}
 	for n, tip := range tips {
@@ -132,7 +177,7 @@ func (g *gap) between(ctx context.Context, e *event.Event) ([]*event.Event, erro
 		list, err := g.i.o.Remote.MissingEvents(ctx, g.origin, g.room.ID, q)
 		if err != nil {
 			if ctx.Err() != nil {
-				return nil, err
+				return nil, false, err
 			}
 			break // what is before the event can be told otherwise
 		}
@@ -141,8 +186,9 @@ func (g *gap) between(ctx context.Context, e *event.Event) ([]*event.Event, erro
 			x, err := g.read(ctx, raw, prevMax, authMax)
 			if err != nil {
 				if ctx.Err() != nil || errors.Is(err, keyring.ErrUnavailable) {
-					return nil, err
+					return nil, false, err
 				}
+				bad = true
 				g.i.o.Log.InfoContext(ctx, "an event of a gap is not acceptable", "room", g.room.ID, "origin", g.origin, "err", err)
 				continue
 			}
@@ -150,21 +196,22 @@ func (g *gap) between(ctx context.Context, e *event.Event) ([]*event.Event, erro
 				continue
 			}
 			if have, err := g.i.known(ctx, x); err != nil {
-				return nil, err
+				return nil, false, err
 			} else if have {
 				continue
 			}
 			found[x.ID] = x
 			fresh++
 		}
-		if fresh == 0 || len(found) >= gapEvents {
+		// A server that tells of fewer than it may has no more to tell.
+		if fresh == 0 || len(found) >= gapEvents || len(list) < gapLimit {
 			break
 		}
 		q.Latest = nil
 		for _, x := range found {
-			missing, err := g.unplaced(ctx, x.PrevEvents)
+			missing, err := g.i.unplaced(ctx, x.PrevEvents)
 			if err != nil {
-				return nil, err
+				return nil, false, err
 			}
 			if slices.ContainsFunc(missing, func(id string) bool { return found[id] == nil }) && len(q.Latest) < gapLimit {
 				q.Latest = append(q.Latest, x.ID)
@@ -187,7 +234,7 @@ func (g *gap) between(ctx context.Context, e *event.Event) ([]*event.Event, erro
 			front = append(front, idsOf(x.PrevEvents)...)
 		}
 	}
-	return inOrder(out), nil
+	return inOrder(out), bad, nil
 }
 
 // inOrder sorts events so that each comes after those before it.
@@ -234,31 +281,41 @@ func (g *gap) one(ctx context.Context, e *event.Event) error {
 	if done, err := g.i.known(ctx, e); err != nil || done {
 		return err
 	}
-	if err := g.authOf(ctx, e); err != nil {
-		return err
-	}
-	missing, err := g.unplaced(ctx, e.PrevEvents)
+	missing, err := g.i.unplaced(ctx, e.PrevEvents)
 	if err != nil {
 		return err
 	}
+	// The state comes with the auth chain, so it is asked for first.
 	var told []statetree.Ref
 	for _, id := range missing {
 		root, packs, err := g.stateAfter(ctx, e, id)
 		if err != nil {
 			return fmt.Errorf("the state at %s, which is not known: %w", id, err)
 		}
-		if len(packs) > 0 {
-			// Other states are built on it, so it must not be forgotten with one of them.
-			err := g.i.o.Store.Write(ctx, func(t *store.Tx) error { return t.AddPacks(packs) })
-			if err != nil {
-				g.i.o.Store.State().Dropped(packs)
-				return err
-			}
-			g.i.o.Store.State().Stored(packs)
+		if err := g.keepPacks(ctx, packs); err != nil {
+			return err
 		}
 		told = append(told, root)
 	}
+	if err := g.authOf(ctx, e); err != nil {
+		return err
+	}
 	return g.i.place(ctx, g.room, e, missing, told)
+}
+
+// keepPacks stores a state that was told. Other states are built on it, so it must not be forgotten with
+// one of them.
+func (g *gap) keepPacks(ctx context.Context, packs []statetree.Pack) error {
+	if len(packs) == 0 {
+		return nil
+	}
+	err := g.i.o.Store.Write(ctx, func(t *store.Tx) error { return t.AddPacks(packs) })
+	if err != nil {
+		g.i.o.Store.State().Dropped(packs)
+		return err
+	}
+	g.i.o.Store.State().Stored(packs)
+	return nil
 }
 
 // authOf sees to it that the auth events of an event are here.
@@ -317,7 +374,7 @@ func (g *gap) stateAfter(ctx context.Context, e *event.Event, id string) (statet
 	}
 	var failed []error
 	for _, server := range servers {
-		root, packs, err := g.stateFrom(ctx, server, id)
+		root, packs, err := g.stateFrom(ctx, server, id, true)
 		if err == nil {
 			return root, packs, nil
 		}
@@ -329,7 +386,8 @@ func (g *gap) stateAfter(ctx context.Context, e *event.Event, id string) (statet
 	return 0, nil, errors.Join(failed...)
 }
 
-func (g *gap) stateFrom(ctx context.Context, server, id string) (statetree.Ref, []statetree.Pack, error) {
+// stateFrom asks one server for the state before an event, or, with after, the one after it.
+func (g *gap) stateFrom(ctx context.Context, server, id string, after bool) (statetree.Ref, []statetree.Pack, error) {
 	state, auth, err := g.i.o.Remote.StateIDs(ctx, server, g.room.ID, id)
 	if err != nil {
 		return 0, nil, err
@@ -349,17 +407,20 @@ func (g *gap) stateFrom(ctx context.Context, server, id string) (statetree.Ref, 
 			return 0, nil, err
 		}
 	}
-	if err := p.store(ctx, server, append(want, id)); err != nil {
+	members := slices.Clone(state)
+	if after {
+		// The event itself belongs to the state after it.
+		want, members = append(want, id), append(members, id)
+	}
+	if err := p.store(ctx, server, want); err != nil {
 		return 0, nil, err
 	}
-	// The event itself belongs to the state after it.
-	after := append(slices.Clone(state), id)
 	type stateKey struct{ typ, key string }
 	at := map[stateKey]int64{}
-	for _, x := range after {
+	for _, x := range members {
 		e, err := g.i.o.Store.EventByID(ctx, x)
 		if errors.Is(err, store.ErrNotFound) {
-			if x == id {
+			if after && x == id {
 				return 0, nil, fmt.Errorf("the event %s can't be had", id)
 			}
 			continue // it was not acceptable

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2/expirable"
 	"github.com/tidwall/gjson"
 	"maunium.net/go/mautrix/federation/pdu"
 
@@ -28,7 +29,7 @@ const (
 	// verifyWait is how long an answer waits for keys; what is not verified by then its lane verifies.
 	verifyWait = 10 * time.Second
 	// lookAgain is how often rooms are looked for whose events wait for another try.
-	lookAgain = 30 * time.Second
+	lookAgain = 5 * time.Second
 )
 
 type intakeOptions struct {
@@ -50,6 +51,13 @@ type Intake struct {
 	// slots bounds the lanes that make network calls.
 	slots chan struct{}
 
+	filling filling
+	// barren are missing events that nobody had when they were asked for.
+	barren *lru.LRU[string, struct{}]
+	// behind are events that were put off while previous events of theirs were missing, and eager are rooms
+	// where one was just tried sooner than it should be.
+	behind, eager *lru.LRU[string, struct{}]
+
 	mu    sync.Mutex
 	lanes map[string]*lane
 	// ctx is that of Run; nil while it doesn't run.
@@ -58,7 +66,9 @@ type Intake struct {
 }
 
 func newIntake(o intakeOptions) *Intake {
-	return &Intake{o: o, check: checker{o.Store, o.Keys}, gate: gate{o.Store}, slots: make(chan struct{}, callers), lanes: map[string]*lane{}}
+	return &Intake{o: o, check: checker{o.Store, o.Keys}, gate: gate{o.Store}, slots: make(chan struct{}, callers), lanes: map[string]*lane{},
+		barren: lru.NewLRU[string, struct{}](barrenMax, nil, barrenTime), behind: lru.NewLRU[string, struct{}](stagedPerOrigin, nil, quarantineTime),
+		eager: lru.NewLRU[string, struct{}](stagedPerOrigin, nil, eagerPause)}
 }
 
 // Offer stages events of another server. It answers with what became of each by its id: "" for what
@@ -126,7 +136,7 @@ func (i *Intake) Offer(ctx context.Context, origin string, pdus []jsontext.Value
 		if p.verified {
 			verified = p.id
 		}
-		i.wake(p.event.InRoom, verified)
+		i.wake(p.event.InRoom, p.id, verified)
 	}
 	return out, nil
 }
@@ -210,7 +220,7 @@ func lenientID(raw jsontext.Value, v event.Version) string {
 	if json.Unmarshal(raw, p) != nil || p.Hashes == nil || p.Content.Kind() != '{' {
 		return ""
 	}
-	id, err := p.GetEventID(v)
+	id, err := event.ComputeID(v, p)
 	if err != nil {
 		return ""
 	}
@@ -253,9 +263,9 @@ func (i *Intake) prepare(ctx context.Context, r store.RoomName, e *event.Event) 
 	return i.assemble(ctx, r, e, nil, nil)
 }
 
-// wake gives a room's lane something to do. verified is the id of an event whose signatures have been
-// checked, or "".
-func (i *Intake) wake(roomID, verified string) {
+// wake gives a room's lane something to do: the event offered, if that isn't "". verified is its id too
+// if its signatures have been checked.
+func (i *Intake) wake(roomID, offered, verified string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.ctx == nil || i.ctx.Err() != nil {
@@ -263,7 +273,7 @@ func (i *Intake) wake(roomID, verified string) {
 	}
 	l := i.lanes[roomID]
 	if l == nil {
-		l = &lane{i: i, roomID: roomID, verified: map[string]bool{}}
+		l = &lane{i: i, roomID: roomID, verified: map[string]bool{}, offered: map[string]bool{}}
 		i.lanes[roomID] = l
 		ctx := i.ctx
 		i.wg.Go(func() { l.run(ctx) })
@@ -271,6 +281,9 @@ func (i *Intake) wake(roomID, verified string) {
 	l.again = true
 	if verified != "" && len(l.verified) < stagedPerRoom {
 		l.verified[verified] = true
+	}
+	if offered != "" && len(l.offered) < stagedPerRoom {
+		l.offered[offered] = true
 	}
 }
 
@@ -300,7 +313,7 @@ func (i *Intake) Run(ctx context.Context) error {
 			i.o.Log.ErrorContext(ctx, "looking for events that wait to be taken in", "err", err)
 		}
 		for id := range rooms {
-			i.wake(id, "")
+			i.wake(id, "", "")
 		}
 		select {
 		case <-ctx.Done():

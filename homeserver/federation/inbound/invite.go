@@ -173,7 +173,8 @@ func (a *API) inviteState(c *call, invite *event.Event, state []jsontext.Value) 
 		}
 		out = append(out, one)
 	}
-	if strict && !created {
+	// Servers that tell nothing at all are older than the rule; nothing wrong can be shown of them.
+	if strict && !created && len(state) > 0 {
 		return nil, invalid("invite_room_state has no m.room.create event.")
 	}
 	return json.Marshal(out)

@@ -20,7 +20,7 @@ import (
 // soon it waits for longer, and in the end it is dropped.
 const (
 	takeTime       = 2 * time.Minute
-	retrySoon      = 10 * time.Second
+	retrySoon      = 5 * time.Second
 	quarantine     = 3
 	quarantineTime = time.Hour
 	triesMax       = 48
@@ -36,6 +36,40 @@ type lane struct {
 	// needn't be verified any more. Guarded by Intake.mu.
 	again    bool
 	verified map[string]bool
+	// offered are events that were sent once more while they were staged. Guarded by Intake.mu.
+	offered map[string]bool
+}
+
+// eagerPause is how often an event of a room may be tried sooner than it should be.
+const eagerPause = 2 * time.Second
+
+// mayTry tells whether an event may be tried now that should wait, and takes note of it.
+func (l *lane) mayTry() bool {
+	_, late := l.i.eager.Get(l.roomID)
+	if !late {
+		l.i.eager.Add(l.roomID, struct{}{})
+	}
+	return !late
+}
+
+// sooner tells whether an event that was put off is worth trying already: what was missing before it is
+// here now, or somebody, who may know more, has sent it once more.
+func (l *lane) sooner(ctx context.Context, e *event.Event) (bool, error) {
+	l.i.mu.Lock()
+	offered := l.offered[e.ID]
+	delete(l.offered, e.ID)
+	l.i.mu.Unlock()
+	if l.i.behind.Contains(e.ID) {
+		missing, err := l.i.unplaced(ctx, e.PrevEvents)
+		if err != nil {
+			return false, err
+		}
+		if len(missing) == 0 {
+			l.i.behind.Remove(e.ID)
+			return true, nil
+		}
+	}
+	return offered && l.mayTry(), nil
 }
 
 func (l *lane) run(ctx context.Context) {
@@ -91,8 +125,14 @@ func (l *lane) pass(ctx context.Context) (more bool, err error) {
 			continue
 		}
 		if p.Tries > 0 && p.ReceivedTS > now {
-			waiting[p.ID] = true
-			continue
+			soon, err := l.sooner(ctx, e)
+			if err != nil {
+				return false, err
+			}
+			if !soon {
+				waiting[p.ID] = true
+				continue
+			}
 		}
 		ready = append(ready, item{p, e})
 	}
@@ -101,15 +141,24 @@ func (l *lane) pass(ctx context.Context) (more bool, err error) {
 		if ctx.Err() != nil {
 			return false, nil
 		}
-		if slices.ContainsFunc(it.event.PrevEvents, func(id eventID) bool { return waiting[string(id)] }) {
+		// The server that sent this one may know what is missing before the other.
+		if slices.ContainsFunc(it.event.PrevEvents, func(id eventID) bool { return waiting[string(id)] }) && !(it.Tries == 0 && l.mayTry()) {
 			waiting[it.ID] = true
 			continue
 		}
+		l.i.mu.Lock()
+		delete(l.offered, it.ID)
+		l.i.mu.Unlock()
 		if err := l.take(ctx, r, it); err != nil {
 			if ctx.Err() != nil {
 				return false, nil
 			}
 			waiting[it.ID] = true
+			if missing, failed := l.i.unplaced(ctx, it.event.PrevEvents); failed != nil {
+				return false, failed
+			} else if len(missing) > 0 {
+				l.i.behind.Add(it.ID, struct{}{})
+			}
 			if err := l.later(ctx, it.StagedPDU, err); err != nil {
 				return false, err
 			}
@@ -122,6 +171,7 @@ func (l *lane) pass(ctx context.Context) (more bool, err error) {
 
 // drop forgets a staged event.
 func (l *lane) drop(ctx context.Context, p store.StagedPDU, why error) error {
+	l.i.behind.Remove(p.ID)
 	if why != nil {
 		l.i.o.Log.InfoContext(ctx, "an event of another server was dropped", "room", l.roomID, "event", p.ID, "origin", p.Origin, "err", why)
 	}
@@ -174,7 +224,7 @@ func (l *lane) take(ctx context.Context, r store.RoomName, it item) error {
 	}
 	g := &gap{i: l.i, room: r, origin: it.Origin}
 	defer g.release()
-	err = g.receive(ctx, e)
+	err = g.receive(ctx, e, it.Tries == 0)
 	if errors.Is(err, errNever) {
 		return l.drop(ctx, it.StagedPDU, err)
 	}
@@ -250,7 +300,8 @@ func (i *Intake) assemble(ctx context.Context, r store.RoomName, e *event.Event,
 			prevs = append(prevs, x.NID)
 		}
 	}
-	if len(prevs)+len(told) == 0 {
+	first := e.Type == "m.room.create" && len(e.PrevEvents) == 0
+	if len(prevs)+len(told) == 0 && !first {
 		return out, fmt.Errorf("%w: none of its previous events is here", errNever)
 	}
 	if out.Reject, err = i.check.byAuth(ctx, e, nil); err != nil {
@@ -260,8 +311,10 @@ func (i *Intake) assemble(ctx context.Context, r store.RoomName, e *event.Event,
 	if _, err := i.o.Rooms.Number(ctx, r.NID, e); err != nil {
 		return out, err
 	}
-	if out.Before, out.Packs, err = i.o.Rooms.StateBefore(ctx, r.NID, prevs, told...); err != nil {
-		return out, err
+	if !first {
+		if out.Before, out.Packs, err = i.o.Rooms.StateBefore(ctx, r.NID, prevs, told...); err != nil {
+			return out, err
+		}
 	}
 	if _, err := s.RoomPartial(ctx, r.NID); err == nil {
 		out.Partial = true
@@ -280,6 +333,11 @@ func (i *Intake) assemble(ctx context.Context, r store.RoomName, e *event.Event,
 
 // place takes in an event whose auth events are all here.
 func (i *Intake) place(ctx context.Context, r store.RoomName, e *event.Event, missing []string, told []statetree.Ref) error {
+	return i.placeAt(ctx, r, e, missing, told, nil)
+}
+
+// placeAt is place; an event of the history stands at the depth past.
+func (i *Intake) placeAt(ctx context.Context, r store.RoomName, e *event.Event, missing []string, told []statetree.Ref, past *int64) error {
 	for pass := 1; ; pass++ {
 		in, err := i.assemble(ctx, r, e, missing, told)
 		if err != nil {
@@ -287,6 +345,9 @@ func (i *Intake) place(ctx context.Context, r store.RoomName, e *event.Event, mi
 				return fmt.Errorf("the fork before the event: %w", err)
 			}
 			return err
+		}
+		if past != nil {
+			in.Past, in.Depth = true, *past
 		}
 		out, err := i.o.Rooms.Receive(ctx, r.NID, []room.Received{in})
 		if errors.Is(err, store.ErrStale) && pass < stalePasses {

@@ -49,12 +49,12 @@ func parsePDUWithin(raw jsontext.Value, roomID string, v event.Version, prevs, a
 	e := &event.Event{PDU: p, InRoom: roomID, Version: v, Flags: event.FromFederation}
 	canonical, err := e.JSON()
 	if err != nil {
-		return nil, errors.New("the event has numbers beyond ±(2^53-1), fractions, keys that repeat or text that is not UTF-8")
+		return nil, errCanonical
 	}
 	if err := event.CheckSize(canonical); err != nil {
 		return nil, errors.New("the event is larger than 65536 bytes")
 	}
-	id, err := p.GetEventID(v)
+	id, err := event.ComputeID(v, p)
 	if err != nil {
 		return nil, fmt.Errorf("computing the event's id: %w", short(err))
 	}
@@ -64,6 +64,11 @@ func parsePDUWithin(raw jsontext.Value, roomID string, v event.Version, prevs, a
 	}
 	return e, nil
 }
+
+var (
+	errCanonical = errors.New("the event has numbers beyond ±(2^53-1), fractions, keys that repeat or text that is not UTF-8")
+	errNoHash    = errors.New("the event has no content hash")
+)
 
 // short keeps what a stranger wrote from filling answers and logs.
 func short(err error) error {
@@ -99,10 +104,10 @@ func checkPDU(p *pdu.PDU, roomID string, v event.Version, prevs, auths int) erro
 	case p.OriginServerTS < 0 || p.OriginServerTS > maxInt:
 		return errors.New("the event's time is out of range")
 	case p.Hashes == nil || len(p.Hashes.SHA256) != 32:
-		return errors.New("the event has no content hash")
+		return errNoHash
 	}
-	for name, v := range map[string]string{"type": p.Type, "sender": string(p.Sender), "room_id": string(p.RoomID), "state_key": text(p.StateKey)} {
-		if len(v) > event.MaxFieldSize {
+	for name, s := range map[string]string{"type": p.Type, "sender": string(p.Sender), "room_id": string(p.RoomID), "state_key": text(p.StateKey)} {
+		if event.FieldTooLong(v, s) {
 			return fmt.Errorf("the event's %s has more than %d bytes", name, event.MaxFieldSize)
 		}
 	}

@@ -38,6 +38,10 @@ func (a *API) queryProfile(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	// "user_id: The user ID to query. Must be a user local to the receiving homeserver."
+	if server := store.ServerOf(id); !validUser(id) || server != a.o.Server {
+		return nil, mxerror.InvalidParam("%s is not a user of this server.", clip(id))
+	}
 	nid, err := a.account(c, id)
 	if err != nil {
 		return nil, err

@@ -33,6 +33,8 @@ type Remote interface {
 	EventAuth(ctx context.Context, server, room, eventID string, each fclient.Each) error
 	StateIDs(ctx context.Context, server, room, eventID string) (state, auth []string, err error)
 	State(ctx context.Context, server, room, eventID string, each fclient.Each) error
+	Backfill(ctx context.Context, server, room string, from []string, limit int) ([]jsontext.Value, error)
+	TimestampToEvent(ctx context.Context, server, room string, ts int64, dir string) (eventID string, eventTS int64, err error)
 	MissingEvents(ctx context.Context, server, room string, g fclient.Gap) ([]jsontext.Value, error)
 }
 

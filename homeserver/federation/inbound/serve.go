@@ -84,6 +84,11 @@ func (a *API) admit(c *call, rt *route) (err error) {
 	if a.o.Heard != nil {
 		a.o.Heard(c.ctx, c.origin)
 	}
+	if rt.needs != "" {
+		if _, err := c.needed(rt.needs); err != nil {
+			return err
+		}
+	}
 	if rt.room == 0 {
 		return nil
 	}

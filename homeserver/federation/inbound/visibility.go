@@ -92,10 +92,42 @@ func (v *sight) show(ctx context.Context, e *event.Event) (jsontext.Value, error
 	if err != nil {
 		return nil, err
 	}
+	if ok {
+		ok, err = v.unerased(ctx, e)
+		if err != nil {
+			return nil, err
+		}
+	}
 	if !ok {
 		e = e.Pruned(0)
 	}
 	return encodePDU(e)
+}
+
+// unerased tells whether a server may still see what somebody wrote who has had everything erased:
+// specification, "POST /account/deactivate": those "which had visibility on those events prior to the
+// erasure are still able to see unredacted copies". State is the room's and stays.
+func (v *sight) unerased(ctx context.Context, e *event.Event) (bool, error) {
+	if v.store.ErasedAt(e.Author) == 0 || e.IsState() || e.Root == 0 {
+		return true, nil
+	}
+	users, ok := v.members[e.Room]
+	if !ok {
+		var err error
+		if users, err = membersOfServer(ctx, v.store, e.Room, v.server); err != nil {
+			return false, err
+		}
+		v.members[e.Room] = users
+	}
+	for _, u := range users {
+		m, err := v.store.StateEvent(ctx, e.Root, "m.room.member", u)
+		if err == nil && m.Membership() == "join" {
+			return true, nil
+		} else if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return false, err
+		}
+	}
+	return false, nil
 }
 
 // encodePDU is an event as other servers get it.

@@ -25,7 +25,7 @@ func (j *Joins) Join(ctx context.Context, user, room string, via []string, conte
 	if name, ok, err := j.Resident(ctx, room); err != nil || ok {
 		return name, true, err
 	}
-	servers := j.servers(via, []string{serverOf(room)})
+	servers := j.candidates(via, room)
 	if len(servers) == 0 {
 		return store.RoomName{}, false, errNoServers
 	}
@@ -130,7 +130,7 @@ func (j *Joins) Leave(ctx context.Context, user string, name store.RoomName, via
 		left = e
 		return nil
 	}
-	servers := j.servers(via, []string{serverOf(name.ID)})
+	servers := j.candidates(via, name.ID)
 	if err := race(ctx, servers, ask, use, func(error) bool { return ctx.Err() != nil }); err != nil || left == nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -155,7 +155,7 @@ func (j *Joins) Knock(ctx context.Context, user, room string, via []string, cont
 	if name, ok, err := j.Resident(ctx, room); err != nil || ok {
 		return name, true, err
 	}
-	servers := j.servers(via, []string{serverOf(room)})
+	servers := j.candidates(via, room)
 	if len(servers) == 0 {
 		return store.RoomName{}, false, errNoServers
 	}

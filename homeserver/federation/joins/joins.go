@@ -111,6 +111,15 @@ func (j *Joins) servers(lists ...[]string) []string {
 	return out[:min(len(out), serversMax)]
 }
 
+// candidates are the servers that may help into a room: those that the user named, and if that is none,
+// the one that made the room: "via: The servers to attempt to join the room through."
+func (j *Joins) candidates(via []string, room string) []string {
+	if servers := j.servers(via); len(servers) > 0 {
+		return servers
+	}
+	return j.servers([]string{serverOf(room)})
+}
+
 // versions are the room versions that this server speaks.
 func versions() []string {
 	var out []string

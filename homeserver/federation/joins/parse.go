@@ -45,7 +45,7 @@ func parse(raw jsontext.Value, v event.Version, room string) (*event.Event, erro
 		return nil, errors.New("its sender is no user id")
 	}
 	for _, f := range [...]string{p.Type, string(p.Sender), string(p.RoomID), deref(p.StateKey)} {
-		if len(f) > event.MaxFieldSize {
+		if event.FieldTooLong(v, f) {
 			return nil, errors.New("one of its fields is too long")
 		}
 	}
@@ -56,7 +56,7 @@ func parse(raw jsontext.Value, v event.Version, room string) (*event.Event, erro
 	if err := event.CheckSize(encoded); err != nil {
 		return nil, err
 	}
-	eventID, err := p.GetEventID(v)
+	eventID, err := event.ComputeID(v, p)
 	if err != nil {
 		return nil, fmt.Errorf("computing an event's id: %w", err)
 	}
@@ -77,9 +77,7 @@ func parse(raw jsontext.Value, v event.Version, room string) (*event.Event, erro
 // further." The id is not affected, as it is that of the redacted event.
 func pruneForged(e *event.Event) {
 	if !e.PDU.VerifyContentHash() {
-		p := e.PDU.Clone()
-		p.Redact(e.Version)
-		e.PDU = p
+		e.PDU = e.Pruned(0).PDU
 	}
 }
 

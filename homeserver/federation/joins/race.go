@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
+
+	"github.com/tidwall/gjson"
 
 	"github.com/landbridge-im/landbridge/homeserver/federation/fclient"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
@@ -116,15 +119,38 @@ func public(err error) error {
 		case "M_FORBIDDEN", "M_UNABLE_TO_AUTHORISE_JOIN", "M_UNABLE_TO_GRANT_JOIN":
 			return mxerror.Forbidden("%s", clip(e.Message, "The room's servers do not allow it.")).Because(err)
 		case "M_INCOMPATIBLE_ROOM_VERSION":
-			return mxerror.New(400, e.Code, "The room is of a version that this server does not speak.").Because(err)
+			out := mxerror.New(400, e.Code, "The room is of a version that this server does not speak.").Because(err)
+			if v := gjson.GetBytes(e.Body, "room_version"); v.Type == gjson.String {
+				out = out.With("room_version", fmt.Sprintf("%.32s", v.Str))
+			}
+			return out
 		case "M_NOT_FOUND":
 			return mxerror.NotFound("%s", clip(e.Message, "There is no such room.")).Because(err)
+		}
+		if passable(e) {
+			return mxerror.New(e.Status, e.Code, "%s", clip(e.Message, "The room's servers refuse it.")).Because(err)
 		}
 		if e.Status == 403 {
 			return mxerror.Forbidden("The room's servers do not allow it.").Because(err)
 		}
 	}
 	return mxerror.New(502, "M_UNKNOWN", "None of the room's servers could be reached, or none could help.").Because(err)
+}
+
+// passable tells whether a client may be told what another server said, word for word: "The error should
+// be passed through to clients so that they may give better feedback to users." Codes that are about the
+// client's own session are not another server's to give, and "If M_MISSING_PARAM or M_INVALID_PARAM is
+// returned ... the Client-Server API request SHOULD fail with a 5xx error".
+func passable(e *fclient.Error) bool {
+	if e.Status != 400 && e.Status != 403 && e.Status != 404 || len(e.Code) > 64 {
+		return false
+	}
+	switch e.Code {
+	case "", "M_MISSING_PARAM", "M_INVALID_PARAM", "M_UNKNOWN_TOKEN", "M_MISSING_TOKEN", "M_UNAUTHORIZED", "M_USER_LOCKED", "M_USER_SUSPENDED",
+		"M_USER_DEACTIVATED", "M_GUEST_ACCESS_FORBIDDEN", "M_CONSENT_NOT_GIVEN", "M_UNRECOGNIZED", "M_BAD_JSON", "M_NOT_JSON":
+		return false
+	}
+	return strings.Trim(e.Code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == ""
 }
 
 func clip(s, otherwise string) string {

@@ -33,7 +33,7 @@ func (r *Ring) VerifyEvent(ctx context.Context, v event.Version, e *pdu.PDU, ser
 	for keyID, sig := range e.Signatures[server] {
 		sigs[string(keyID)] = sig
 	}
-	message, err := canonicaljson.Marshal(e.Clone().RedactForSignature(v))
+	message, err := canonicaljson.Marshal(event.Essence(v, e).Clone().RedactForSignature(v))
 	if err != nil {
 		return fmt.Errorf("verifying an event: %w", err)
 	}

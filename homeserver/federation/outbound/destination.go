@@ -25,6 +25,8 @@ type destination struct {
 	timer         *time.Timer
 	// asleep tells that it did not answer and is left alone until it is woken.
 	asleep bool
+	// refusals is how many transactions that follow each other it has answered with an error.
+	refusals int
 	// ring are the newest events for it. behind tells that there may be others in the store that
 	// aren't among them, or messages; the ring is empty then.
 	ring   []place
@@ -193,23 +195,31 @@ func (d *destination) send(ctx context.Context) (again time.Duration, err error)
 		for id, why := range refused {
 			d.s.o.Log.InfoContext(ctx, "another server did not take an event", "server", d.name, "event", fmt.Sprintf("%.64s", id), "why", fmt.Sprintf("%.200s", why))
 		}
+		d.mu.Lock()
+		d.refusals = 0
+		d.mu.Unlock()
 		if t.upto > row.Cursor {
 			row.Cursor, row.TxnUpto, moved = t.upto, 0, true
 		}
 	}
 }
 
+// refusedMin is how long a server is left alone that answered a transaction with an error; it doubles
+// with each further one, up to refusedMax.
+const refusedMin, refusedMax = time.Second, time.Hour
+
 // failed decides when to try again, and keeps what may pass but need not be lost for a moment's
 // trouble.
 func (d *destination) failed(ctx context.Context, t *transaction, err error) (time.Duration, error) {
 	d.s.o.Log.InfoContext(ctx, "another server does not take what is sent", "server", d.name, "err", err)
 	wait, stateErr := d.pause(ctx)
-	if wait == 0 {
-		// It answered, with an error: it isn't for us to hurry.
-		wait = time.Minute
-	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if wait == 0 {
+		// It answered, with an error: it isn't for us to hurry.
+		wait = min(refusedMin<<min(d.refusals, 20), refusedMax)
+		d.refusals++
+	}
 	d.extra = append(t.extra, d.extra...)
 	for i, key := range t.keys {
 		if _, newer := d.passing[key]; !newer && lasting(key) && len(d.order) < eduMax {
@@ -231,7 +241,9 @@ func (d *destination) taken() {
 // there is for it.
 func (d *destination) begin(ctx context.Context, nid int64) (store.Destination, error) {
 	row := store.Destination{Server: nid, Cursor: d.s.o.Source.Position()}
-	rooms, err := d.s.o.Source.RoomsFor(ctx, nid, 0)
+	// Rooms in which nothing was made here yet count too: the devices of those who came into them are
+	// told.
+	rooms, err := d.s.o.Source.RoomsFor(ctx, nid, -1)
 	if err != nil {
 		return row, err
 	}

@@ -2,6 +2,7 @@ package outbound
 
 import (
 	"context"
+	"encoding/json/jsontext"
 	"slices"
 	"strconv"
 	"strings"
@@ -96,6 +97,11 @@ func (s *Senders) handOutPresence(ctx context.Context, user int64, p Presence) e
 	if err != nil {
 		return err
 	}
+	s.pass(servers, "p"+strconv.FormatInt(user, 10), s.presenceEDU(p))
+	return nil
+}
+
+func (s *Senders) presenceEDU(p Presence) jsontext.Value {
 	push := map[string]any{"user_id": p.UserID, "presence": p.Presence, "currently_active": p.CurrentlyActive, "last_active_ago": int64(0)}
 	if !p.LastActive.IsZero() {
 		push["last_active_ago"] = max(s.o.Now().Sub(p.LastActive).Milliseconds(), 0)
@@ -103,7 +109,47 @@ func (s *Senders) handOutPresence(ctx context.Context, user int64, p Presence) e
 	if p.Status != nil {
 		push["status_msg"] = *p.Status
 	}
-	s.pass(servers, "p"+strconv.FormatInt(user, 10), encode("m.presence", map[string]any{"push": []any{push}}))
+	return encode("m.presence", map[string]any{"push": []any{push}})
+}
+
+// greetMax is of how many users a newcomer's server is told how they are there.
+const greetMax = 100
+
+// greet tells a room that somebody comes into how they are there, and their server how the others are:
+// what changed before they shared a room it hasn't heard.
+func (s *Senders) greet(ctx context.Context, e store.Entry) error {
+	if s.o.Present == nil || !s.comes(e) {
+		return nil
+	}
+	if e.Event.Replaces != 0 {
+		if was, err := s.o.Source.Event(ctx, e.Event.Replaces); err == nil && was.Membership() == "join" {
+			return nil // another name or picture
+		}
+	}
+	server := store.ServerOf(*e.Event.StateKey)
+	if server == s.o.Server {
+		if p, ok := s.o.Present(e.Member.User); ok {
+			return s.handOutPresence(ctx, e.Member.User, p)
+		}
+		return nil
+	}
+	// A server that had users in the room before was told all the time.
+	if n, err := s.o.Source.JoinedFrom(ctx, e.Room, server); err != nil || n > 1 {
+		return err
+	}
+	members, err := s.o.Source.MembersFrom(ctx, e.Room, s.o.Server)
+	if err != nil {
+		return err
+	}
+	for _, id := range members[:min(len(members), greetMax)] {
+		user, err := s.o.Source.UserNID(ctx, id)
+		if err != nil {
+			return err
+		}
+		if p, ok := s.o.Present(user); ok {
+			s.pass([]string{server}, "p"+strconv.FormatInt(user, 10), s.presenceEDU(p))
+		}
+	}
 	return nil
 }
 

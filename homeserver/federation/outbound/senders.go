@@ -33,6 +33,9 @@ type Source interface {
 	ReceiptsAfter(ctx context.Context, room, after, upto int64) ([]store.Receipt, error)
 	RoomByNID(ctx context.Context, nid int64) (store.RoomName, error)
 	UserID(ctx context.Context, nid int64) (string, error)
+	UserNID(ctx context.Context, id string) (int64, error)
+	JoinedFrom(ctx context.Context, room int64, server string) (int64, error)
+	MembersFrom(ctx context.Context, room int64, server string) ([]string, error)
 	Write(ctx context.Context, fn func(*store.Tx) error) error
 }
 
@@ -69,6 +72,9 @@ type Options struct {
 	Devices Devices
 	// Typing lists who types in a room.
 	Typing func(room int64) []string
+	// Present tells how a user of this server is there; ok is false for who is not. Nil means that
+	// nobody is told.
+	Present func(user int64) (p Presence, ok bool)
 	Log    *slog.Logger
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
@@ -147,7 +153,7 @@ func (s *Senders) Publish(entries []store.Entry) {
 	before := len(s.news)
 	for _, e := range entries {
 		switch {
-		case e.Kind == store.KindEvent && (len(e.Servers) > 0 || s.outsider(e) != "" || s.joins(e)), e.Kind == store.KindEDU, e.Kind == store.KindReceipt, e.Kind == store.KindDeviceList && e.Ref == 0:
+		case e.Kind == store.KindEvent && (len(e.Servers) > 0 || s.outsider(e) != "" || s.comes(e)), e.Kind == store.KindEDU, e.Kind == store.KindReceipt, e.Kind == store.KindDeviceList && e.Ref == 0:
 		default:
 			continue
 		}
@@ -290,6 +296,9 @@ func (s *Senders) handOutEntry(ctx context.Context, e store.Entry) error {
 				s.to(server, func(d *destination) { d.event(e.Pos, e.Ref) })
 			}
 		}
+		if err := s.greet(ctx, e); err != nil {
+			return err
+		}
 		if s.joins(e) {
 			return s.introduce(ctx, e)
 		}
@@ -321,9 +330,14 @@ func (s *Senders) handOutEntry(ctx context.Context, e store.Entry) error {
 	return nil
 }
 
+// comes tells whether somebody has joined a room by an event, of whatever server.
+func (s *Senders) comes(e store.Entry) bool {
+	return e.Member != nil && e.Event != nil && e.Event.StateKey != nil && e.Event.Membership() == "join"
+}
+
 // joins tells whether a user of this server has joined a room by an event.
 func (s *Senders) joins(e store.Entry) bool {
-	return e.Member != nil && e.Event != nil && e.Event.Membership() == "join" && store.ServerOf(*e.Event.StateKey) == s.o.Server
+	return s.comes(e) && store.ServerOf(*e.Event.StateKey) == s.o.Server
 }
 
 // introduce tells of the devices of a user who has come into a room with servers that don't know

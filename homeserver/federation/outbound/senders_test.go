@@ -82,6 +82,12 @@ func (w *world) Destination(context.Context, int64) (store.Destination, error) {
 	return *w.row, nil
 }
 
+func (w *world) UserNID(context.Context, string) (int64, error)           { return 1, nil }
+func (w *world) JoinedFrom(context.Context, int64, string) (int64, error) { return 1, nil }
+func (w *world) MembersFrom(context.Context, int64, string) ([]string, error) {
+	return []string{"@u:us"}, nil
+}
+
 // RoomsFor has rooms 1 and 2, in which events take turns.
 func (w *world) RoomsFor(_ context.Context, _, after int64) ([]store.RoomFor, error) {
 	w.mu.Lock()

@@ -33,6 +33,9 @@ func (h Header) String() string {
 	return fmt.Sprintf(`%s origin="%s",destination="%s",key="%s",sig="%s"`, scheme, h.Origin, h.Destination, h.Key, h.Sig)
 }
 
+// errOrigin: who asks is not a server name.
+var errOrigin = errors.New("origin")
+
 // ErrScheme: an Authorization header is of another scheme.
 var ErrScheme = errors.New("the authorization scheme is not X-Matrix")
 
@@ -81,7 +84,7 @@ func Parse(s string) (h Header, err error) {
 		}
 	}
 	if _, err := discovery.ParseName(h.Origin); err != nil {
-		return h, fmt.Errorf("origin: %w", err)
+		return h, fmt.Errorf("%w: %w", errOrigin, err)
 	}
 	if seen["destination"] && h.Destination == "" {
 		return h, errors.New("the destination is empty")

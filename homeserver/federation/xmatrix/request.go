@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json/jsontext"
+	"encoding/json/v2"
 	"errors"
 	"fmt"
 	"net/http"
@@ -31,6 +32,19 @@ func (r signedRequest) canonical() ([]byte, error) {
 		r.Content = nil
 	}
 	return canonicaljson.Marshal(r)
+}
+
+// loose is canonical of a body with numbers that canonical JSON doesn't have. Room versions before 6 have
+// them in events, and one such event must not keep a transaction's others out; they are signed as they
+// would be by RFC 8785.
+func (r signedRequest) loose() ([]byte, error) {
+	raw, err := json.Marshal(r)
+	if err != nil {
+		return nil, err
+	}
+	v := jsontext.Value(raw)
+	err = v.Canonicalize()
+	return v, err
 }
 
 // Sign adds the Authorization header to a request. body is what the request will send, empty for
@@ -78,7 +92,9 @@ func (v Verifier) Verify(r *http.Request, body []byte) (origin string, err error
 			failed = append(failed, err)
 			continue
 		}
-		if err != nil {
+		if errors.Is(err, errOrigin) {
+			return "", mxerror.New(http.StatusBadRequest, "M_INVALID_PARAM", "The Authorization header is not valid: %s.", err)
+		} else if err != nil {
 			return "", unauthorized("The Authorization header is not valid: %s.", err)
 		}
 		// "If this property is included, but the value does not match the receiving server's name,
@@ -110,7 +126,11 @@ func (v Verifier) check(r *http.Request, body []byte, h Header) error {
 	if err != nil || len(sig) != ed25519.SignatureSize {
 		return errors.New("the signature is not one of Ed25519 in base64")
 	}
-	raw, err := signedRequest{r.Method, target(r), h.Origin, h.Destination, body}.canonical()
+	signed := signedRequest{r.Method, target(r), h.Origin, h.Destination, body}
+	raw, err := signed.canonical()
+	if err != nil {
+		raw, err = signed.loose()
+	}
 	if err != nil {
 		return mxerror.New(http.StatusBadRequest, "M_NOT_JSON", "The request's body is not valid JSON.").Because(err)
 	}

@@ -11,6 +11,8 @@ ORDER BY d.pos LIMIT $4
 -- name: server_behind
 SELECT s.server_nid FROM room_server s JOIN room r ON r.nid = s.room_nid LEFT JOIN destination d ON d.server_nid = s.server_nid
 WHERE r.local_pos > coalesce(d.cursor_pos, s.since_pos) AND r.local_pos > s.since_pos AND (s.until_pos = 0 OR s.until_pos > coalesce(d.cursor_pos, s.since_pos))
+UNION SELECT s.server_nid FROM device_update u JOIN account a ON a.user_nid = u.user_nid JOIN membership m ON m.user_nid = u.user_nid AND m.membership = 'join'
+  JOIN room_server s ON s.room_nid = m.room_nid AND s.joined > 0 LEFT JOIN destination d ON d.server_nid = s.server_nid WHERE u.pos > coalesce(d.cursor_pos, s.since_pos)
 UNION SELECT server_nid FROM edu_out UNION SELECT server_nid FROM destination WHERE txn_upto > cursor_pos
 -- name: server_sharing
 SELECT DISTINCT n.id FROM membership m JOIN room_server s ON s.room_nid = m.room_nid AND s.joined > 0 JOIN server_name n ON n.nid = s.server_nid

@@ -81,6 +81,13 @@ INSERT INTO remote_device (user_nid, device_id, stream, json) VALUES ($1, $2, $3
 ON CONFLICT (user_nid, device_id) DO UPDATE SET stream = excluded.stream, json = excluded.json
 -- name: remote_device_list
 SELECT user_nid, device_id, stream, json FROM remote_device WHERE user_nid = $1 ORDER BY device_id
+-- name: remote_device_get
+SELECT json FROM remote_device WHERE user_nid = $1 AND device_id = $2
+-- name: remote_device_list_room
+UPDATE remote_device_list SET stale = 1 WHERE user_nid IN (SELECT user_nid FROM membership WHERE room_nid = $1)
+-- name: remote_device_list_left
+UPDATE remote_device_list SET stale = 1 WHERE user_nid = $1
+AND NOT EXISTS (SELECT 1 FROM membership WHERE user_nid = $1 AND membership = 'join')
 -- name: remote_device_delete
 DELETE FROM remote_device WHERE user_nid = $1 AND device_id = $2
 -- name: remote_device_clear

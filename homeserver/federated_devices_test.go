@@ -1,0 +1,75 @@
+package homeserver
+
+import (
+	"testing"
+
+	"github.com/landbridge-im/landbridge/homeserver/store"
+)
+
+// upload publishes keys of a user's device, and gives its id.
+func (p *site) upload(token, user, key string) (device string) {
+	p.Helper()
+	device = p.ok(token, "GET", "/v3/account/whoami", nil).Get("device_id").Str
+	p.ok(token, "POST", "/v3/keys/upload", obj{"device_keys": obj{"user_id": p.id(user), "device_id": device, "algorithms": []string{"x"},
+		"keys": obj{"curve25519:" + device: key, "ed25519:" + device: key}, "signatures": obj{p.id(user): obj{"ed25519:" + device: key}}}})
+	return device
+}
+
+// TestDevicesIntroduced: whoever joins a room of another server makes their devices known there: "when that user joins a room which contains servers which are not already receiving
+// updates for that user's device list".
+func TestDevicesIntroduced(t *testing.T) {
+	t.Parallel()
+	p := sites(t, 2)
+	a, b := p[0], p[1]
+	alice, bob := a.user("alice"), b.user("bob")
+	room := a.room(alice, obj{"preset": "public_chat"})
+	b.upload(bob, "bob", "key")
+	b.joinVia(bob, room, a)
+	nid, err := a.store.UserNID(t.Context(), b.id("bob"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "bob's devices", func() bool {
+		_, err := a.store.RemoteDeviceList(t.Context(), nid)
+		return err == nil
+	})
+}
+
+// TestRemoteDeviceList: the devices of another server's user are kept and brought up to date by what
+// that server tells, so that they are known also when it is gone.
+func TestRemoteDeviceList(t *testing.T) {
+	t.Parallel()
+	p := sites(t, 2)
+	a, b := p[0], p[1]
+	alice, bob := a.user("alice"), b.user("bob")
+	room := a.room(alice, obj{"preset": "public_chat"})
+	b.joinVia(bob, room, a)
+	a.member(t, alice, room, b.id("bob"), "join")
+	var device string
+	known := func() string {
+		out := a.ok(alice, "POST", "/v3/keys/query", obj{"device_keys": obj{b.id("bob"): []string{}}})
+		return out.Get("device_keys").Get(gjsonKey(b.id("bob"))).Get(gjsonKey(device)).Get("keys").Get(gjsonKey("ed25519:" + device)).Str
+	}
+	device = b.upload(bob, "bob", "one")
+	eventually(t, "the first keys", func() bool { return known() == "one" })
+	nid, err := a.store.UserNID(t.Context(), b.id("bob"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the list is whole", func() bool {
+		l, err := a.store.RemoteDeviceList(t.Context(), nid)
+		return err == nil && !l.Stale && l.Stream != 0
+	})
+	// An update that follows is applied as it comes.
+	b.ok(bob, "PUT", "/v3/devices/"+device, obj{"display_name": "desk"})
+	name := func() string {
+		out := a.ok(alice, "POST", "/v3/keys/query", obj{"device_keys": obj{b.id("bob"): []string{}}})
+		return out.Get("device_keys").Get(gjsonKey(b.id("bob"))).Get(gjsonKey(device)).Get("unsigned.device_display_name").Str
+	}
+	eventually(t, "the name", func() bool { return name() == "desk" })
+	b.down.Store(true)
+	a.keys.Publish(t.Context(), []store.Entry{{Kind: store.KindDeviceList, User: nid}}) // what is in memory is forgotten
+	if got := known(); got != "one" {
+		t.Errorf("with its server gone the device has the key %q", got)
+	}
+}
