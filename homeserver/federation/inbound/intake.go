@@ -210,11 +210,11 @@ func lenientID(raw jsontext.Value, v event.Version) string {
 	if json.Unmarshal(raw, p) != nil || p.Hashes == nil || p.Content.Kind() != '{' {
 		return ""
 	}
-	id, err := p.GetEventID(v)
+	id, err := event.ID(p, v)
 	if err != nil {
 		return ""
 	}
-	return string(id)
+	return id
 }
 
 // concernsUs tells whether an event of a room that this server is not in is the end of an invitation

@@ -33,7 +33,7 @@ func (r *Ring) VerifyEvent(ctx context.Context, v event.Version, e *pdu.PDU, ser
 	for keyID, sig := range e.Signatures[server] {
 		sigs[string(keyID)] = sig
 	}
-	message, err := canonicaljson.Marshal(e.Clone().RedactForSignature(v))
+	message, err := event.ForSignature(e, v)
 	if err != nil {
 		return fmt.Errorf("verifying an event: %w", err)
 	}
