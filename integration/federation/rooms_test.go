@@ -1,6 +1,7 @@
 package federation
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -288,7 +289,16 @@ func moderation(t *testing.T, version string, host, guest *server) {
 
 	// The guest is banned: their server learns of it, and they can't come back.
 	alice.change(t, room, "ban", bob)
-	bob.finds(t, room, bob, "ban")
+	eventually(t, "the ban to arrive", func() error {
+		var rooms struct {
+			Joined []string `json:"joined_rooms"`
+		}
+		err := bob.Do(t.Context(), "GET", client.Path("joined_rooms"), nil, nil, &rooms)
+		if err == nil && slices.Contains(rooms.Joined, room) {
+			err = errors.New("they are in the room")
+		}
+		return err
+	})
 	refused(t, bob.join(t.Context(), room, host.name), "M_FORBIDDEN")
 	alice.change(t, room, "unban", bob)
 	eventually(t, "the way back", func() error { return bob.join(t.Context(), room, host.name) })
