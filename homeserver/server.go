@@ -267,7 +267,10 @@ func (s *Server) publish(entries []store.Entry) {
 	for _, e := range entries {
 		// Whoever has gone does not type any more.
 		if m := e.Member; m != nil && m.Membership != "join" && s.typing != nil {
-			s.typing.Set(e.Room, *e.Event.StateKey, 0)
+			// A change of state has no event.
+			if user, err := s.store.UserID(context.Background(), m.User); err == nil {
+				s.typing.Set(e.Room, user, 0)
+			}
 		}
 	}
 	if s.search != nil {
