@@ -43,6 +43,10 @@ func (m *Manager) Prepare(ctx context.Context, room int64, p Proposal) (event.Pr
 		if err := a.allowedOver(ctx, draft, auth); err != nil {
 			return forbidden(err)
 		}
+		// What the draft cites is to be stored before anybody hears of it.
+		if n := len(a.flying); n > 0 {
+			b.after = a.flying[n-1]
+		}
 		return nil
 	})
 	return proto, err
