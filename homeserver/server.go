@@ -168,7 +168,7 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	if s.outside, err = s.openOutside(own); err != nil {
 		return nil, err
 	}
-	s.rooms = room.NewManager(room.Options{Store: s.store, Signer: s.signer, Log: o.Log, Now: o.Now})
+	s.rooms = room.NewManager(room.Options{Store: s.store, Signer: s.signer, Policy: s.outside.policy, Log: o.Log, Now: o.Now})
 	s.notifier = sync.NewNotifier(s.store, o.Now)
 	s.typing = sync.NewTyping(o.Now, s.typingChanged)
 	s.accounts, err = accounts.New(accounts.Config{Server: o.Name, Store: s.store, Log: o.Log, Now: o.Now, SharedSecret: o.SharedSecret, PasswordMin: o.PasswordMin,

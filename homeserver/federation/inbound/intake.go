@@ -37,6 +37,7 @@ type intakeOptions struct {
 	Rooms  Rooms
 	Remote Remote
 	Keys   Keys
+	Policy Policy
 	Log    *slog.Logger
 	Now    func() time.Time
 }
