@@ -11,6 +11,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/federation/fclient"
 	"github.com/landbridge-im/landbridge/homeserver/federation/inbound"
 	"github.com/landbridge-im/landbridge/homeserver/federation/keyring"
+	"github.com/landbridge-im/landbridge/homeserver/federation/policy"
 	"github.com/landbridge-im/landbridge/homeserver/keys"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/internal/safedial"
@@ -34,6 +35,7 @@ type outside struct {
 	backoff *fclient.Backoff
 	client  *fclient.Client
 	ring    *keyring.Ring
+	policy  *policy.Policy
 }
 
 // openOutside makes the parts that know other servers.
@@ -48,6 +50,7 @@ func (s *Server) openOutside(own *keyring.Own) (o *outside, err error) {
 		return nil, err
 	}
 	o.client = fclient.New(fclient.Options{Finder: o.finder, Signer: own.Signer(), Backoff: o.backoff, Dial: dial, RootCAs: f.RootCAs, Log: s.o.Log})
+	o.policy = &policy.Policy{Store: s.store, Remote: o.client, Log: s.o.Log}
 	o.ring, err = keyring.New(keyring.Options{Own: own, Cache: keyring.StoreCache{Store: s.store}, Fetcher: o.client, Notaries: f.Notaries, Log: s.o.Log, Now: s.o.Now})
 	return o, err
 }
@@ -62,7 +65,7 @@ func (o *outside) close() {
 // openInbound makes what answers other servers.
 func (s *Server) openInbound(devices *keys.Keys) *inbound.API {
 	return inbound.New(inbound.Options{Server: s.o.Name, Version: "dev", Signer: s.signer, Store: s.store, Rooms: s.rooms, Remote: s.outside.client,
-		Keys: s.outside.ring, Heard: s.outside.backoff.Heard, Accounts: s.accounts, Devices: devices, Directory: s.client, Media: s.media,
+		Keys: s.outside.ring, Policy: s.outside.policy, Heard: s.outside.backoff.Heard, Accounts: s.accounts, Devices: devices, Directory: s.client, Media: s.media,
 		Typing: s.typing, Presence: s.presence, Closed: !s.o.Federation.Enabled, Log: s.o.Log, Now: s.o.Now})
 }
 

@@ -21,7 +21,7 @@ func (s *Server) openSenders(k *keys.Keys) {
 	if !s.o.Federation.Enabled {
 		return
 	}
-	s.joins = joins.New(joins.Options{Store: s.store, Rooms: s.rooms, Remote: s.outside.client, Keys: s.outside.ring, Signer: s.signer, Log: s.o.Log, Now: s.o.Now})
+	s.joins = joins.New(joins.Options{Store: s.store, Rooms: s.rooms, Remote: s.outside.client, Keys: s.outside.ring, Policy: s.outside.policy, Signer: s.signer, Log: s.o.Log, Now: s.o.Now})
 	s.senders = outbound.New(outbound.Options{Server: s.o.Name, Source: s.store, Remote: s.outside.client, Backoff: s.outside.backoff, Devices: k,
 		Typing: s.typing.In, Present: s.present, Log: s.o.Log, Now: s.o.Now})
 	s.outside.backoff.OnWake(s.senders.Wake)

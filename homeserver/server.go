@@ -168,7 +168,7 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	if s.outside, err = s.openOutside(own); err != nil {
 		return nil, err
 	}
-	s.rooms = room.NewManager(room.Options{Store: s.store, Signer: s.signer, Log: o.Log, Now: o.Now})
+	s.rooms = room.NewManager(room.Options{Store: s.store, Signer: s.signer, Policy: s.outside.policy, Log: o.Log, Now: o.Now})
 	s.notifier = sync.NewNotifier(s.store, o.Now)
 	s.typing = sync.NewTyping(o.Now, s.typingChanged)
 	s.accounts, err = accounts.New(accounts.Config{Server: o.Name, Store: s.store, Log: o.Log, Now: o.Now, SharedSecret: o.SharedSecret, PasswordMin: o.PasswordMin,
@@ -267,7 +267,10 @@ func (s *Server) publish(entries []store.Entry) {
 	for _, e := range entries {
 		// Whoever has gone does not type any more.
 		if m := e.Member; m != nil && m.Membership != "join" && s.typing != nil {
-			s.typing.Set(e.Room, *e.Event.StateKey, 0)
+			// A change of state has no event.
+			if user, err := s.store.UserID(context.Background(), m.User); err == nil {
+				s.typing.Set(e.Room, user, 0)
+			}
 		}
 	}
 	if s.search != nil {

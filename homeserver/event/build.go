@@ -3,7 +3,6 @@ package event
 import (
 	"crypto/ed25519"
 	"encoding/json/jsontext"
-	"fmt"
 
 	"maunium.net/go/mautrix/federation/pdu"
 	"maunium.net/go/mautrix/id"
@@ -55,15 +54,15 @@ func Build(p Proto, s Signer) (*Event, error) {
 		r := id.EventID(p.Redacts)
 		u.Redacts = &r
 	}
-	if err := Sign(p.Version, u, s.Server, id.KeyID(s.KeyID), s.Key); err != nil {
+	if err := s.Sign(u, p.Version); err != nil {
 		// Sign makes the event canonical first, and that is where foreign content can fail.
 		return nil, mxerror.BadJSON("The event's content is not valid: numbers must be integers within ±(2^53-1), text must be UTF-8 and keys must not repeat.").Because(err)
 	}
-	eventID, err := ComputeID(p.Version, u)
+	eventID, err := ID(u, p.Version)
 	if err != nil {
-		return nil, fmt.Errorf("computing the event id: %w", err)
+		return nil, err
 	}
-	e := &Event{PDU: u, ID: string(eventID), InRoom: p.RoomID, Version: p.Version, Depth: p.Depth}
+	e := &Event{PDU: u, ID: eventID, InRoom: p.RoomID, Version: p.Version, Depth: p.Depth}
 	if p.Type == "m.room.create" && p.Version.RoomIDIsCreateEventID() {
 		e.InRoom = "!" + e.ID[1:]
 	}

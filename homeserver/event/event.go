@@ -154,8 +154,7 @@ func Parse(raw []byte, eventID, roomID string, v Version) (*Event, error) {
 // Pruned returns a copy with everything removed that a redaction removes.
 func (e *Event) Pruned(by int64) *Event {
 	c := *e
-	c.PDU = e.PDU.Clone()
-	c.PDU = Essence(e.Version, c.PDU.Redact(e.Version))
+	c.PDU = Redact(e.PDU.Clone(), e.Version)
 	c.Flags |= Redacted
 	c.RedactedBy = by
 	return &c

@@ -42,7 +42,7 @@ func TestRoundTrip(t *testing.T) {
 		if !again.VerifyContentHash() {
 			t.Errorf("version %s: content hash does not match", v)
 		}
-		if id, err := ComputeID(v, again.PDU); err != nil || string(id) != e.ID {
+		if id, err := ID(again.PDU, v); err != nil || string(id) != e.ID {
 			t.Errorf("version %s: id %s became %s, %v", v, e.ID, id, err)
 		}
 		if v != "3" && strings.ContainsAny(e.ID, "+/") {

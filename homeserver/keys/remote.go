@@ -321,19 +321,18 @@ func (k *Keys) Publish(ctx context.Context, entries []store.Entry) {
 		return
 	}
 	for _, e := range entries {
-		user := ""
+		nid := e.User
 		switch {
 		case e.Kind == store.KindDeviceList:
-			id, err := k.store.UserID(ctx, e.User)
-			if err != nil {
-				k.forgotten.Add(1)
-				k.remembered.Purge()
-				continue
-			}
-			user = id
-		case e.Member != nil && e.Event != nil && e.Event.StateKey != nil && e.Member.Membership != "join":
-			user = *e.Event.StateKey
+		case e.Member != nil && e.Member.Membership != "join":
+			nid = e.Member.User
 		default:
+			continue
+		}
+		user, err := k.store.UserID(ctx, nid)
+		if err != nil {
+			k.forgotten.Add(1)
+			k.remembered.Purge()
 			continue
 		}
 		k.forgotten.Add(1)

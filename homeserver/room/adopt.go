@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/tidwall/gjson"
-	"maunium.net/go/mautrix/id"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
@@ -43,6 +42,10 @@ func (m *Manager) Prepare(ctx context.Context, room int64, p Proposal) (event.Pr
 		}
 		if err := a.allowedOver(ctx, draft, auth); err != nil {
 			return forbidden(err)
+		}
+		// What the draft cites is to be stored before anybody hears of it.
+		if n := len(a.flying); n > 0 {
+			b.after = a.flying[n-1]
 		}
 		return nil
 	})
@@ -85,7 +88,7 @@ func (m *Manager) Vouch(ctx context.Context, room int64, e *event.Event) error {
 	}
 	signed := e.PDU.Clone()
 	hash := signed.Hashes
-	if err := signed.Sign(e.Version, m.o.Signer.Server, id.KeyID(m.o.Signer.KeyID), m.o.Signer.Key); err != nil {
+	if err := m.o.Signer.Sign(signed, e.Version); err != nil {
 		return fmt.Errorf("signing the join: %w", err)
 	}
 	signed.Hashes = hash

@@ -41,6 +41,8 @@ type Proposal struct {
 type Options struct {
 	Store  *store.Store
 	Signer event.Signer
+	// Policy asks policy servers; nil means that rooms can't use them.
+	Policy Policy
 	Log    *slog.Logger
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
@@ -65,6 +67,8 @@ type Manager struct {
 	wg           sync.WaitGroup
 	// naming is held while a room of other servers gets its row.
 	naming sync.Mutex
+	// adopting is held while a draft that a policy server has signed is taken in.
+	adopting sync.Mutex
 	// stop ends the actors.
 	stop chan struct{}
 }
@@ -163,7 +167,7 @@ func (m *Manager) Send(ctx context.Context, room int64, p Proposal) (*event.Even
 
 // SendAll puts events into a room, all or none, and returns them once they are durable.
 func (m *Manager) SendAll(ctx context.Context, room int64, ps []Proposal) ([]*event.Event, error) {
-	return m.do(ctx, room, func(ctx context.Context, a *actor, b *batch) error {
+	out, err := m.do(ctx, room, func(ctx context.Context, a *actor, b *batch) error {
 		for _, p := range ps {
 			e, err := a.propose(ctx, b, p)
 			if err != nil {
@@ -173,6 +177,11 @@ func (m *Manager) SendAll(ctx context.Context, room int64, ps []Proposal) ([]*ev
 		}
 		return nil
 	})
+	var asking *askPolicy
+	if errors.As(err, &asking) {
+		return m.sendAsked(ctx, room, ps)
+	}
+	return out, err
 }
 
 // tries is how often a proposal is made anew when what it was built on did not become durable.

@@ -114,3 +114,13 @@ func (c *Client) TimestampToEvent(ctx context.Context, server, room string, ts i
 	err = c.do(ctx, server, call{method: http.MethodGet, path: v1("timestamp_to_event", room), query: q}, &out)
 	return out.ID, out.TS, err
 }
+
+// PolicySign asks a policy server to sign an event, and answers with its signature. A refusal is an *Error.
+func (c *Client) PolicySign(ctx context.Context, server string, event jsontext.Value) (signature string, err error) {
+	var out map[string]map[string]string
+	k := call{method: http.MethodPost, path: []string{"_matrix", "policy", "v1", "sign"}, body: event, limit: 64 << 10}
+	if err := c.do(ctx, server, k, &out); err != nil {
+		return "", err
+	}
+	return out[server]["ed25519:policy_server"], nil
+}

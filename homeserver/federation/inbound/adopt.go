@@ -77,6 +77,10 @@ func (a *API) adopt(c *call, membership string) (*event.Event, room.Snapshot, er
 	if err := a.o.Rooms.Vouch(c.ctx, c.room.NID, e); err != nil {
 		return nil, none, err
 	}
+	// Somebody who comes in can't know of the policy server.
+	if err := a.o.Policy.Check(c.ctx, c.room.NID, e); err != nil {
+		return nil, none, err
+	}
 	for pass := 1; ; pass++ {
 		r, err := a.intake.prepare(c.ctx, c.room, e)
 		if errors.Is(err, errNever) || errors.Is(err, errUnknownAuth) || errors.Is(err, room.ErrNoState) {

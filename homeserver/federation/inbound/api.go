@@ -52,6 +52,7 @@ type Options struct {
 	Rooms           Rooms
 	Remote          Remote
 	Keys            Keys
+	Policy          Policy
 	// Heard is told of each server that made a request.
 	Heard    func(ctx context.Context, server string)
 	Accounts Accounts
@@ -110,7 +111,7 @@ func New(o Options) *API {
 		o.Now = time.Now
 	}
 	a := &API{o: o, gate: gate{o.Store}, verifier: xmatrix.Verifier{Server: o.Server, Keys: o.Keys}}
-	a.intake = newIntake(intakeOptions{Server: o.Server, Store: o.Store, Rooms: o.Rooms, Remote: o.Remote, Keys: o.Keys, Log: o.Log, Now: o.Now})
+	a.intake = newIntake(intakeOptions{Server: o.Server, Store: o.Store, Rooms: o.Rooms, Remote: o.Remote, Keys: o.Keys, Policy: o.Policy, Log: o.Log, Now: o.Now})
 	a.notices = newEDUs(o, a.gate)
 	a.routes()
 	return a

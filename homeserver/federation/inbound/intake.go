@@ -38,6 +38,7 @@ type intakeOptions struct {
 	Rooms  Rooms
 	Remote Remote
 	Keys   Keys
+	Policy Policy
 	Log    *slog.Logger
 	Now    func() time.Time
 }
@@ -220,11 +221,11 @@ func lenientID(raw jsontext.Value, v event.Version) string {
 	if json.Unmarshal(raw, p) != nil || p.Hashes == nil || p.Content.Kind() != '{' {
 		return ""
 	}
-	id, err := event.ComputeID(v, p)
+	id, err := event.ID(p, v)
 	if err != nil {
 		return ""
 	}
-	return string(id)
+	return id
 }
 
 // concernsUs tells whether an event of a room that this server is not in is the end of an invitation

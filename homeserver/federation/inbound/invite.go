@@ -7,7 +7,6 @@ import (
 	"net/http"
 
 	"github.com/tidwall/gjson"
-	"maunium.net/go/mautrix/id"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/invitefilter"
@@ -94,7 +93,7 @@ func (a *API) invite(c *call, v event.Version, raw jsontext.Value, state []jsont
 		return nil, err
 	}
 	e.PDU = e.PDU.Clone()
-	if err := e.Sign(v, a.o.Signer.Server, id.KeyID(a.o.Signer.KeyID), a.o.Signer.Key); err != nil {
+	if err := a.o.Signer.Sign(e.PDU, v); err != nil {
 		return nil, err
 	}
 	signed, err := e.JSON()

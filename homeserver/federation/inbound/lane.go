@@ -10,6 +10,7 @@ import (
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/federation/keyring"
+	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 	"github.com/landbridge-im/landbridge/homeserver/room"
 	"github.com/landbridge-im/landbridge/homeserver/stateres"
 	"github.com/landbridge-im/landbridge/homeserver/statetree"
@@ -328,7 +329,24 @@ func (i *Intake) assemble(ctx context.Context, r store.RoomName, e *event.Event,
 			return out, err
 		}
 	}
+	if out.Reject == nil {
+		if out.SoftFail, err = i.wanted(ctx, r.NID, e); err != nil {
+			s.State().Dropped(out.Packs)
+			return out, err
+		}
+	}
 	return out, nil
+}
+
+// wanted is check 7: "Is validated by the Policy Server, if the room is using a Policy Server, otherwise it is
+// soft failed." no is why it isn't; err is anything else that happened.
+func (i *Intake) wanted(ctx context.Context, room int64, e *event.Event) (no, err error) {
+	err = i.o.Policy.Check(ctx, room, e)
+	var refused *mxerror.Error
+	if errors.As(err, &refused) && ctx.Err() == nil {
+		return err, nil
+	}
+	return nil, err
 }
 
 // place takes in an event whose auth events are all here.

@@ -2,11 +2,11 @@ package inbound
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"io"
-	"mime/multipart"
 	"net/http"
-	"net/textproto"
+	"strings"
 	"time"
 
 	"github.com/landbridge-im/landbridge/homeserver/media"
@@ -69,31 +69,26 @@ func (a *API) twoParts(c *call, kind, disposition string, size int64, body io.Re
 	if ctl.SetWriteDeadline(a.o.Now().Add(time.Minute+time.Duration(size/slowest)*time.Second)) == nil {
 		defer func() { _ = ctl.SetWriteDeadline(time.Time{}) }()
 	}
-	mp := multipart.NewWriter(c.w)
-	c.w.Header().Set("Content-Type", "multipart/mixed; boundary="+mp.Boundary())
+	boundary := rand.Text()
+	c.w.Header().Set("Content-Type", "multipart/mixed; boundary="+boundary)
 	c.w.WriteHeader(http.StatusOK)
-	err := func() error {
-		meta, err := mp.CreatePart(textproto.MIMEHeader{"Content-Type": {"application/json"}})
-		if err != nil {
-			return err
-		}
-		if _, err := io.WriteString(meta, "{}"); err != nil {
-			return err
-		}
-		part, err := mp.CreatePart(textproto.MIMEHeader{"Content-Type": {kind}, "Content-Disposition": {disposition}})
-		if err != nil {
-			return err
-		}
-		if _, err := io.Copy(part, body); err != nil {
-			return err
-		}
-		return mp.Close()
-	}()
+	// Not by mime/multipart, which sorts headers: Synapse forgets the disposition if it comes before the type.
+	_, err := fmt.Fprintf(c.w, "--%s\r\nContent-Type: application/json\r\n\r\n{}\r\n--%[1]s\r\nContent-Type: %s\r\nContent-Disposition: %s\r\n\r\n",
+		boundary, header(kind), header(disposition))
+	if err == nil {
+		_, err = io.Copy(c.w, body)
+	}
+	if err == nil {
+		_, err = fmt.Fprintf(c.w, "\r\n--%s--\r\n", boundary)
+	}
 	if err != nil {
 		a.broken(c.ctx, fmt.Errorf("sending media: %w", err))
 	}
 	return nil
 }
+
+// header is a value as it may stand in a header.
+func header(v string) string { return strings.NewReplacer("\r", "", "\n", "").Replace(v) }
 
 // broken ends an answer that can't be completed so that nobody takes it for a whole one.
 func (a *API) broken(ctx context.Context, err error) {

@@ -54,11 +54,11 @@ func parsePDUWithin(raw jsontext.Value, roomID string, v event.Version, prevs, a
 	if err := event.CheckSize(canonical); err != nil {
 		return nil, errors.New("the event is larger than 65536 bytes")
 	}
-	id, err := event.ComputeID(v, p)
+	id, err := event.ID(p, v)
 	if err != nil {
 		return nil, fmt.Errorf("computing the event's id: %w", short(err))
 	}
-	e.ID = string(id)
+	e.ID = id
 	if p.Type == "m.room.create" && v.RoomIDIsCreateEventID() && "!"+e.ID[1:] != roomID {
 		return nil, errors.New("the event creates another room")
 	}

@@ -39,3 +39,8 @@ type Remote interface {
 }
 
 var _ Remote = (*fclient.Client)(nil)
+
+// Policy knows what rooms' policy servers want; *policy.Policy does.
+type Policy interface {
+	Check(ctx context.Context, room int64, e *event.Event) error
+}

@@ -31,6 +31,9 @@ func (j *Joins) Invite(ctx context.Context, name store.RoomName, p room.Proposal
 			return nil, err
 		}
 		e.InRoom = name.ID
+		if err := j.o.Policy.Check(ctx, name.NID, e); err != nil {
+			return nil, err
+		}
 		if err := j.sendInvite(fclient.Urgent(ctx), server, name, e); err != nil {
 			return nil, err
 		}

@@ -44,12 +44,18 @@ type Keys interface {
 
 var _ Keys = (*keyring.Ring)(nil)
 
+// Policy knows what rooms' policy servers want; *policy.Policy does.
+type Policy interface {
+	Check(ctx context.Context, room int64, e *event.Event) error
+}
+
 // Options say what Joins need.
 type Options struct {
 	Store  *store.Store
 	Rooms  Rooms
 	Remote Remote
 	Keys   Keys
+	Policy Policy
 	Signer event.Signer
 	Log    *slog.Logger
 	// Now is the clock; nil means time.Now.

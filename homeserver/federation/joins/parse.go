@@ -56,11 +56,11 @@ func parse(raw jsontext.Value, v event.Version, room string) (*event.Event, erro
 	if err := event.CheckSize(encoded); err != nil {
 		return nil, err
 	}
-	eventID, err := event.ComputeID(v, p)
+	eventID, err := event.ID(p, v)
 	if err != nil {
-		return nil, fmt.Errorf("computing an event's id: %w", err)
+		return nil, err
 	}
-	e := &event.Event{PDU: p, ID: string(eventID), InRoom: string(p.RoomID), Version: v}
+	e := &event.Event{PDU: p, ID: eventID, InRoom: string(p.RoomID), Version: v}
 	if p.Type == "m.room.create" && v.RoomIDIsCreateEventID() {
 		if p.RoomID != "" {
 			return nil, errors.New("a create event of this version has no room id")
@@ -77,7 +77,7 @@ func parse(raw jsontext.Value, v event.Version, room string) (*event.Event, erro
 // further." The id is not affected, as it is that of the redacted event.
 func pruneForged(e *event.Event) {
 	if !e.PDU.VerifyContentHash() {
-		e.PDU = e.Pruned(0).PDU
+		e.PDU = event.Redact(e.PDU.Clone(), e.Version)
 	}
 }
 

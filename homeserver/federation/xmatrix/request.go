@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"maunium.net/go/mautrix/crypto/canonicaljson"
@@ -31,7 +32,22 @@ func (r signedRequest) canonical() ([]byte, error) {
 	if len(r.Content) == 0 {
 		r.Content = nil
 	}
-	return canonicaljson.Marshal(r)
+	raw, err := canonicaljson.Marshal(r)
+	if err == nil || r.Content == nil {
+		return raw, err
+	}
+	// Canonical JSON has no fractions and no large numbers, but old rooms have events with them, and one such event
+	// must not make a whole transaction impossible to read: numbers stay as they were written, as other servers do it.
+	content := slices.Clone(r.Content)
+	lenient := []jsontext.Options{jsontext.AllowDuplicateNames(false), jsontext.AllowInvalidUTF8(false), jsontext.ReorderRawObjects(true)}
+	if content.Format(lenient...) != nil {
+		return nil, err
+	}
+	r.Content = nil
+	if raw, err = canonicaljson.Marshal(r); err != nil {
+		return nil, err
+	}
+	return slices.Concat([]byte(`{"content":`), content, []byte(","), raw[1:]), nil
 }
 
 // loose is canonical of a body with numbers that canonical JSON doesn't have. Room versions before 6 have
