@@ -188,6 +188,7 @@ func (a *API) routes() {
 	on(put, v3, "/rooms/{roomId}/send/{eventType}/{txnId}", user, a.sendEvent)
 	on(post, v3, "/rooms/{roomId}/send/{eventType}", user, a.sendEvent) // without protection from retries, as it was once
 	on(put, v3, "/rooms/{roomId}/redact/{eventId}/{txnId}", user, a.redact)
+	on(post, v3, "/rooms/{roomId}/redact/{eventId}", user, a.redact) // likewise
 	on(get, v3, "/rooms/{roomId}/state", user, a.getState)
 	on(get, v3, "/rooms/{roomId}/state/{eventType}", user, a.getStateEvent)
 	on(put, v3, "/rooms/{roomId}/state/{eventType}", user, a.setState)

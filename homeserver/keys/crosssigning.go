@@ -165,7 +165,7 @@ func putCrossSigning(tx *store.Tx, o Owner, keys []*crossKey) error {
 	} else if master, err = parseCrossKey(jsontext.Value(have[usageMaster]), usageMaster); err != nil {
 		return err
 	}
-	changed := false
+	changed, seen := false, false
 	for _, key := range keys {
 		// 403: "The public key of one of the keys is the same as one of the user's device IDs".
 		if _, err := tx.Device(o.UserNID, key.public); err == nil {
@@ -181,7 +181,7 @@ func putCrossSigning(tx *store.Tx, o Owner, keys []*crossKey) error {
 		if have[key.usage] == key.encoded {
 			continue
 		}
-		changed = true
+		changed, seen = true, seen || key.usage != usageUserSigning
 		if err := dropSignatures(tx, o, key, have[key.usage]); err != nil {
 			return err
 		}
@@ -194,8 +194,12 @@ func putCrossSigning(tx *store.Tx, o Owner, keys []*crossKey) error {
 			}
 		}
 	}
-	if !changed {
+	switch {
+	case !changed:
 		return nil
+	case !seen:
+		// Nobody else is given the user-signing key.
+		return tx.DeviceListChangedFor(o.UserNID, o.UserNID)
 	}
 	return tx.DeviceListChanged(o.UserNID)
 }

@@ -35,7 +35,7 @@ type Presences interface {
 	// Position is the newest change of anybody.
 	Position() int64
 	// Changed lists the m.presence events of those whose presence changed after a position and
-	// that the user may see; of the users in also it lists all who are not offline.
+	// that the user may see; of the users in also it lists all who were ever heard of.
 	Changed(ctx context.Context, user int64, after int64, also map[string]bool) ([]PresenceEvent, error)
 }
 
