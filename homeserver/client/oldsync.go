@@ -327,7 +327,8 @@ func (a *API) oldPresence(c *call, after int64) ([]sync.PresenceEvent, error) {
 	if err != nil {
 		return nil, err
 	}
-	return slices.Concat([]sync.PresenceEvent{}, events), withUserIDs(events)
+	out := slices.Concat([]sync.PresenceEvent{}, events)
+	return out, withUserIDs(out)
 }
 
 // withUserIDs adds to presence events whose they are, in the old place.
