@@ -1,6 +1,8 @@
 package homeserver
 
 import (
+	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/tidwall/gjson"
@@ -122,4 +124,51 @@ func TestHiddenStateInTimeline(t *testing.T) {
 	h.equal("member", s.Get(`timeline.events.#(state_key=="@carol:test").content.membership`).Str, "join")
 	h.equal("topics", s.Get(`timeline.events.#(type=="m.room.topic")#.content.topic`).Raw, `["now"]`)
 	h.equal("messages", s.Get(`timeline.events.#(type=="m.room.message")`).Exists(), false)
+}
+
+// MSC3391: deleted account data is gone, and clients that sync are told. MSC3890: so is what was set for
+// a device that is logged out.
+func TestDeletedAccountData(t *testing.T) {
+	t.Parallel()
+	h := startWith(t, nil)
+	alice := h.user("alice")
+	room := h.room(alice, m{})
+	device := h.login("alice", m{"device_id": "PHONE"})
+	path := "/v3/user/@alice:test/account_data/m.local_notification_settings.PHONE"
+	h.ok(alice, "PUT", path, m{"is_silenced": true})
+	since := h.get(alice, "/v3/sync").Get("next_batch").Str
+	h.ok(device.str("access_token"), "POST", "/v3/logout", nil)
+	h.refused(404, "M_NOT_FOUND", alice, "GET", path, nil)
+	s := h.get(alice, "/v3/sync?since="+since)
+	h.equal("told", s.Get("account_data.events.#(type==\"m.local_notification_settings.PHONE\").content").Raw, "{}")
+
+	for _, where := range []string{"/user/@alice:test/account_data/org.x", "/user/@alice:test/rooms/" + room + "/account_data/org.x"} {
+		h.ok(alice, "PUT", "/v3"+where, m{"x": 1})
+		h.ok(alice, "DELETE", "/unstable/org.matrix.msc3391"+where, nil)
+		h.refused(404, "M_NOT_FOUND", alice, "GET", "/v3"+where, nil)
+		h.ok(alice, "DELETE", "/unstable/org.matrix.msc3391"+where, nil)
+	}
+	h.refused(405, "M_BAD_JSON", alice, "DELETE", "/unstable/org.matrix.msc3391/user/@alice:test/account_data/m.push_rules", nil)
+	h.refused(403, "M_FORBIDDEN", alice, "DELETE", "/unstable/org.matrix.msc3391/user/@bob:test/account_data/org.x", nil)
+}
+
+// MSC3874: /messages with events of some relation, or without those.
+func TestRelationFilter(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	alice := h.user("alice")
+	room := h.room(alice, m{})
+	root := h.say(alice, room, "root")
+	thread := h.send(alice, room, "m.room.message", relates("m.thread", root, nil))
+	reference := h.send(alice, room, "m.room.message", relates("m.reference", root, nil))
+	for filter, want := range map[string]string{
+		`"rel_types":["m.thread"]`:               thread,
+		`"rel_types":["m.thread","m.reference"]`: thread + " " + reference,
+		`"rel_types":[]`:                         "",
+		`"not_rel_types":["m.thread"]`:           root + " " + reference,
+		`"not_rel_types":["m.thread"],"rel_types":["m.reference","m.thread"]`: reference,
+	} {
+		f := `{"types":["m.room.message"],` + strings.ReplaceAll(strings.ReplaceAll(filter, `"rel_`, `"org.matrix.msc3874.rel_`), `"not_`, `"org.matrix.msc3874.not_`) + `}`
+		h.equal(filter, all(h.get(alice, "/v3/rooms/"+room+"/messages?dir=f&filter="+url.QueryEscape(f)).Get("chunk"), "event_id"), want)
+	}
 }

@@ -210,6 +210,8 @@ func (a *API) routes() {
 	on(put, v3, "/user/{userId}/account_data/{type}", user, a.putAccountData(false))
 	on(get, v3, "/user/{userId}/rooms/{roomId}/account_data/{type}", user, a.getAccountData(true))
 	on(put, v3, "/user/{userId}/rooms/{roomId}/account_data/{type}", user, a.putAccountData(true))
+	on(del, unstable("org.matrix.msc3391"), "/user/{userId}/account_data/{type}", user, a.deleteAccountData(false))
+	on(del, unstable("org.matrix.msc3391"), "/user/{userId}/rooms/{roomId}/account_data/{type}", user, a.deleteAccountData(true))
 	on(get, v3, "/user/{userId}/rooms/{roomId}/tags", user, a.getTags)
 	on(put, v3, "/user/{userId}/rooms/{roomId}/tags/{tag}", user, a.changeTag(false))
 	on(del, v3, "/user/{userId}/rooms/{roomId}/tags/{tag}", user, a.changeTag(true))

@@ -145,7 +145,7 @@ func (a *API) allAccountData(c *call) (map[int64][]any, error) {
 	}
 	out := map[int64][]any{0: {}}
 	for _, d := range all {
-		if d.Content != "{}" && !(d.Room == 0 && d.Type == push.Type) {
+		if !d.Deleted() && !(d.Room == 0 && d.Type == push.Type) {
 			out[d.Room] = append(out[d.Room], map[string]any{"type": d.Type, "content": jsontext.Value(d.Content)})
 		}
 	}

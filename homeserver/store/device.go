@@ -87,7 +87,21 @@ func (t *Tx) DeleteDevice(d Device) error {
 	if err := t.DeleteDeviceKeys(DeviceName{d.User, d.ID}); err != nil {
 		return err
 	}
+	if err := t.forgetSettings(d); err != nil {
+		return err
+	}
 	return t.exec("device_delete", d.NID)
+}
+
+// forgetSettings deletes account data that is about a device alone. MSC3890: "when a device is deleted,
+// the server should delete the device's local_notification_settings account data".
+func (t *Tx) forgetSettings(d Device) error {
+	for _, prefix := range [...]string{"m.local_notification_settings.", "org.matrix.msc3890.local_notification_settings."} {
+		if err := t.DeleteAccountData(d.User, 0, prefix+d.ID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Token is what a token stands for. Only a hash of the token itself is kept.
