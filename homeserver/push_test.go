@@ -177,7 +177,7 @@ func TestPush(t *testing.T) {
 	}
 	first := h.tell(alice, room, "hello", nil)
 	n = g.next(t)
-	want := map[string]any{"event_id": first, "room_id": room, "type": "m.room.message", "sender": "@alice:test", "sender_display_name": "Alice", "room_name": "Talk",
+	want := map[string]any{"event_id": first, "id": first, "room_id": room, "type": "m.room.message", "sender": "@alice:test", "sender_display_name": "Alice", "room_name": "Talk",
 		"prio": "high", "content": map[string]any{"msgtype": "m.text", "body": "hello"}, "counts": map[string]any{"unread": 1.0}}
 	devices := n["devices"].([]any)
 	delete(n, "devices")

@@ -59,14 +59,14 @@ func TestPushRulesRead(t *testing.T) {
 	t.Parallel()
 	h := start(t)
 	alice := h.user("alice")
-	for _, path := range []string{"/v3/pushrules/", "/v3/pushrules", "/r0/pushrules/", "/r0/pushrules", "/v3/user/@alice:test/account_data/m.push_rules"} {
+	for _, path := range []string{"/v3/pushrules/", "/r0/pushrules/", "/v3/user/@alice:test/account_data/m.push_rules"} {
 		var all struct{ Global pushRuleset }
 		h.must(alice, "GET", path, nil, &all)
 		if all.Global["override"][0].ID != ".m.rule.master" || len(all.Global) != 5 || all.Global["room"] == nil {
 			t.Errorf("%s: %v", path, all.Global)
 		}
 	}
-	for _, path := range []string{"/v3/pushrules/global/", "/v3/pushrules/global", "/r0/pushrules/global/"} {
+	for _, path := range []string{"/v3/pushrules/global/", "/r0/pushrules/global/"} {
 		var all pushRuleset
 		h.must(alice, "GET", path, nil, &all)
 		if all["underride"][0].ID != ".m.rule.call" || len(all) != 5 {
@@ -84,8 +84,8 @@ func TestPushRulesRead(t *testing.T) {
 		"/v3/pushrules/global/override/.m.rule.none/actions": 404,
 		"/v3/pushrules/global/content/.m.rule.master":        404,
 		"/v3/pushrules/global/strange/.m.rule.master":        404,
-		"/v3/pushrules/device/override/.m.rule.master":       404,
-		"/v3/pushrules/global/override/.m.rule.master/more":  404,
+		"/v3/pushrules/device/override/.m.rule.master":       400,
+		"/v3/pushrules/global/override/.m.rule.master/more":  400,
 	} {
 		if got := h.call(alice, "GET", path, nil, nil); got != want {
 			t.Errorf("%s: %d, want %d", path, got, want)

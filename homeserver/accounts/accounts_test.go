@@ -71,7 +71,7 @@ func (f *fixture) register(r Registration) *Login {
 
 func (f *fixture) authenticate(token string) *Session {
 	f.t.Helper()
-	s, err := f.Authenticate(f.t.Context(), token, "::1")
+	s, err := f.Authenticate(f.t.Context(), token, "::1", "agent")
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -115,7 +115,7 @@ func TestRegisterAndLogin(t *testing.T) {
 	if err != nil || again.DeviceNID != l.DeviceNID {
 		t.Fatalf("%+v, %v", again, err)
 	}
-	_, err = f.Authenticate(ctx, l.AccessToken, "")
+	_, err = f.Authenticate(ctx, l.AccessToken, "", "agent")
 	wantCode(t, "the old token", err, "M_UNKNOWN_TOKEN")
 	f.authenticate(again.AccessToken)
 	if d, err := f.store.Device(ctx, l.UserNID, l.DeviceID); err != nil || d.Name != "phone" {
@@ -177,9 +177,9 @@ func TestRegisterAndLogin(t *testing.T) {
 		{"available", "", func() error { return f.Available(ctx, "b") }},
 		{"not available", "M_USER_IN_USE", func() error { return f.Available(ctx, "alice") }},
 		{"never available", "M_INVALID_USERNAME", func() error { return f.Available(ctx, "a b") }},
-		{"no token", "M_MISSING_TOKEN", func() error { _, err := f.Authenticate(ctx, "", ""); return err }},
-		{"odd token", "M_UNKNOWN_TOKEN", func() error { _, err := f.Authenticate(ctx, "syt_abc", ""); return err }},
-		{"unknown token", "M_UNKNOWN_TOKEN", func() error { _, err := f.Authenticate(ctx, tokenPrefix+"abc", ""); return err }},
+		{"no token", "M_MISSING_TOKEN", func() error { _, err := f.Authenticate(ctx, "", "", "agent"); return err }},
+		{"odd token", "M_UNKNOWN_TOKEN", func() error { _, err := f.Authenticate(ctx, "syt_abc", "", "agent"); return err }},
+		{"unknown token", "M_UNKNOWN_TOKEN", func() error { _, err := f.Authenticate(ctx, tokenPrefix+"abc", "", "agent"); return err }},
 	} {
 		wantCode(t, test.what, test.do(), test.code)
 	}
@@ -249,7 +249,7 @@ func TestEndOfSessions(t *testing.T) {
 				if token.works {
 					code = ""
 				}
-				_, err := f.Authenticate(ctx, token.token, "")
+				_, err := f.Authenticate(ctx, token.token, "", "agent")
 				wantCode(t, "token", err, code)
 			}
 		})
@@ -311,7 +311,7 @@ func TestNoTokenOutlivesItsLogout(t *testing.T) {
 						case <-stop:
 							return
 						default:
-							f.Authenticate(ctx, l.AccessToken, "") // either answer may come meanwhile
+							f.Authenticate(ctx, l.AccessToken, "", "agent") // either answer may come meanwhile
 						}
 					}
 				})
@@ -321,7 +321,7 @@ func TestNoTokenOutlivesItsLogout(t *testing.T) {
 					t.Error(err)
 				}
 				for range 50 {
-					if _, err := f.Authenticate(ctx, l.AccessToken, ""); err == nil {
+					if _, err := f.Authenticate(ctx, l.AccessToken, "", "agent"); err == nil {
 						t.Error("a token works after its logout")
 						return
 					}
@@ -370,7 +370,7 @@ func TestLastSeen(t *testing.T) {
 	l := f.register(Registration{Localpart: "a", Login: true})
 	start := f.nowMS()
 	use := func(ip string) {
-		if _, err := f.Authenticate(ctx, l.AccessToken, ip); err != nil {
+		if _, err := f.Authenticate(ctx, l.AccessToken, ip, "agent"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -396,13 +396,13 @@ func TestLockedAndExpired(t *testing.T) {
 	f.sessions.put(hash, &Session{User: 1}, 0)
 	s := f.authenticate(l.AccessToken)
 	s.expires = f.nowMS()
-	_, err := f.Authenticate(ctx, l.AccessToken, "")
+	_, err := f.Authenticate(ctx, l.AccessToken, "", "agent")
 	wantCode(t, "expired", err, "M_UNKNOWN_TOKEN")
 	if e, _ := mxerror.As(err); e == nil || e.Fields["soft_logout"] != true {
 		t.Errorf("an expired token is no soft logout: %v", err)
 	}
 	s.expires, s.Locked = 0, true
-	locked, err := f.Authenticate(ctx, l.AccessToken, "")
+	locked, err := f.Authenticate(ctx, l.AccessToken, "", "agent")
 	if err != nil {
 		t.Fatal(err)
 	}

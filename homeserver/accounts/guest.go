@@ -13,7 +13,7 @@ import (
 // the account regardless of input."
 func (a *Accounts) RegisterGuest(ctx context.Context, d DeviceRequest) (*Login, error) {
 	return a.Register(ctx, Registration{Localpart: "guest-" + randomText(12, lower32), Kind: "guest", Login: true,
-		Device: DeviceRequest{Name: d.Name, IP: d.IP}})
+		Device: DeviceRequest{Name: d.Name, IP: d.IP, Agent: d.Agent}})
 }
 
 // UpgradeGuest makes the guest whose access token is given an ordinary user with a password.
@@ -63,7 +63,7 @@ func (a *Accounts) UpgradeGuest(ctx context.Context, s *Session, r Registration)
 			login = &Login{UserID: s.UserID, UserNID: s.User}
 			return nil
 		}
-		login, err = a.putLogin(tx, s.UserID, s.User, r.Device)
+		login, err = a.putLogin(tx, s.UserID, s.User, r.Device, true)
 		return err
 	})
 	if err != nil {
@@ -75,7 +75,7 @@ func (a *Accounts) UpgradeGuest(ctx context.Context, s *Session, r Registration)
 
 // Guest finds the guest that wishes to become the user localpart.
 func (a *Accounts) Guest(ctx context.Context, token, localpart string) (*Session, error) {
-	s, err := a.Authenticate(ctx, token, "")
+	s, err := a.Authenticate(ctx, token, "", "")
 	if err != nil || !s.Guest {
 		return nil, notThatGuest()
 	}

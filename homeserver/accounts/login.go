@@ -18,7 +18,8 @@ type DeviceRequest struct {
 	ID string
 	// Name is the name of a device that is new.
 	Name string
-	IP   string
+	// IP and Agent are where the request came from, and its User-Agent.
+	IP, Agent string
 	// Refresh tells that the client can refresh tokens.
 	Refresh bool
 }
@@ -174,7 +175,7 @@ func (a *Accounts) addLogin(ctx context.Context, id string, nid int64, d DeviceR
 		if err := a.mayLogIn(tx, nid); err != nil { // perhaps since the password was checked
 			return err
 		}
-		login, err = a.putLogin(tx, id, nid, d)
+		login, err = a.putLogin(tx, id, nid, d, true)
 		return err
 	})
 	if err != nil {
@@ -185,8 +186,9 @@ func (a *Accounts) addLogin(ctx context.Context, id string, nid int64, d DeviceR
 }
 
 // putLogin gives a user a device and a token. Specification of /login: "If the device_id
-// matches an existing device, ... previous access tokens of it are invalidated".
-func (a *Accounts) putLogin(tx *store.Tx, id string, nid int64, d DeviceRequest) (*Login, error) {
+// matches an existing device, ... previous access tokens of it are invalidated". announce tells those who
+// share a room with the user of a new device; nobody does with who has just signed up.
+func (a *Accounts) putLogin(tx *store.Tx, id string, nid int64, d DeviceRequest, announce bool) (*Login, error) {
 	if d.ID == "" {
 		d.ID = deviceID()
 	}
@@ -194,9 +196,17 @@ func (a *Accounts) putLogin(tx *store.Tx, id string, nid int64, d DeviceRequest)
 	if err := notCrossSigning(tx, nid, d.ID); err != nil {
 		return nil, err
 	}
-	device, fresh, err := tx.EnsureDevice(store.Device{User: nid, ID: d.ID, Name: d.Name, CreatedTS: a.nowMS(), LastSeenIP: d.IP})
+	device, fresh, err := tx.EnsureDevice(store.Device{User: nid, ID: d.ID, Name: d.Name, CreatedTS: a.nowMS(), LastSeenIP: d.IP,
+		LastSeenAgent: strings.ToValidUTF8(d.Agent[:min(len(d.Agent), agentMax)], "")})
 	if err != nil {
 		return nil, err
+	}
+	if fresh && announce {
+		// Server-server API, "Device Management": other servers, and those who share a room, are told
+		// "whenever that user's device list changes (i.e. for new or deleted devices, ...)".
+		if err := tx.DeviceListChanged(nid, device.ID); err != nil {
+			return nil, err
+		}
 	}
 	if !fresh {
 		if err := tx.DeleteDeviceTokens(nid, device.NID); err != nil {

@@ -145,7 +145,7 @@ func (a *Accounts) putAccount(tx *store.Tx, id string, account store.Account, r 
 	if !r.Login {
 		return &Login{UserID: id, UserNID: account.User}, nil
 	}
-	return a.putLogin(tx, id, account.User, r.Device)
+	return a.putLogin(tx, id, account.User, r.Device, false)
 }
 
 // useToken uses a registration token up, and tells whether it makes an administrator.

@@ -17,7 +17,7 @@ const (
 
 type sighting struct {
 	device, at int64
-	ip         string
+	ip, agent  string
 }
 
 // seenRecorder writes down when devices were last used, behind everybody's back.
@@ -37,7 +37,7 @@ func newSeenRecorder(s *store.Store, log *slog.Logger) *seenRecorder {
 	return r
 }
 
-func (r *seenRecorder) note(s *Session, nowMS int64, ip string) {
+func (r *seenRecorder) note(s *Session, nowMS int64, ip, agent string) {
 	last := s.seen.Load()
 	if nowMS-last < seenEveryMS || !s.seen.CompareAndSwap(last, nowMS) {
 		return
@@ -48,7 +48,7 @@ func (r *seenRecorder) note(s *Session, nowMS int64, ip string) {
 		return
 	}
 	select {
-	case r.queue <- sighting{s.Device, nowMS, ip}:
+	case r.queue <- sighting{s.Device, nowMS, ip, agent}:
 	default:
 		s.seen.CompareAndSwap(nowMS, last) // so that the next request tries again
 	}
@@ -63,7 +63,7 @@ func (r *seenRecorder) run() {
 		}
 		err := r.store.Write(context.Background(), func(tx *store.Tx) error {
 			for _, s := range batch {
-				if err := tx.DeviceSeen(s.device, s.at, s.ip); err != nil {
+				if err := tx.DeviceSeen(s.device, s.at, s.ip, s.agent); err != nil {
 					return err
 				}
 			}

@@ -136,10 +136,13 @@ func unknownToken(soft bool) *mxerror.Error {
 	return mxerror.New(http.StatusUnauthorized, "M_UNKNOWN_TOKEN", "The access token is not known here, or no longer valid. Log in again.").With("soft_logout", soft)
 }
 
-// Authenticate finds whose an access token is, and records the use of the device. ip may be
-// empty. The session of a locked account is returned too; only logging out is for it, see
+// agentMax bounds the User-Agent that is remembered, in bytes.
+const agentMax = 255
+
+// Authenticate finds whose an access token is, and records the use of the device. ip and agent, the
+// User-Agent, may be empty. The session of a locked account is returned too; only logging out is for it, see
 // Session.Usable.
-func (a *Accounts) Authenticate(ctx context.Context, token, ip string) (*Session, error) {
+func (a *Accounts) Authenticate(ctx context.Context, token, ip, agent string) (*Session, error) {
 	if token == "" {
 		return nil, ErrMissingToken()
 	}
@@ -162,7 +165,7 @@ func (a *Accounts) Authenticate(ctx context.Context, token, ip string) (*Session
 	if s.expires != 0 && now >= s.expires {
 		return nil, unknownToken(true)
 	}
-	a.seen.note(s, now, ip)
+	a.seen.note(s, now, ip, strings.ToValidUTF8(agent[:min(len(agent), agentMax)], ""))
 	return s, nil
 }
 

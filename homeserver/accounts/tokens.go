@@ -199,7 +199,7 @@ func (a *Accounts) LoginToken(ctx context.Context, token string, d DeviceRequest
 		if err != nil {
 			return err
 		}
-		login, err = a.putLogin(tx, id, user, d)
+		login, err = a.putLogin(tx, id, user, d, true)
 		return err
 	})
 	if err != nil {

@@ -20,7 +20,7 @@ type deviceInfo struct {
 }
 
 func deviceOf(user string, d store.Device, dehydrated string) deviceInfo {
-	out := deviceInfo{ID: d.ID, Name: orNil(d.Name), IP: orNil(d.LastSeenIP), UserID: user, Dehydrated: d.ID == dehydrated}
+	out := deviceInfo{ID: d.ID, Name: orNil(d.Name), IP: orNil(d.LastSeenIP), Agent: orNil(d.LastSeenAgent), UserID: user, Dehydrated: d.ID == dehydrated}
 	if d.LastSeenTS != 0 {
 		out.TS = &d.LastSeenTS
 	}

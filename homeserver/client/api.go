@@ -190,6 +190,7 @@ func (a *API) routes() {
 	on(put, v3, "/rooms/{roomId}/send/{eventType}/{txnId}", user, a.sendEvent)
 	on(post, v3, "/rooms/{roomId}/send/{eventType}", user, a.sendEvent) // without protection from retries, as it was once
 	on(put, v3, "/rooms/{roomId}/redact/{eventId}/{txnId}", user, a.redact)
+	on(post, v3, "/rooms/{roomId}/redact/{eventId}", user, a.redact) // likewise
 	on(get, v3, "/rooms/{roomId}/state", user, a.getState)
 	on(get, v3, "/rooms/{roomId}/state/{eventType}", user, a.getStateEvent)
 	on(put, v3, "/rooms/{roomId}/state/{eventType}", user, a.setState)
@@ -211,6 +212,8 @@ func (a *API) routes() {
 	on(put, v3, "/user/{userId}/account_data/{type}", user, a.putAccountData(false))
 	on(get, v3, "/user/{userId}/rooms/{roomId}/account_data/{type}", user, a.getAccountData(true))
 	on(put, v3, "/user/{userId}/rooms/{roomId}/account_data/{type}", user, a.putAccountData(true))
+	on(del, unstable("org.matrix.msc3391"), "/user/{userId}/account_data/{type}", user, a.deleteAccountData(false))
+	on(del, unstable("org.matrix.msc3391"), "/user/{userId}/rooms/{roomId}/account_data/{type}", user, a.deleteAccountData(true))
 	on(get, v3, "/user/{userId}/rooms/{roomId}/tags", user, a.getTags)
 	on(put, v3, "/user/{userId}/rooms/{roomId}/tags/{tag}", user, a.changeTag(false))
 	on(del, v3, "/user/{userId}/rooms/{roomId}/tags/{tag}", user, a.changeTag(true))

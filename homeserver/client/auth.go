@@ -23,7 +23,7 @@ func (a *API) authenticate(c *call, rt *route) (*Session, error) {
 	if reg := a.o.Services.Set().ByASToken(token); reg != nil {
 		return a.serviceSession(c, reg)
 	}
-	s, err := a.o.Accounts.Authenticate(c.ctx, token, c.address())
+	s, err := a.o.Accounts.Authenticate(c.ctx, token, c.address(), c.r.UserAgent())
 	if err != nil {
 		return nil, err
 	}

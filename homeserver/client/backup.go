@@ -172,5 +172,5 @@ func (a *API) getRoomKeys(c *call) error {
 		}
 		return err
 	}
-	return w.Close()
+	return nil
 }

@@ -82,8 +82,10 @@ func (a *API) putDevice(c *call) (any, error) {
 			return store.Refuse(mxerror.InvalidParam("A device id has 1 to 255 bytes."))
 		}
 		var err error
-		_, fresh, err = t.EnsureDevice(store.Device{User: c.session.User, ID: id, Name: name, CreatedTS: a.o.Now().UnixMilli(), LastSeenIP: c.address()})
-		return err
+		if _, fresh, err = t.EnsureDevice(store.Device{User: c.session.User, ID: id, Name: name, CreatedTS: a.o.Now().UnixMilli(), LastSeenIP: c.address(), LastSeenAgent: clip(c.r.UserAgent())}); !fresh || err != nil {
+			return err
+		}
+		return t.DeviceListChanged(c.session.User, id)
 	})
 	if err == nil && fresh {
 		return created{object{}}, nil
@@ -124,11 +126,5 @@ func (a *API) deleteDevices(c *call) (any, error) {
 // renamed tells those who see a device that it has another name: specification, server-server API,
 // "Device Management": "changes in device information such as the device's human-readable name".
 func renamed(t *store.Tx, d store.DeviceName) error {
-	_, err := t.DeviceKeys(d)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil // nobody sees it
-	} else if err != nil {
-		return err
-	}
 	return t.DeviceListChanged(d.User, d.ID)
 }

@@ -84,7 +84,7 @@ func (a *API) login(c *call) (any, error) {
 	if err := c.body(&q); err != nil {
 		return nil, err
 	}
-	d := accounts.DeviceRequest{ID: q.DeviceID, Name: q.DeviceName, IP: c.address(), Refresh: q.Refresh}
+	d := accounts.DeviceRequest{ID: q.DeviceID, Name: q.DeviceName, IP: c.address(), Agent: c.r.UserAgent(), Refresh: q.Refresh}
 	unknown := mxerror.New(400, "M_UNKNOWN", "This server has no login of type %q.", clip(q.Type))
 	s, limits := a.settings.Load(), a.limits.Load()
 	var l *accounts.Login

@@ -110,6 +110,9 @@ func (a *API) whois(c *call) (any, error) {
 		if d.LastSeenIP != "" {
 			connection["ip"] = d.LastSeenIP
 		}
+		if d.LastSeenAgent != "" {
+			connection["user_agent"] = d.LastSeenAgent
+		}
 		devices[d.ID] = map[string]any{"sessions": []any{map[string]any{"connections": []any{connection}}}}
 	}
 	return map[string]any{"user_id": id, "devices": devices}, nil

@@ -2,9 +2,15 @@ package client
 
 import (
 	"encoding/json/jsontext"
+	"encoding/json/v2"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
+	"github.com/landbridge-im/landbridge/homeserver/mxerror"
+	"github.com/landbridge-im/landbridge/homeserver/presence"
+	"github.com/landbridge-im/landbridge/homeserver/push"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/homeserver/sync"
 )
@@ -14,13 +20,17 @@ const (
 	oldEventsMax  = 200
 	oldEventsScan = 5000
 	oldEventsPage = 500
+	// oldEventsLook is how often a reader from outside looks for who types and who is there.
+	oldEventsLook = 500 * time.Millisecond
 )
 
 // eventStream is one request of /events.
 type eventStream struct {
 	*call
 	// peek is the room that the request is about; none for all that the user is in.
-	peek    *store.RoomName
+	peek *store.RoomName
+	// outside tells that the user is not in that room.
+	outside bool
 	ignored map[string]bool
 	since   sync.Token
 	// standings are the user's memberships.
@@ -51,10 +61,14 @@ func (a *API) oldEvents(c *call) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if _, err := c.look(r); err != nil {
+		v, err := c.look(r)
+		if err != nil {
 			return nil, err
 		}
-		s.peek = &r
+		s.peek, s.outside = &r, v.membership != "join"
+	} else if c.session.Guest {
+		// "GET /events" is for guests to look "into rooms that are world readable" alone.
+		return nil, mxerror.New(403, "M_GUEST_ACCESS_FORBIDDEN", "Guests must name the room that they want to look into, as room_id.")
 	}
 	u, err := a.o.Notifier.Activate(c.ctx, c.session.User)
 	if err != nil {
@@ -66,6 +80,13 @@ func (a *API) oldEvents(c *call) (any, error) {
 	wait := min(max(ms, 0), a.settings.Load().SyncTimeout.Milliseconds())
 	deadline := time.NewTimer(time.Duration(wait) * time.Millisecond)
 	defer deadline.Stop()
+	// Nobody wakes those outside for what is not in the log: they look now and then.
+	var look <-chan time.Time
+	if s.outside {
+		t := time.NewTicker(oldEventsLook)
+		defer t.Stop()
+		look = t.C
+	}
 	for last := wait == 0; ; {
 		wake, _ := u.Wait()
 		moved := a.o.Notifier.Moved()
@@ -85,6 +106,7 @@ func (a *API) oldEvents(c *call) (any, error) {
 		select {
 		case <-wake:
 		case <-moved: // whoever looks in from outside is not woken otherwise
+		case <-look:
 		case <-deadline.C:
 			last = true
 		case <-a.o.Sync.Options().Draining:
@@ -103,7 +125,7 @@ func (s *eventStream) read() (chunk []any, end sync.Token, err error) {
 		return nil, end, err
 	}
 	end.Log = s.since.Log
-	receipts := map[int64]bool{}
+	receipts, data := map[int64]bool{}, false
 	for seen := 0; end.Log < now.Log && len(chunk) < oldEventsMax && seen < oldEventsScan; {
 		entries, err := s.api.o.Store.Entries(s.ctx, end.Log, oldEventsPage)
 		if err != nil {
@@ -117,6 +139,8 @@ func (s *eventStream) read() (chunk []any, end sync.Token, err error) {
 			switch {
 			case e.Kind == store.KindReceipt && s.in(e.Room):
 				receipts[e.Room] = true
+			case e.Kind == store.KindAccountData && e.User == s.session.User:
+				data = true
 			case e.Kind == store.KindEvent:
 				raw, err := s.event(e)
 				if err != nil {
@@ -132,8 +156,38 @@ func (s *eventStream) read() (chunk []any, end sync.Token, err error) {
 		}
 	}
 	end.Device = end.Log
+	if data && s.peek == nil {
+		more, err := s.accountData(end.Log)
+		if err != nil {
+			return nil, end, err
+		}
+		chunk = append(chunk, more...)
+	}
 	more, err := s.brief(receipts)
 	return append(chunk, more...), end, err
+}
+
+// accountData lists what changed of the user's account data, tags among it.
+func (s *eventStream) accountData(upto int64) ([]any, error) {
+	changed, err := s.api.o.Store.AccountDataAfter(s.ctx, s.session.User, s.since.Log, upto)
+	var out []any
+	for _, d := range changed {
+		e := oldEphemeral{Type: d.Type, Content: jsontext.Value(d.Content)}
+		switch {
+		case d.Room == 0 && d.Type == push.Type:
+			continue
+		case d.Room != 0:
+			name, err := s.api.o.Store.RoomByNID(s.ctx, d.Room)
+			if errors.Is(err, store.ErrNotFound) {
+				continue
+			} else if err != nil {
+				return nil, err
+			}
+			e.RoomID = name.ID
+		}
+		out = append(out, e)
+	}
+	return out, err
 }
 
 // load reads which rooms the user is in.
@@ -148,7 +202,10 @@ func (s *eventStream) load() error {
 
 // in tells whether news of a room are asked for, and the user is in it.
 func (s *eventStream) in(room int64) bool {
-	return s.standings[room] == "join" && (s.peek == nil || s.peek.NID == room)
+	if s.peek != nil {
+		return s.peek.NID == room
+	}
+	return s.standings[room] == "join"
 }
 
 // event renders an event that the user may see, and nil for others.
@@ -181,8 +238,12 @@ func (s *eventStream) event(entry store.Entry) (any, error) {
 
 // brief lists what is not an event of a room: receipts, who types, and who is there.
 func (s *eventStream) brief(receipts map[int64]bool) (out []any, err error) {
-	for room, m := range s.standings {
-		if m != "join" || !s.in(room) {
+	rooms := slices.Collect(maps.Keys(s.standings))
+	if s.peek != nil {
+		rooms = []int64{s.peek.NID}
+	}
+	for _, room := range rooms {
+		if !s.in(room) {
 			continue
 		}
 		users, typed := s.api.o.Typing.Since(room, s.since.Brief)
@@ -209,12 +270,41 @@ func (s *eventStream) brief(receipts map[int64]bool) (out []any, err error) {
 			}
 		}
 	}
-	if s.peek != nil || s.api.o.Presence == nil || s.api.o.Presence.Position() <= s.since.Presence {
+	if s.api.o.Presence == nil || s.api.o.Presence.Position() <= s.since.Presence {
 		return out, nil
+	}
+	if s.peek != nil {
+		more, err := s.peekPresence()
+		return append(out, more...), err
 	}
 	events, err := s.api.oldPresence(s.call, s.since.Presence)
 	for _, e := range events {
 		out = append(out, e)
 	}
 	return out, err
+}
+
+// peekPresence lists how those are there now who are in the room that is looked into, if anybody's
+// presence has changed.
+func (s *eventStream) peekPresence() (out []any, err error) {
+	changed := s.api.o.Presence.ChangedSince(s.since.Presence)
+	for _, id := range changed {
+		m, err := s.api.standing(s.ctx, *s.peek, id.UserID)
+		if err != nil {
+			return nil, err
+		}
+		if m.Membership != "join" {
+			continue
+		}
+		raw, err := json.Marshal(presence.Content(id, s.api.o.Now()))
+		if err != nil {
+			return nil, err
+		}
+		events := []sync.PresenceEvent{{Sender: id.UserID, Type: "m.presence", Content: raw}}
+		if err := withUserIDs(events); err != nil {
+			return nil, err
+		}
+		out = append(out, events[0])
+	}
+	return out, nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
+	"github.com/landbridge-im/landbridge/homeserver/presence"
 	"github.com/landbridge-im/landbridge/homeserver/push"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/homeserver/sync"
@@ -135,23 +136,20 @@ func (a *API) info(c *call, v view, limit int, from string) (*roomInfo, error) {
 	return out, err
 }
 
-// accountData lists all account data of the caller, by room; 0 is global.
+// allAccountData lists all account data of the caller, by room; 0 is global. Push rules are not among
+// it: clients of these endpoints ask for them at GET /pushrules.
 func (a *API) allAccountData(c *call) (map[int64][]any, error) {
 	all, err := a.o.Store.AccountDataAfter(c.ctx, c.session.User, 0, a.o.Store.Position())
 	if err != nil {
 		return nil, err
 	}
-	out, rules := map[int64][]any{0: {}}, ""
+	out := map[int64][]any{0: {}}
 	for _, d := range all {
-		if d.Room == 0 && d.Type == push.Type {
-			rules = d.Content
-		} else if d.Content != "{}" {
+		if !d.Deleted() && !(d.Room == 0 && d.Type == push.Type) {
 			out[d.Room] = append(out[d.Room], map[string]any{"type": d.Type, "content": jsontext.Value(d.Content)})
 		}
 	}
-	raw, err := push.Render(c.session.UserID, rules)
-	out[0] = append(out[0], map[string]any{"type": push.Type, "content": jsontext.Value(raw)})
-	return out, err
+	return out, nil
 }
 
 // initialSync is GET /initialSync.
@@ -159,6 +157,9 @@ func (a *API) initialSync(c *call) (any, error) {
 	limit, err := c.limitParam(oldLimit)
 	if err != nil {
 		return nil, err
+	}
+	if p := a.o.Presence; p != nil {
+		defer p.Synced(c.ctx, c.session.User, c.session.UserID, c.session.DeviceID, "")()
 	}
 	now := a.o.Sync.Now()
 	data, err := a.allAccountData(c)
@@ -190,8 +191,8 @@ func (a *API) initialSync(c *call) (any, error) {
 		}
 		rooms = append(rooms, info)
 	}
-	presence, err := a.oldPresence(c, 0)
-	return map[string]any{"end": now.String(), "rooms": rooms, "presence": presence, "account_data": data[0], "receipts": receipts}, err
+	present, err := a.oldPresence(c, 0)
+	return map[string]any{"end": now.String(), "rooms": rooms, "presence": present, "account_data": data[0], "receipts": receipts}, err
 }
 
 // standingInfo describes a room that the caller has to do with; nil if it is not to be told of.
@@ -265,20 +266,38 @@ func (a *API) roomInitialSync(c *call) (any, error) {
 	if out.Receipts, err = a.oldReceipts(c.ctx, c, r.NID, r.ID, 0); err != nil {
 		return nil, err
 	}
-	all, err := a.oldPresence(c, 0)
+	out.Presence, err = a.roomPresence(c, r.NID)
+	return out, err
+}
+
+// oldPresenceMax bounds of how many members of a room /rooms/{roomId}/initialSync tells the presence.
+const oldPresenceMax = 1000
+
+// roomPresence lists how the members of a room are there, also those who are not.
+func (a *API) roomPresence(c *call, room int64) ([]sync.PresenceEvent, error) {
+	out := []sync.PresenceEvent{}
+	if a.o.Presence == nil {
+		return out, nil
+	}
+	members, err := a.o.Store.MembersOf(c.ctx, room)
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range all {
-		m, err := a.standing(c.ctx, r, p.Sender)
+	for _, m := range members {
+		if m.Membership != "join" || len(out) >= oldPresenceMax {
+			continue
+		}
+		id, err := a.o.Store.UserID(c.ctx, m.User)
 		if err != nil {
 			return nil, err
 		}
-		if m.Membership == "join" {
-			out.Presence = append(out.Presence, p)
+		raw, err := json.Marshal(presence.Content(a.o.Presence.Get(m.User), a.o.Now()))
+		if err != nil {
+			return nil, err
 		}
+		out = append(out, sync.PresenceEvent{Sender: id, Type: "m.presence", Content: raw})
 	}
-	return out, nil
+	return out, withUserIDs(out)
 }
 
 // oldReceipts are a room's receipts that are newer than a position.
@@ -305,17 +324,27 @@ func (a *API) oldPresence(c *call, after int64) ([]sync.PresenceEvent, error) {
 		return []sync.PresenceEvent{}, nil
 	}
 	events, err := a.o.Presence.Changed(c.ctx, c.session.User, after, nil)
+	if err != nil {
+		return nil, err
+	}
+	out := slices.Concat([]sync.PresenceEvent{}, events)
+	return out, withUserIDs(out)
+}
+
+// withUserIDs adds to presence events whose they are, in the old place.
+func withUserIDs(events []sync.PresenceEvent) error {
 	for i, e := range events {
 		var content map[string]any
-		if err := json.Unmarshal(e.Content, &content); err != nil {
-			return nil, err
+		err := json.Unmarshal(e.Content, &content)
+		if err != nil {
+			return err
 		}
 		content["user_id"] = e.Sender
 		if events[i].Content, err = json.Marshal(content, json.Deterministic(true)); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return slices.Concat([]sync.PresenceEvent{}, events), err
+	return nil
 }
 
 // isOwn tells whether an event is about the membership of a user.

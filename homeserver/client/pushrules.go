@@ -8,19 +8,28 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/push"
 )
 
-// pushRoutes mounts the endpoints of push rules. The specification has the first two with a slash
-// at the end; some clients leave it out.
+// pushRoutes mounts the endpoints of push rules. In earlier versions of the specification the scope
+// was a parameter; what is no place for a rule is therefore a wrong parameter, 400, and has been with
+// all servers.
 func (a *API) pushRoutes() {
 	const get, put, del = http.MethodGet, http.MethodPut, http.MethodDelete
 	const rule = "/pushrules/global/{kind}/{ruleId}"
-	for _, slash := range [...]string{"", "/"} {
-		a.on(get, v3, "/pushrules"+slash, user, a.getPushRules)
-		a.on(get, v3, "/pushrules/global"+slash, user, a.getGlobalPushRules)
-	}
+	a.on(get, v3, "/pushrules/", user, a.getPushRules)
+	a.on(get, v3, "/pushrules/global/", user, a.getGlobalPushRules)
 	a.on(get, v3, "/pushrules/global/{kind}/", user, a.getPushRuleKind)
 	a.on(put, v3, "/pushrules/global/{kind}/", user, func(*call) (any, error) {
 		return nil, mxerror.MissingParam("The id of the push rule is missing.")
 	})
+	nowhere := func(*call) (any, error) {
+		return nil, mxerror.New(http.StatusBadRequest, "M_UNRECOGNIZED", "Push rules are at /pushrules/global/{kind}/{ruleId}.")
+	}
+	for _, path := range [...]string{"/pushrules/global", "/pushrules/{scope}", "/pushrules/{scope}/", "/pushrules/global/{kind}",
+		"/pushrules/{scope}/{kind}", "/pushrules/{scope}/{kind}/", "/pushrules/{scope}/{kind}/{ruleId}", rule + "/{attr}"} {
+		a.on(get, v3, path, user, nowhere)
+		a.on(put, v3, path, user, nowhere)
+	}
+	a.on(put, v3, "/pushrules/", user, nowhere)
+	a.on(put, v3, "/pushrules/global/", user, nowhere)
 	a.on(get, v3, rule, user, a.getPushRule)
 	a.on(put, v3, rule, user, a.putPushRule)
 	a.on(del, v3, rule, user, a.deletePushRule)

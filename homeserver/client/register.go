@@ -25,7 +25,7 @@ type registerRequest struct {
 }
 
 func (q *registerRequest) device(c *call) accounts.DeviceRequest {
-	return accounts.DeviceRequest{ID: q.DeviceID, Name: q.DeviceName, IP: c.address(), Refresh: q.Refresh}
+	return accounts.DeviceRequest{ID: q.DeviceID, Name: q.DeviceName, IP: c.address(), Agent: c.r.UserAgent(), Refresh: q.Refresh}
 }
 
 // loginReply answers /register and /login.
@@ -181,7 +181,7 @@ func (a *API) registerGuest(c *call, q registerRequest) (any, error) {
 	if err := a.limits.Load().registrations.Allow(c.limitKey()); err != nil {
 		return nil, err
 	}
-	l, err := a.o.Accounts.RegisterGuest(c.ctx, accounts.DeviceRequest{Name: q.DeviceName, IP: c.address()})
+	l, err := a.o.Accounts.RegisterGuest(c.ctx, accounts.DeviceRequest{Name: q.DeviceName, IP: c.address(), Agent: c.r.UserAgent()})
 	if err != nil {
 		return nil, err
 	}
@@ -275,7 +275,7 @@ func (a *API) secretRegister(c *call) (any, error) {
 	if err := c.body(&q); err != nil {
 		return nil, err
 	}
-	l, err := a.o.Accounts.RegisterWithSecret(c.ctx, q, accounts.DeviceRequest{IP: c.address()})
+	l, err := a.o.Accounts.RegisterWithSecret(c.ctx, q, accounts.DeviceRequest{IP: c.address(), Agent: c.r.UserAgent()})
 	if err != nil {
 		return nil, err
 	}

@@ -71,7 +71,8 @@ func (a *API) sendEvent(c *call) (any, error) {
 	return a.propose(c, r.NID, p)
 }
 
-// redact is PUT /rooms/{roomId}/redact/{eventId}/{txnId}.
+// redact is PUT /rooms/{roomId}/redact/{eventId}/{txnId}, and the form of old clients, POST without
+// a transaction id.
 func (a *API) redact(c *call) (any, error) {
 	r, err := c.room(0)
 	if err != nil {
@@ -99,8 +100,11 @@ func (a *API) redact(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.propose(c, r.NID, room.Proposal{Sender: c.session.UserID, Type: "m.room.redaction", Content: raw, Redacts: target, TS: ts, ByAdmin: c.session.Admin,
-		TxnScope: c.session.Scope(), Txn: event.TxnKey("redact "+target, c.params[2])})
+	p := room.Proposal{Sender: c.session.UserID, Type: "m.room.redaction", Content: raw, Redacts: target, TS: ts, ByAdmin: c.session.Admin}
+	if len(c.params) > 2 {
+		p.TxnScope, p.Txn = c.session.Scope(), event.TxnKey("redact "+target, c.params[2])
+	}
+	return a.propose(c, r.NID, p)
 }
 
 // setState is PUT /rooms/{roomId}/state/{eventType}/{stateKey}.

@@ -1,7 +1,6 @@
 package client
 
 import (
-	"compress/gzip"
 	"io"
 	"net/http"
 	"strings"
@@ -49,16 +48,12 @@ func (a *API) sync(c *call) error {
 		}
 	}
 	w := &lazyWriter{c: c}
-	_, err = a.o.Sync.Serve(c.ctx, q, w)
-	if err != nil {
-		if w.begun {
-			// Half an answer must not look like a whole one.
-			a.o.Log.ErrorContext(c.ctx, "sync broke off", "err", err)
-			panic(http.ErrAbortHandler)
-		}
-		return err
+	if _, err = a.o.Sync.Serve(c.ctx, q, w); err != nil && w.begun {
+		// Half an answer must not look like a whole one.
+		a.o.Log.ErrorContext(c.ctx, "sync broke off", "err", err)
+		panic(http.ErrAbortHandler)
 	}
-	return w.Close()
+	return err
 }
 
 // setPresence checks the value of set_presence.
@@ -70,16 +65,13 @@ func setPresence(s string) (string, error) {
 	return "", mxerror.InvalidParam("set_presence must be offline, online or unavailable, not %q.", clip(s))
 }
 
-// lazyWriter sends the header with the first byte, so that an error until then can still be
-// told, and compresses if the client likes it.
+// lazyWriter sends the header with the first byte, so that an error until then can still be told.
 type lazyWriter struct {
 	c     *call
 	begun bool
-	zip   *gzip.Writer
 }
 
-// worthZipping is the size of a first piece from which on compression pays.
-const worthZipping = 2048
+var _ io.Writer = (*lazyWriter)(nil)
 
 func (w *lazyWriter) Write(p []byte) (int, error) {
 	if !w.begun {
@@ -88,24 +80,6 @@ func (w *lazyWriter) Write(p []byte) (int, error) {
 		h := w.c.w.Header()
 		h.Set("Content-Type", "application/json")
 		h.Set("Cache-Control", "no-store")
-		if len(p) >= worthZipping && strings.Contains(w.c.r.Header.Get("Accept-Encoding"), "gzip") {
-			h.Set("Content-Encoding", "gzip")
-			h.Add("Vary", "Accept-Encoding")
-			w.zip, _ = gzip.NewWriterLevel(w.c.w, gzip.BestSpeed)
-		}
-	}
-	if w.zip != nil {
-		return w.zip.Write(p)
 	}
 	return w.c.w.Write(p)
 }
-
-// Close ends the answer.
-func (w *lazyWriter) Close() error {
-	if w.zip != nil {
-		return w.zip.Close()
-	}
-	return nil
-}
-
-var _ io.WriteCloser = (*lazyWriter)(nil)

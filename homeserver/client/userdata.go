@@ -55,10 +55,24 @@ func (a *API) getAccountData(hasRoom bool) handler {
 		if nid == 0 && typ == push.Type && (err == nil || errors.Is(err, store.ErrNotFound)) {
 			return push.Render(c.session.UserID, d.Content)
 		}
-		if errors.Is(err, store.ErrNotFound) {
+		if errors.Is(err, store.ErrNotFound) || err == nil && d.Deleted() {
 			return nil, mxerror.NotFound("There is no account data of this type.")
 		}
 		return jsontext.Value(d.Content), err
+	}
+}
+
+// deleteAccountData is DELETE .../account_data/{type} of MSC3391.
+func (a *API) deleteAccountData(hasRoom bool) handler {
+	return func(c *call) (any, error) {
+		nid, typ, err := c.dataRoom(hasRoom)
+		if err != nil {
+			return nil, err
+		}
+		if serverManaged(typ) {
+			return nil, mxerror.New(405, "M_BAD_JSON", "%s has endpoints of its own.", typ)
+		}
+		return nil, a.o.Store.Write(c.ctx, func(t *store.Tx) error { return t.DeleteAccountData(c.session.User, nid, typ) })
 	}
 }
 

@@ -29,7 +29,19 @@ type BackupInfo struct {
 	Algorithm string         `json:"algorithm"`
 	AuthData  jsontext.Value `json:"auth_data"`
 	// Version may be given with PUT.
-	Version *string `json:"version,omitzero"`
+	Version *BackupNumber `json:"version,omitzero"`
+}
+
+// BackupNumber names a version: text, and from some clients a number.
+type BackupNumber string
+
+// UnmarshalJSON reads either.
+func (n *BackupNumber) UnmarshalJSON(raw []byte) error {
+	if jsontext.Value(raw).Kind() == '0' {
+		*n = BackupNumber(raw)
+		return nil
+	}
+	return json.Unmarshal(raw, (*string)(n))
 }
 
 // BackupVersion is the answer to POST /room_keys/version.
@@ -150,7 +162,7 @@ func (k *Keys) UpdateBackup(ctx context.Context, o Owner, version string, b Back
 		return err
 	}
 	// "If present, must be the same as the version in the path parameter."
-	if b.Version != nil && *b.Version != version {
+	if b.Version != nil && string(*b.Version) != version {
 		return mxerror.InvalidParam("The version in the body is another than that in the path.")
 	}
 	return public(k.store.Write(ctx, func(tx *store.Tx) error {
@@ -205,7 +217,9 @@ func readRoomKey(roomID, sessionID string, raw jsontext.Value) (store.RoomKey, e
 	if *q.First < 0 || *q.Forwarded < 0 {
 		return key, mxerror.InvalidParam("first_message_index and forwarded_count of session %s must not be negative.", sessionID)
 	}
-	if q.Data.Kind() != '{' {
+	// An object, says the specification, "algorithm-dependent data"; before it was written down
+	// clients put text there, which is as good to a server that can't look into either.
+	if k := q.Data.Kind(); k != '{' && k != '"' {
 		return key, mxerror.InvalidParam("session_data of session %s must be an object.", sessionID)
 	}
 	kept, err := json.Marshal(map[string]any{"first_message_index": *q.First, "forwarded_count": *q.Forwarded, "is_verified": *q.Verified, "session_data": q.Data}, json.Deterministic(true))

@@ -101,7 +101,8 @@ func (r CrossSigningRequest) read(o Owner) ([]*crossKey, error) {
 // NeedsInteractive tells whether a request needs interactive authentication. Specification:
 // it "MUST be performed ..., except [if] there is no existing master signing key uploaded to the
 // homeserver, OR there is an existing master signing key and it exactly matches the master
-// signing key provided in the request body" and so do any other keys.
+// signing key provided in the request body. If there are any additional keys provided in the request
+// [...] they MUST also match the existing keys".
 func (k *Keys) NeedsInteractive(ctx context.Context, o Owner, r CrossSigningRequest) (bool, error) {
 	keys, err := r.read(o)
 	if err != nil {
@@ -120,8 +121,8 @@ func (k *Keys) NeedsInteractive(ctx context.Context, o Owner, r CrossSigningRequ
 			return true, nil
 		}
 	}
-	// Without the master key in the request it does not match.
-	return keys[0].usage != usageMaster, nil
+	// "In other words, the request contains no new keys."
+	return false, nil
 }
 
 func byUsage(keys []store.CrossSigningKey) map[string]string {
@@ -165,7 +166,7 @@ func putCrossSigning(tx *store.Tx, o Owner, keys []*crossKey) error {
 	} else if master, err = parseCrossKey(jsontext.Value(have[usageMaster]), usageMaster); err != nil {
 		return err
 	}
-	changed := false
+	changed, seen := false, false
 	for _, key := range keys {
 		// 403: "The public key of one of the keys is the same as one of the user's device IDs".
 		if _, err := tx.Device(o.UserNID, key.public); err == nil {
@@ -181,7 +182,7 @@ func putCrossSigning(tx *store.Tx, o Owner, keys []*crossKey) error {
 		if have[key.usage] == key.encoded {
 			continue
 		}
-		changed = true
+		changed, seen = true, seen || key.usage != usageUserSigning
 		if err := dropSignatures(tx, o, key, have[key.usage]); err != nil {
 			return err
 		}
@@ -194,8 +195,12 @@ func putCrossSigning(tx *store.Tx, o Owner, keys []*crossKey) error {
 			}
 		}
 	}
-	if !changed {
+	switch {
+	case !changed:
 		return nil
+	case !seen:
+		// Nobody else is given the user-signing key.
+		return tx.DeviceListChangedFor(o.UserNID, o.UserNID)
 	}
 	return tx.DeviceListChanged(o.UserNID)
 }

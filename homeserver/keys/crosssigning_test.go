@@ -60,7 +60,8 @@ func TestCrossSigning(t *testing.T) {
 	}
 	needs("the same", first.request(t), false)
 	needs("another", second.request(t), true)
-	needs("no master key", CrossSigningRequest{SelfSigningKey: first.request(t).SelfSigningKey}, true)
+	needs("a known key alone", CrossSigningRequest{SelfSigningKey: first.request(t).SelfSigningKey}, false)
+	needs("an unknown key alone", CrossSigningRequest{SelfSigningKey: second.request(t).SelfSigningKey}, true)
 	mixed := first.request(t)
 	mixed.SelfSigningKey = raw(t, signBy(crossObject("@alice:x", usageSelfSigning, second.self), "@alice:x", "ed25519:"+pub(first.master), first.master))
 	needs("another self-signing key", mixed, true)

@@ -50,6 +50,12 @@ func (k *Keys) checkDeviceKeys(raw jsontext.Value, o Owner) (*deviceKeys, error)
 	if d.UserID != o.UserID || d.DeviceID != o.DeviceID {
 		return nil, mxerror.InvalidParam("device_keys are of device %s of %s, but this is device %s of %s.", d.DeviceID, d.UserID, o.DeviceID, o.UserID)
 	}
+	// "Required: algorithms, device_id, keys, signatures, user_id".
+	for _, name := range [...]string{"algorithms", "keys", "signatures"} {
+		if _, ok := d.members[name]; !ok {
+			return nil, mxerror.BadJSON("device_keys needs %s.", name)
+		}
+	}
 	if k.unchecked {
 		return d, nil
 	}

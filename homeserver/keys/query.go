@@ -88,9 +88,15 @@ func (k *Keys) queryUser(ctx context.Context, viewer Owner, user string, nid int
 		if len(wanted) > 0 && !slices.Contains(wanted, d.DeviceID) {
 			continue
 		}
-		if list[d.DeviceID], err = decorate(d.JSON, extra[d.DeviceID], names[d.DeviceID]); err != nil {
+		key, err := decorate(d.JSON, extra[d.DeviceID], names[d.DeviceID])
+		if err != nil {
 			return err
 		}
+		if names[d.DeviceID] == "" && len(key) > 2 && key[len(key)-1] == '}' {
+			// Older clients look for it unasked. What is stored never has one.
+			key = append(slices.Clip(key[:len(key)-1]), `,"unsigned":{}}`...)
+		}
+		list[d.DeviceID] = key
 	}
 	for _, c := range cross {
 		into := map[string]map[string]jsontext.Value{

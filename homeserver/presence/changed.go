@@ -43,6 +43,10 @@ func (t *Tracker) Changed(ctx context.Context, user, after int64, also map[strin
 	return out, nil
 }
 
+// ChangedSince lists whose presence changed after a position, oldest first. Whether anybody may see it
+// is for the caller to find out.
+func (t *Tracker) ChangedSince(after int64) []State { return t.candidates(after, nil) }
+
 // candidates lists who has changed, newest first.
 func (t *Tracker) candidates(after int64, also map[string]bool) (out []State) {
 	t.mu.Lock()
@@ -53,7 +57,7 @@ func (t *Tracker) candidates(after int64, also map[string]bool) (out []State) {
 			break
 		}
 		fresh := u.seq > after && (after > 0 || u.Presence != Offline)
-		if fresh || also[u.UserID] && u.Presence != Offline {
+		if fresh || also[u.UserID] {
 			out = append(out, u.State)
 		}
 	}

@@ -133,7 +133,7 @@ func TestChanged(t *testing.T) {
 		{"all since", 1, before, nil, "@a:x=online @c:x=offline @e:y=unavailable"},
 		{"new", 1, middle, nil, "@c:x=offline @e:y=unavailable"},
 		{"nothing", 1, p.Position(), nil, ""},
-		{"met", 1, p.Position(), []string{"@a:x", "@b:x", "@c:x"}, "@a:x=online"},
+		{"met", 1, p.Position(), []string{"@a:x", "@b:x", "@c:x"}, "@a:x=online @c:x=offline"},
 		{"others", 2, 0, nil, "@b:x=online"},
 	} {
 		if got := p.seen(t, tc.user, tc.after, tc.also...); got != tc.want {

@@ -33,8 +33,11 @@ func (t *turn) notification(ctx context.Context, row store.Pusher, to target, n 
 	body := map[string]any{"event_id": e.ID, "room_id": e.InRoom, "counts": counts, "prio": prio, "devices": devices(row, to, n.Actions.Tweaks)}
 	if !to.idOnly {
 		body["type"], body["sender"], body["content"] = e.Type, string(e.Sender), jsontext.Value(e.Content)
+		// Gateways from before the specification had event_id look for this one.
+		body["id"] = e.ID
 		if e.StateKey != nil && e.Type == "m.room.member" {
 			body["user_is_target"] = *e.StateKey == t.u.id
+			body["membership"] = e.Membership() // likewise
 		}
 		name, err := stateText(ctx, t.p.o.Store, e, "m.room.member", string(e.Sender), "displayname")
 		if err != nil {
@@ -121,7 +124,9 @@ func (p *Pushers) roomName(ctx context.Context, e *event.Event, reader int64) (n
 const (
 	answerMax = 64 << 10
 	hostsMax  = 10_000
-	hostPause = 5 * time.Minute
+	hostPause = time.Minute
+	// hostTries is how many failures in a row make a host one that is left alone.
+	hostTries = 3
 )
 
 // errHost reports a host that failed just now and is left alone for a while, so that one dead
@@ -177,7 +182,7 @@ func (h *hosts) try(name string, now time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	x := h.m[name]
-	if x == nil || x.failures < 3 {
+	if x == nil || x.failures < hostTries {
 		return true
 	}
 	if now.Before(x.until) {
@@ -203,5 +208,5 @@ func (h *hosts) note(name string, now time.Time, first time.Duration, ok bool) {
 		h.m[name] = x
 	}
 	x.failures++
-	x.until = now.Add(min(first<<min(x.failures, 16), hostPause))
+	x.until = now.Add(min(first<<min(max(x.failures-hostTries, 0), 16), hostPause))
 }

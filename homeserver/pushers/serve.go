@@ -141,7 +141,8 @@ func (t *turn) push(ctx context.Context, row store.Pusher, st *state, news []unr
 			return err
 		}
 		told, st.pos = true, n.Event.Pos
-		if err := t.p.o.Store.Write(ctx, func(tx *store.Tx) error { return tx.PusherServed(row, st.pos) }); err != nil {
+		// Also while the server is stopping: what is told must not be told again.
+		if err := t.p.o.Store.Write(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.PusherServed(row, st.pos) }); err != nil {
 			return err
 		}
 	}

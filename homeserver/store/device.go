@@ -13,10 +13,12 @@ type Device struct {
 	CreatedTS  int64
 	LastSeenTS int64
 	LastSeenIP string
+	// LastSeenAgent is the User-Agent of the last recorded request.
+	LastSeenAgent string
 }
 
 func scanDevice(r scanner) (d Device, err error) {
-	return d, r.Scan(&d.NID, &d.User, &d.ID, &d.Name, &d.CreatedTS, &d.LastSeenTS, &d.LastSeenIP)
+	return d, r.Scan(&d.NID, &d.User, &d.ID, &d.Name, &d.CreatedTS, &d.LastSeenTS, &d.LastSeenIP, &d.LastSeenAgent)
 }
 
 // Device reads a device of a user; ErrNotFound if there is none such.
@@ -42,7 +44,7 @@ func (t *Tx) EnsureDevice(d Device) (_ Device, fresh bool, err error) {
 		return have, false, err
 	}
 	d.NID, d.LastSeenTS = t.w.s.counters.device.Add(1), d.CreatedTS
-	return d, true, t.exec("device_put", d.NID, d.User, d.ID, d.Name, d.CreatedTS, d.LastSeenIP)
+	return d, true, t.exec("device_put", d.NID, d.User, d.ID, d.Name, d.CreatedTS, d.LastSeenIP, d.LastSeenAgent)
 }
 
 // RenameDevice changes the name; false if there is no such device.
@@ -51,9 +53,9 @@ func (t *Tx) RenameDevice(user int64, id, name string) (bool, error) {
 	return n == 1, err
 }
 
-// DeviceSeen records when and from where a device was last used.
-func (t *Tx) DeviceSeen(nid, nowMS int64, ip string) error {
-	return t.exec("device_seen", nid, nowMS, ip)
+// DeviceSeen records when, from where and with what program a device was last used.
+func (t *Tx) DeviceSeen(nid, nowMS int64, ip, agent string) error {
+	return t.exec("device_seen", nid, nowMS, ip, agent)
 }
 
 // Device is Store.Device as the transaction sees it.
@@ -85,7 +87,21 @@ func (t *Tx) DeleteDevice(d Device) error {
 	if err := t.DeleteDeviceKeys(DeviceName{d.User, d.ID}); err != nil {
 		return err
 	}
+	if err := t.forgetSettings(d); err != nil {
+		return err
+	}
 	return t.exec("device_delete", d.NID)
+}
+
+// forgetSettings deletes account data that is about a device alone. MSC3890: "when a device is deleted,
+// the server should delete the device's local_notification_settings account data".
+func (t *Tx) forgetSettings(d Device) error {
+	for _, prefix := range [...]string{"m.local_notification_settings.", "org.matrix.msc3890.local_notification_settings."} {
+		if err := t.DeleteAccountData(d.User, 0, prefix+d.ID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Token is what a token stands for. Only a hash of the token itself is kept.

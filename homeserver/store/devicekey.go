@@ -72,19 +72,12 @@ func (s *Store) DeviceListChanges(ctx context.Context, after, upto int64) ([]int
 }
 
 // DeleteDeviceKeys removes all that a device has published, the signatures on it, and the
-// messages waiting for it. If others could see the device, the change is logged.
+// messages waiting for it. The change is logged: other servers know of devices without keys, too.
 func (t *Tx) DeleteDeviceKeys(d DeviceName) error {
-	n, err := t.execCount("device_key_delete", d.User, d.ID)
-	if err != nil {
-		return err
-	}
-	for _, query := range [...]string{"one_time_key_delete", "fallback_key_delete", "key_signature_delete", "to_device_delete", "to_device_size_delete", "dehydrated_delete"} {
+	for _, query := range [...]string{"device_key_delete", "one_time_key_delete", "fallback_key_delete", "key_signature_delete", "to_device_delete", "to_device_size_delete", "dehydrated_delete"} {
 		if err := t.exec(query, d.User, d.ID); err != nil {
 			return err
 		}
 	}
-	if n > 0 {
-		return t.DeviceListChanged(d.User, d.ID)
-	}
-	return nil
+	return t.DeviceListChanged(d.User, d.ID)
 }

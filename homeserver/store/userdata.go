@@ -69,6 +69,22 @@ func (t *Tx) SetAccountData(user int64, d AccountData) error {
 	return t.exec("account_data_put", user, d.Room, d.Type, d.Content, pos)
 }
 
+// Deleted tells that there was something and there is nothing now. MSC3391: "account data with an empty
+// content is considered deleted".
+func (d AccountData) Deleted() bool { return d.Content == "{}" }
+
+// DeleteAccountData deletes one piece, if there is one, and logs that.
+func (t *Tx) DeleteAccountData(user, room int64, typ string) error {
+	d, err := t.AccountData(user, room, typ)
+	if errors.Is(err, ErrNotFound) || err == nil && d.Deleted() {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	d.Content = "{}"
+	return t.SetAccountData(user, d)
+}
+
 // Receipt tells how far a user has read.
 type Receipt struct {
 	Room, User int64

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 
 	"github.com/landbridge-im/landbridge/homeserver/invitefilter"
@@ -152,7 +153,7 @@ func (b *builder) accountData(room int64, f EventFilter) bool {
 	wrote := false
 	for _, d := range b.data[room] {
 		// "{}" is what a deletion leaves (MSC3391); an initial sync need not tell of it.
-		if !f.AllowsType(d.Type) || b.q.Initial && d.Content == "{}" {
+		if !f.AllowsType(d.Type) || b.q.Initial && d.Deleted() {
 			continue
 		}
 		if wrote {
@@ -227,13 +228,27 @@ func (b *builder) encryption(ctx context.Context) error {
 	if _, ok := otk["signed_curve25519"]; !ok {
 		otk["signed_curve25519"] = 0
 	}
-	o.str(`,"device_one_time_keys_count":`)
-	if err := o.json(otk); err != nil {
-		return err
-	}
-	o.str(`,"device_unused_fallback_key_types":`)
-	if err := o.json(fallback); err != nil {
-		return err
-	}
+	o.keyCounts(otk, fallback)
 	return b.deviceLists(ctx)
+}
+
+// keyCounts writes what keys a device has left. Every answer has it, so it is written without reflection.
+func (o *stream) keyCounts(otk map[string]int, fallback []string) {
+	o.str(`,"device_one_time_keys_count":{`)
+	for i, algorithm := range slices.Sorted(maps.Keys(otk)) {
+		if i > 0 {
+			o.str(",")
+		}
+		o.quote(algorithm)
+		o.str(":")
+		o.number(int64(otk[algorithm]))
+	}
+	o.str(`},"device_unused_fallback_key_types":[`)
+	for i, algorithm := range fallback {
+		if i > 0 {
+			o.str(",")
+		}
+		o.quote(algorithm)
+	}
+	o.str("]")
 }

@@ -44,6 +44,9 @@ type EventFilter struct {
 	LazyLoadMembers         bool      `json:"lazy_load_members,omitempty"`
 	IncludeRedundantMembers bool      `json:"include_redundant_members,omitempty"`
 	UnreadThreads           bool      `json:"unread_thread_notifications,omitempty"`
+	// RelTypes and NotRelTypes are of MSC3874, "Filtering threads from the /messages endpoint".
+	RelTypes    *[]string `json:"org.matrix.msc3874.rel_types,omitempty"`
+	NotRelTypes []string  `json:"org.matrix.msc3874.not_rel_types,omitempty"`
 }
 
 // Bounds of what a filter may ask for and cost.
@@ -126,7 +129,7 @@ func (f EventFilter) limit() int {
 
 // all tells whether every event passes.
 func (f EventFilter) all() bool {
-	return f.Types == nil && f.NotTypes == nil && f.Senders == nil && f.NotSenders == nil && f.ContainsURL == nil
+	return f.Types == nil && f.NotTypes == nil && f.Senders == nil && f.NotSenders == nil && f.ContainsURL == nil && f.RelTypes == nil && f.NotRelTypes == nil
 }
 
 // Allows tells whether an event passes.
@@ -136,6 +139,13 @@ func (f EventFilter) Allows(e *event.Event) bool {
 	}
 	if !f.AllowsType(e.Type) || !allow(f.Senders, f.NotSenders, string(e.Sender), false) {
 		return false
+	}
+	if f.RelTypes != nil || f.NotRelTypes != nil {
+		// Events without a relation are of no type: they pass only where no type is asked for.
+		rel := gjson.GetBytes(e.Content, `m\.relates_to.rel_type`).Str
+		if rel == "" && f.RelTypes != nil || !allow(f.RelTypes, f.NotRelTypes, rel, false) {
+			return false
+		}
 	}
 	if f.ContainsURL != nil {
 		has := bytes.Contains(e.Content, []byte(`"url"`)) && gjson.GetBytes(e.Content, "url").Type == gjson.String

@@ -23,7 +23,11 @@ func (b *builder) presence(ctx context.Context) error {
 		// Somebody who has come into a room gets to know everybody in it.
 		after = 0
 	}
-	events, err := p.Changed(ctx, b.q.User, after, b.met)
+	met := b.met
+	if b.q.Initial {
+		met = nil // whoever is not told of is offline
+	}
+	events, err := p.Changed(ctx, b.q.User, after, met)
 	if err != nil {
 		return err
 	}

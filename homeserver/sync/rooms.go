@@ -136,9 +136,13 @@ func (b *builder) unread(ctx context.Context, st Standing) error {
 	} else {
 		n = n.Total()
 	}
-	b.out.str(`"unread_notifications":`)
-	if err := b.out.json(counts{n.Highlights, n.Notifications}); err != nil || len(threads) == 0 {
-		return err
+	b.out.str(`"unread_notifications":{"highlight_count":`)
+	b.out.number(int64(n.Highlights))
+	b.out.str(`,"notification_count":`)
+	b.out.number(int64(n.Notifications))
+	b.out.str("}")
+	if len(threads) == 0 {
+		return nil
 	}
 	b.out.str(`,"unread_thread_notifications":`)
 	return b.out.json(threads)

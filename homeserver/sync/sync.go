@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
+
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 )
@@ -35,7 +37,7 @@ type Presences interface {
 	// Position is the newest change of anybody.
 	Position() int64
 	// Changed lists the m.presence events of those whose presence changed after a position and
-	// that the user may see; of the users in also it lists all who are not offline.
+	// that the user may see; of the users in also it lists all who were ever heard of.
 	Changed(ctx context.Context, user int64, after int64, also map[string]bool) ([]PresenceEvent, error)
 }
 
@@ -92,11 +94,17 @@ type Syncer struct {
 	lazy    *LazyMemory
 	peers   *countCache
 	ignored *ignoredCache
+	// acked is up to where the messages of a device, by its scope, were last dropped.
+	acked *lru.Cache[int64, int64]
 }
+
+// ackedMax is of how many devices that is known.
+const ackedMax = 20_000
 
 // New makes a Syncer.
 func New(o Options) *Syncer {
-	return &Syncer{o, NewLazyMemory(lazyMax), newCountCache(), newIgnoredCache()}
+	acked, _ := lru.New[int64, int64](ackedMax) // it fails only for a size that is not positive
+	return &Syncer{o, NewLazyMemory(lazyMax), newCountCache(), newIgnoredCache(), acked}
 }
 
 // Request is one /sync request.
@@ -128,8 +136,7 @@ func (s *Syncer) Serve(ctx context.Context, q Request, w io.Writer) (n int64, er
 		return 0, err
 	}
 	if !q.Initial && q.DeviceID != "" {
-		// "the server ... considers it acknowledged once the client uses the next batch token".
-		if err := s.o.Devices.Acknowledge(ctx, q.User, q.DeviceID, q.Since.Device); err != nil {
+		if err := s.acknowledge(ctx, u, q); err != nil {
 			return 0, err
 		}
 	}
@@ -167,6 +174,20 @@ func (s *Syncer) Serve(ctx context.Context, q Request, w io.Writer) (n int64, er
 			return 0, ctx.Err()
 		}
 	}
+}
+
+// acknowledge drops the messages that a device has: "the server ... considers it acknowledged once the
+// client uses the next batch token". Where none has come since it was last done, there is nothing to do.
+func (s *Syncer) acknowledge(ctx context.Context, u *User, q Request) error {
+	newest := u.newestMessage()
+	if done, ok := s.acked.Get(q.Scope); ok && done >= newest {
+		return nil
+	}
+	if err := s.o.Devices.Acknowledge(ctx, q.User, q.DeviceID, q.Since.Device); err != nil {
+		return err
+	}
+	s.acked.Add(q.Scope, q.Since.Device)
+	return nil
 }
 
 // Now is the token of the present.

@@ -296,7 +296,23 @@ func (b *builder) shows(ctx context.Context, st Standing, f EventFilter, e *even
 	if e.NID == st.Event {
 		return true, nil
 	}
-	return b.seen.check(ctx, b.s.o.Store, e, r)
+	ok, err := b.seen.check(ctx, b.s.o.Store, e, r)
+	if err != nil || ok || !e.IsState() || r.Current != "join" {
+		return ok, err
+	}
+	// What is the room's state now is no secret from who is in the room, whenever it was set; clients
+	// expect it where it happened.
+	return b.current(ctx, st, e)
+}
+
+// current tells whether a state event is part of the room's state as of this answer.
+func (b *builder) current(ctx context.Context, st Standing, e *event.Event) (bool, error) {
+	root, err := st.RootAt(ctx, b.s.o.Store, b.upto.Log)
+	if err != nil {
+		return false, err
+	}
+	nid, _, err := b.s.o.Store.State().Get(ctx, root, e.Key)
+	return nid == e.NID, err
 }
 
 // StateEntry is a change of state: the number of the (type, state key) pair and that of the event, 0

@@ -164,6 +164,13 @@ func (u *User) Wait() (wake <-chan struct{}, news int64) {
 	return u.wake, u.news
 }
 
+// newestMessage is the position of the newest message to a device of the user, or a later one.
+func (u *User) newestMessage() int64 {
+	u.n.mu.Lock()
+	defer u.n.mu.Unlock()
+	return u.messages
+}
+
 // Position is how far the log has been told.
 func (n *Notifier) Position() int64 {
 	n.mu.Lock()

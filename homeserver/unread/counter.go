@@ -34,6 +34,7 @@ type Counter struct {
 	marks   *cache[place, *Marks]
 	memos   *cache[place, *memo]
 	saver   saver
+	recent  *recent
 	// entries is maxEntries, but in tests.
 	entries int
 }
@@ -43,7 +44,7 @@ var _ sync.Counter = (*Counter)(nil)
 // New makes a counter. It must be given every entry of the log from now on, see Publish.
 func New(o Options) *Counter {
 	return &Counter{o: o, rules: newCache[int64, *Rules](rulesKept, nil), members: newCache[int64, int64](membersKept, nil),
-		marks: newCache[place](marksKept, (*Marks).weight), memos: newCache[place](memosKept, (*memo).weight), saver: newSaver(), entries: maxEntries}
+		marks: newCache[place](marksKept, (*Marks).weight), memos: newCache[place](memosKept, (*memo).weight), saver: newSaver(), recent: newRecent(o.Store.Position()), entries: maxEntries}
 }
 
 func (m *Marks) weight() int { return 1 + len(m.threads) }
@@ -53,6 +54,7 @@ func (m *Marks) weight() int { return 1 + len(m.threads) }
 // receipt finds it counted. It does not block.
 func (c *Counter) Publish(entries []store.Entry) {
 	for _, e := range entries {
+		c.recent.publish(e)
 		switch e.Kind {
 		case store.KindReceipt:
 			c.marks.forget(place{e.User, e.Room})
@@ -213,7 +215,7 @@ func (c *Counter) skip(ctx context.Context, m *memo, room, upto int64) error {
 // such.
 func (c *Counter) scan(ctx context.Context, m *memo, r *Rules, room, upto int64, fresh bool) (bool, error) {
 	for m.Upto < upto {
-		events, err := c.o.Store.TimelineForward(ctx, room, m.Upto, upto, page)
+		events, err := c.events(ctx, room, m.Upto, upto)
 		if err != nil {
 			return false, err
 		}

@@ -72,7 +72,7 @@ func (c *Counter) Evaluate(ctx context.Context, r *Rules, e *event.Event) (push.
 	}
 	var failed error
 	x := push.RoomContext{Members: members, Fill: func(x *push.RoomContext) { failed = c.fill(ctx, r, e, x) }}
-	a := r.set.Evaluate(push.NewEvent(e), x)
+	a := c.recent.try(r.set, e, x)
 	return a, failed
 }
 

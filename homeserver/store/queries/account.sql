@@ -30,18 +30,18 @@ UPDATE account SET password = '', deactivated_ts = $2 WHERE user_nid = $1
 -- name: device_max
 SELECT coalesce(max(nid), 0) FROM device
 -- name: device_put
-INSERT INTO device (nid, user_nid, id, name, created_ts, last_seen_ts, last_seen_ip) VALUES ($1, $2, $3, $4, $5, $5, $6)
+INSERT INTO device (nid, user_nid, id, name, created_ts, last_seen_ts, last_seen_ip, last_seen_agent) VALUES ($1, $2, $3, $4, $5, $5, $6, $7)
 ON CONFLICT (user_nid, id) DO NOTHING
 -- name: device_get
-SELECT nid, user_nid, id, name, created_ts, last_seen_ts, last_seen_ip FROM device WHERE user_nid = $1 AND id = $2
+SELECT nid, user_nid, id, name, created_ts, last_seen_ts, last_seen_ip, last_seen_agent FROM device WHERE user_nid = $1 AND id = $2
 -- name: device_by_nid
-SELECT nid, user_nid, id, name, created_ts, last_seen_ts, last_seen_ip FROM device WHERE nid = $1
+SELECT nid, user_nid, id, name, created_ts, last_seen_ts, last_seen_ip, last_seen_agent FROM device WHERE nid = $1
 -- name: device_list_of
-SELECT nid, user_nid, id, name, created_ts, last_seen_ts, last_seen_ip FROM device WHERE user_nid = $1 ORDER BY nid
+SELECT nid, user_nid, id, name, created_ts, last_seen_ts, last_seen_ip, last_seen_agent FROM device WHERE user_nid = $1 ORDER BY nid
 -- name: device_rename
 UPDATE device SET name = $3 WHERE user_nid = $1 AND id = $2
 -- name: device_seen
-UPDATE device SET last_seen_ts = $2, last_seen_ip = $3 WHERE nid = $1
+UPDATE device SET last_seen_ts = $2, last_seen_ip = $3, last_seen_agent = $4 WHERE nid = $1
 -- name: device_delete
 DELETE FROM device WHERE nid = $1
 -- name: token_insert
