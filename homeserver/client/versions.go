@@ -41,7 +41,8 @@ func (a *API) capabilities(c *call) (any, error) {
 		available[string(v)] = "stable"
 	}
 	enabled := func(on bool) map[string]bool { return map[string]bool{"enabled": on} }
-	person := !c.session.Guest && c.session.Service == nil
+	// What needs interactive authentication is done on the account page by who came by OAuth.
+	person := !c.session.Guest && c.session.Service == nil && !c.byOAuth()
 	capabilities := map[string]any{
 		"m.room_versions":            map[string]any{"default": string(a.roomVersion()), "available": available},
 		"m.change_password":          enabled(person && !a.settings.Load().NoPasswordLogin),
