@@ -127,12 +127,12 @@ var (
 	hiddenText = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`)
 )
 
-// send fills in the form of the page whose action begins so, and sends it.
+// send fills in the form of the page that goes to this path, and sends it.
 func (p *person) send(action string, fields ...string) *person {
 	p.h.Helper()
 	for _, m := range formText.FindAllStringSubmatch(p.page, -1) {
 		to := html.UnescapeString(m[1])
-		if !strings.HasPrefix(to, action) {
+		if path, _, _ := strings.Cut(to, "?"); path != action {
 			continue
 		}
 		v := url.Values{}
