@@ -132,3 +132,13 @@ func TestSecrets(t *testing.T) {
 	s := testserver.New(t, testserver.Options{})
 	follow(t, s, 2*time.Minute, program, secrets, s.URL())
 }
+
+// TestOAuth has somebody sign up, log in and out by the OAuth 2.0 API with the SDK and a browser, and
+// use all pages of the account. LANDBRIDGE_SCREENSHOTS names a folder for pictures of them.
+func TestOAuth(t *testing.T) {
+	t.Parallel()
+	browser := tools.Chromium(t)
+	program, flow := script(t, "oauth.mjs")
+	s := testserver.New(t, testserver.Options{})
+	follow(t, s, 5*time.Minute, program, flow, s.URL(), browser, os.Getenv("LANDBRIDGE_SCREENSHOTS"))
+}
