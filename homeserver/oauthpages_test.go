@@ -172,7 +172,7 @@ func TestAccountPages(t *testing.T) {
 // TestOAuthAwareClients: clients of the legacy API log in by the same pages.
 func TestOAuthAwareClients(t *testing.T) {
 	t.Parallel()
-	h := oauthServer(t)
+	h := oauthServer(t, func(o *Options) { o.TrustedClients = []string{"https://trusted.test/"} })
 	h.user("alice")
 	flows := h.want(200, "", "", "GET", "/v3/login", nil)
 	for _, want := range []string{`"m.login.password"`, `"oauth_aware_preferred":true`, `"m.login.token"`} {
@@ -192,6 +192,9 @@ func TestOAuthAwareClients(t *testing.T) {
 	l := h.want(200, "", "", "POST", "/v3/login", obj{"type": "m.login.token", "token": v.Get("loginToken")})
 	if l.str("user_id") != "@alice:test" {
 		t.Error(l.raw)
+	}
+	if v := p.open(redirect + url.QueryEscape("https://trusted.test/x")).back(); v.Get("loginToken") == "" {
+		t.Error("a trusted client gets nothing")
 	}
 	for _, bad := range []string{"javascript:alert(1)", "", "data:text/html,x", "https:"} {
 		if p.open(redirect + url.QueryEscape(bad)); p.status != 400 {

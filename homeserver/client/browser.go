@@ -54,6 +54,9 @@ func (p Pages) Address(r *http.Request) string { return p.call(r).address() }
 // MailLink makes the address that a link in a message leads to.
 func (p Pages) MailLink(q url.Values) string { return p.a.submitURL(q) }
 
+// Trusted tells whether a client may be given a login token without a question.
+func (p Pages) Trusted(address *url.URL) bool { return p.a.knownClient(address) }
+
 // SSOCookie is the cookie by which a browser is known again that comes back from an identity provider.
 func (p Pages) SSOCookie(value string) *http.Cookie { return p.a.ssoCookie(value, 0) }
 

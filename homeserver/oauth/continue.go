@@ -44,6 +44,9 @@ func (p *Provider) continuePage(w http.ResponseWriter, r *http.Request) error {
 		p.toSignIn(w, r, to, here, "")
 		return nil
 	}
+	if p.o.Client().Trusted(u) {
+		return p.giveLoginToken(w, r, s, u)
+	}
 	site := u.Hostname()
 	if u.Scheme != "https" && u.Scheme != "http" {
 		site = u.Scheme
@@ -72,6 +75,12 @@ func (p *Provider) continueDecide(w http.ResponseWriter, r *http.Request) error 
 		p.toSignIn(w, r, pathSignIn, r.URL.RequestURI(), "")
 		return nil
 	}
+	return p.giveLoginToken(w, r, s, u)
+}
+
+// giveLoginToken sends the browser to a client with a login token: "If it already includes one or more
+// loginToken parameters, they should be removed before adding the new one."
+func (p *Provider) giveLoginToken(w http.ResponseWriter, r *http.Request, s *page.Session, u *url.URL) error {
 	token, err := p.o.Accounts.MakeLoginToken(r.Context(), s.User, accounts.LoginTokenLife)
 	if err != nil {
 		return err

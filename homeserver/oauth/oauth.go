@@ -39,6 +39,8 @@ type Client interface {
 	CheckName(ctx context.Context, localpart string) error
 	// MailLink makes the address that a link in a message leads to.
 	MailLink(url.Values) string
+	// Trusted tells whether a client of the legacy API may be given a login token without a question.
+	Trusted(address *url.URL) bool
 	// SSOCookie makes the cookie by which a browser is known when it comes back from a provider.
 	SSOCookie(value string) *http.Cookie
 }
