@@ -210,7 +210,7 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 		Transport: o.Transport, Typing: s.typing.In, Log: o.Log, Now: o.Now})
 	s.unread = unread.New(unread.Options{Store: s.store, Log: o.Log})
 	s.pushers = pushers.New(pushers.Options{Store: s.store, Unread: s.unread, Mailer: o.Mailer, HasEmail: s.hasEmail,
-		AllowLoopback: o.Push.AllowLoopback, AllowNetworks: o.Push.AllowNetworks, RootCAs: o.Federation.RootCAs, Backoff: o.Push.Backoff, ServerName: o.Name, Log: o.Log, Now: o.Now})
+		AllowLoopback: o.Push.AllowLoopback, AllowNetworks: o.Push.AllowNetworks, RootCAs: o.Federation.RootCAs, Backoff: o.Push.Backoff, Subject: o.PublicURL, ServerName: o.Name, Log: o.Log, Now: o.Now})
 	s.delayed = delayed.New(delayed.Options{Store: s.store, Rooms: s.rooms, Log: o.Log, Now: o.Now})
 	s.notices = notices.New(notices.Options{Store: s.store, Rooms: s.rooms, Accounts: s.accounts, ServerName: o.Name})
 	syncing := sync.Options{Store: s.store, Notifier: s.notifier, Typing: s.typing, Devices: newDevices(s.store), Counter: s.unread, Now: o.Now, Draining: s.draining}
