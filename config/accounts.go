@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/landbridge-im/landbridge/config/diag"
 )
@@ -69,6 +70,13 @@ type OIDC struct {
 	EmailClaim       string   `yaml:"email_claim"`
 	Register         bool     `yaml:"register"`
 	Existing         bool     `yaml:"existing_accounts"`
+}
+
+// OAuth is the OAuth 2.0 API, with the pages on which people sign in and look after their accounts.
+type OAuth struct {
+	Enabled bool `yaml:"enabled"`
+	// BrowserLifetime is how long a browser stays signed in to these pages.
+	BrowserLifetime Duration `yaml:"browser_lifetime"`
 }
 
 // Sessions are the lifetimes of tokens; 0 is for ever.
@@ -197,6 +205,9 @@ func (v *validator) accounts() {
 		if d.value < 0 {
 			v.add(d.key, "must not be negative", "write 0s or 5m, say")
 		}
+	}
+	if c.OAuth.BrowserLifetime.Std() < 5*time.Minute {
+		v.add("oauth.browser_lifetime", "is too short to sign in and do anything", "write 168h, say")
 	}
 	v.mail()
 	v.wellKnown()

@@ -76,6 +76,7 @@ func TestAccountMistakes(t *testing.T) {
 		`login: {oidc: [{id: a, name: n, issuer: "https://x", client_id: c}, {id: a, name: n, issuer: "https://x", client_id: c}]}`: `login.oidc[1].id: "a" is there twice`,
 		`login: {oidc: [{id: a, name: n, issuer: x, client_id: c, icon: "https://x"}]}`:                                             `login.oidc[0].icon: must be an mxc:// address`,
 		`login: {trusted_clients: ["https://app.example.org"]}`:                                                                     `could begin the address of another host`,
+		`oauth: {browser_lifetime: 1s}`:                                  `oauth.browser_lifetime: is too short`,
 		`login: {confirm_within: -1s}`:                                   `login.confirm_within: must not be negative`,
 		`mail: {server: mail.example.org}`:                               `mail.server: "mail.example.org" is no host and port`,
 		`mail: {server: "m:25"}`:                                         `mail.from: is missing`,

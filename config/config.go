@@ -14,6 +14,7 @@ type Config struct {
 	Database     Database     `yaml:"database"`
 	Registration Registration `yaml:"registration"`
 	Login        Login        `yaml:"login"`
+	OAuth        OAuth        `yaml:"oauth"`
 	Sessions     Sessions     `yaml:"sessions"`
 	Mail         Mail         `yaml:"mail"`
 	WellKnown    WellKnown    `yaml:"well_known"`
@@ -287,6 +288,7 @@ func Default() *Config {
 		Registration: Registration{AdminSignupToken: true, Terms: []Policy{}, PasswordMin: 8},
 		Login: Login{Password: true, Tokens: true, JWT: JWT{Algorithm: "HS256", Audiences: []string{}, SubjectClaim: "sub"},
 			OIDC: []OIDC{}, TrustedClients: []string{}},
+		OAuth:     OAuth{Enabled: true, BrowserLifetime: Duration(7 * 24 * time.Hour)},
 		Sessions:  Sessions{RefreshableLifetime: Duration(5 * time.Minute)},
 		Mail:      Mail{Security: "starttls"},
 		WellKnown: WellKnown{SupportContacts: []Contact{}},

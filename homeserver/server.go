@@ -27,6 +27,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/keys"
 	"github.com/landbridge-im/landbridge/homeserver/media"
 	"github.com/landbridge-im/landbridge/homeserver/notices"
+	"github.com/landbridge-im/landbridge/homeserver/oauth"
 	"github.com/landbridge-im/landbridge/homeserver/presence"
 	"github.com/landbridge-im/landbridge/homeserver/preview"
 	"github.com/landbridge-im/landbridge/homeserver/pushers"
@@ -39,6 +40,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/unread"
 	"github.com/landbridge-im/landbridge/homeserver/userdirectory"
 	"github.com/landbridge-im/landbridge/registration"
+	"github.com/landbridge-im/landbridge/web/page"
 )
 
 // Options say what server to run.
@@ -71,6 +73,7 @@ type Options struct {
 	// not be confirmed then; see client.Options.
 	Providers      []sso.Provider
 	TrustedClients []string
+	OAuth          OAuthOptions
 	WellKnown      client.WellKnown
 	// TrustedProxies say truly whose requests they pass on.
 	TrustedProxies []netip.Prefix
@@ -129,6 +132,8 @@ type Server struct {
 	people   *userdirectory.Directory
 	search   *search.Index // nil if it is switched off
 	client   *client.API
+	pages    *page.Site
+	oauth    *oauth.Provider // nil if it is switched off
 	admin    *admin.Admin
 	inbound  *inbound.API
 	edge     *edge.Edge
@@ -187,6 +192,12 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	if err := s.openMedia(ctx); err != nil {
 		return nil, err
 	}
+	if err := s.openPages(); err != nil {
+		return nil, err
+	}
+	if err := s.openOAuth(single); err != nil {
+		return nil, err
+	}
 	crypto := keys.Config{Server: o.Name, Store: s.store, Log: o.Log, Now: o.Now, Unchecked: o.UncheckedKeys}
 	if o.Federation.Enabled {
 		crypto.Remote = s.outside.client
@@ -199,7 +210,7 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 		Transport: o.Transport, Typing: s.typing.In, Log: o.Log, Now: o.Now})
 	s.unread = unread.New(unread.Options{Store: s.store, Log: o.Log})
 	s.pushers = pushers.New(pushers.Options{Store: s.store, Unread: s.unread, Mailer: o.Mailer, HasEmail: s.hasEmail,
-		AllowLoopback: o.Push.AllowLoopback, AllowNetworks: o.Push.AllowNetworks, RootCAs: o.Federation.RootCAs, Backoff: o.Push.Backoff, ServerName: o.Name, Log: o.Log, Now: o.Now})
+		AllowLoopback: o.Push.AllowLoopback, AllowNetworks: o.Push.AllowNetworks, RootCAs: o.Federation.RootCAs, Backoff: o.Push.Backoff, Subject: o.PublicURL, ServerName: o.Name, Log: o.Log, Now: o.Now})
 	s.delayed = delayed.New(delayed.Options{Store: s.store, Rooms: s.rooms, Log: o.Log, Now: o.Now})
 	s.notices = notices.New(notices.Options{Store: s.store, Rooms: s.rooms, Accounts: s.accounts, ServerName: o.Name})
 	syncing := sync.Options{Store: s.store, Notifier: s.notifier, Typing: s.typing, Devices: newDevices(s.store), Counter: s.unread, Now: o.Now, Draining: s.draining}
@@ -220,7 +231,11 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	if o.Federation.Enabled {
 		remote, away = s.outside.client, s.joins
 	}
-	s.client = client.New(client.Options{Remote: remote, History: s.history(), Joins: away, ServerName: o.Name, PublicURL: o.PublicURL, Store: s.store, Rooms: s.rooms, Sync: syncer, Sliding: slidingsync.New(syncer),
+	var newAPI client.OAuth
+	if s.oauth != nil {
+		newAPI = s.oauth
+	}
+	s.client = client.New(client.Options{OAuth: newAPI, Remote: remote, History: s.history(), Joins: away, ServerName: o.Name, PublicURL: o.PublicURL, Store: s.store, Rooms: s.rooms, Sync: syncer, Sliding: slidingsync.New(syncer),
 		Notifier: s.notifier, Typing: s.typing, Presence: s.presence, Accounts: s.accounts, Services: s.services, Media: s.media, Preview: s.preview, Keys: s.keys, Delayed: s.delayed, Notices: s.notices,
 		Directory: s.people, Search: s.search, Unread: s.unread, Pushers: s.pushers, VoIP: o.VoIP, Log: o.Log, Now: o.Now,
 		SSO: single, TrustedClients: o.TrustedClients, WellKnown: o.WellKnown, TrustedProxies: o.TrustedProxies}, o.Settings)
@@ -302,8 +317,8 @@ func (s *Server) checkName(ctx context.Context) error {
 	return nil
 }
 
-// Client is the client-server API.
-func (s *Server) Client() http.Handler { return s.edge.Wrap(s.client) }
+// Client is the client-server API, and the pages that the server shows to people.
+func (s *Server) Client() http.Handler { return s.edge.Wrap(s.web(s.client)) }
 
 // Federation is what other servers may ask.
 func (s *Server) Federation() http.Handler { return s.edge.Wrap(s.inbound) }

@@ -13,6 +13,7 @@ find_pg() { ls /usr/lib/postgresql/*/bin/postgres 2>/dev/null || command -v post
 command -v npm >/dev/null || missing="$missing nodejs npm"
 # pip gets what integration/federation runs: Synapse.
 /usr/bin/python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$missing python3-venv"
+command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || missing="$missing chromium"
 command -v gcc >/dev/null || missing="$missing gcc libc6-dev"
 [ -n "$missing" ] || exit 0
 

@@ -21,6 +21,7 @@ func options(c *config.Config) homeserver.Options {
 		Search:     c.Search.Messages,
 		NoPresence: !c.Presence.Enabled, UncheckedKeys: !c.Encryption.CheckUploads,
 		TrustedClients: c.Login.TrustedClients,
+		OAuth:          homeserver.OAuthOptions{Enabled: c.OAuth.Enabled, BrowserLife: c.OAuth.BrowserLifetime.Std()},
 		WellKnown: client.WellKnown{IdentityServer: c.WellKnown.IdentityServer, Extra: c.WellKnown.Extra(), Server: c.WellKnown.Server,
 			SupportPage: c.WellKnown.SupportPage, PolicyKey: c.WellKnown.PolicyKey},
 	}

@@ -22,6 +22,8 @@ type DeviceRequest struct {
 	IP, Agent string
 	// Refresh tells that the client can refresh tokens.
 	Refresh bool
+
+	oauth bool // it comes by the OAuth 2.0 API
 }
 
 // Login is a fresh login.
@@ -35,6 +37,8 @@ type Login struct {
 	RefreshToken string
 	// ExpiresIn is how long the access token is good for; 0 means for ever.
 	ExpiresIn time.Duration
+
+	oauth bool
 }
 
 const (
@@ -212,8 +216,11 @@ func (a *Accounts) putLogin(tx *store.Tx, id string, nid int64, d DeviceRequest,
 		if err := tx.DeleteDeviceTokens(nid, device.NID); err != nil {
 			return nil, err
 		}
+		if err := tx.DeleteOAuthSession(device.NID); err != nil {
+			return nil, err
+		}
 	}
-	l := &Login{UserID: id, UserNID: nid, DeviceID: device.ID, DeviceNID: device.NID}
+	l := &Login{UserID: id, UserNID: nid, DeviceID: device.ID, DeviceNID: device.NID, oauth: d.oauth}
 	return l, a.putTokens(tx, l, d.Refresh, nil)
 }
 

@@ -29,8 +29,10 @@ type Session struct {
 	Kind string
 	// ServiceID is the application service that the account belongs to, or "".
 	ServiceID string
-	Admin     bool
-	Guest     bool
+	// OAuthClient is the client by which the device came by the OAuth 2.0 API, or "".
+	OAuthClient string
+	Admin       bool
+	Guest       bool
 	// Suspended users may look but not act, and Locked ones may only log out; see the
 	// specification, "Account moderation".
 	Suspended, Locked bool
@@ -212,11 +214,15 @@ func (a *Accounts) load(ctx context.Context, hash tokenHash) (*Session, error) {
 	if err != nil {
 		return nil, public(err)
 	}
+	grant, err := a.store.OAuthSession(ctx, device.NID)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return nil, public(err)
+	}
 	id, err := a.store.UserID(ctx, k.User)
 	if err != nil {
 		return nil, public(err)
 	}
-	s := &Session{UserID: id, User: k.User, DeviceID: device.ID, Device: device.NID, Kind: account.Kind, ServiceID: account.Service,
+	s := &Session{UserID: id, User: k.User, DeviceID: device.ID, Device: device.NID, Kind: account.Kind, ServiceID: account.Service, OAuthClient: grant.Client,
 		Admin: account.Admin, Guest: account.Kind == "guest", Suspended: account.Suspended, Locked: account.Locked,
 		ShadowBanned: account.ShadowBanned, RateMilli: account.RateMilli, RateBurst: account.RateBurst, expires: k.ExpiresTS}
 	s.seen.Store(device.LastSeenTS)

@@ -42,6 +42,9 @@ func (a *Accounts) putTokens(tx *store.Tx, l *Login, refresh bool, parent []byte
 	if refresh {
 		life = a.lifetimes.Refreshable
 	}
+	if l.oauth && life <= 0 {
+		life = oauthAccess
+	}
 	add := func(kind string, life time.Duration) (string, error) {
 		token, hash := newToken()
 		return token, tx.AddToken(store.Token{Hash: hash[:], Kind: kind, User: l.UserNID, Device: l.DeviceNID,
@@ -60,6 +63,21 @@ func (a *Accounts) putTokens(tx *store.Tx, l *Login, refresh bool, parent []byte
 // "The old refresh token remains valid until the new access token or refresh token is used, at
 // which point the old refresh token is revoked."
 func (a *Accounts) Refresh(ctx context.Context, token string) (*Login, error) {
+	return a.refresh(ctx, token, func(tx *store.Tx, k store.Token) (bool, error) {
+		_, err := tx.OAuthSession(k.Device)
+		if errors.Is(err, store.ErrNotFound) {
+			return false, nil
+		}
+		if err == nil {
+			err = store.Refuse(notHere())
+		}
+		return false, err
+	})
+}
+
+// refresh is Refresh for the tokens that may, which tells whether they are of the OAuth 2.0 API, lets
+// pass.
+func (a *Accounts) refresh(ctx context.Context, token string, may func(*store.Tx, store.Token) (oauth bool, err error)) (*Login, error) {
 	if token == "" {
 		return nil, mxerror.MissingParam("refresh_token is missing.")
 	}
@@ -73,6 +91,11 @@ func (a *Accounts) Refresh(ctx context.Context, token string) (*Login, error) {
 		switch {
 		case errors.Is(err, store.ErrNotFound), err == nil && k.Kind != "refresh" && k.Kind != "spent":
 			return store.Refuse(unknownToken(false))
+		case err != nil:
+			return err
+		}
+		oauth, err := may(tx, k)
+		switch {
 		case err != nil:
 			return err
 		case k.Kind == "spent", k.ExpiresTS != 0 && a.nowMS() >= k.ExpiresTS:
@@ -94,7 +117,7 @@ func (a *Accounts) Refresh(ctx context.Context, token string) (*Login, error) {
 		if err := tx.DeleteExpiredTokens(k.User, k.Device, a.now().Add(-expiredKept).UnixMilli()); err != nil {
 			return err
 		}
-		login = &Login{UserNID: k.User, DeviceNID: k.Device}
+		login = &Login{UserNID: k.User, DeviceNID: k.Device, oauth: oauth}
 		return a.putTokens(tx, login, true, hash[:])
 	})
 	if err != nil {

@@ -55,6 +55,8 @@ type UIARequest struct {
 	// Session is who asks; nil when signing up, and where somebody can't log in.
 	Session *Session
 	Params  map[string]any
+	// StageParams makes the Params where they depend on the session; nil: they do not.
+	StageParams func(session string) map[string]any
 	// Purpose is what an e-mail address must have been validated for.
 	Purpose Purpose
 	// Policies are the ones to be accepted.
@@ -214,6 +216,9 @@ func (a *Accounts) Interact(ctx context.Context, r UIARequest) (*Passed, error) 
 		if c.Params == nil {
 			c.Params = map[string]any{}
 		}
+		if r.StageParams != nil {
+			c.Params = r.StageParams(id)
+		}
 		if c.Completed == nil {
 			c.Completed = []string{}
 		}
@@ -221,6 +226,11 @@ func (a *Accounts) Interact(ctx context.Context, r UIARequest) (*Passed, error) 
 			c.Code, c.Message = e.Code, e.Message
 		}
 		return c
+	}
+	// "the client submits an auth dict with just the session": asking whether the user has confirmed it
+	// on the page is no attempt, whatever else it holds.
+	if given.Type == StageOAuth || given.Type == StageOAuthOld {
+		given.Type = ""
 	}
 	if given.Type != "" && !slices.Contains(s.completed, given.Type) {
 		if s.failed >= uiaTries {

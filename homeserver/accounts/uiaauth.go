@@ -24,6 +24,10 @@ const (
 	// StageToken takes a login token, and StageJWT a JSON web token, of users without a password.
 	StageToken = "m.login.token"
 	StageJWT   = "org.matrix.login.jwt"
+	// StageOAuth is passed on the account page, for devices that came by the OAuth 2.0 API, and
+	// StageOAuthOld is what clients from before version 1.17 call it.
+	StageOAuth    = "m.oauth"
+	StageOAuthOld = "org.matrix.cross_signing_reset"
 )
 
 // Policy is a document that new users accept.
@@ -128,6 +132,8 @@ func (a *Accounts) checkStage(ctx context.Context, s *uiaSession, given auth) er
 			return mxerror.New(http.StatusUnauthorized, "M_UNAUTHORIZED", "Open the page of this stage in a browser, and log in there.")
 		}
 		return s.shows(given.Subject)
+	case StageOAuth:
+		return s.shows(given.Subject) // who has no subject was never asked, see Interact
 	case StageToken:
 		var user int64
 		err := a.store.Write(ctx, func(tx *store.Tx) (err error) {

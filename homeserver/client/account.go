@@ -43,6 +43,7 @@ func (a *API) accountRoutes() {
 		on(put, append([]string{unstable}, v1...), path, user, a.putModeration(m))
 	}
 	a.threePIDRoutes()
+	a.oauthRoutes()
 	a.pageRoutes()
 	a.wellKnownRoutes()
 }
@@ -67,6 +68,9 @@ func (a *API) interactiveBody(c *call) ([]byte, error) {
 // confirm makes the user show again who they are before something weighty. Application services
 // need not (MSC4190): their users have no password.
 func (a *API) confirm(c *call, raw []byte) error {
+	if err := c.notByOAuth(); err != nil {
+		return err
+	}
 	s := a.settings.Load()
 	if c.session.Service != nil || s.ConfirmWithin > 0 && a.o.Accounts.ConfirmedWithin(c.session.Session, s.ConfirmWithin) {
 		return nil
@@ -76,6 +80,9 @@ func (a *API) confirm(c *call, raw []byte) error {
 
 // confirmAlways is confirm however recently the user has confirmed something.
 func (a *API) confirmAlways(c *call, raw []byte) error {
+	if err := c.notByOAuth(); err != nil {
+		return err
+	}
 	flows, err := a.o.Accounts.Confirmations(c.ctx, c.session.Session, a.o.SSO != nil)
 	if err != nil {
 		return err

@@ -46,6 +46,8 @@ type Options struct {
 	Keys      *keys.Keys
 	// SSO logs in with identity providers; nil: there are none.
 	SSO *sso.SSO
+	// OAuth is the OAuth 2.0 API beside this one; nil: there is none.
+	OAuth OAuth
 	// TrustedClients begin the addresses of web clients that are given login tokens without asking the
 	// user.
 	TrustedClients []string

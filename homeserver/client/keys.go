@@ -74,7 +74,7 @@ func (a *API) keysChanges(c *call) (any, error) {
 
 // crossSigning is POST /keys/device_signing/upload.
 func (a *API) crossSigning(c *call) (any, error) {
-	raw, err := c.rawBody()
+	raw, err := a.interactiveBody(c)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +95,11 @@ func (a *API) crossSigning(c *call) (any, error) {
 		ask = a.o.Now().UnixMilli() >= account.KeysUntilTS
 	}
 	if ask {
-		if err := a.confirm(c, raw); err != nil {
+		confirm := a.confirm
+		if c.byOAuth() {
+			confirm = a.confirmByOAuth
+		}
+		if err := confirm(c, raw); err != nil {
 			return nil, err
 		}
 	}

@@ -32,6 +32,26 @@ func (a *API) loginFlows(*call) (any, error) {
 	if !s.NoPasswordLogin {
 		add(loginPassword, nil)
 	}
+	single := a.o.SSO != nil || a.o.OAuth != nil
+	if single {
+		add(loginSSO, a.singleSignOn())
+	}
+	switch {
+	case !s.NoLoginTokens:
+		add(loginToken, map[string]any{"get_login_token": true})
+	case single: // which ends with such a token
+		add(loginToken, nil)
+	}
+	if a.o.Accounts.JWTOn() {
+		add(loginJWT, nil)
+	}
+	add(loginService, nil)
+	return map[string]any{"flows": flows}, nil
+}
+
+// singleSignOn says more of the flow m.login.sso.
+func (a *API) singleSignOn() map[string]any {
+	more := map[string]any{}
 	if a.o.SSO != nil {
 		var providers []map[string]string
 		for _, p := range a.o.SSO.Providers() {
@@ -44,19 +64,15 @@ func (a *API) loginFlows(*call) (any, error) {
 			}
 			providers = append(providers, out)
 		}
-		add(loginSSO, map[string]any{"identity_providers": providers})
+		more["identity_providers"] = providers
 	}
-	switch {
-	case !s.NoLoginTokens:
-		add(loginToken, map[string]any{"get_login_token": true})
-	case a.o.SSO != nil: // which ends with such a token
-		add(loginToken, nil)
+	if a.o.OAuth != nil {
+		// "Indicate that the m.login.sso flow is preferred by setting oauth_aware_preferred to true." The
+		// other name is that of MSC3824.
+		more["oauth_aware_preferred"] = true
+		more["org.matrix.msc3824.delegated_oidc_compatibility"] = true
 	}
-	if a.o.Accounts.JWTOn() {
-		add(loginJWT, nil)
-	}
-	add(loginService, nil)
-	return map[string]any{"flows": flows}, nil
+	return more
 }
 
 type loginRequest struct {
@@ -109,7 +125,7 @@ func (a *API) login(c *call) (any, error) {
 	case loginService:
 		l, err = a.loginForService(c, q, d)
 	case loginToken:
-		if s.NoLoginTokens && a.o.SSO == nil {
+		if s.NoLoginTokens && a.o.SSO == nil && a.o.OAuth == nil {
 			return nil, unknown
 		}
 		if err := limits.logins.Allow(c.limitKey()); err != nil {

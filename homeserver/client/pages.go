@@ -166,6 +166,10 @@ func (a *API) stagePage(c *call) error {
 	if err != nil {
 		return a.showError(c, err)
 	}
+	if stage == accounts.StageOAuth && a.o.OAuth != nil && !i.Done {
+		http.Redirect(c.w, c.r, a.o.OAuth.KeyResetURL(session), http.StatusFound)
+		return nil
+	}
 	p, ok := stageText(stage, i)
 	if !ok {
 		return a.showError(c, mxerror.NotFound("There is no page for this stage."))

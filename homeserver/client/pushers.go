@@ -15,6 +15,7 @@ import (
 func (a *API) pusherRoutes() {
 	a.on(http.MethodGet, v3, "/pushers", user, a.getPushers)
 	a.on(http.MethodPost, v3, "/pushers/set", user, a.setPusher)
+	a.on(http.MethodPost, append([]string{"/_matrix/client/unstable/org.matrix.msc4174"}, v3...), "/pushers/ack", user, a.ackPusher)
 	a.on(http.MethodGet, v3, "/notifications", user, a.notifications)
 }
 
@@ -30,7 +31,26 @@ func (a *API) setPusher(c *call) (any, error) {
 	if err := c.body(&q); err != nil {
 		return nil, err
 	}
-	return nil, a.o.Pushers.Set(c.ctx, c.session.User, c.session.Device, q)
+	activate, err := a.o.Pushers.Set(c.ctx, c.session.User, c.session.Device, q)
+	if err == nil && activate {
+		return created{object{}}, nil // MSC4174: "The pusher is set but needs to be activated"
+	}
+	return nil, err
+}
+
+// ackPusher is POST /pushers/ack of MSC4174.
+func (a *API) ackPusher(c *call) (any, error) {
+	var q struct {
+		AppID string `json:"app_id"`
+		Token string `json:"ack_token"`
+	}
+	if err := c.body(&q); err != nil {
+		return nil, err
+	}
+	if q.AppID == "" || q.Token == "" {
+		return nil, mxerror.MissingParam("app_id or ack_token is missing.")
+	}
+	return nil, a.o.Pushers.Activate(c.ctx, c.session.User, q.AppID, q.Token)
 }
 
 // Bounds of one page of notifications.

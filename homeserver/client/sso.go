@@ -24,39 +24,25 @@ const (
 	ssoTokenLife = 10 * time.Second
 )
 
-// clientAddress checks where a browser is to go with a login token. Native clients have schemes of
-// their own; those that run a script in the page are refused.
-func clientAddress(s string) (*url.URL, error) {
-	u, err := url.Parse(s)
-	if s == "" || err != nil || u.Scheme == "" {
-		return nil, mxerror.InvalidParam("redirectUrl must be the address of a client.")
-	}
-	switch strings.ToLower(u.Scheme) {
-	case "javascript", "data", "vbscript", "file", "blob", "about":
-		return nil, mxerror.InvalidParam("redirectUrl is no address of a client.")
-	case "http", "https":
-		if u.Host == "" {
-			return nil, mxerror.InvalidParam("redirectUrl must be the address of a client.")
-		}
-	}
-	return u, nil
-}
-
 func noProviders() error {
 	return mxerror.NotFound("This server works with no identity providers.")
 }
 
 // ssoRedirect is GET /login/sso/redirect and GET /login/sso/redirect/{idpId}.
 func (a *API) ssoRedirect(c *call) error {
-	if a.o.SSO == nil {
+	if a.o.SSO == nil && (a.o.OAuth == nil || len(c.params) > 0) {
 		return noProviders()
 	}
 	if err := a.limits.Load().strangers.Allow(c.limitKey()); err != nil {
 		return a.showError(c, err)
 	}
-	u, err := clientAddress(c.query.Get("redirectUrl"))
+	u, err := sso.ClientAddress(c.query.Get("redirectUrl"))
 	if err != nil {
 		return a.showError(c, err)
+	}
+	if a.o.OAuth != nil && len(c.params) == 0 {
+		http.Redirect(c.w, c.r, a.o.OAuth.ContinuePath(u.String(), c.query.Get("action")), http.StatusFound)
+		return nil
 	}
 	providers := a.o.SSO.Providers()
 	id := providers[0].ID
@@ -131,7 +117,13 @@ func (a *API) ssoCallback(c *call) error {
 		}
 		return c.show(http.StatusOK, webPage{Title: "Thank you", Text: []string{"You can close this window and go back to your client."}, Done: true})
 	}
-	u, err := clientAddress(who.RedirectURL)
+	if who.Next != "" && a.o.OAuth != nil {
+		if err := a.o.OAuth.Arrived(c.w, c.r, who.User, who.Next); err != nil {
+			return a.showError(c, err)
+		}
+		return nil
+	}
+	u, err := sso.ClientAddress(who.RedirectURL)
 	if err != nil {
 		return a.showError(c, err)
 	}
@@ -158,7 +150,7 @@ func (a *API) ssoCallback(c *call) error {
 	site := u.Scheme + "://" + u.Host
 	return c.show(http.StatusOK, webPage{Title: "Log in to " + a.o.ServerName,
 		Text: []string{"You are " + who.UserID + ".", "The client at " + site + " will be able to read and write everything in your account. Go on only if you know it."},
-		// clientAddress has refused what could run as a script.
+		// sso.ClientAddress has refused what could run as a script.
 		Links: []link{{"Continue", template.URL(u.String())}}})
 }
 

@@ -41,8 +41,14 @@ func (a *API) capabilities(c *call) (any, error) {
 		available[string(v)] = "stable"
 	}
 	enabled := func(on bool) map[string]bool { return map[string]bool{"enabled": on} }
-	person := !c.session.Guest && c.session.Service == nil
+	// What needs interactive authentication is done on the account page by who came by OAuth.
+	person := !c.session.Guest && c.session.Service == nil && !c.byOAuth()
+	vapid, err := a.o.Pushers.VAPID(c.ctx)
+	if err != nil {
+		return nil, err
+	}
 	capabilities := map[string]any{
+		"org.matrix.msc4174.webpush": map[string]any{"enabled": true, "vapid": vapid},
 		"m.room_versions":            map[string]any{"default": string(a.roomVersion()), "available": available},
 		"m.change_password":          enabled(person && !a.settings.Load().NoPasswordLogin),
 		"m.set_displayname":          enabled(true),

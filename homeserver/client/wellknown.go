@@ -46,6 +46,9 @@ func (a *API) clientWellKnown() map[string]any {
 	if t := a.transports(); len(t) > 0 {
 		out["org.matrix.msc4143.rtc_foci"] = t // what clients read until they ask /rtc/transports
 	}
+	if a.o.OAuth != nil { // what clients read from before /auth_metadata
+		out["org.matrix.msc2965.authentication"] = map[string]string{"issuer": a.o.OAuth.Issuer(), "account": a.o.OAuth.AccountURL()}
+	}
 	if id := a.o.WellKnown.IdentityServer; id != "" {
 		out["m.identity_server"] = map[string]string{"base_url": id}
 	}

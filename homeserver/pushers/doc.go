@@ -1,5 +1,6 @@
-// Package pushers tells people's phones, by way of push gateways, and their mailboxes that there
-// is something new: specification, "Push Notifications" and the push gateway API.
+// Package pushers tells people's phones, by way of push gateways, their browsers, by Web Push, and
+// their mailboxes that there is something new: specification, "Push Notifications" and the push
+// gateway API, and MSC4174.
 //
 // It follows the log with an index of the rooms that users with pushers are in; nobody else costs
 // anything. A user for whom there may be news is put into a queue, once, and a bounded number of

@@ -30,7 +30,7 @@ func (t *turn) notification(ctx context.Context, row store.Pusher, to target, n 
 	if n.Actions.Highlight || len(n.Actions.Tweaks["sound"]) > 0 || e.Type == "m.room.encrypted" {
 		prio = "high"
 	}
-	body := map[string]any{"event_id": e.ID, "room_id": e.InRoom, "counts": counts, "prio": prio, "devices": devices(row, to, n.Actions.Tweaks)}
+	body := map[string]any{"event_id": e.ID, "room_id": e.InRoom, "counts": counts, "prio": prio}
 	if !to.idOnly {
 		body["type"], body["sender"], body["content"] = e.Type, string(e.Sender), jsontext.Value(e.Content)
 		// Gateways from before the specification had event_id look for this one.
@@ -58,14 +58,34 @@ func (t *turn) notification(ctx context.Context, row store.Pusher, to target, n 
 			body["room_alias"] = alias
 		}
 	}
-	return json.Marshal(map[string]any{"notification": body}, json.Deterministic(true))
+	return wrap(row, to, n.Actions.Tweaks, body)
+}
+
+// wrap makes the whole body of a request. A browser gets what is about the event alone: it knows which
+// it is. What does not fit into a message is left to be fetched.
+func wrap(row store.Pusher, to target, tweaks map[string]jsontext.Value, body map[string]any) ([]byte, error) {
+	if to.web == nil {
+		body["devices"] = devices(row, to, tweaks)
+		return json.Marshal(map[string]any{"notification": body}, json.Deterministic(true))
+	}
+	if len(tweaks) > 0 {
+		body["tweaks"] = tweaks
+	}
+	raw, err := json.Marshal(body, json.Deterministic(true))
+	for _, member := range [...]string{"content", "tweaks", "room_alias", "room_name", "sender_display_name"} {
+		if err != nil || len(raw) <= webPlainMax {
+			break
+		}
+		delete(body, member)
+		raw, err = json.Marshal(body, json.Deterministic(true))
+	}
+	return raw, err
 }
 
 // onlyBadge makes the body of a request that only tells the count. A count of zero is the point
 // of it and so can't be left out.
 func (t *turn) onlyBadge(row store.Pusher, to target) ([]byte, error) {
-	body := map[string]any{"prio": "low", "counts": map[string]int{"unread": t.badge}, "devices": devices(row, to, nil)}
-	return json.Marshal(map[string]any{"notification": body}, json.Deterministic(true))
+	return wrap(row, to, nil, map[string]any{"prio": "low", "counts": map[string]int{"unread": t.badge}})
 }
 
 func stateText(ctx context.Context, s *store.Store, at *event.Event, typ, key, field string) (string, error) {

@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/homeserver/unread"
@@ -37,6 +39,8 @@ type Options struct {
 	AllowNetworks []netip.Prefix
 	// RootCAs vouch for gateways; nil means the system's.
 	RootCAs *x509.CertPool
+	// Subject is the server's public address, by which push services may know who asks them.
+	Subject string
 	// ServerName is what e-mail calls the server.
 	ServerName string
 	Log        *slog.Logger
@@ -74,6 +78,11 @@ type Pushers struct {
 	running bool
 	// began is the end of the log when Run began, and seen up to where it has been published.
 	began, seen int64
+	// acks are the tokens of Web Push pushers that wait to be activated.
+	acks *simplelru.LRU[string, *ack]
+
+	keyMu sync.Mutex
+	key   *vapid // nil until it is first needed
 
 	sent, failed, rejected atomic.Int64
 }
@@ -89,7 +98,8 @@ func New(o Options) *Pushers {
 	}
 	transport := d.Transport()
 	transport.TLSClientConfig = &tls.Config{RootCAs: o.RootCAs}
-	return &Pushers{o: o, users: map[int64]*user{}, rooms: map[int64]map[*user]struct{}{}, wake: make(chan struct{}, workers),
+	acks, _ := simplelru.NewLRU[string, *ack](acksKept, nil) // fails only for a size that is not positive
+	return &Pushers{o: o, acks: acks, users: map[int64]*user{}, rooms: map[int64]map[*user]struct{}{}, wake: make(chan struct{}, workers),
 		hosts: hosts{m: map[string]*host{}},
 		http: &http.Client{Transport: transport, Timeout: 15 * time.Second,
 			// A gateway is the one that the user named.
@@ -121,18 +131,53 @@ func (p *Pushers) List(ctx context.Context, user int64) ([]Pusher, error) {
 }
 
 // Set is POST /pushers/set: it adds, changes or deletes a pusher. device is the one that asks; with
-// it the pusher goes.
-func (p *Pushers) Set(ctx context.Context, user, device int64, r Request) error {
+// it the pusher goes. activate tells that the pusher has to be activated, see Activate.
+func (p *Pushers) Set(ctx context.Context, user, device int64, r Request) (activate bool, err error) {
 	kind, err := r.kind(p.o.AllowLoopback)
 	if err != nil {
-		return err
+		return false, err
 	}
-	if kind == "" {
-		err := p.o.Store.Write(ctx, func(t *store.Tx) error { return t.DeletePusher(user, r.AppID, r.Pushkey) })
-		if err != nil {
-			return err
+	row := store.Pusher{User: user, AppID: r.AppID, Pushkey: r.Pushkey, Kind: kind, Device: device, ChangedTS: p.o.Now().UnixMilli()}
+	if isWebPush(kind) {
+		if activate, err = p.keepActivated(ctx, row, &r); err != nil {
+			return false, err
 		}
-		return p.refresh(ctx, user)
+	}
+	if err := p.set(ctx, row, r); err != nil {
+		return false, err
+	}
+	if activate {
+		p.expectAck(row)
+	}
+	return activate, p.refresh(ctx, user)
+}
+
+// keepActivated sets data.activated of a Web Push pusher: "Re-subscribing an existing pusher, with the
+// same pushkey, PusherData.url and PusherData.auth doesn't change its value."
+func (p *Pushers) keepActivated(ctx context.Context, row store.Pusher, r *Request) (activate bool, err error) {
+	rows, err := p.o.Store.PushersOf(ctx, row.User)
+	if err != nil {
+		return false, err
+	}
+	on := false
+	for _, have := range rows {
+		var d details
+		if key(have) != key(row) || !isWebPush(have.Kind) {
+			continue
+		}
+		if err := json.Unmarshal([]byte(have.JSON), &d); err != nil {
+			return false, err
+		}
+		on = activated(d.Data) && sameBrowser(d.Data, r.Data)
+	}
+	r.Data, err = setActivated(r.Data, on)
+	return !on, err
+}
+
+func (p *Pushers) set(ctx context.Context, row store.Pusher, r Request) error {
+	user, kind := row.User, row.Kind
+	if kind == "" {
+		return p.o.Store.Write(ctx, func(t *store.Tx) error { return t.DeletePusher(user, r.AppID, r.Pushkey) })
 	}
 	if kind == kindEmail {
 		if err := p.checkEmail(ctx, user, r.Pushkey); err != nil {
@@ -143,8 +188,8 @@ func (p *Pushers) Set(ctx context.Context, user, device int64, r Request) error 
 	if err != nil {
 		return err
 	}
-	row := store.Pusher{User: user, AppID: r.AppID, Pushkey: r.Pushkey, Kind: kind, Device: device, JSON: string(raw), ChangedTS: p.o.Now().UnixMilli()}
-	err = p.o.Store.Write(ctx, func(t *store.Tx) error {
+	row.JSON = string(raw)
+	return p.o.Store.Write(ctx, func(t *store.Tx) error {
 		have, err := t.PushersOf(user)
 		if err != nil {
 			return err
@@ -167,10 +212,6 @@ func (p *Pushers) Set(ctx context.Context, user, device int64, r Request) error 
 		}
 		return t.SetPusher(row)
 	})
-	if err != nil {
-		return err
-	}
-	return p.refresh(ctx, user)
 }
 
 func (p *Pushers) checkEmail(ctx context.Context, user int64, address string) error {

@@ -125,7 +125,7 @@ func (r *rig) set(body Request) {
 	r.Helper()
 	name := "x"
 	body.AppName, body.DeviceName, body.Lang = &name, &name, &name
-	if err := r.p.Set(r.Context(), r.bob, 0, body); err != nil {
+	if _, err := r.p.Set(r.Context(), r.bob, 0, body); err != nil {
 		r.Fatal(err)
 	}
 }
@@ -136,7 +136,7 @@ func TestMail(t *testing.T) {
 	other := Request{Kind: jsontext.Value(`"email"`), AppID: "m.email", Pushkey: "else@example.org", details: details{Data: jsontext.Value("{}")}}
 	name := "x"
 	other.AppName, other.DeviceName, other.Lang = &name, &name, &name
-	if err := r.p.Set(t.Context(), r.bob, 0, other); !mxerror.Is(err, "M_THREEPID_NOT_FOUND") {
+	if _, err := r.p.Set(t.Context(), r.bob, 0, other); !mxerror.Is(err, "M_THREEPID_NOT_FOUND") {
 		t.Errorf("another's address: %v", err)
 	}
 	r.set(Request{Kind: jsontext.Value(`"email"`), AppID: "m.email", Pushkey: "bob@example.org", details: details{Data: jsontext.Value("{}")}})

@@ -14,7 +14,12 @@ import (
 const (
 	kindHTTP  = "http"
 	kindEmail = "email"
+	// kindWebPush is of MSC4174, and kindWebPushOld its name until it is in the specification.
+	kindWebPush    = "webpush"
+	kindWebPushOld = "org.matrix.msc4174.webpush"
 )
+
+func isWebPush(kind string) bool { return kind == kindWebPush || kind == kindWebPushOld }
 
 // Bounds of a pusher: "Max length, 512 bytes" of pushkey and "Max length, 64 chars" of app_id; the
 // others are ours.
@@ -79,7 +84,7 @@ func (r *Request) kind(insecure bool) (string, error) {
 	}
 	var kind string
 	if err := json.Unmarshal(r.Kind, &kind); err != nil {
-		return "", mxerror.InvalidParam("kind must be \"http\", \"email\" or null.").Because(err)
+		return "", mxerror.InvalidParam("kind must be \"http\", \"email\", \"webpush\" or null.").Because(err)
 	}
 	need("app_display_name", r.AppName != nil)
 	need("device_display_name", r.DeviceName != nil)
@@ -103,6 +108,9 @@ func (r *Request) kind(insecure bool) (string, error) {
 	case kindHTTP:
 		_, err := gateway(r.Data, insecure)
 		return kind, err
+	case kindWebPush, kindWebPushOld:
+		_, err := pushService(r.Pushkey, r.Data, insecure)
+		return kind, err
 	case kindEmail:
 		// "If the kind is email, this is m.email."
 		if r.AppID != "m.email" {
@@ -110,7 +118,7 @@ func (r *Request) kind(insecure bool) (string, error) {
 		}
 		return kind, nil
 	}
-	return "", mxerror.InvalidParam("kind must be \"http\", \"email\" or null.")
+	return "", mxerror.InvalidParam("kind must be \"http\", \"email\", \"webpush\" or null.")
 }
 
 // target is what data says to an HTTP pusher.
@@ -121,6 +129,35 @@ type target struct {
 	idOnly bool
 	// rest is data without the url, for the gateway.
 	rest jsontext.Value
+	// web is whom a message is encrypted for, of Web Push; eventsOnly wants no messages that only tell
+	// a count.
+	web        *browser
+	eventsOnly bool
+}
+
+// pushService reads the data of a Web Push pusher. insecure allows plain HTTP.
+func pushService(pushkey string, data jsontext.Value, insecure bool) (t target, err error) {
+	var d struct {
+		URL        string `json:"url"`
+		Auth       string `json:"auth"`
+		Format     string `json:"format"`
+		EventsOnly bool   `json:"events_only"`
+	}
+	if err := json.Unmarshal(data, &d); err != nil {
+		return t, mxerror.InvalidParam("data has a member of the wrong type.").Because(err)
+	}
+	if d.URL == "" || d.Auth == "" {
+		return t, mxerror.MissingParam("Missing parameters: data.url, data.auth")
+	}
+	u, err := url.Parse(d.URL)
+	if err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "" || u.Scheme != "https" && (u.Scheme != "http" || !insecure) {
+		return t, mxerror.InvalidParam("data.url is not an https address.")
+	}
+	t = target{url: d.URL, host: u.Host, idOnly: d.Format == "event_id_only", eventsOnly: d.EventsOnly}
+	if t.web, err = newBrowser(pushkey, d.Auth); err != nil {
+		return t, mxerror.InvalidParam("%s.", err.Error())
+	}
+	return t, nil
 }
 
 // gateway reads the data of an HTTP pusher. insecure allows plain HTTP.

@@ -1,6 +1,7 @@
 package pushers
 
 import (
+	"bytes"
 	"context"
 	"encoding/json/jsontext"
 	"encoding/json/v2"
@@ -90,6 +91,8 @@ func (p *Pushers) serve(ctx context.Context, u *user, r round) (wait time.Durati
 		switch row.Kind {
 		case kindHTTP:
 			err = t.push(ctx, row, states[key(row)], news)
+		case kindWebPush, kindWebPushOld:
+			err = t.push(ctx, row, states[key(row)], news)
 		case kindEmail:
 			err = t.mail(ctx, row, states[key(row)], news)
 		}
@@ -114,16 +117,23 @@ func (t *turn) news(ctx context.Context, after int64, due int, dirty map[int64]b
 	return t.p.o.Unread.News(ctx, t.u.nid, t.u.id, q)
 }
 
-// push tells an HTTP pusher. Its errors are those of the store; what a gateway does wrong is
+// push tells an HTTP or Web Push pusher. Its errors are those of the store; what a gateway does wrong is
 // noted and tried again later.
 func (t *turn) push(ctx context.Context, row store.Pusher, st *state, news []unread.Notification) error {
 	var d details
 	if err := json.Unmarshal([]byte(row.JSON), &d); err != nil {
 		return fmt.Errorf("reading a stored pusher: %w", err)
 	}
-	to, err := gateway(d.Data, true)
+	read := func() (target, error) { return gateway(d.Data, true) }
+	if isWebPush(row.Kind) {
+		read = func() (target, error) { return pushService(row.Pushkey, d.Data, true) }
+	}
+	to, err := read()
 	if err != nil {
 		return fmt.Errorf("reading a stored pusher: %w", err)
+	}
+	if to.web != nil && !activated(d.Data) {
+		return t.activate(ctx, row, st, to)
 	}
 	told := false
 	for _, n := range news {
@@ -147,7 +157,7 @@ func (t *turn) push(ctx context.Context, row store.Pusher, st *state, news []unr
 		}
 	}
 	st.pos = max(st.pos, t.upto)
-	if told || !t.read && !st.owed {
+	if told || to.eventsOnly || !t.read && !st.owed {
 		return nil
 	}
 	if err := t.count(ctx); err != nil {
@@ -169,7 +179,19 @@ func (t *turn) push(ctx context.Context, row store.Pusher, st *state, news []unr
 // endpoint returns an HTTP error code, the homeserver SHOULD retry for a reasonable amount of time
 // using exponential backoff."
 func (t *turn) tell(ctx context.Context, row store.Pusher, st *state, to target, body []byte) (bool, error) {
-	rejected, err := t.p.post(ctx, to, body)
+	post := t.p.post
+	if to.web != nil {
+		// All bodies but those that are not urgent wake a phone; what an event's own content says of it
+		// can only make it less urgent.
+		post = func(ctx context.Context, to target, body []byte) ([]string, error) {
+			gone, err := t.p.postWeb(ctx, to, body, !bytes.Contains(body, []byte(`"prio":"low"`)))
+			if gone {
+				return []string{row.Pushkey}, err
+			}
+			return nil, err
+		}
+	}
+	rejected, err := post(ctx, to, body)
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}

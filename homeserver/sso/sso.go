@@ -78,6 +78,8 @@ type Aim struct {
 	RedirectURL string
 	// Session is that of an interactive authentication, instead.
 	Session string
+	// Next is the path of this server's own pages where somebody goes on, instead.
+	Next string
 }
 
 // pending is a log-in that is under way.

@@ -90,6 +90,9 @@ func (t *Tx) DeleteDevice(d Device) error {
 	if err := t.forgetSettings(d); err != nil {
 		return err
 	}
+	if err := t.DeleteOAuthSession(d.NID); err != nil {
+		return err
+	}
 	return t.exec("device_delete", d.NID)
 }
 
@@ -107,13 +110,14 @@ func (t *Tx) forgetSettings(d Device) error {
 // Token is what a token stands for. Only a hash of the token itself is kept.
 type Token struct {
 	Hash []byte
-	// Kind is "access", "refresh", "spent" (a refresh token whose successor is in use), "login" or
-	// "openid".
+	// Kind is "access", "refresh", "spent" (a refresh token whose successor is in use), "login",
+	// "openid" or "web" (a browser that is signed in to the server's own pages).
 	Kind string
 	// Device is 0 for tokens that belong to no device.
 	User, Device int64
 	CreatedTS    int64
-	ExpiresTS    int64 // 0 means never
+	// ExpiresTS is 0 for tokens that are good for ever; of a spent one it is when it was spent.
+	ExpiresTS int64
 	// Parent is the hash of the refresh token that this one came from, until it is first used.
 	Parent []byte
 }
@@ -159,7 +163,7 @@ func (t *Tx) SettleToken(k Token, nowMS int64) error {
 	if err := t.exec("token_delete_kind", k.User, k.Device, "spent"); err != nil {
 		return err
 	}
-	if err := t.exec("token_kind", k.Parent, "spent"); err != nil {
+	if err := t.exec("token_spend", k.Parent, nowMS); err != nil {
 		return err
 	}
 	return t.exec("token_settle", k.User, k.Device, k.Parent)
@@ -170,5 +174,6 @@ func (t *Tx) DeleteExpiredTokens(user, device, beforeMS int64) error {
 	return t.exec("token_delete_expired", user, device, beforeMS)
 }
 
-// DeleteOldTokens removes the login and OpenID tokens that ended before a time.
+// DeleteOldTokens removes the tokens for logging in, for OpenID and of browsers that ended before a
+// time.
 func (t *Tx) DeleteOldTokens(beforeMS int64) error { return t.exec("token_delete_old", beforeMS) }

@@ -129,21 +129,21 @@ func TestTokensSettle(t *testing.T) {
 		check("before another", "access", "refresh", "none", "none")
 		add(token(3, "access", []byte{2}), token(4, "refresh", []byte{2}))
 		f.write(func(tx *Tx) error { return tx.SettleToken(token(3, "access", []byte{2}), 50) })
-		check("after the first use", "access expires", "spent", "access", "refresh")
+		check("after the first use", "access expires", "spent expires", "access", "refresh")
 		add(token(5, "access", []byte{4}), token(6, "refresh", []byte{4}))
 		f.write(func(tx *Tx) error { return tx.SettleToken(token(6, "refresh", []byte{4}), 60) })
-		check("after the next", "access expires", "none", "access expires", "spent", "access", "refresh")
+		check("after the next", "access expires", "none", "access expires", "spent expires", "access", "refresh")
 		f.write(func(tx *Tx) error { return tx.DeleteExpiredTokens(1, 2, 55) })
-		check("after a while", "none", "none", "access expires", "spent", "access", "refresh")
+		check("after a while", "none", "none", "access expires", "spent expires", "access", "refresh")
 		if get(9) != "access" {
 			t.Errorf("another device's token: %q", get(9))
 		}
 		login := Token{Hash: []byte{7}, Kind: "login", User: 1, ExpiresTS: 70}
 		add(login)
 		f.write(func(tx *Tx) error { return tx.DeleteOldTokens(70) })
-		check("at its end", "none", "none", "access expires", "spent", "access", "refresh", "login expires")
+		check("at its end", "none", "none", "access expires", "spent expires", "access", "refresh", "login expires")
 		f.write(func(tx *Tx) error { return tx.DeleteOldTokens(71) })
-		check("after its end", "none", "none", "access expires", "spent", "access", "refresh", "none")
+		check("after its end", "none", "none", "access expires", "spent expires", "access", "refresh", "none")
 	})
 }
 

@@ -132,3 +132,27 @@ func TestSecrets(t *testing.T) {
 	s := testserver.New(t, testserver.Options{})
 	follow(t, s, 2*time.Minute, program, secrets, s.URL())
 }
+
+// TestMixedSecrets has somebody with the SDK's Rust encryption and somebody with matrix-nio and libolm,
+// with two devices each, do the same together.
+func TestMixedSecrets(t *testing.T) {
+	t.Parallel()
+	python := tools.Nio(t)
+	nio, err := filepath.Abs("nio_secret.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, mixed := script(t, "mixed.mjs")
+	s := testserver.New(t, testserver.Options{})
+	follow(t, s, 4*time.Minute, program, mixed, s.URL(), python, nio, t.TempDir())
+}
+
+// TestOAuth has somebody sign up, log in and out by the OAuth 2.0 API with the SDK and a browser, and
+// use all pages of the account. LANDBRIDGE_SCREENSHOTS names a folder for pictures of them.
+func TestOAuth(t *testing.T) {
+	t.Parallel()
+	browser := tools.Chromium(t)
+	program, flow := script(t, "oauth.mjs")
+	s := testserver.New(t, testserver.Options{})
+	follow(t, s, 5*time.Minute, program, flow, s.URL(), browser, os.Getenv("LANDBRIDGE_SCREENSHOTS"))
+}

@@ -75,7 +75,7 @@ type Options struct {
 	// Present tells how a user of this server is there; ok is false for who is not. Nil means that
 	// nobody is told.
 	Present func(user int64) (p Presence, ok bool)
-	Log    *slog.Logger
+	Log     *slog.Logger
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }

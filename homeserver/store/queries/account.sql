@@ -52,8 +52,8 @@ SELECT kind, user_nid, device_nid, created_ts, expires_ts, parent FROM token WHE
 DELETE FROM token WHERE user_nid = $1 AND device_nid = $2 AND parent = $3
 -- name: token_delete_kind
 DELETE FROM token WHERE user_nid = $1 AND device_nid = $2 AND kind = $3
--- name: token_kind
-UPDATE token SET kind = $2 WHERE hash = $1
+-- name: token_spend
+UPDATE token SET kind = 'spent', expires_ts = $2 WHERE hash = $1
 -- name: token_settle
 UPDATE token SET parent = NULL WHERE user_nid = $1 AND device_nid = $2 AND parent = $3
 -- name: token_expire_others
@@ -62,7 +62,7 @@ UPDATE token SET expires_ts = $4 WHERE user_nid = $1 AND device_nid = $2 AND kin
 -- name: token_delete_expired
 DELETE FROM token WHERE user_nid = $1 AND device_nid = $2 AND kind = 'access' AND expires_ts > 0 AND expires_ts < $3
 -- name: token_delete_old
-DELETE FROM token WHERE kind IN ('login', 'openid') AND expires_ts > 0 AND expires_ts < $1
+DELETE FROM token WHERE kind IN ('login', 'openid', 'web') AND expires_ts > 0 AND expires_ts < $1
 -- name: token_delete_user
 DELETE FROM token WHERE user_nid = $1
 -- name: token_delete
