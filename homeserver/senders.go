@@ -27,8 +27,9 @@ func (s *Server) openSenders(k *keys.Keys) {
 	s.outside.backoff.OnWake(s.senders.Wake)
 }
 
-// presenceChanged tells other servers how a user of this one is there.
+// presenceChanged tells application services and other servers how a user of this one is there.
 func (s *Server) presenceChanged(st presence.State) {
+	s.services.PresenceChanged(st.User)
 	if s.senders != nil {
 		s.senders.PresenceChanged(st.User, outbound.Presence{UserID: st.UserID, Presence: st.Presence, Status: st.Status,
 			LastActive: st.LastActive, CurrentlyActive: st.CurrentlyActive})

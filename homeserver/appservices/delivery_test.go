@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
+	"github.com/landbridge-im/landbridge/homeserver/presence"
 	"github.com/landbridge-im/landbridge/homeserver/room"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/registration"
@@ -33,6 +34,9 @@ type bridge struct {
 	news chan struct{}
 	// fault decides what happens to a request: see below.
 	fault func() fault
+	// legacy has it know only the endpoints of drafts. other answers what is no transaction.
+	legacy bool
+	other  func(*http.Request) int
 }
 
 type fault int
@@ -53,9 +57,20 @@ func (b *bridge) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Header.Get("Authorization") != "Bearer hs-token" {
 		return answer(http.StatusForbidden), nil
 	}
-	id, ok := strings.CutPrefix(r.URL.Path, "/_matrix/app/v1/transactions/")
-	if !ok {
+	prefix := "/_matrix/app/v1/transactions/"
+	if b.legacy {
+		prefix = "/transactions/"
+	}
+	id, ok := strings.CutPrefix(r.URL.Path, prefix)
+	switch {
+	case !ok && b.other != nil:
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return answer(b.other(r)), nil
+	case !ok:
 		return answer(http.StatusNotFound), nil
+	case b.legacy && r.URL.Query().Get("access_token") != "hs-token":
+		return answer(http.StatusForbidden), nil
 	}
 	raw, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -145,11 +160,12 @@ type rig struct {
 	rooms *room.Manager
 	mu    sync.Mutex
 	now   *Services
+	there map[int64]presence.State
 }
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{T: t}
+	r := &rig{T: t, there: map[int64]presence.State{}}
 	log := slog.New(slog.DiscardHandler)
 	s, err := store.Open(t.Context(), store.Options{URI: filepath.Join(t.TempDir(), "hs.db"), Log: log, Publish: r.publish})
 	if err != nil {
@@ -179,7 +195,7 @@ func (r *rig) serve(services map[string]*bridge) (stop func()) {
 	r.Helper()
 	var regs []*registration.Registration
 	for id := range services {
-		regs = append(regs, &registration.Registration{ID: id, URL: "http://" + id, ASToken: id + "-as-token", HSToken: "hs-token", SenderLocalpart: id,
+		regs = append(regs, &registration.Registration{ID: id, URL: "http://" + id, ASToken: id + "-as-token", HSToken: "hs-token", SenderLocalpart: id, ReceiveEphemeral: true,
 			Namespaces: registration.Namespaces{Users: []registration.Namespace{{Regex: "@" + id + "_.*", Exclusive: true}}}})
 	}
 	set, err := registration.NewSet(server, regs...)
@@ -187,7 +203,12 @@ func (r *rig) serve(services map[string]*bridge) (stop func()) {
 		r.Fatal(err)
 	}
 	s := New(Options{Store: r.store, ServerName: server, Set: set, Log: slog.New(slog.DiscardHandler), Now: time.Now,
-		Typing:    func(int64) []string { return nil },
+		Typing: func(int64) []string { return nil },
+		Presence: func(user int64) presence.State {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			return r.there[user]
+		},
 		Transport: func(reg *registration.Registration) http.RoundTripper { return services[reg.ID] }})
 	ctx, cancel := context.WithCancel(r.Context())
 	done := make(chan struct{})

@@ -10,9 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -45,9 +43,7 @@ type Server struct {
 	o    Options
 	addr string
 
-	cmd    *exec.Cmd
-	exited chan struct{} // closed when the process has ended
-	exit   error         // how, once it has
+	child *Child // nil while it doesn't run
 
 	// StartTime is how long the last start took, until the first answer.
 	StartTime time.Duration
@@ -163,10 +159,10 @@ func (s *Server) Database() string { return filepath.Join(s.DataDir(), "landbrid
 
 // PID is the running process, 0 if there is none.
 func (s *Server) PID() int {
-	if s.cmd == nil {
+	if s.child == nil {
 		return 0
 	}
-	return s.cmd.Process.Pid
+	return s.child.PID()
 }
 
 // Log is all that the server has logged, over all its starts.
@@ -180,7 +176,7 @@ func (s *Server) Log() string {
 
 // Start starts the server that was stopped or killed, and waits until it answers.
 func (s *Server) Start(ctx context.Context) error {
-	if s.cmd != nil {
+	if s.child != nil {
 		return errors.New("testserver: the server is running")
 	}
 	log, err := os.OpenFile(s.logPath(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -193,13 +189,10 @@ func (s *Server) Start(ctx context.Context) error {
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Dir = s.o.Dir
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.o.Dir, "TZ=UTC"}, s.o.Env...)
-	cmd.SysProcAttr = procAttr()
 	began := time.Now()
-	exited, err := s.run(cmd)
-	if err != nil {
+	if s.child, err = StartChild(cmd); err != nil {
 		return fmt.Errorf("starting %s: %w", s.o.Binary, err)
 	}
-	s.cmd, s.exited = cmd, exited
 	ctx, cancel := context.WithTimeout(ctx, s.o.StartTimeout)
 	defer cancel()
 	if err := s.ready(ctx); err != nil {
@@ -207,24 +200,6 @@ func (s *Server) Start(ctx context.Context) error {
 	}
 	s.StartTime = time.Since(began)
 	return nil
-}
-
-// run starts the process on a thread that lives as long: the system ends the child with the
-// thread that started it, so that none is left when tests are cut off.
-func (s *Server) run(cmd *exec.Cmd) (exited chan struct{}, err error) {
-	started := make(chan error, 1)
-	exited = make(chan struct{})
-	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			s.exit = cmd.Wait()
-			close(exited)
-		}
-	}()
-	return exited, <-started
 }
 
 // ready waits for the first answer.
@@ -245,8 +220,8 @@ func (s *Server) ready(ctx context.Context) error {
 			err = errors.Join(err, fmt.Errorf("answered %s", res.Status))
 		}
 		select {
-		case <-s.exited:
-			return fmt.Errorf("the server ended before it was ready: %w", exitError(s.exit))
+		case <-s.child.Exited():
+			return fmt.Errorf("the server ended before it was ready: %w", s.child.ended())
 		case <-ctx.Done():
 			return fmt.Errorf("the server was not ready in time: %w", err)
 		case <-time.After(time.Millisecond):
@@ -254,48 +229,25 @@ func (s *Server) ready(ctx context.Context) error {
 	}
 }
 
-func exitError(err error) error {
-	if err == nil {
-		return errors.New("exit status 0")
-	}
-	return err
-}
-
 // Kill ends the server as a crash does (SIGKILL), and waits until it is gone.
 func (s *Server) Kill() error {
-	if s.cmd == nil {
+	c := s.child
+	s.child = nil
+	if c == nil {
 		return nil
 	}
-	err := s.cmd.Process.Kill()
-	<-s.exited
-	s.cmd = nil
-	if errors.Is(err, os.ErrProcessDone) {
-		return fmt.Errorf("the server had ended by itself: %w", exitError(s.exit))
-	}
-	return err
+	return c.Kill()
 }
 
 // Stop ends the server as an administrator does (SIGTERM). It is an error if it does not end
 // in time and well. Stopping a server that does not run does nothing.
 func (s *Server) Stop() error {
-	if s.cmd == nil {
+	c := s.child
+	s.child = nil
+	if c == nil {
 		return nil
 	}
-	err := s.cmd.Process.Signal(syscall.SIGTERM)
-	if errors.Is(err, os.ErrProcessDone) {
-		s.cmd = nil
-		return fmt.Errorf("the server had ended by itself: %w", exitError(s.exit))
-	}
-	select {
-	case <-s.exited:
-		s.cmd = nil
-		if s.exit != nil {
-			return fmt.Errorf("the server ended with an error: %w", s.exit)
-		}
-		return err
-	case <-time.After(30 * time.Second):
-		return errors.Join(errors.New("the server did not stop"), s.Kill())
-	}
+	return c.Stop(30 * time.Second)
 }
 
 // Restart stops the server and starts it again.
@@ -308,10 +260,10 @@ func (s *Server) Restart(ctx context.Context) error {
 
 // Signal sends a signal, such as SIGHUP.
 func (s *Server) Signal(sig os.Signal) error {
-	if s.cmd == nil {
+	if s.child == nil {
 		return errors.New("testserver: the server is not running")
 	}
-	return s.cmd.Process.Signal(sig)
+	return s.child.Signal(sig)
 }
 
 func tail(s string, n int) string {
