@@ -69,8 +69,12 @@ func (s *serving) bridges(c *config.Config) []config.Bridge {
 	if s.path == "" && len(c.Bridges) == 0 { // see demo
 		return []config.Bridge{demoBridge}
 	}
-	var on []config.Bridge
-	for _, b := range c.Bridges {
+	return enabled(c.Bridges)
+}
+
+// enabled are those of some bridges that are not switched off.
+func enabled(all []config.Bridge) (on []config.Bridge) {
+	for _, b := range all {
 		if b.Enabled {
 			on = append(on, b)
 		}

@@ -29,6 +29,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"serve", "run the homeserver and its bridges", runServe},
+		{"bridge", "run bridges beside another homeserver; registrations, dead letters", runBridge},
 		{"user", "make, list and change accounts", runUser},
 		{"token", "make, list and delete registration tokens", runToken},
 		{"room", "list and show rooms", runRoom},

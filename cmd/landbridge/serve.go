@@ -272,26 +272,12 @@ func (s *serving) serve(ctx context.Context, listeners []listener) error {
 	g.Go(func() error { return s.runBridges(ctx) })
 	for _, l := range listeners {
 		if l.handler == nil {
-			g.Go(func() error { return s.serveMetrics(ctx, l) })
+			g.Go(func() error { return serveMetrics(ctx, s.metrics, s.log, l.Listener) })
 			continue
 		}
 		srv := &http.Server{Handler: l.handler(), ReadHeaderTimeout: 20 * time.Second, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10,
 			ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
-		g.Go(func() error {
-			if err := srv.Serve(l.Listener); !errors.Is(err, http.ErrServerClosed) {
-				return err
-			}
-			return nil
-		})
-		g.Go(func() error {
-			<-ctx.Done()
-			end, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
-			defer cancel()
-			if err := srv.Shutdown(end); err != nil {
-				return srv.Close()
-			}
-			return nil
-		})
+		serveHTTP(ctx, g, srv, l.Listener)
 	}
 	if err := s.greet(ctx); err != nil {
 		return err

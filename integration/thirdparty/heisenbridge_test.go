@@ -39,8 +39,9 @@ func TestHeisenbridge(t *testing.T) {
 	// The owner is invited to the control room, and there makes a network.
 	control := entered(t, alice, bot)
 	alice.say(control, "addnetwork net")
+	alice.sees(bot, "Network added")
 	alice.say(control, "addserver net "+host+" "+port)
-	alice.sees(bot, "added")
+	alice.sees(bot, "Server added")
 	alice.say(control, "open net")
 	network := entered(t, alice, bot)
 	alice.say(network, "nick alice")
