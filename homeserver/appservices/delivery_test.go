@@ -54,7 +54,7 @@ func newBridge() *bridge {
 }
 
 func (b *bridge) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Header.Get("Authorization") != "Bearer hs-token" {
+	if !strings.HasPrefix(r.Header.Get("Authorization"), "Bearer hs-token") {
 		return answer(http.StatusForbidden), nil
 	}
 	prefix := "/_matrix/app/v1/transactions/"
@@ -69,7 +69,7 @@ func (b *bridge) RoundTrip(r *http.Request) (*http.Response, error) {
 		return answer(b.other(r)), nil
 	case !ok:
 		return answer(http.StatusNotFound), nil
-	case b.legacy && r.URL.Query().Get("access_token") != "hs-token":
+	case b.legacy && !strings.HasPrefix(r.URL.Query().Get("access_token"), "hs-token"):
 		return answer(http.StatusForbidden), nil
 	}
 	raw, err := io.ReadAll(r.Body)
@@ -161,6 +161,8 @@ type rig struct {
 	mu    sync.Mutex
 	now   *Services
 	there map[int64]presence.State
+	// timeout is how long a service may take over a transaction; 0 means the usual.
+	timeout time.Duration
 }
 
 func newRig(t *testing.T) *rig {
@@ -191,18 +193,18 @@ func (r *rig) publish(e []store.Entry) {
 }
 
 // serve runs the services until the returned function is called.
-func (r *rig) serve(services map[string]*bridge) (stop func()) {
+func (r *rig) serve(services map[string]http.RoundTripper) (stop func()) {
 	r.Helper()
 	var regs []*registration.Registration
 	for id := range services {
-		regs = append(regs, &registration.Registration{ID: id, URL: "http://" + id, ASToken: id + "-as-token", HSToken: "hs-token", SenderLocalpart: id, ReceiveEphemeral: true,
+		regs = append(regs, &registration.Registration{ID: id, URL: "http://" + id, ASToken: id + "-as-token", HSToken: "hs-token-" + id, SenderLocalpart: id, ReceiveEphemeral: true,
 			Namespaces: registration.Namespaces{Users: []registration.Namespace{{Regex: "@" + id + "_.*", Exclusive: true}}}})
 	}
 	set, err := registration.NewSet(server, regs...)
-	if err != nil {
-		r.Fatal(err)
+	if err != nil || len(set.All()) != len(regs) {
+		r.Fatal(err, set.Problems())
 	}
-	s := New(Options{Store: r.store, ServerName: server, Set: set, Log: slog.New(slog.DiscardHandler), Now: time.Now,
+	s := New(Options{Store: r.store, TransactionTimeout: r.timeout, ServerName: server, Set: set, Log: slog.New(slog.DiscardHandler), Now: time.Now,
 		Typing: func(int64) []string { return nil },
 		Presence: func(user int64) presence.State {
 			r.mu.Lock()
@@ -255,7 +257,7 @@ func TestFaults(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	b := newBridge()
-	stop := r.serve(map[string]*bridge{"irc": b})
+	stop := r.serve(map[string]http.RoundTripper{"irc": b})
 	mine, other := r.room("@irc_eve:test"), r.room()
 	rng := rand.New(rand.NewPCG(1, 2))
 	b.mu.Lock()
@@ -277,7 +279,7 @@ func TestFaults(t *testing.T) {
 		if i%60 == 59 {
 			// Stop in the middle of whatever is going on, as a crash would.
 			stop()
-			stop = r.serve(map[string]*bridge{"irc": b})
+			stop = r.serve(map[string]http.RoundTripper{"irc": b})
 		}
 	}
 	got := b.wait(t, len(want))
@@ -293,7 +295,7 @@ func TestHangingServiceStops(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	b := newBridge()
-	stop := r.serve(map[string]*bridge{"irc": b})
+	stop := r.serve(map[string]http.RoundTripper{"irc": b})
 	mine := r.room("@irc_eve:test")
 	r.say(mine, "zero")
 	b.wait(t, 1)
@@ -307,7 +309,7 @@ func TestHangingServiceStops(t *testing.T) {
 	taken := len(b.txns)
 	b.fault = func() fault { return fine }
 	b.mu.Unlock()
-	stop = r.serve(map[string]*bridge{"irc": b})
+	stop = r.serve(map[string]http.RoundTripper{"irc": b})
 	defer stop()
 	r.say(mine, "two")
 	if got := b.wait(t, 3); fmt.Sprint(got) != "[zero one two]" {
@@ -320,7 +322,7 @@ func TestAwayForLong(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	b := newBridge()
-	stop := r.serve(map[string]*bridge{"irc": b})
+	stop := r.serve(map[string]http.RoundTripper{"irc": b})
 	mine := r.room("@irc_eve:test")
 	r.say(mine, "before")
 	b.wait(t, 1)
@@ -329,7 +331,7 @@ func TestAwayForLong(t *testing.T) {
 	for i := range missed {
 		r.say(mine, fmt.Sprint(i))
 	}
-	stop = r.serve(map[string]*bridge{"irc": b})
+	stop = r.serve(map[string]http.RoundTripper{"irc": b})
 	defer stop()
 	got := b.wait(t, missed+1)
 	for i, body := range got[1:] {
@@ -352,7 +354,7 @@ func TestStatus(t *testing.T) {
 	r := newRig(t)
 	b := newBridge()
 	b.fault = func() fault { return broken }
-	stop := r.serve(map[string]*bridge{"irc": b})
+	stop := r.serve(map[string]http.RoundTripper{"irc": b})
 	defer stop()
 	mine := r.room("@irc_eve:test")
 	r.say(mine, "hello")

@@ -32,7 +32,7 @@ func TestAwayWhileInRoom(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	b := newBridge()
-	stop := r.serve(map[string]*bridge{"irc": b})
+	stop := r.serve(map[string]http.RoundTripper{"irc": b})
 	mine := r.room("@irc_eve:test")
 	r.say(mine, "before")
 	b.wait(t, 1)
@@ -44,7 +44,7 @@ func TestAwayWhileInRoom(t *testing.T) {
 	r.say(mine, "back")
 	r.send(mine, leave("@irc_eve:test"))
 	r.say(mine, "secret again")
-	stop = r.serve(map[string]*bridge{"irc": b})
+	stop = r.serve(map[string]http.RoundTripper{"irc": b})
 	defer stop()
 	other := r.room("@irc_zoe:test")
 	r.say(other, "last")
@@ -58,7 +58,7 @@ func TestForeignUsers(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	b := newBridge()
-	stop := r.serve(map[string]*bridge{"irc": b})
+	stop := r.serve(map[string]http.RoundTripper{"irc": b})
 	defer stop()
 	foreign := r.room("@irc_eve:elsewhere")
 	r.say(foreign, "secret")
@@ -102,7 +102,7 @@ func TestReceipts(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	b := newBridge()
-	stop := r.serve(map[string]*bridge{"irc": b})
+	stop := r.serve(map[string]http.RoundTripper{"irc": b})
 	defer stop()
 	mine, other := r.room("@irc_eve:test"), r.room()
 	read := func(name store.RoomName, user, kind, thread string) {
@@ -137,7 +137,7 @@ func TestPresence(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	b := newBridge()
-	stop := r.serve(map[string]*bridge{"irc": b})
+	stop := r.serve(map[string]http.RoundTripper{"irc": b})
 	defer stop()
 	r.room("@bob:test")
 	r.say(r.room("@irc_eve:test"), "known")
@@ -172,7 +172,7 @@ func TestMakesUsers(t *testing.T) {
 		asked = append(asked, fmt.Sprint(req.Method, " ", req.URL.Path, " after ", len(b.got)))
 		return 404
 	}
-	stop := r.serve(map[string]*bridge{"irc": b})
+	stop := r.serve(map[string]http.RoundTripper{"irc": b})
 	defer stop()
 	name := r.room()
 	for i, who := range []string{"@irc_new:test", "@irc_new:test", "@carol:test"} {
@@ -191,7 +191,7 @@ func TestSize(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	b := newBridge()
-	stop := r.serve(map[string]*bridge{"irc": b})
+	stop := r.serve(map[string]http.RoundTripper{"irc": b})
 	mine := r.room("@irc_eve:test")
 	r.say(mine, "before")
 	b.wait(t, 1)
@@ -200,7 +200,7 @@ func TestSize(t *testing.T) {
 	for range n {
 		r.say(mine, strings.Repeat("x", 50<<10))
 	}
-	stop = r.serve(map[string]*bridge{"irc": b})
+	stop = r.serve(map[string]http.RoundTripper{"irc": b})
 	defer stop()
 	b.wait(t, n+1)
 	b.mu.Lock()
@@ -218,7 +218,7 @@ func TestLegacyRoutes(t *testing.T) {
 	r := newRig(t)
 	b := newBridge()
 	b.legacy = true
-	stop := r.serve(map[string]*bridge{"irc": b})
+	stop := r.serve(map[string]http.RoundTripper{"irc": b})
 	defer stop()
 	r.say(r.room("@irc_eve:test"), "hello")
 	if got := b.wait(t, 1); got[0] != "hello" {

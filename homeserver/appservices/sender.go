@@ -28,7 +28,7 @@ const (
 	bytesMax = 384 << 10
 	// askedMax bounds the users remembered as asked for.
 	askedMax = 10000
-	// txnTimeout is how long a service may take over one transaction.
+	// txnTimeout is how long a service may take over one transaction, unless Options say otherwise.
 	txnTimeout = 2 * time.Minute
 	// saveEvery is after how many skipped entries the cursor is stored although nothing was sent.
 	saveEvery = 5000
@@ -212,7 +212,7 @@ func (d *sender) at(pos int64) {
 func (d *sender) put(ctx context.Context, t *transaction) error {
 	body := t.body()
 	for wait := backoffMin; ; wait = min(wait*2, backoffMax) {
-		attempt, cancel := context.WithTimeout(ctx, txnTimeout)
+		attempt, cancel := context.WithTimeout(ctx, d.s.o.TransactionTimeout)
 		status, _, err := d.request(attempt, http.MethodPut, "/_matrix/app/v1/transactions/"+escape(t.id), body)
 		cancel()
 		if err == nil && status/100 != 2 {

@@ -29,8 +29,10 @@ type Options struct {
 	Presence func(user int64) presence.State
 	// LookupTimeout is how long services may think about a third-party look-up; 0 means 8 s.
 	LookupTimeout time.Duration
-	Log           *slog.Logger
-	Now           func() time.Time
+	// TransactionTimeout is how long a service may take over one transaction; 0 means 2 minutes.
+	TransactionTimeout time.Duration
+	Log                *slog.Logger
+	Now                func() time.Time
 }
 
 // Services are the registered application services. It is safe for concurrent use.
@@ -51,6 +53,9 @@ type Services struct {
 func New(o Options) *Services {
 	if o.LookupTimeout == 0 {
 		o.LookupTimeout = lookupTimeout
+	}
+	if o.TransactionTimeout == 0 {
+		o.TransactionTimeout = txnTimeout
 	}
 	s := &Services{o: o, senders: map[string]*sender{}, began: o.Store.Position()}
 	s.set.Store(o.Set)

@@ -36,7 +36,8 @@ func TestHeisenbridge(t *testing.T) {
 	bridge := newProgram(t, dir, "bridge is now running", append(args, "-o", alice.UserID, s.URL())...)
 	const bot = "@heisenbridge:test"
 
-	// The owner is invited to the control room, and there makes a network.
+	// The owner is invited to the control room, and there makes a network. Each command waits for the last
+	// one's answer: heisenbridge saves what it knows after each, and two savings at once may pass each other.
 	control := entered(t, alice, bot)
 	alice.say(control, "addnetwork net")
 	alice.sees(bot, "Network added")
@@ -45,6 +46,7 @@ func TestHeisenbridge(t *testing.T) {
 	alice.say(control, "open net")
 	network := entered(t, alice, bot)
 	alice.say(network, "nick alice")
+	alice.sees(bot, "Nickname set to alice")
 	alice.say(network, "connect")
 	bob := ircd.Dial(t, irc.Addr, "bob")
 	bob.Join("#town")
