@@ -29,6 +29,9 @@ type Env struct {
 	Zerolog zerolog.Logger
 	HTTP    *http.Client // for the remote network's API
 	DataDir string       // the instance's folder, for files of the module
+	// Go starts a goroutine. If it panics, the bridge fails and is started anew, while the others go on;
+	// a panic in a goroutine that was started otherwise ends the process. Stop must wait for it.
+	Go func(f func())
 	// AliasPrefix begins the localparts of the room aliases that are the
 	// instance's own: nobody else can make them.
 	AliasPrefix string

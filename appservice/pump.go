@@ -69,6 +69,8 @@ type pump struct {
 
 type lane struct {
 	items     []work
+	now       work      // what is being handled
+	begun     time.Time // since when; zero if nothing is
 	ephemeral int
 	running   bool
 }
@@ -169,13 +171,40 @@ func (p *pump) wait(ctx context.Context) bool {
 	}
 }
 
+// since is what has been in handling since before a time.
+func (p *pump) since(t time.Time) (out []work) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, l := range p.lanes {
+		if l.running && !l.begun.IsZero() && l.begun.Before(t) {
+			out = append(out, l.now)
+		}
+	}
+	return out
+}
+
+// queued is how many items wait in each room, what is being handled included.
+func (p *pump) queued() map[id.RoomID]int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out := make(map[id.RoomID]int, len(p.lanes))
+	for name, l := range p.lanes {
+		n := len(l.items)
+		if l.running {
+			n++
+		}
+		out[id.RoomID(name)] = n
+	}
+	return out
+}
+
 // work is the goroutine of a lane; it ends when the lane is empty.
 func (p *pump) work(name string, l *lane) {
 	defer p.wg.Done()
 	for {
 		p.mu.Lock()
 		if !p.open || len(l.items) == 0 {
-			l.running = false
+			l.running, l.now, l.begun = false, work{}, time.Time{}
 			if len(l.items) == 0 {
 				delete(p.lanes, name)
 			}
@@ -185,6 +214,7 @@ func (p *pump) work(name string, l *lane) {
 		w := l.items[0]
 		l.items[0] = work{}
 		l.items = l.items[1:]
+		l.now, l.begun = w, time.Now()
 		switch w.Kind {
 		case kindEphemeral:
 			l.ephemeral--
@@ -234,6 +264,9 @@ func (p *pump) handle(w work) error {
 		}
 	}
 	p.metrics.handled(time.Since(w.received))
+	if w.Kind == store.KindEvent {
+		p.metrics.traffic.handled(id.RoomID(w.Lane), time.Since(w.received))
+	}
 	if w.Lane == deviceLane {
 		p.mu.Lock()
 		p.doneDevice = w.Seq
@@ -251,6 +284,7 @@ func (p *pump) dispatch(w work) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			p.metrics.failed("panic")
+			p.bury(w, fmt.Sprint("the handler panicked: ", v))
 			p.log.Error("panic while handling what the homeserver sent", "event_id", w.EventID, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 		}
 	}()
@@ -280,6 +314,7 @@ func (p *pump) dispatch(w work) (err error) {
 		return nil
 	}
 	if !p.classify(evt, w.Kind) {
+		p.bury(w, "the content is not as the type demands")
 		return nil
 	}
 	if w.Kind == store.KindToDevice {
@@ -306,10 +341,26 @@ func (p *pump) dispatch(w work) (err error) {
 	return waitHandled(p.ctx, p.br, evt.RoomID, p.conn.Bot.UserID, nil)
 }
 
+// bury makes a dead letter of a room's event.
+func (p *pump) bury(w work, reason string) {
+	if w.Kind == store.KindEvent && w.EventID != "" {
+		h := headOf(w.Body)
+		p.conn.letters.bury(id.EventID(w.EventID), id.RoomID(w.Lane), id.UserID(h.Sender), h.Type, reason)
+	}
+}
+
+// headOf reads type and sender as far as they can be read.
+func headOf(body []byte) (h struct{ Type, Sender string }) {
+	// What cannot be read stays empty.
+	_ = json.Unmarshal(body, &h)
+	return h
+}
+
 func (p *pump) decode(w work, v any) bool {
 	if err := json.Unmarshal(w.Body, v); err != nil {
 		p.metrics.failed("content")
 		p.log.Warn("cannot read what the homeserver sent; it is skipped", "event_id", w.EventID, "error", err)
+		p.bury(w, "the event cannot be read: "+err.Error())
 		return false
 	}
 	return true

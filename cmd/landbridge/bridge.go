@@ -26,6 +26,7 @@ func runBridge(ctx context.Context, args []string, std stdio) error {
 	return dispatch(ctx, "landbridge bridge", []command{
 		{"run", "run the bridges beside another homeserver; what `landbridge bridge -c FILE` does", runBridgeHost},
 		{"registration", "write the registration files for the other homeserver", runBridgeRegistration},
+		{"dead-letters", "list, retry and drop what did not get across", runDeadLetters},
 	}, args, std)
 }
 
@@ -114,12 +115,17 @@ func (h *bridgeHost) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	serveHTTP(ctx, g, &http.Server{Handler: h.handler(), ReadHeaderTimeout: 20 * time.Second, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelDebug)}, listener)
+	if err := serveSocket(ctx, g, socketPath(h.cfg), bridgeConsole(h.host, nil, h.log), h.log); err != nil {
+		g.Go(func() error { return err }) // ends what has begun
+	}
 	if h.cfg.Metrics.Enabled {
 		l, err := lc.Listen(ctx, "tcp", h.cfg.Metrics.Listen)
-		if err != nil {
-			return errors.Join(fmt.Errorf("listening on %s: %w", h.cfg.Metrics.Listen, err), listener.Close())
-		}
-		g.Go(func() error { return serveMetrics(ctx, h.metrics, h.log, l) })
+		g.Go(func() error {
+			if err != nil {
+				return fmt.Errorf("listening on %s: %w", h.cfg.Metrics.Listen, err)
+			}
+			return serveMetrics(ctx, h.metrics, h.log, l)
+		})
 	}
 	h.log.InfoContext(ctx, "ready", "homeserver", h.cfg.BridgeHost.HomeserverURL, "listening", listener.Addr().String(), "bridges", len(h.host.Status()))
 	g.Go(func() error {

@@ -85,6 +85,15 @@ func TestConsoleCommands(t *testing.T) {
 		refused("no registration token", "token", "delete", token)
 		refused("at most 64", "token", "create", "-token", "not good!")
 		must("ROOM", "room", "list")
+		if state == "running" {
+			must("No bridges run here.", "status")
+			must(`"services":[]`, "status", "-json")
+			refused("no such bridge", "bridge", "dead-letters", "list", "irc")
+			refused("no such bridge", "bridge", "dead-letters", "retry", "irc", "$x")
+		} else {
+			refused("nothing runs", "status")
+			refused("nothing runs", "bridge", "dead-letters", "drop", "irc")
+		}
 		refused("no room", "room", "show", "!x:test")
 		must("Deactivated", "user", "deactivate", name, "-erase")
 		if out := must("USER", "user", "list"); strings.Contains(out, id+" ") {

@@ -30,6 +30,7 @@ func commands() []command {
 	return []command{
 		{"serve", "run the homeserver and its bridges", runServe},
 		{"bridge", "run bridges beside another homeserver; registrations, dead letters", runBridge},
+		{"status", "say how bridges and application services stand", runStatus},
 		{"user", "make, list and change accounts", runUser},
 		{"token", "make, list and delete registration tokens", runToken},
 		{"room", "list and show rooms", runRoom},

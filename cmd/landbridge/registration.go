@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/landbridge-im/landbridge/config"
 	"github.com/landbridge-im/landbridge/registration"
@@ -160,6 +161,7 @@ type listed struct {
 	Sender     string                `json:"sender"`
 	Namespaces map[string][]claimed  `json:"namespaces"`
 	Problems   registration.Problems `json:"problems,omitempty"`
+	Status     *serviceStatus        `json:"status,omitempty"` // while the server runs
 }
 
 type claimed struct {
@@ -167,7 +169,7 @@ type claimed struct {
 	Exclusive bool   `json:"exclusive"`
 }
 
-func runRegistrationList(_ context.Context, args []string, std stdio) error {
+func runRegistrationList(ctx context.Context, args []string, std stdio) error {
 	fs := newFlags("landbridge registration list")
 	path := configFlag(fs)
 	var asJSON bool
@@ -188,6 +190,16 @@ func runRegistrationList(_ context.Context, args []string, std stdio) error {
 		return err
 	}
 	list, others := listing(set, c.Server.Name)
+	// How the services stand is known only while the server runs.
+	if st, err := askStatus(ctx, *path); err == nil {
+		for i := range list {
+			for _, s := range st.Services {
+				if s.ID == list[i].ID {
+					list[i].Status = &s
+				}
+			}
+		}
+	}
 	if asJSON {
 		enc := json.NewEncoder(std.Out)
 		enc.SetIndent("", "  ")
@@ -257,6 +269,16 @@ func printList(std stdio, list []listed, others registration.Problems) error {
 	}
 	if err := w.Flush(); err != nil {
 		return err
+	}
+	now := time.Now()
+	for _, l := range list {
+		switch s := l.Status; {
+		case s == nil:
+		case s.Reachable:
+			fmt.Fprintf(std.Out, "%s has been reachable for %v, and is %d positions of the log behind.\n", l.ID, now.Sub(s.Since).Round(time.Second), s.Behind)
+		default:
+			fmt.Fprintf(std.Out, "%s has not been reachable for %v, and is %d positions of the log behind: %s\n", l.ID, now.Sub(s.Since).Round(time.Second), s.Behind, s.LastError)
+		}
 	}
 	for _, l := range list {
 		for _, p := range l.Problems {
