@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"context"
@@ -6,13 +6,10 @@ import (
 	"runtime"
 )
 
-// version is set when a release is built (see the Makefile).
-var version = "dev"
-
 func runVersion(_ context.Context, args []string, std stdio) error {
 	if _, err := parseFlags(newFlags("landbridge version"), "landbridge version", args, std); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(std.Out, "landbridge %s (%s, %s/%s)\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	_, err := fmt.Fprintf(std.Out, "landbridge %s (%s, %s/%s)\n", std.build.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return err
 }

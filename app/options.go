@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"github.com/landbridge-im/landbridge/config"
@@ -10,7 +10,7 @@ import (
 )
 
 // options are what a configuration says of the homeserver.
-func options(c *config.Config) homeserver.Options {
+func options(c *config.Config, version string) homeserver.Options {
 	o := homeserver.Options{
 		Name: c.Server.Name, Version: version, PublicURL: c.PublicURL(), Dir: c.DataDir, Database: c.DatabaseURI().Reveal(), Readers: c.Database.MaxReaders,
 		Relaxed: c.Database.Synchronous == "normal", SharedSecret: c.Registration.SharedSecret.Reveal(), PasswordMin: c.Registration.PasswordMin, Settings: settings(c),

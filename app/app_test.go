@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"encoding/json"
@@ -11,11 +11,14 @@ import (
 	"github.com/landbridge-im/landbridge/registration"
 )
 
+// testBuild is what tests run.
+var testBuild = Build{Version: "dev", Modules: Modules()}
+
 // cli runs a command line and returns the exit code and what was written.
 func cli(t *testing.T, args ...string) (code int, out, errOut string) {
 	t.Helper()
 	var o, e strings.Builder
-	code = run(t.Context(), args, stdio{In: strings.NewReader(""), Out: &o, Err: &e})
+	code = run(t.Context(), args, stdio{In: strings.NewReader(""), Out: &o, Err: &e, build: testBuild})
 	return code, o.String(), e.String()
 }
 

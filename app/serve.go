@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"context"
@@ -120,7 +120,7 @@ func (s *serving) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	o := options(c)
+	o := options(c, s.std.build.Version)
 	o.Registrations, o.Transport, o.Log = s.watch.Set(), s.transport, s.log
 	if o.Mailer, err = mailer(c); err != nil {
 		return err

@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"bytes"
@@ -46,7 +46,7 @@ type commander struct {
 
 // connect reaches the running server of a configuration or, if it does not run, works on its
 // database.
-func connect(ctx context.Context, path string) (*commander, error) {
+func connect(ctx context.Context, path, version string) (*commander, error) {
 	cfg, err := config.Load(configPath(path), os.Environ())
 	if err != nil {
 		return nil, err
@@ -67,7 +67,7 @@ func connect(ctx context.Context, path string) (*commander, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := options(cfg)
+	o := options(cfg, version)
 	o.Log = slog.New(slog.DiscardHandler)
 	hs, err := homeserver.Open(ctx, o)
 	if err != nil {
@@ -130,7 +130,7 @@ func (o order) run(ctx context.Context, args []string, std stdio) (err error) {
 	case len(rest) > o.args:
 		return usageError("%s: too many arguments: %s", o.name, strings.Join(rest[o.args:], " "))
 	}
-	c, err := connect(ctx, *path)
+	c, err := connect(ctx, *path, std.build.Version)
 	if err != nil {
 		return err
 	}

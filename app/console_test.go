@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"context"
@@ -43,7 +43,7 @@ func TestConsoleCommands(t *testing.T) {
 	ended := make(chan int, 1)
 	var out, errOut lockedBuffer
 	go func() {
-		ended <- run(ctx, []string{"serve", "-c", conf}, stdio{In: strings.NewReader(""), Out: &out, Err: &errOut})
+		ended <- run(ctx, []string{"serve", "-c", conf}, stdio{In: strings.NewReader(""), Out: &out, Err: &errOut, build: testBuild})
 	}()
 	socket := filepath.Join(dir, "data", "console.sock")
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {

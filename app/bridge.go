@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"context"
@@ -89,7 +89,7 @@ func openBridgeHost(ctx context.Context, path string, std stdio) (h *bridgeHost,
 	h.host, err = appservice.New(appservice.Options{
 		Dir:        filepath.Join(cfg.DataDir, "bridges"),
 		Homeserver: appservice.Homeserver{URL: strings.TrimRight(cfg.BridgeHost.HomeserverURL, "/"), Domain: cfg.Server.Name},
-		Modules:    modules(nil), Log: h.log, Metrics: h.metrics,
+		Modules:    std.build.Modules, Log: h.log, Metrics: h.metrics,
 	})
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"bytes"
@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"slices"
 
 	"gopkg.in/yaml.v3"
 
@@ -20,24 +21,34 @@ import (
 	"github.com/landbridge-im/landbridge/registration"
 )
 
-// modules are the kinds of bridge that this build has. A build with others lists them here. made,
-// if not nil, is told of each IRC bridge.
-func modules(made func(*irc.Bridge)) []appservice.Module {
+// Modules are the modules of the project itself.
+func Modules() []appservice.Module {
 	return []appservice.Module{
 		{Name: "discord", New: func(ctx context.Context, env appservice.Env) (appservice.Bridge, error) {
 			return discord.New(ctx, env.Config, discord.Deps{Log: env.Log, HTTP: env.HTTP, AliasPrefix: env.AliasPrefix})
 		}},
 		{Name: "irc", New: func(ctx context.Context, env appservice.Env) (appservice.Bridge, error) {
-			b, err := irc.New(ctx, env.Config, irc.Deps{Log: env.Log, AliasPrefix: env.AliasPrefix, DataDir: env.DataDir})
-			if err == nil && made != nil {
-				made(b)
-			}
-			return b, err
+			return irc.New(ctx, env.Config, irc.Deps{Log: env.Log, AliasPrefix: env.AliasPrefix, DataDir: env.DataDir})
 		}},
 		{Name: "slack", New: func(ctx context.Context, env appservice.Env) (appservice.Bridge, error) {
 			return slack.New(ctx, env.Config, slack.Deps{Log: env.Log, HTTP: env.HTTP, AliasPrefix: env.AliasPrefix})
 		}},
 	}
+}
+
+// noticed are the modules of the build; of each IRC bridge that they make s takes note.
+func (s *serving) noticed() []appservice.Module {
+	out := slices.Clone(s.std.build.Modules)
+	for i, m := range out {
+		out[i].New = func(ctx context.Context, env appservice.Env) (appservice.Bridge, error) {
+			b, err := m.New(ctx, env)
+			if made, ok := b.(*irc.Bridge); ok && err == nil {
+				s.irc.Store(made)
+			}
+			return b, err
+		}
+	}
+	return out
 }
 
 // openBridges makes the host and its bridges, not yet started. The homeserver need not be there
@@ -47,7 +58,7 @@ func (s *serving) openBridges(ctx context.Context) (err error) {
 	s.host, err = appservice.New(appservice.Options{
 		Dir:        filepath.Join(s.cfg.DataDir, "bridges"),
 		Homeserver: appservice.Homeserver{URL: "http://in-process", Domain: s.cfg.Server.Name, Transport: inproc.Transport(homeserver)},
-		Modules:    modules(func(b *irc.Bridge) { s.irc.Store(b) }), Log: s.log, Metrics: s.metrics,
+		Modules:    s.noticed(), Log: s.log, Metrics: s.metrics,
 	})
 	if err != nil {
 		return err

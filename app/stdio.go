@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"context"
@@ -11,10 +11,11 @@ import (
 	"github.com/landbridge-im/landbridge/config/diag"
 )
 
-// stdio is where a subcommand reads and writes.
+// stdio is where a subcommand reads and writes, and the program that it is of.
 type stdio struct {
 	In       io.Reader
 	Out, Err io.Writer
+	build    Build
 }
 
 // Exit codes.

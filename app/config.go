@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"context"
@@ -54,7 +54,7 @@ func runConfigCheck(ctx context.Context, args []string, std stdio) error {
 	if err != nil {
 		return err
 	}
-	if err := checkBridges(ctx, *path, c); err != nil {
+	if err := checkBridges(ctx, *path, c, std.build.Modules); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(std.Out, "The configuration is good: server %s at %s, data in %s.\n", c.Server.Name, c.PublicURL(), c.DataDir)
@@ -62,21 +62,21 @@ func runConfigCheck(ctx context.Context, args []string, std stdio) error {
 }
 
 // checkBridges has the modules check their own parts of the configuration.
-func checkBridges(ctx context.Context, file string, c *config.Config) error {
+func checkBridges(ctx context.Context, file string, c *config.Config, modules []appservice.Module) error {
 	var errs []error
 	for _, b := range c.Bridges {
-		if err := checkBridge(ctx, b); err != nil {
+		if err := checkBridge(ctx, b, modules); err != nil {
 			errs = append(errs, fmt.Errorf("%s: bridge %s: %w", file, b.ID, err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func checkBridge(ctx context.Context, b config.Bridge) error {
+func checkBridge(ctx context.Context, b config.Bridge, modules []appservice.Module) error {
 	var names []string
-	for _, m := range modules(nil) {
+	for _, m := range modules {
 		if m.Name == b.Module {
-			_, err := m.New(ctx, appservice.Env{ID: b.ID, Config: b.Config, Log: slog.New(slog.DiscardHandler), Zerolog: zerolog.Nop(), HTTP: http.DefaultClient})
+			_, err := m.New(ctx, appservice.Env{ID: b.ID, Config: b.Config, Log: slog.New(slog.DiscardHandler), Zerolog: zerolog.Nop(), HTTP: http.DefaultClient, Go: func(f func()) { go f() }})
 			return err
 		}
 		names = append(names, m.Name)
