@@ -229,6 +229,7 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
+	s.client.DeleteRoomsWith(s.admin.DeleteRoom)
 	s.inbound = s.openInbound(s.keys)
 	return s, nil
 }
