@@ -155,7 +155,7 @@ func (b *bridge) wait(t *testing.T, n int) []string {
 }
 
 type rig struct {
-	*testing.T
+	testing.TB
 	store *store.Store
 	rooms *room.Manager
 	mu    sync.Mutex
@@ -165,9 +165,9 @@ type rig struct {
 	timeout time.Duration
 }
 
-func newRig(t *testing.T) *rig {
+func newRig(t testing.TB) *rig {
 	t.Helper()
-	r := &rig{T: t, there: map[int64]presence.State{}}
+	r := &rig{TB: t, there: map[int64]presence.State{}}
 	log := slog.New(slog.DiscardHandler)
 	s, err := store.Open(t.Context(), store.Options{URI: filepath.Join(t.TempDir(), "hs.db"), Log: log, Publish: r.publish})
 	if err != nil {
