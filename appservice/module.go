@@ -53,6 +53,15 @@ type Bridge interface {
 	Stop()
 }
 
+// AliasOpener is implemented by a Bridge that makes rooms when somebody looks for them: joins an alias of the
+// bridge that does not exist yet.
+type AliasOpener interface {
+	// OpenAlias makes the room of an alias, unless it is there, and gives it the alias (SetAlias). name is the
+	// alias's localpart without Env.AliasPrefix. False means that there is nothing of that name. Whoever asked is
+	// waiting: ctx ends after ten seconds. It may be called several times at once.
+	OpenAlias(ctx context.Context, name string) (bool, error)
+}
+
 // Failer is implemented by a Bridge that can find out that it cannot go on,
 // for instance because a goroutine of its own ended. The host restarts it when
 // the channel yields an error.

@@ -171,33 +171,6 @@ func (p *pump) wait(ctx context.Context) bool {
 	}
 }
 
-// since is what has been in handling since before a time.
-func (p *pump) since(t time.Time) (out []work) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, l := range p.lanes {
-		if l.running && !l.begun.IsZero() && l.begun.Before(t) {
-			out = append(out, l.now)
-		}
-	}
-	return out
-}
-
-// queued is how many items wait in each room, what is being handled included.
-func (p *pump) queued() map[id.RoomID]int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	out := make(map[id.RoomID]int, len(p.lanes))
-	for name, l := range p.lanes {
-		n := len(l.items)
-		if l.running {
-			n++
-		}
-		out[id.RoomID(name)] = n
-	}
-	return out
-}
-
 // work is the goroutine of a lane; it ends when the lane is empty.
 func (p *pump) work(name string, l *lane) {
 	defer p.wg.Done()
@@ -339,21 +312,6 @@ func (p *pump) dispatch(w work) (err error) {
 		return p.ctx.Err() // bridgev2 does not queue its own echoes
 	}
 	return waitHandled(p.ctx, p.br, evt.RoomID, p.conn.Bot.UserID, nil)
-}
-
-// bury makes a dead letter of a room's event.
-func (p *pump) bury(w work, reason string) {
-	if w.Kind == store.KindEvent && w.EventID != "" {
-		h := headOf(w.Body)
-		p.conn.letters.bury(id.EventID(w.EventID), id.RoomID(w.Lane), id.UserID(h.Sender), h.Type, reason)
-	}
-}
-
-// headOf reads type and sender as far as they can be read.
-func headOf(body []byte) (h struct{ Type, Sender string }) {
-	// What cannot be read stays empty.
-	_ = json.Unmarshal(body, &h)
-	return h
 }
 
 func (p *pump) decode(w work, v any) bool {

@@ -13,6 +13,8 @@ import (
 type config struct {
 	Address  string   `yaml:"address"`  // host:port of the server
 	Channels []string `yaml:"channels"` // those that are bridged
+	// Open lets everybody in Matrix bridge any channel, by joining its alias.
+	Open bool `yaml:"open"`
 }
 
 var channelPattern = regexp.MustCompile(`^[a-z0-9-]{1,50}$`)
@@ -23,8 +25,8 @@ func readConfig(n *yaml.Node) (c config, err error) {
 		return c, errors.New("config is missing: it needs address and channels")
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		if key := n.Content[i]; key.Value != "address" && key.Value != "channels" {
-			return c, fmt.Errorf("line %d: unknown key %q; there are address and channels", key.Line, key.Value)
+		if key := n.Content[i]; key.Value != "address" && key.Value != "channels" && key.Value != "open" {
+			return c, fmt.Errorf("line %d: unknown key %q; there are address, channels and open", key.Line, key.Value)
 		}
 	}
 	if err := n.Decode(&c); err != nil {

@@ -94,7 +94,7 @@ func TestLineChat(t *testing.T) {
 			t.Fatalf("bob hears %q, %v; not %q", line, err, want)
 		}
 	}
-	s := apptest.Start(t, fmt.Sprintf("  - {id: lines, module: linechat, config: {address: %q, channels: [town]}}\n", network.Addr()), linechat.Module())
+	s := apptest.Start(t, fmt.Sprintf("  - {id: lines, module: linechat, config: {address: %q, channels: [town], open: true}}\n", network.Addr()), linechat.Module())
 	alice := s.Person("alice")
 	room := alice.Enter("#lines_town:" + apptest.Domain)
 	fmt.Fprintln(bob, "town bob hello from afar")
@@ -108,6 +108,14 @@ func TestLineChat(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatal("the message that is too long is no dead letter")
 		}
+	}
+
+	// A channel that nobody has named is there for who wants to join it.
+	village := alice.Enter("#lines_village:" + apptest.Domain)
+	fmt.Fprintln(bob, "village bob it is quiet here")
+	alice.Hears(village, "@lines_bob:"+apptest.Domain, "it is quiet here")
+	if _, err := alice.Join(t.Context(), "#lines_No-Channel:"+apptest.Domain); err == nil {
+		t.Error("there is a room of an impossible name")
 	}
 
 	s.Restart()

@@ -44,8 +44,9 @@ type bridge struct {
 }
 
 var (
-	_ appservice.Bridge = (*bridge)(nil)
-	_ appservice.Failer = (*bridge)(nil)
+	_ appservice.Bridge      = (*bridge)(nil)
+	_ appservice.Failer      = (*bridge)(nil)
+	_ appservice.AliasOpener = (*bridge)(nil)
 )
 
 // Connector implements appservice.Bridge.
@@ -104,6 +105,14 @@ func (b *bridge) open(ctx context.Context, br *bridgev2.Bridge, channel string) 
 		}
 	}
 	return appservice.SetAlias(ctx, br, portal.MXID, b.env.AliasPrefix+channel)
+}
+
+// OpenAlias implements appservice.AliasOpener: somebody wants to join a channel that is not bridged yet.
+func (b *bridge) OpenAlias(ctx context.Context, channel string) (bool, error) {
+	if !b.config.Open || !channelPattern.MatchString(channel) {
+		return false, nil
+	}
+	return true, b.open(ctx, b.br, channel)
 }
 
 // Stop implements appservice.Bridge.

@@ -3,7 +3,6 @@ package bridgehost
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -63,13 +62,11 @@ func (b *bridges) start() {
 
 func (b *bridges) end(kill bool) {
 	b.t.Helper()
-	err := errors.New("it does not run")
 	if kill {
-		err = b.child.Kill()
+		ok(b.t, b.child.Kill())
 	} else {
-		err = b.child.Stop(30 * time.Second)
+		ok(b.t, b.child.Stop(30*time.Second))
 	}
-	ok(b.t, err)
 	b.child = nil
 }
 
