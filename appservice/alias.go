@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"maunium.net/go/mautrix"
@@ -22,16 +23,20 @@ func SetAlias(ctx context.Context, br *bridgev2.Bridge, room id.RoomID, localpar
 		return errors.New("the Matrix connector cannot make aliases")
 	}
 	alias := id.NewRoomAlias(localpart, br.Matrix.ServerName())
-	found, err := intent.Matrix.ResolveAlias(ctx, alias)
-	switch {
-	case errors.Is(err, mautrix.MNotFound):
-		if _, err := intent.Matrix.CreateAlias(ctx, alias, room); err != nil {
+	// Not looked up first: a homeserver may ask the bridge about an alias that it does not find, and the
+	// bridge may be here because it was asked.
+	if _, err := intent.Matrix.CreateAlias(ctx, alias, room); err != nil {
+		var refused mautrix.HTTPError
+		if !errors.As(err, &refused) || !refused.IsStatus(http.StatusConflict) {
 			return fmt.Errorf("make the alias %s: %w", alias, err)
 		}
-	case err != nil:
-		return fmt.Errorf("look up the alias %s: %w", alias, err)
-	case found.RoomID != room:
-		return fmt.Errorf("the alias %s belongs to another room, %s", alias, found.RoomID)
+		found, err := intent.Matrix.ResolveAlias(ctx, alias)
+		if err != nil {
+			return fmt.Errorf("look up the alias %s: %w", alias, err)
+		}
+		if found.RoomID != room {
+			return fmt.Errorf("the alias %s belongs to another room, %s", alias, found.RoomID)
+		}
 	}
 	var now event.CanonicalAliasEventContent
 	if err := intent.Matrix.StateEvent(ctx, room, event.StateCanonicalAlias, "", &now); err == nil && now.Alias == alias {

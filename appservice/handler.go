@@ -145,8 +145,12 @@ func (s *server) queryAlias(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	in.mu.Lock()
-	prefix := in.config.AliasPrefix
+	prefix, state := in.config.AliasPrefix, in.status.State
 	in.mu.Unlock()
+	if state != StateRunning {
+		in.unavailable(w, "The bridge is not running yet")
+		return
+	}
 	name, ours := strings.CutPrefix(r.PathValue("alias"), "#"+prefix)
 	name, ours2 := strings.CutSuffix(name, ":"+s.host.opts.Homeserver.Domain)
 	opener, can := run.bridge.(AliasOpener)

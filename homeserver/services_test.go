@@ -143,6 +143,8 @@ func TestAliasQueries(t *testing.T) {
 		case !strings.HasPrefix(r.URL.Path, "/_matrix/app/v1/rooms/"):
 			taking(w, r)
 		case strings.Contains(r.URL.Path, "#irc_town:test"):
+			// The service looks the alias up itself before it makes the room, and is not asked about it.
+			h.refused(404, "M_NOT_FOUND", serviceToken, "GET", "/v3/directory/room/%23irc_town:test", nil)
 			h.room(serviceToken, obj{"room_alias_name": "irc_town", "preset": "public_chat"})
 			taking(w, r)
 		case strings.Contains(r.URL.Path, "#irc_dead:test"):

@@ -22,12 +22,25 @@ const (
 	queryPause = 300 * time.Millisecond
 )
 
+// asker is the key of the service that makes a request.
+type asker struct{}
+
+// By says in a context that it is that of a request of a service, which is then not asked what it asks itself:
+// one that looks up an alias while it makes the room of it would wait for itself.
+func By(ctx context.Context, r *registration.Registration) context.Context {
+	return context.WithValue(ctx, asker{}, r.ID)
+}
+
 // QueryAlias asks the services whose namespace an alias is in to make its room: specification,
 // GET /_matrix/app/v1/rooms/{roomAlias}. "If the homeserver does not receive a response to this request, the
 // homeserver should retry several times before timing out. This should result in an HTTP status 408 "Request
 // Timeout" on the client which initiated this request".
 func (s *Services) QueryAlias(ctx context.Context, alias string) (made bool, err error) {
+	by, _ := ctx.Value(asker{}).(string)
 	for _, r := range s.Set().InterestedInAlias(alias) {
+		if r.ID == by {
+			continue
+		}
 		ok, err := s.ask(ctx, r, "/_matrix/app/v1/rooms/", alias)
 		if ok || err != nil {
 			return ok, err
