@@ -21,6 +21,7 @@ import (
 type connector struct {
 	*matrix.Connector
 	metrics *instanceMetrics
+	letters *letters // set before the bridge starts
 
 	mu          sync.Mutex
 	logins      map[networkid.UserLoginID]status.BridgeState
@@ -119,6 +120,10 @@ func (c *connector) SendMessageStatus(ctx context.Context, ms *bridgev2.MessageS
 		default:
 			c.metrics.toRemote("failed")
 		}
+		if !evt.EventType.IsState() {
+			c.metrics.traffic.toRemote(evt.RoomID, ms.Status)
+		}
+		c.letters.note(ms, evt)
 	}
 	c.Connector.SendMessageStatus(ctx, ms, evt)
 }

@@ -37,7 +37,7 @@ func (h *Host) Handler(id string) http.Handler {
 	mux.HandleFunc("PUT /_matrix/app/v1/transactions/{txnID}", s.transaction)
 	mux.HandleFunc("POST /_matrix/app/v1/ping", s.ping)
 	mux.HandleFunc("GET /_matrix/app/v1/users/{userID}", s.query)
-	mux.HandleFunc("GET /_matrix/app/v1/rooms/{alias}", s.query)
+	mux.HandleFunc("GET /_matrix/app/v1/rooms/{alias}", s.queryAlias)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		respond(w, http.StatusNotFound, "M_UNRECOGNIZED", "Unrecognized endpoint")
 	})
@@ -127,6 +127,54 @@ func (s *server) query(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	run.conn.AS.Router.ServeHTTP(w, r)
+}
+
+// openTimeout bounds how long the room of an alias may take to be made: a homeserver waits not much longer.
+const openTimeout = 10 * time.Second
+
+// queryAlias has the bridge make the room of an alias, if it does such things: "The application service SHOULD
+// create the queried entity if it desires."
+func (s *server) queryAlias(w http.ResponseWriter, r *http.Request) {
+	in := s.authorize(w, r)
+	if in == nil {
+		return
+	}
+	run, _ := in.current()
+	if run == nil {
+		in.unavailable(w, "The bridge is not running")
+		return
+	}
+	in.mu.Lock()
+	prefix, state := in.config.AliasPrefix, in.status.State
+	in.mu.Unlock()
+	if state != StateRunning {
+		in.unavailable(w, "The bridge is not running yet")
+		return
+	}
+	name, ours := strings.CutPrefix(r.PathValue("alias"), "#"+prefix)
+	name, ours2 := strings.CutSuffix(name, ":"+s.host.opts.Homeserver.Domain)
+	opener, can := run.bridge.(AliasOpener)
+	if !ours || !ours2 || !can || name == "" {
+		respond(w, http.StatusNotFound, "M_NOT_FOUND", "There is no such room")
+		return
+	}
+	ctx, cancel := context.WithTimeout(run.ctx, openTimeout)
+	defer cancel()
+	made := false
+	err := guard("open an alias", func() (err error) {
+		made, err = opener.OpenAlias(ctx, name)
+		return err
+	})
+	switch {
+	case err != nil:
+		in.metrics.failed("alias")
+		in.log.Error("cannot make the room of an alias", "alias", r.PathValue("alias"), "error", err)
+		respond(w, http.StatusInternalServerError, "M_UNKNOWN", "The room could not be made")
+	case !made:
+		respond(w, http.StatusNotFound, "M_NOT_FOUND", "There is no such room")
+	default:
+		respondOK(w)
+	}
 }
 
 func (s *server) transaction(w http.ResponseWriter, r *http.Request) {

@@ -50,6 +50,8 @@ type Options struct {
 	// Backoff is the time to wait after so many failures in a row; default one
 	// second, doubling up to five minutes.
 	Backoff func(failures int) time.Duration
+	// Limits bound how long parts of a bridge may take.
+	Limits Limits
 	// Steady is how long a bridge must have run for its failures to be
 	// forgotten; default ten minutes.
 	Steady time.Duration
@@ -109,6 +111,7 @@ func New(opts Options) (*Host, error) {
 	if opts.Steady <= 0 {
 		opts.Steady = 10 * time.Minute
 	}
+	opts.Limits.complete()
 	h := &Host{opts: opts, modules: make(map[string]Module), metrics: newMetrics(), instances: make(map[string]*instance)}
 	for _, m := range opts.Modules {
 		if m.Name == "" || m.New == nil {
@@ -238,7 +241,7 @@ func (h *Host) prepare(ctx context.Context, cfg *Instance) (*instance, error) {
 		status: InstanceStatus{State: StateStopped, Since: time.Now()}, changed: make(chan struct{}),
 	}
 	err := guard("check configuration", func() error {
-		_, err := module.New(ctx, in.env(*cfg))
+		_, err := module.New(ctx, in.env(*cfg, nil))
 		return err
 	})
 	if err != nil {

@@ -36,8 +36,14 @@ type instance struct {
 // errStopped is why a keeper ends.
 var errStopped = errors.New("stopped")
 
-func (in *instance) env(cfg Instance) Env {
+// env is what a bridge gets; r is nil when only its configuration is checked.
+func (in *instance) env(cfg Instance, r *run) Env {
+	spawn := func(f func()) { go f() }
+	if r != nil {
+		spawn = r.goroutine
+	}
 	return Env{
+		Go:      spawn,
 		ID:      cfg.ID,
 		Config:  cfg.Config,
 		Log:     in.log,
@@ -172,9 +178,15 @@ func (in *instance) live(ctx context.Context) (lasted time.Duration, err error) 
 	}
 	in.mu.Unlock()
 	in.log.Info("the bridge runs")
+	watch, done := context.WithCancel(ctx)
+	watched := make(chan struct{})
+	go func() { defer close(watched); r.watch(watch) }()
+	defer func() { done(); <-watched }()
 	select {
 	case <-ctx.Done():
 		return time.Since(begin), errStopped
+	case err := <-r.crashed:
+		return time.Since(begin), err
 	case err := <-r.failed():
 		if err == nil {
 			err = errors.New("the module ended without a reason")

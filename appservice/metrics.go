@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"maunium.net/go/mautrix/bridgev2/status"
+	"maunium.net/go/mautrix/id"
 )
 
 // metrics are the host's collectors. Every one has the label "bridge".
@@ -30,7 +31,7 @@ func newMetrics() *metrics {
 			Help:    "Time from the homeserver's hand-over of an event to its effects being committed.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}}, []string{"bridge"}),
 		errors: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: ns, Subsystem: sub, Name: "errors_total",
-			Help: "Errors, by kind (start, panic, content, inbox, log)."}, []string{"bridge", "kind"}),
+			Help: "Errors, by kind (start, panic, content, inbox, alias, log)."}, []string{"bridge", "kind"}),
 		restarts: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: ns, Subsystem: sub, Name: "restarts_total",
 			Help: "Starts after a failure."}, []string{"bridge"}),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: ns, Subsystem: sub, Name: "homeserver_requests_total",
@@ -46,7 +47,9 @@ func (m *metrics) collectors() []prometheus.Collector {
 }
 
 // of returns the metrics of one instance.
-func (m *metrics) of(id string) *instanceMetrics { return &instanceMetrics{m: m, id: id} }
+func (m *metrics) of(id string) *instanceMetrics {
+	return &instanceMetrics{m: m, id: id, traffic: newTraffic()}
+}
 
 // forget drops what was counted for an instance that is removed.
 func (m *metrics) forget(id string) {
@@ -59,8 +62,9 @@ func (m *metrics) forget(id string) {
 }
 
 type instanceMetrics struct {
-	m  *metrics
-	id string
+	m       *metrics
+	id      string
+	traffic *traffic
 }
 
 func (im *instanceMetrics) toRemote(result string) {
@@ -101,6 +105,9 @@ func (t *countedTransport) RoundTrip(req *http.Request) (*http.Response, error) 
 	t.metrics.m.requests.WithLabelValues(t.metrics.id, code).Inc()
 	if req.Method == http.MethodPut && strings.Contains(req.URL.Path, "/rooms/") && strings.Contains(req.URL.Path, "/send/") {
 		t.metrics.toMatrix(result)
+		_, rest, _ := strings.Cut(req.URL.Path, "/rooms/")
+		room, _, _ := strings.Cut(rest, "/")
+		t.metrics.traffic.toMatrix(id.RoomID(room), result == "ok")
 	}
 	return resp, err
 }
@@ -111,6 +118,10 @@ type hostCollector struct {
 	up      *prometheus.Desc
 	waiting *prometheus.Desc
 	login   *prometheus.Desc
+	dead    *prometheus.Desc
+	portal  *prometheus.Desc
+	latency *prometheus.Desc
+	queue   *prometheus.Desc
 }
 
 var _ prometheus.Collector = (*hostCollector)(nil)
@@ -120,6 +131,10 @@ func newHostCollector(h *Host) *hostCollector {
 		up:      prometheus.NewDesc("landbridge_bridge_up", "Whether the bridge runs.", []string{"bridge", "module"}, nil),
 		waiting: prometheus.NewDesc("landbridge_bridge_inbox_items", "Events that were taken over and are not yet handled.", []string{"bridge"}, nil),
 		login:   prometheus.NewDesc("landbridge_bridge_login_connected", "Whether a login is connected to the remote network.", []string{"bridge", "login"}, nil),
+		dead:    prometheus.NewDesc("landbridge_bridge_dead_letters", "Events that did not get across to the remote network.", []string{"bridge"}, nil),
+		portal:  prometheus.NewDesc("landbridge_bridge_portal_events_total", "Events that were bridged, by room, direction and result (ok, failed).", []string{"bridge", "room", "direction", "result"}, nil),
+		latency: prometheus.NewDesc("landbridge_bridge_portal_event_seconds", "How long the last event from Matrix took until its effects were committed.", []string{"bridge", "room"}, nil),
+		queue:   prometheus.NewDesc("landbridge_bridge_portal_waiting", "Events from Matrix that are not handled yet.", []string{"bridge", "room"}, nil),
 	}
 }
 
@@ -128,6 +143,10 @@ func (c *hostCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- c.up
 	ch <- c.waiting
 	ch <- c.login
+	ch <- c.dead
+	ch <- c.portal
+	ch <- c.latency
+	ch <- c.queue
 }
 
 // Collect implements prometheus.Collector.
@@ -138,6 +157,19 @@ func (c *hostCollector) Collect(ch chan<- prometheus.Metric) {
 	for _, s := range c.host.Status() {
 		gauge(c.up, boolFloat(s.State == StateRunning), s.ID, s.Module)
 		gauge(c.waiting, float64(s.Waiting), s.ID)
+		gauge(c.dead, float64(s.DeadLetters), s.ID)
+		for _, p := range s.Portals {
+			room := string(p.Room)
+			count := func(n int64, direction, result string) {
+				ch <- prometheus.MustNewConstMetric(c.portal, prometheus.CounterValue, float64(n), s.ID, room, direction, result)
+			}
+			count(p.ToRemote, "to_remote", "ok")
+			count(p.Failed, "to_remote", "failed")
+			count(p.ToMatrix, "to_matrix", "ok")
+			count(p.Refused, "to_matrix", "failed")
+			gauge(c.latency, p.Latency.Seconds(), s.ID, room)
+			gauge(c.queue, float64(p.Waiting), s.ID, room)
+		}
 		for _, l := range s.Logins {
 			gauge(c.login, boolFloat(l.State == status.StateConnected), s.ID, string(l.ID))
 		}

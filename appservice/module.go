@@ -29,6 +29,9 @@ type Env struct {
 	Zerolog zerolog.Logger
 	HTTP    *http.Client // for the remote network's API
 	DataDir string       // the instance's folder, for files of the module
+	// Go starts a goroutine. If it panics, the bridge fails and is started anew, while the others go on;
+	// a panic in a goroutine that was started otherwise ends the process. Stop must wait for it.
+	Go func(f func())
 	// AliasPrefix begins the localparts of the room aliases that are the
 	// instance's own: nobody else can make them.
 	AliasPrefix string
@@ -48,6 +51,15 @@ type Bridge interface {
 	// Stop ends what Start began. It is called before br is stopped, also when
 	// Start failed.
 	Stop()
+}
+
+// AliasOpener is implemented by a Bridge that makes rooms when somebody looks for them: joins an alias of the
+// bridge that does not exist yet.
+type AliasOpener interface {
+	// OpenAlias makes the room of an alias, unless it is there, and gives it the alias (SetAlias). name is the
+	// alias's localpart without Env.AliasPrefix. False means that there is nothing of that name. Whoever asked is
+	// waiting: ctx ends after ten seconds. It may be called several times at once.
+	OpenAlias(ctx context.Context, name string) (bool, error)
 }
 
 // Failer is implemented by a Bridge that can find out that it cannot go on,

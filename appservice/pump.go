@@ -69,6 +69,8 @@ type pump struct {
 
 type lane struct {
 	items     []work
+	now       work      // what is being handled
+	begun     time.Time // since when; zero if nothing is
 	ephemeral int
 	running   bool
 }
@@ -175,7 +177,7 @@ func (p *pump) work(name string, l *lane) {
 	for {
 		p.mu.Lock()
 		if !p.open || len(l.items) == 0 {
-			l.running = false
+			l.running, l.now, l.begun = false, work{}, time.Time{}
 			if len(l.items) == 0 {
 				delete(p.lanes, name)
 			}
@@ -185,6 +187,7 @@ func (p *pump) work(name string, l *lane) {
 		w := l.items[0]
 		l.items[0] = work{}
 		l.items = l.items[1:]
+		l.now, l.begun = w, time.Now()
 		switch w.Kind {
 		case kindEphemeral:
 			l.ephemeral--
@@ -234,6 +237,9 @@ func (p *pump) handle(w work) error {
 		}
 	}
 	p.metrics.handled(time.Since(w.received))
+	if w.Kind == store.KindEvent {
+		p.metrics.traffic.handled(id.RoomID(w.Lane), time.Since(w.received))
+	}
 	if w.Lane == deviceLane {
 		p.mu.Lock()
 		p.doneDevice = w.Seq
@@ -251,6 +257,7 @@ func (p *pump) dispatch(w work) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			p.metrics.failed("panic")
+			p.bury(w, fmt.Sprint("the handler panicked: ", v))
 			p.log.Error("panic while handling what the homeserver sent", "event_id", w.EventID, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 		}
 	}()
@@ -280,6 +287,7 @@ func (p *pump) dispatch(w work) (err error) {
 		return nil
 	}
 	if !p.classify(evt, w.Kind) {
+		p.bury(w, "the content is not as the type demands")
 		return nil
 	}
 	if w.Kind == store.KindToDevice {
@@ -310,6 +318,7 @@ func (p *pump) decode(w work, v any) bool {
 	if err := json.Unmarshal(w.Body, v); err != nil {
 		p.metrics.failed("content")
 		p.log.Warn("cannot read what the homeserver sent; it is skipped", "event_id", w.EventID, "error", err)
+		p.bury(w, "the event cannot be read: "+err.Error())
 		return false
 	}
 	return true

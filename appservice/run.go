@@ -36,6 +36,8 @@ type run struct {
 	ctx     context.Context // lives until close
 	cancel  context.CancelFunc
 	began   bool       // br.Start was called
+	crashed chan error // gets why the run cannot go on
+	limits  Limits
 	deliver sync.Mutex // orders Accept and add
 	closed  bool       // with deliver
 }
@@ -68,7 +70,7 @@ func wrap(what string, err error) error {
 func (in *instance) newRun(ctx context.Context, cfg Instance, reg Registration) (_ *run, err error) {
 	h := in.host
 	dir := filepath.Join(h.opts.Dir, cfg.ID)
-	r := &run{log: in.log}
+	r := &run{log: in.log, crashed: make(chan error, 1), limits: h.opts.Limits}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
@@ -78,7 +80,7 @@ func (in *instance) newRun(ctx context.Context, cfg Instance, reg Registration) 
 
 	module := h.modules[cfg.Module]
 	err = guard("make bridge", func() error {
-		r.bridge, err = module.New(ctx, in.env(cfg))
+		r.bridge, err = module.New(ctx, in.env(cfg, r))
 		return err
 	})
 	if err != nil {
@@ -123,6 +125,9 @@ func (in *instance) newRun(ctx context.Context, cfg Instance, reg Registration) 
 	if err != nil {
 		return nil, err
 	}
+	if r.conn.letters, err = newLetters(ctx, r.box, in.log); err != nil {
+		return nil, err
+	}
 	// The inbox outlives br in the same file; the host closes both.
 	r.br.ExternallyManagedDB = true
 	r.pump = newPump(r.box, r.br, r.conn, keys, in.log, in.metrics)
@@ -142,10 +147,12 @@ func (r *run) start(ctx context.Context) error {
 		return fmt.Errorf("upgrade bridge database: %w", err)
 	}
 	r.began = true
-	if err := guard("start bridge", func() error { return wrap("start bridge", r.br.Start(r.ctx)) }); err != nil {
+	err := within(r.limits.Start, "start bridge", func() error { return wrap("start bridge", r.br.Start(r.ctx)) })
+	if err != nil {
 		return err
 	}
-	if err := guard("start module", func() error { return wrap("start module", r.bridge.Start(r.ctx, r.br)) }); err != nil {
+	err = within(r.limits.Start, "start module", func() error { return wrap("start module", r.bridge.Start(r.ctx, r.br)) })
+	if err != nil {
 		return err
 	}
 	// Not before: what waits in the inbox needs the module's logins and relays.
@@ -176,8 +183,8 @@ func (r *run) close() error {
 	r.cancel()
 	if r.began {
 		errs = append(errs,
-			guard("stop module", func() error { r.bridge.Stop(); return nil }),
-			guard("stop bridge", func() error { r.br.StopWithTimeout(closeTimeout); return nil }))
+			within(r.limits.Stop, "stop module", func() error { r.bridge.Stop(); return nil }),
+			within(r.limits.Stop, "stop bridge", func() error { r.br.StopWithTimeout(closeTimeout); return nil }))
 	}
 	if r.pump != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)

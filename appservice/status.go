@@ -23,28 +23,30 @@ const (
 
 // InstanceStatus is what is known of an instance at a moment.
 type InstanceStatus struct {
-	ID        string
-	Module    string
-	State     State
-	Since     time.Time // of State
-	LastError string    // of the last failure, also after a later success
-	FailedAt  time.Time // of LastError
-	NextStart time.Time // in StateWaiting
-	Restarts  int       // starts after a failure
-	Waiting   int       // items taken over from the homeserver and not yet handled
-	Logins    []LoginStatus
+	ID          string         `json:"id"`
+	Module      string         `json:"module"`
+	State       State          `json:"state"`
+	Since       time.Time      `json:"since"`                // of State
+	LastError   string         `json:"last_error,omitempty"` // of the last failure, also after a later success
+	FailedAt    time.Time      `json:"failed_at,omitzero"`   // of LastError
+	NextStart   time.Time      `json:"next_start,omitzero"`  // in StateWaiting
+	Restarts    int            `json:"restarts"`             // starts after a failure
+	Waiting     int            `json:"waiting"`              // items taken over from the homeserver and not yet handled
+	DeadLetters int            `json:"dead_letters"`         // see Host.DeadLetters
+	Logins      []LoginStatus  `json:"logins"`
+	Portals     []PortalStatus `json:"portals"` // of those rooms through which something went
 }
 
 // LoginStatus is what a login has last reported of its connection to the remote
 // network.
 type LoginStatus struct {
-	ID      networkid.UserLoginID
-	User    id.UserID
-	Name    string
-	State   status.BridgeStateEvent
-	Error   string // a code
-	Message string // for people
-	Since   time.Time
+	ID      networkid.UserLoginID   `json:"id"`
+	User    id.UserID               `json:"user_id"`
+	Name    string                  `json:"name"`
+	State   status.BridgeStateEvent `json:"state"`
+	Error   string                  `json:"error,omitempty"`   // a code
+	Message string                  `json:"message,omitempty"` // for people
+	Since   time.Time               `json:"since"`
 }
 
 // Status returns the status of every instance, ordered by id.
@@ -70,11 +72,14 @@ func (in *instance) snapshot() InstanceStatus {
 	s.ID, s.Module = in.config.ID, in.config.Module
 	run := in.run
 	in.mu.Unlock()
+	var queued map[id.RoomID]int
 	if run != nil {
-		s.Waiting = run.box.Len()
+		s.Waiting, s.DeadLetters = run.box.Len(), run.conn.letters.count()
+		queued = run.pump.queued()
 		s.Logins = run.conn.loginStatus()
 		slices.SortFunc(s.Logins, func(a, b LoginStatus) int { return strings.Compare(string(a.ID), string(b.ID)) })
 	}
+	s.Portals = in.metrics.traffic.list(queued)
 	return s
 }
 

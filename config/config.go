@@ -31,6 +31,7 @@ type Config struct {
 	Search       Search       `yaml:"search"`
 	AppServices  AppServices  `yaml:"app_services" reload:"yes"`
 	Bridges      []Bridge     `yaml:"bridges" reload:"yes"`
+	BridgeHost   BridgeHost   `yaml:"bridge_host"`
 	Log          Log          `yaml:"log"`
 	Metrics      Metrics      `yaml:"metrics"`
 
@@ -264,6 +265,17 @@ type Bridge struct {
 	Config *yaml.Node `yaml:"config" json:"-"`
 }
 
+// BridgeHost is for `landbridge bridge` alone: bridges beside another homeserver, whose name is
+// server.name.
+type BridgeHost struct {
+	// HomeserverURL is where the bridges reach the homeserver's client API.
+	HomeserverURL string `yaml:"homeserver_url"`
+	// Listen is the address (host:port) on which the homeserver reaches the bridges.
+	Listen string `yaml:"listen"`
+	// URL is how the homeserver is told to reach that; empty means http:// and Listen.
+	URL string `yaml:"url"`
+}
+
 // Log is what the program tells while it runs.
 type Log struct {
 	Level  string `yaml:"level" reload:"yes"` // debug, info, warn or error
@@ -322,6 +334,7 @@ func Default() *Config {
 		Search:      Search{Messages: true},
 		AppServices: AppServices{Registrations: []string{}},
 		Bridges:     []Bridge{},
+		BridgeHost:  BridgeHost{Listen: "127.0.0.1:29330"},
 		Log:         Log{Level: "info", Format: "text"},
 		Metrics:     Metrics{Listen: "127.0.0.1:9008"},
 	}

@@ -75,3 +75,18 @@ func (p URLPreviews) Networks() []netip.Prefix {
 	}
 	return out
 }
+
+// Reach is bridge_host.url without a slash at the end, or what follows from bridge_host.listen.
+func (b BridgeHost) Reach() string {
+	if b.URL != "" {
+		return strings.TrimRight(b.URL, "/")
+	}
+	host, port, err := net.SplitHostPort(b.Listen)
+	if err != nil {
+		return "" // the configuration has been checked
+	}
+	if addr, err := netip.ParseAddr(host); host == "" || err == nil && addr.IsUnspecified() {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}

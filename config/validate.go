@@ -40,6 +40,7 @@ func (c *Config) validate(bad map[string]bool) Problems {
 		}
 	}
 	v.bridges()
+	v.bridgeHost()
 	v.oneOf("rooms.default_version", c.Rooms.DefaultVersion, "3", "4", "5", "6", "7", "8", "9", "10", "11", "12")
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", c.Log.Format, "text", "json")
@@ -265,6 +266,20 @@ func (v *validator) voip() {
 	for _, s := range c.LiveKitURLs {
 		if u, err := url.Parse(s); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
 			v.add("voip.livekit_urls", diag.Quote(s)+" is no http or https address", "write https://rtc.example.org, say")
+		}
+	}
+}
+
+func (v *validator) bridgeHost() {
+	h := v.config.BridgeHost
+	v.address("bridge_host.listen", h.Listen)
+	for key, value := range map[string]string{"bridge_host.homeserver_url": h.HomeserverURL, "bridge_host.url": h.URL} {
+		if value == "" {
+			continue
+		}
+		u, err := url.Parse(value)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+			v.add(key, diag.Quote(value)+" is no http or https address", "write http://127.0.0.1:8008, say")
 		}
 	}
 }

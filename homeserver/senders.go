@@ -37,8 +37,9 @@ func (s *Server) present(user int64) (outbound.Presence, bool) {
 		st.UserID != "" && st.Presence != "offline"
 }
 
-// presenceChanged tells other servers how a user of this one is there.
+// presenceChanged tells application services and other servers how a user of this one is there.
 func (s *Server) presenceChanged(st presence.State) {
+	s.services.PresenceChanged(st.User)
 	if s.senders != nil {
 		s.senders.PresenceChanged(st.User, outbound.Presence{UserID: st.UserID, Presence: st.Presence, Status: st.Status,
 			LastActive: st.LastActive, CurrentlyActive: st.CurrentlyActive})

@@ -207,7 +207,7 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	}
 	s.openSenders(s.keys)
 	s.services = appservices.New(appservices.Options{Store: s.store, ServerName: o.Name, Set: o.Registrations,
-		Transport: o.Transport, Typing: s.typing.In, Log: o.Log, Now: o.Now})
+		Transport: o.Transport, Typing: s.typing.In, Presence: func(user int64) presence.State { return s.presence.Get(user) }, Log: o.Log, Now: o.Now})
 	s.unread = unread.New(unread.Options{Store: s.store, Log: o.Log})
 	s.pushers = pushers.New(pushers.Options{Store: s.store, Unread: s.unread, Mailer: o.Mailer, HasEmail: s.hasEmail,
 		AllowLoopback: o.Push.AllowLoopback, AllowNetworks: o.Push.AllowNetworks, RootCAs: o.Federation.RootCAs, Backoff: o.Push.Backoff, Subject: o.PublicURL, ServerName: o.Name, Log: o.Log, Now: o.Now})
@@ -244,6 +244,7 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
+	s.client.DeleteRoomsWith(s.admin.DeleteRoom)
 	s.inbound = s.openInbound(s.keys)
 	return s, nil
 }

@@ -22,6 +22,16 @@ var upgrades = [...]string{
 		done     INTEGER NOT NULL
 	) STRICT;
 	CREATE INDEX landbridge_inbox_waiting ON landbridge_inbox (seq) WHERE done = 0;`,
+	`CREATE TABLE landbridge_dead (
+		n        INTEGER PRIMARY KEY AUTOINCREMENT,
+		event_id TEXT NOT NULL UNIQUE,
+		room     TEXT NOT NULL,
+		sender   TEXT NOT NULL,
+		type     TEXT NOT NULL,
+		reason   TEXT NOT NULL,
+		tries    INTEGER NOT NULL,
+		at       INTEGER NOT NULL
+	) STRICT;`,
 }
 
 // upgrade brings the host's tables to the newest version.

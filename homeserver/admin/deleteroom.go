@@ -94,6 +94,24 @@ func (a *Admin) askDelete(c client.AdminCall, unknownToo bool) (*store.Task, err
 	return &k, nil
 }
 
+// DeleteRoom removes everybody from a room, and the room, and returns when that is done. What a crash
+// interrupts is gone on with at the next start.
+func (a *Admin) DeleteRoom(ctx context.Context, r store.RoomName) error {
+	params, err := json.Marshal(deletion{})
+	if err != nil {
+		return err
+	}
+	k, err := a.begin(ctx, store.Task{Kind: kindDelete, RoomID: r.ID, Room: r.NID, Params: string(params)})
+	if err != nil {
+		return err
+	}
+	done, err := a.await(ctx, k.ID)
+	if err == nil && done.State == store.TaskFailed {
+		err = fmt.Errorf("deleting the room: %s", done.Error)
+	}
+	return err
+}
+
 // deleteRoom is DELETE v2/rooms/{roomId}.
 func (a *Admin) deleteRoom(c client.AdminCall) (any, error) {
 	k, err := a.askDelete(c, false)

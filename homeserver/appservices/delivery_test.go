@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
+	"github.com/landbridge-im/landbridge/homeserver/presence"
 	"github.com/landbridge-im/landbridge/homeserver/room"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/registration"
@@ -33,6 +34,9 @@ type bridge struct {
 	news chan struct{}
 	// fault decides what happens to a request: see below.
 	fault func() fault
+	// legacy has it know only the endpoints of drafts. other answers what is no transaction.
+	legacy bool
+	other  func(*http.Request) int
 }
 
 type fault int
@@ -50,12 +54,23 @@ func newBridge() *bridge {
 }
 
 func (b *bridge) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Header.Get("Authorization") != "Bearer hs-token" {
+	if !strings.HasPrefix(r.Header.Get("Authorization"), "Bearer hs-token") {
 		return answer(http.StatusForbidden), nil
 	}
-	id, ok := strings.CutPrefix(r.URL.Path, "/_matrix/app/v1/transactions/")
-	if !ok {
+	prefix := "/_matrix/app/v1/transactions/"
+	if b.legacy {
+		prefix = "/transactions/"
+	}
+	id, ok := strings.CutPrefix(r.URL.Path, prefix)
+	switch {
+	case !ok && b.other != nil:
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return answer(b.other(r)), nil
+	case !ok:
 		return answer(http.StatusNotFound), nil
+	case b.legacy && !strings.HasPrefix(r.URL.Query().Get("access_token"), "hs-token"):
+		return answer(http.StatusForbidden), nil
 	}
 	raw, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -140,16 +155,19 @@ func (b *bridge) wait(t *testing.T, n int) []string {
 }
 
 type rig struct {
-	*testing.T
+	testing.TB
 	store *store.Store
 	rooms *room.Manager
 	mu    sync.Mutex
 	now   *Services
+	there map[int64]presence.State
+	// timeout is how long a service may take over a transaction; 0 means the usual.
+	timeout time.Duration
 }
 
-func newRig(t *testing.T) *rig {
+func newRig(t testing.TB) *rig {
 	t.Helper()
-	r := &rig{T: t}
+	r := &rig{TB: t, there: map[int64]presence.State{}}
 	log := slog.New(slog.DiscardHandler)
 	s, err := store.Open(t.Context(), store.Options{URI: filepath.Join(t.TempDir(), "hs.db"), Log: log, Publish: r.publish})
 	if err != nil {
@@ -175,19 +193,24 @@ func (r *rig) publish(e []store.Entry) {
 }
 
 // serve runs the services until the returned function is called.
-func (r *rig) serve(services map[string]*bridge) (stop func()) {
+func (r *rig) serve(services map[string]http.RoundTripper) (stop func()) {
 	r.Helper()
 	var regs []*registration.Registration
 	for id := range services {
-		regs = append(regs, &registration.Registration{ID: id, URL: "http://" + id, ASToken: id + "-as-token", HSToken: "hs-token", SenderLocalpart: id,
+		regs = append(regs, &registration.Registration{ID: id, URL: "http://" + id, ASToken: id + "-as-token", HSToken: "hs-token-" + id, SenderLocalpart: id, ReceiveEphemeral: true,
 			Namespaces: registration.Namespaces{Users: []registration.Namespace{{Regex: "@" + id + "_.*", Exclusive: true}}}})
 	}
 	set, err := registration.NewSet(server, regs...)
-	if err != nil {
-		r.Fatal(err)
+	if err != nil || len(set.All()) != len(regs) {
+		r.Fatal(err, set.Problems())
 	}
-	s := New(Options{Store: r.store, ServerName: server, Set: set, Log: slog.New(slog.DiscardHandler), Now: time.Now,
-		Typing:    func(int64) []string { return nil },
+	s := New(Options{Store: r.store, TransactionTimeout: r.timeout, ServerName: server, Set: set, Log: slog.New(slog.DiscardHandler), Now: time.Now,
+		Typing: func(int64) []string { return nil },
+		Presence: func(user int64) presence.State {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			return r.there[user]
+		},
 		Transport: func(reg *registration.Registration) http.RoundTripper { return services[reg.ID] }})
 	ctx, cancel := context.WithCancel(r.Context())
 	done := make(chan struct{})
@@ -234,7 +257,7 @@ func TestFaults(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	b := newBridge()
-	stop := r.serve(map[string]*bridge{"irc": b})
+	stop := r.serve(map[string]http.RoundTripper{"irc": b})
 	mine, other := r.room("@irc_eve:test"), r.room()
 	rng := rand.New(rand.NewPCG(1, 2))
 	b.mu.Lock()
@@ -256,7 +279,7 @@ func TestFaults(t *testing.T) {
 		if i%60 == 59 {
 			// Stop in the middle of whatever is going on, as a crash would.
 			stop()
-			stop = r.serve(map[string]*bridge{"irc": b})
+			stop = r.serve(map[string]http.RoundTripper{"irc": b})
 		}
 	}
 	got := b.wait(t, len(want))
@@ -272,7 +295,7 @@ func TestHangingServiceStops(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	b := newBridge()
-	stop := r.serve(map[string]*bridge{"irc": b})
+	stop := r.serve(map[string]http.RoundTripper{"irc": b})
 	mine := r.room("@irc_eve:test")
 	r.say(mine, "zero")
 	b.wait(t, 1)
@@ -286,7 +309,7 @@ func TestHangingServiceStops(t *testing.T) {
 	taken := len(b.txns)
 	b.fault = func() fault { return fine }
 	b.mu.Unlock()
-	stop = r.serve(map[string]*bridge{"irc": b})
+	stop = r.serve(map[string]http.RoundTripper{"irc": b})
 	defer stop()
 	r.say(mine, "two")
 	if got := b.wait(t, 3); fmt.Sprint(got) != "[zero one two]" {
@@ -299,7 +322,7 @@ func TestAwayForLong(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	b := newBridge()
-	stop := r.serve(map[string]*bridge{"irc": b})
+	stop := r.serve(map[string]http.RoundTripper{"irc": b})
 	mine := r.room("@irc_eve:test")
 	r.say(mine, "before")
 	b.wait(t, 1)
@@ -308,7 +331,7 @@ func TestAwayForLong(t *testing.T) {
 	for i := range missed {
 		r.say(mine, fmt.Sprint(i))
 	}
-	stop = r.serve(map[string]*bridge{"irc": b})
+	stop = r.serve(map[string]http.RoundTripper{"irc": b})
 	defer stop()
 	got := b.wait(t, missed+1)
 	for i, body := range got[1:] {
@@ -331,7 +354,7 @@ func TestStatus(t *testing.T) {
 	r := newRig(t)
 	b := newBridge()
 	b.fault = func() fault { return broken }
-	stop := r.serve(map[string]*bridge{"irc": b})
+	stop := r.serve(map[string]http.RoundTripper{"irc": b})
 	defer stop()
 	mine := r.room("@irc_eve:test")
 	r.say(mine, "hello")

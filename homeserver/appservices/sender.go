@@ -1,18 +1,18 @@
 package appservices
 
 import (
-	"bytes"
 	"context"
 	"encoding/json/jsontext"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"strconv"
 	"sync"
 	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/registration"
@@ -24,7 +24,11 @@ const (
 	pageSize = 500
 	// eventsMax is how many events one transaction carries.
 	eventsMax = 100
-	// txnTimeout is how long a service may take over one transaction.
+	// bytesMax is from which size on a transaction carries no more.
+	bytesMax = 384 << 10
+	// askedMax bounds the users remembered as asked for.
+	askedMax = 10000
+	// txnTimeout is how long a service may take over one transaction, unless Options say otherwise.
 	txnTimeout = 2 * time.Minute
 	// saveEvery is after how many skipped entries the cursor is stored although nothing was sent.
 	saveEvery = 5000
@@ -48,8 +52,12 @@ type sender struct {
 	rooms *interest
 	began int64 // where a service without a cursor begins
 
+	protocols protocols
+
 	mu       sync.Mutex
-	typed    map[int64]bool // rooms where typing changed
+	typed    map[int64]bool           // rooms where typing changed
+	present  map[int64]bool           // users whose presence changed
+	asked    *lru.Cache[string, bool] // users that the service was asked to make
 	state    Status
 	pos      int64
 	failures int
@@ -60,10 +68,11 @@ func newSender(s *Services, r *registration.Registration, rt http.RoundTripper, 
 	if base == "" {
 		base = "http://in-process"
 	}
-	return &sender{s: s, reg: r, base: trimSlash(base), stop: stop, wake: make(chan struct{}, 1),
+	asked, _ := lru.New[string, bool](askedMax) // fails for sizes below 1 alone
+	return &sender{s: s, reg: r, asked: asked, present: map[int64]bool{}, base: trimSlash(base), stop: stop, wake: make(chan struct{}, 1),
 		began: s.began,
 		http:  &http.Client{Transport: rt, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
-		rooms: newInterest(s.o.Store, s.o.ServerName, r), typed: map[int64]bool{},
+		rooms: newInterest(s.o.Store, s.o.ServerName, s.Set, r), typed: map[int64]bool{},
 		state: Status{ID: r.ID, Reachable: true, Since: s.o.Now()}}
 }
 
@@ -87,18 +96,6 @@ func (d *sender) poke() {
 	case d.wake <- struct{}{}:
 	default:
 	}
-}
-
-// typedMax bounds the rooms remembered as having news of typing.
-const typedMax = 1000
-
-func (d *sender) typing(room int64) {
-	d.mu.Lock()
-	if len(d.typed) < typedMax {
-		d.typed[room] = true
-	}
-	d.mu.Unlock()
-	d.poke()
 }
 
 func (d *sender) status() Status {
@@ -215,7 +212,7 @@ func (d *sender) at(pos int64) {
 func (d *sender) put(ctx context.Context, t *transaction) error {
 	body := t.body()
 	for wait := backoffMin; ; wait = min(wait*2, backoffMax) {
-		attempt, cancel := context.WithTimeout(ctx, txnTimeout)
+		attempt, cancel := context.WithTimeout(ctx, d.s.o.TransactionTimeout)
 		status, _, err := d.request(attempt, http.MethodPut, "/_matrix/app/v1/transactions/"+escape(t.id), body)
 		cancel()
 		if err == nil && status/100 != 2 {
@@ -272,25 +269,6 @@ func (d *sender) note(ctx context.Context, err error) {
 	if d.failures == failuresTold {
 		d.s.o.Log.WarnContext(ctx, "application service does not take transactions", "service", d.reg.ID, "err", err)
 	}
-}
-
-// request calls the service.
-func (d *sender) request(ctx context.Context, method, path string, body []byte) (status int, reply []byte, err error) {
-	req, err := http.NewRequestWithContext(ctx, method, d.base+path, bytes.NewReader(body))
-	if err != nil {
-		return 0, nil, err
-	}
-	req.Header.Set("Authorization", "Bearer "+d.reg.HSToken)
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	res, err := d.http.Do(req)
-	if err != nil {
-		return 0, nil, err
-	}
-	defer res.Body.Close()
-	reply, err = io.ReadAll(io.LimitReader(res.Body, replyMax))
-	return res.StatusCode, reply, err
 }
 
 // pause waits; false means that ctx has ended.

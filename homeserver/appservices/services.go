@@ -2,8 +2,6 @@ package appservices
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -12,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/landbridge-im/landbridge/homeserver/mxerror"
+	"github.com/landbridge-im/landbridge/homeserver/presence"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/registration"
 )
@@ -27,10 +25,14 @@ type Options struct {
 	Transport func(*registration.Registration) http.RoundTripper
 	// Typing lists who types in a room at the moment.
 	Typing func(room int64) []string
+	// Presence is how a user is there. It is called for those of whom PresenceChanged told.
+	Presence func(user int64) presence.State
 	// LookupTimeout is how long services may think about a third-party look-up; 0 means 8 s.
 	LookupTimeout time.Duration
-	Log           *slog.Logger
-	Now           func() time.Time
+	// TransactionTimeout is how long a service may take over one transaction; 0 means 2 minutes.
+	TransactionTimeout time.Duration
+	Log                *slog.Logger
+	Now                func() time.Time
 }
 
 // Services are the registered application services. It is safe for concurrent use.
@@ -51,6 +53,9 @@ type Services struct {
 func New(o Options) *Services {
 	if o.LookupTimeout == 0 {
 		o.LookupTimeout = lookupTimeout
+	}
+	if o.TransactionTimeout == 0 {
+		o.TransactionTimeout = txnTimeout
 	}
 	s := &Services{o: o, senders: map[string]*sender{}, began: o.Store.Position()}
 	s.set.Store(o.Set)
@@ -131,7 +136,18 @@ func (s *Services) TypingChanged(room int64) {
 	defer s.mu.Unlock()
 	for _, d := range s.senders {
 		if d.reg.ReceiveEphemeral {
-			d.typing(room)
+			d.news(d.typed, room)
+		}
+	}
+}
+
+// PresenceChanged tells the senders that somebody has come or gone.
+func (s *Services) PresenceChanged(user int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range s.senders {
+		if d.reg.ReceiveEphemeral {
+			d.news(d.present, user)
 		}
 	}
 }
@@ -160,81 +176,3 @@ func (s *Services) Status() []Status {
 	slices.SortFunc(out, func(a, b Status) int { return strings.Compare(a.ID, b.ID) })
 	return out
 }
-
-// queryTimeout bounds how long a service may think about a question.
-const queryTimeout = 15 * time.Second
-
-// QueryAlias asks the services whose namespace an alias is in to make its room: specification,
-// GET /_matrix/app/v1/rooms/{roomAlias}.
-func (s *Services) QueryAlias(ctx context.Context, alias string) (made bool, err error) {
-	for _, r := range s.Set().InterestedInAlias(alias) {
-		ok, err := s.ask(ctx, r, http.MethodGet, "/_matrix/app/v1/rooms/", alias)
-		if ok || err != nil {
-			return ok, err
-		}
-	}
-	return false, nil
-}
-
-// QueryUser asks the services whose namespace a user is in to make the user: specification,
-// GET /_matrix/app/v1/users/{userId}.
-func (s *Services) QueryUser(ctx context.Context, userID string) (made bool, err error) {
-	for _, r := range s.Set().InterestedInUser(userID) {
-		ok, err := s.ask(ctx, r, http.MethodGet, "/_matrix/app/v1/users/", userID)
-		if ok || err != nil {
-			return ok, err
-		}
-	}
-	return false, nil
-}
-
-// ask puts one question. A service that can't be reached has answered no.
-func (s *Services) ask(ctx context.Context, r *registration.Registration, method, path, arg string) (bool, error) {
-	s.mu.Lock()
-	d := s.senders[r.ID]
-	s.mu.Unlock()
-	if d == nil {
-		return false, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
-	defer cancel()
-	status, _, err := d.request(ctx, method, path+escape(arg), nil)
-	if err != nil {
-		s.o.Log.WarnContext(ctx, "application service did not answer a question", "service", r.ID, "path", path, "err", err)
-		return false, nil
-	}
-	return status == http.StatusOK, nil
-}
-
-// Ping calls a service on its own request: specification, POST
-// /_matrix/client/v1/appservice/{appserviceId}/ping. It returns how long the call took.
-func (s *Services) Ping(ctx context.Context, r *registration.Registration, txn string) (time.Duration, error) {
-	s.mu.Lock()
-	d := s.senders[r.ID]
-	s.mu.Unlock()
-	if d == nil {
-		return 0, mxerror.New(400, "M_URL_NOT_SET", "The application service's registration has no url.")
-	}
-	body := []byte("{}")
-	if txn != "" {
-		body = []byte(`{"transaction_id":` + quote(txn) + `}`)
-	}
-	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
-	defer cancel()
-	begin := s.o.Now()
-	status, reply, err := d.request(ctx, http.MethodPost, "/_matrix/app/v1/ping", body)
-	switch {
-	case errors.Is(err, context.DeadlineExceeded):
-		return 0, mxerror.New(504, "M_CONNECTION_TIMEOUT", "The application service did not answer in %v.", queryTimeout)
-	case err != nil:
-		return 0, mxerror.New(502, "M_CONNECTION_FAILED", "The application service could not be reached: %v.", err)
-	case status/100 != 2:
-		return 0, mxerror.New(502, "M_BAD_STATUS", "The application service answered with status %d.", status).
-			With("status", status).With("body", string(reply[:min(len(reply), 1024)]))
-	}
-	d.poke()
-	return s.o.Now().Sub(begin), nil
-}
-
-// errStatus is what went wrong when a service answers, but not with 200.
-func errStatus(status int) error { return fmt.Errorf("the service answered with status %d", status) }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json/jsontext"
 	"encoding/json/v2"
+	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -14,25 +16,9 @@ import (
 	"github.com/landbridge-im/landbridge/registration"
 )
 
-// Protocol is what is known of a third-party network: specification, client-server API, GET
-// /thirdparty/protocols.
-type Protocol struct {
-	UserFields     []string                  `json:"user_fields"`
-	LocationFields []string                  `json:"location_fields"`
-	Icon           string                    `json:"icon"`
-	FieldTypes     map[string]jsontext.Value `json:"field_types"`
-	Instances      []Instance                `json:"instances"`
-}
-
-// Instance is one configuration of a protocol, e.g. one network of IRC.
-type Instance struct {
-	NetworkID string `json:"network_id"`
-	// InstanceID is the server's own: see InstanceID.
-	InstanceID string                    `json:"instance_id"`
-	Desc       string                    `json:"desc"`
-	Icon       string                    `json:"icon,omitempty"`
-	Fields     map[string]jsontext.Value `json:"fields"`
-}
+// Protocol is what is known of a third-party network, as the services told it: specification,
+// client-server API, GET /thirdparty/protocols. Its instances have an instance_id each.
+type Protocol map[string]jsontext.Value
 
 // InstanceID names a network of a service: specification: "A unique identifier for this instance on
 // the homeserver."
@@ -78,38 +64,83 @@ func (s *Services) Protocols(ctx context.Context) map[string]Protocol {
 	return out
 }
 
-// Protocol describes one protocol; ok is false if no service that answers speaks it.
+// Protocol describes one protocol; ok is false if no service that answers, or has answered not long ago,
+// speaks it.
 func (s *Services) Protocol(ctx context.Context, name string) (out Protocol, ok bool) {
-	replies := s.lookup(ctx, speaking(name), "/_matrix/app/v1/thirdparty/protocol/"+escape(name), nil)
-	for _, r := range replies {
-		var p Protocol
-		if err := json.Unmarshal(r.body, &p, jsontext.AllowDuplicateNames(true)); err != nil {
-			s.o.Log.WarnContext(ctx, "application service describes a protocol badly", "service", r.service, "protocol", name, "err", err)
+	asked := s.lookedAt(speaking(name))
+	said := make([]Protocol, len(asked))
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, lookupsAtOnce)
+	for i, d := range asked {
+		wg.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			said[i] = d.protocols.get(ctx, name, s.o.Now, func(ctx context.Context) (Protocol, error) { return d.describe(ctx, name) })
+		})
+	}
+	wg.Wait()
+	instances := []jsontext.Value{}
+	for i, p := range said {
+		if p == nil {
 			continue
 		}
-		if !ok {
-			out = p
-			out.Instances = []Instance{}
-			ok = true
+		if out == nil {
+			out = maps.Clone(p)
 		}
-		for _, i := range p.Instances {
-			i.InstanceID = InstanceID(r.service, i.NetworkID)
-			if i.Fields == nil {
-				i.Fields = map[string]jsontext.Value{}
+		var theirs []map[string]jsontext.Value
+		if err := json.Unmarshal(p["instances"], &theirs); err != nil {
+			continue // describe has looked
+		}
+		for _, instance := range theirs {
+			// "A unique identifier across all instances", of those networks that have a name.
+			var network string
+			if json.Unmarshal(instance["network_id"], &network) == nil {
+				instance["instance_id"] = jsontext.Value(quote(InstanceID(asked[i].reg.ID, network)))
 			}
-			out.Instances = append(out.Instances, i)
+			raw, _ := json.Marshal(instance, json.Deterministic(true))
+			instances = append(instances, raw)
 		}
 	}
-	if out.UserFields == nil {
-		out.UserFields = []string{}
+	if out == nil {
+		return nil, false
 	}
-	if out.LocationFields == nil {
-		out.LocationFields = []string{}
+	out["instances"], _ = json.Marshal(instances)
+	return out, true
+}
+
+// describe asks the service what a protocol of its is like.
+func (d *sender) describe(ctx context.Context, name string) (Protocol, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.s.o.LookupTimeout)
+	defer cancel()
+	status, body, err := d.request(ctx, http.MethodGet, "/_matrix/app/v1/thirdparty/protocol/"+escape(name), nil)
+	if err == nil && status != http.StatusOK {
+		err = errStatus(status)
 	}
-	if out.FieldTypes == nil {
-		out.FieldTypes = map[string]jsontext.Value{}
+	var p Protocol
+	if err == nil {
+		err = json.Unmarshal(body, &p, jsontext.AllowDuplicateNames(true))
 	}
-	return out, ok
+	var shape struct {
+		UserFields     []string                    `json:"user_fields"`
+		LocationFields []string                    `json:"location_fields"`
+		Icon           string                      `json:"icon"`
+		FieldTypes     map[string]jsontext.Value   `json:"field_types"`
+		Instances      []map[string]jsontext.Value `json:"instances"`
+	}
+	if err == nil {
+		err = json.Unmarshal(body, &shape, jsontext.AllowDuplicateNames(true))
+	}
+	if err == nil && p == nil {
+		err = errors.New("it answered null")
+	}
+	if err != nil {
+		d.s.o.Log.WarnContext(ctx, "application service does not describe its protocol", "service", d.reg.ID, "protocol", name, "err", err)
+		return nil, err
+	}
+	if shape.Instances == nil {
+		p["instances"] = jsontext.Value("[]")
+	}
+	return p, nil
 }
 
 // Third says what a third-party look-up is for: users or locations (rooms).
@@ -170,6 +201,18 @@ func (s *Services) results(ctx context.Context, kind Third, which func(*registra
 	return out
 }
 
+// lookedAt are the senders of some services, in the order of the registrations.
+func (s *Services) lookedAt(which func(*registration.Registration) bool) (out []*sender) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.Set().All() {
+		if d := s.senders[r.ID]; d != nil && which(r) {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
 type lookedUp struct {
 	service string
 	body    []byte
@@ -180,14 +223,7 @@ type lookedUp struct {
 func (s *Services) lookup(ctx context.Context, which func(*registration.Registration) bool, path string, query url.Values) []lookedUp {
 	ctx, cancel := context.WithTimeout(ctx, s.o.LookupTimeout)
 	defer cancel()
-	var asked []*sender
-	s.mu.Lock()
-	for _, r := range s.Set().All() {
-		if d := s.senders[r.ID]; d != nil && which(r) {
-			asked = append(asked, d)
-		}
-	}
-	s.mu.Unlock()
+	asked := s.lookedAt(which)
 	if len(query) > 0 {
 		path += "?" + query.Encode()
 	}

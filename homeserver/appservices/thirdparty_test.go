@@ -42,7 +42,12 @@ func TestSlowLookUp(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	p, ok := s.Protocol(t.Context(), "irc")
-	if !ok || len(p.Instances) != 1 || p.Instances[0].InstanceID != "quick|n" {
-		t.Errorf("%+v, %v", p, ok)
+	if !ok || string(p["instances"]) != `[{"desc":"d","fields":{},"instance_id":"quick|n","network_id":"n"}]` {
+		t.Errorf("%s, %v", p, ok)
+	}
+	// What was said is remembered, also when the service has gone.
+	answers["quick"] = answers["wrong"]
+	if again, ok := s.Protocol(t.Context(), "irc"); !ok || string(again["instances"]) != string(p["instances"]) {
+		t.Errorf("later: %s, %v", again, ok)
 	}
 }

@@ -19,11 +19,18 @@ type transaction struct {
 	ephemeral []jsontext.Value
 	toDevice  []jsontext.Value
 	changed   []string
+	size      int // bytes of events, ephemeral and toDevice
 	// taken are the devices in toDevice, with the position of the last message.
 	taken map[store.DeviceName]int64
 	// otk and fallback tell of the keys of devices that got messages: by user and device.
 	otk      map[string]map[string]map[string]int
 	fallback map[string]map[string][]string
+}
+
+// full tells whether no more is to be added. Frameworks refuse large bodies, some from 1 MiB on, and what
+// is refused once is refused for ever; so the bound leaves room for one more event, as large as they get.
+func (t *transaction) full() bool {
+	return len(t.events)+len(t.ephemeral)+len(t.toDevice) >= eventsMax || t.size >= bytesMax
 }
 
 func (t *transaction) empty() bool {
@@ -91,12 +98,15 @@ func (d *sender) gather(ctx context.Context, after, upto int64) (*transaction, e
 				return nil, err
 			}
 			t.upto = e.Pos
-			if len(t.events)+len(t.ephemeral)+len(t.toDevice) >= eventsMax {
+			if t.full() {
 				break
 			}
 		}
 	}
-	return t, d.takeTyping(ctx, t)
+	if err := d.takeTyping(ctx, t); err != nil {
+		return nil, err
+	}
+	return t, d.takePresence(ctx, t)
 }
 
 // take adds one log entry to a transaction, if it concerns the service.
@@ -114,8 +124,12 @@ func (d *sender) take(ctx context.Context, t *transaction, e store.Entry) error 
 		if err != nil || !ok {
 			return err
 		}
+		if err := d.makeUser(ctx, ev); err != nil {
+			return err
+		}
 		raw, err := sync.Render{Store: s, RoomID: true, NowMS: d.s.o.Now().UnixMilli()}.Event(ctx, nil, ev)
 		t.events = append(t.events, raw)
+		t.size += len(raw)
 		return err
 	case store.KindState:
 		// What is known of the room's members may be otherwise now. The event that has come to hold
@@ -144,65 +158,6 @@ func (d *sender) take(ctx context.Context, t *transaction, e store.Entry) error 
 	return nil
 }
 
-func (d *sender) takeReceipt(ctx context.Context, t *transaction, e store.Entry) error {
-	s := d.s.o.Store
-	if ok, err := d.rooms.room(ctx, e.Room); err != nil || !ok {
-		return err
-	}
-	receipts, err := s.ReceiptsAfter(ctx, e.Room, e.Pos-1, e.Pos)
-	if err != nil {
-		return err
-	}
-	content, err := sync.Receipts(ctx, s, receipts, 0)
-	if err != nil || len(content) == 0 {
-		return err // a newer receipt has taken its place
-	}
-	return d.addEphemeral(ctx, t, e.Room, "m.receipt", content)
-}
-
-func (d *sender) addEphemeral(ctx context.Context, t *transaction, room int64, typ string, content any) error {
-	name, err := d.s.o.Store.RoomByNID(ctx, room)
-	if err != nil {
-		return err
-	}
-	raw, err := json.Marshal(map[string]any{"type": typ, "room_id": name.ID, "content": content}, json.Deterministic(true))
-	t.ephemeral = append(t.ephemeral, raw)
-	return err
-}
-
-// takeTyping adds who types, in rooms where that has changed.
-func (d *sender) takeTyping(ctx context.Context, t *transaction) error {
-	d.mu.Lock()
-	rooms := make([]int64, 0, len(d.typed))
-	for room := range d.typed {
-		rooms = append(rooms, room)
-	}
-	clear(d.typed)
-	d.mu.Unlock()
-	for _, room := range rooms {
-		ok, err := d.rooms.room(ctx, room)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			continue
-		}
-		users := d.s.o.Typing(room)
-		// What the service itself said need not be told back to it.
-		others := slices.DeleteFunc(slices.Clone(users), d.rooms.user)
-		if len(others) == 0 && len(users) > 0 {
-			continue
-		}
-		if others == nil {
-			others = []string{}
-		}
-		if err := d.addEphemeral(ctx, t, room, "m.typing", map[string]any{"user_ids": others}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // takeToDevice adds a message to a device of one of the service's users. MSC4203: the event has
 // to_user_id and to_device_id.
 func (d *sender) takeToDevice(ctx context.Context, t *transaction, e store.Entry) error {
@@ -226,6 +181,7 @@ func (d *sender) takeToDevice(ctx context.Context, t *transaction, e store.Entry
 		return err
 	}
 	t.toDevice = append(t.toDevice, raw)
+	t.size += 2 * len(raw) // by both names
 	if t.taken == nil {
 		t.taken = map[store.DeviceName]int64{}
 	}

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -125,9 +126,11 @@ type API struct {
 	o        Options
 	router   routeTable
 	settings atomic.Pointer[Settings]
-	limits   atomic.Pointer[limiters]
-	echoes   echoes
-	remotes  *remotes
+	// deleteRoom is that of DeleteRoomsWith.
+	deleteRoom func(ctx context.Context, r store.RoomName) error
+	limits     atomic.Pointer[limiters]
+	echoes     echoes
+	remotes    *remotes
 }
 
 type limiters struct{ messages, logins, registrations, joins, invites, messagesOut, strangers, reports, uploads, previews *accounts.Limiter }
@@ -256,6 +259,7 @@ func (a *API) routes() {
 	a.userDirectoryRoutes()
 	a.searchRoutes()
 
+	on(post, unstable("com.beeper.yeet"), "/rooms/{roomId}/delete", user, a.deletePortal)
 	on(post, unstable("com.beeper.backfill"), "/rooms/{roomId}/batch_send", user, a.batchSend)
 	on(post, v1, "/appservice/{appserviceId}/ping", user, a.pingService)
 	on(post, unstable("fi.mau.msc2659"), "/appservice/{appserviceId}/ping", user, a.pingService)

@@ -1,10 +1,12 @@
 package client
 
 import (
+	"context"
 	"encoding/json/jsontext"
 
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 	"github.com/landbridge-im/landbridge/homeserver/room"
+	"github.com/landbridge-im/landbridge/homeserver/store"
 )
 
 // pingService is POST /v1/appservice/{appserviceId}/ping.
@@ -86,4 +88,56 @@ func (a *API) batchSend(c *call) (any, error) {
 		ids[i] = e.ID
 	}
 	return map[string][]string{"event_ids": ids}, nil
+}
+
+// DeleteRoomsWith says how a room is deleted. It is called before the first request.
+func (a *API) DeleteRoomsWith(do func(ctx context.Context, r store.RoomName) error) {
+	a.deleteRoom = do
+}
+
+// deletePortal is POST .../com.beeper.yeet/rooms/{roomId}/delete: a bridge gives up a room. One that it has made
+// is deleted. From one that was there before, and that it was only connected to, its own users leave: the room
+// is other people's.
+func (a *API) deletePortal(c *call) (any, error) {
+	if c.session.Service == nil {
+		return nil, mxerror.Forbidden("Only application services may delete their rooms.")
+	}
+	r, err := c.room(0)
+	if err != nil {
+		return nil, err
+	}
+	if m, err := a.standing(c.ctx, r, c.session.UserID); err != nil {
+		return nil, err
+	} else if m.Membership != "join" {
+		return nil, mxerror.Forbidden("You are not in this room.")
+	}
+	root, err := a.o.Store.RootAt(c.ctx, r.NID, a.o.Store.Position())
+	if err != nil {
+		return nil, err
+	}
+	create, err := a.o.Store.StateEvent(c.ctx, root, "m.room.create", "")
+	if err != nil {
+		return nil, err
+	}
+	if a.owns(c.session.Service, string(create.Sender)) {
+		return nil, a.deleteRoom(c.ctx, r)
+	}
+	members, err := a.o.Store.MembersOf(c.ctx, r.NID)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range members {
+		id, err := a.o.Store.UserID(c.ctx, m.User)
+		if err != nil {
+			return nil, err
+		}
+		if m.Membership != "join" && m.Membership != "invite" || !a.owns(c.session.Service, id) {
+			continue
+		}
+		_, err = a.o.Rooms.Send(c.ctx, r.NID, room.Proposal{Sender: id, Type: "m.room.member", StateKey: &id, Content: jsontext.Value(`{"membership":"leave"}`)})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
 }

@@ -99,7 +99,8 @@ func (a *API) makeSender(ctx context.Context, reg *registration.Registration) (i
 // limit counts what a user does, and refuses it if that is too much. Application services whose
 // registration says so may do as much as they like.
 func (c *call) limit(l *accounts.Limiter) error {
-	if s := c.session.Service; s != nil && !s.IsRateLimited() {
+	// "Whether requests from masqueraded users are rate-limited. The sender is excluded."
+	if s := c.session.Service; s != nil && (!s.IsRateLimited() || c.session.Asserted && c.session.UserID == s.SenderID(c.api.o.ServerName)) {
 		return nil
 	}
 	switch s := c.session; {

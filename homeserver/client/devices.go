@@ -39,8 +39,9 @@ func (a *API) device(c *call) (any, error) {
 	return deviceOut(d), err
 }
 
-// putDevice is PUT /devices/{deviceId}. MSC4190: for an application service it also makes the
-// device, and answers 201 then.
+// putDevice is PUT /devices/{deviceId}: "Updates the metadata on the given device, or creates a new device.
+// The ability to create new devices is only available to application services". No registration has to ask
+// for that since version 1.17 of the specification.
 func (a *API) putDevice(c *call) (any, error) {
 	var q struct {
 		Name *string `json:"display_name"`
@@ -57,7 +58,7 @@ func (a *API) putDevice(c *call) (any, error) {
 	}
 	id := c.params[0]
 	reg := c.session.Service
-	if reg != nil && reg.DeviceManagement {
+	if reg != nil {
 		// "This endpoint is rate-limited for device creation."
 		if err := c.limit(a.limits.Load().logins); err != nil {
 			return nil, err
@@ -75,7 +76,7 @@ func (a *API) putDevice(c *call) (any, error) {
 				return err
 			}
 		}
-		if reg == nil || !reg.DeviceManagement {
+		if reg == nil {
 			return store.Refuse(mxerror.NotFound("You have no device %s.", clip(id)))
 		}
 		if len(id) > 255 || id == "" {

@@ -207,8 +207,13 @@ func (a *API) loginForService(c *call, q loginRequest, d accounts.DeviceRequest)
 	}
 	reg := a.o.Services.Set().ByASToken(token)
 	if reg == nil {
-		// "If the access token is not valid, does not correspond to an appservice or the user has not
-		// previously been registered then the homeserver will respond with an errcode of M_FORBIDDEN."
+		// Application-service API: "without a valid as_token, the endpoints will return an error with the
+		// M_MISSING_TOKEN or M_UNKNOWN_TOKEN error code and 401".
+		if _, err := a.o.Accounts.Authenticate(c.ctx, token, c.address(), c.r.UserAgent()); err != nil {
+			return nil, err
+		}
+		// Client-server API: "If the access token [...] does not correspond to an appservice or the user has
+		// not previously been registered then the homeserver will respond with an errcode of M_FORBIDDEN."
 		return nil, mxerror.Forbidden("No application service has this token.")
 	}
 	who, err := q.who()

@@ -156,15 +156,28 @@ func (a *API) putNetworkVisibility(c *call) (any, error) {
 	default:
 		return nil, mxerror.InvalidParam("visibility must be \"public\" or \"private\".")
 	}
+	return nil, a.listInNetwork(c, q.Visibility == "public")
+}
+
+// deleteNetworkRoom is DELETE /directory/list/appservice/{networkId}/{roomId}.
+func (a *API) deleteNetworkRoom(c *call) (any, error) {
+	if c.session.Service == nil {
+		return nil, mxerror.Forbidden("Only application services have networks to list rooms in.")
+	}
+	return nil, a.listInNetwork(c, false)
+}
+
+// listInNetwork puts a room into the directory of a service's network, or takes it out.
+func (a *API) listInNetwork(c *call, public bool) error {
 	if len(c.params[0]) > 255 {
-		return nil, mxerror.TooLarge("A network's id can have at most 255 bytes.")
+		return mxerror.TooLarge("A network's id can have at most 255 bytes.")
 	}
 	r, err := c.room(1)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return nil, a.o.Store.Write(c.ctx, func(t *store.Tx) error {
-		return t.SetNetworkRoom(c.session.Service.ID, c.params[0], r.NID, q.Visibility == "public")
+	return a.o.Store.Write(c.ctx, func(t *store.Tx) error {
+		return t.SetNetworkRoom(c.session.Service.ID, c.params[0], r.NID, public)
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
+	"github.com/landbridge-im/landbridge/homeserver/appservices"
 	"github.com/landbridge-im/landbridge/homeserver/edge"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 )
@@ -44,6 +45,10 @@ func (a *API) serve(c *call, rt *route) {
 			return
 		}
 		c.session = s
+	}
+	// Also where nobody has to say who they are.
+	if reg := a.o.Services.Set().ByASToken(bearer(c.r)); reg != nil {
+		c.ctx = appservices.By(c.ctx, reg)
 	}
 	if rt.raw != nil {
 		if err := rt.raw(c); err != nil {

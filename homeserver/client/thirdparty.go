@@ -17,7 +17,10 @@ func (a *API) thirdPartyRoutes() {
 	}
 	a.on(get, v3, "/thirdparty/user", user, a.thirdPartyOf(appservices.Users, "userid", checkUserID))
 	a.on(get, v3, "/thirdparty/location", user, a.thirdPartyOf(appservices.Locations, "alias", checkAlias))
-	a.on(http.MethodPut, v3, "/directory/list/appservice/{networkId}/{roomId}", user, a.putNetworkVisibility)
+	const network = "/directory/list/appservice/{networkId}/{roomId}"
+	a.on(http.MethodPut, v3, network, user, a.putNetworkVisibility)
+	// Not in the specification; bridges use it, because other servers have it.
+	a.on(http.MethodDelete, v3, network, user, a.deleteNetworkRoom)
 }
 
 // protocols is GET /thirdparty/protocols.

@@ -26,6 +26,7 @@ func (a *API) versions(c *call) (any, error) {
 		features["com.beeper.msc4437"] = true
 		features["com.beeper.arbitrary_profile_meta"] = true
 		features["com.beeper.batch_sending"] = true
+		features["com.beeper.room_yeeting"] = true
 	}
 	return map[string]any{
 		"versions": []string{"r0.6.1", "v1.1", "v1.2", "v1.3", "v1.4", "v1.5", "v1.6", "v1.7", "v1.8", "v1.9",

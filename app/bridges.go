@@ -1,0 +1,202 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"slices"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/landbridge-im/landbridge/appservice"
+	"github.com/landbridge-im/landbridge/bridges/discord"
+	"github.com/landbridge-im/landbridge/bridges/irc"
+	"github.com/landbridge-im/landbridge/bridges/slack"
+	"github.com/landbridge-im/landbridge/config"
+	"github.com/landbridge-im/landbridge/internal/inproc"
+	"github.com/landbridge-im/landbridge/registration"
+)
+
+// Modules are the modules of the project itself.
+func Modules() []appservice.Module {
+	return []appservice.Module{
+		{Name: "discord", New: func(ctx context.Context, env appservice.Env) (appservice.Bridge, error) {
+			return discord.New(ctx, env.Config, discord.Deps{Log: env.Log, HTTP: env.HTTP, AliasPrefix: env.AliasPrefix})
+		}},
+		{Name: "irc", New: func(ctx context.Context, env appservice.Env) (appservice.Bridge, error) {
+			return irc.New(ctx, env.Config, irc.Deps{Log: env.Log, AliasPrefix: env.AliasPrefix, DataDir: env.DataDir})
+		}},
+		{Name: "slack", New: func(ctx context.Context, env appservice.Env) (appservice.Bridge, error) {
+			return slack.New(ctx, env.Config, slack.Deps{Log: env.Log, HTTP: env.HTTP, AliasPrefix: env.AliasPrefix})
+		}},
+	}
+}
+
+// noticed are the modules of the build; of each IRC bridge that they make s takes note.
+func (s *serving) noticed() []appservice.Module {
+	out := slices.Clone(s.std.build.Modules)
+	for i, m := range out {
+		out[i].New = func(ctx context.Context, env appservice.Env) (appservice.Bridge, error) {
+			b, err := m.New(ctx, env)
+			if made, ok := b.(*irc.Bridge); ok && err == nil {
+				s.irc.Store(made)
+			}
+			return b, err
+		}
+	}
+	return out
+}
+
+// openBridges makes the host and its bridges, not yet started. The homeserver need not be there
+// yet: it is called when they run.
+func (s *serving) openBridges(ctx context.Context) (err error) {
+	homeserver := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.hs.Client().ServeHTTP(w, r) })
+	s.host, err = appservice.New(appservice.Options{
+		Dir:        filepath.Join(s.cfg.DataDir, "bridges"),
+		Homeserver: appservice.Homeserver{URL: "http://in-process", Domain: s.cfg.Server.Name, Transport: inproc.Transport(homeserver)},
+		Modules:    s.noticed(), Log: s.log, Metrics: s.metrics,
+	})
+	if err != nil {
+		return err
+	}
+	for _, b := range s.bridges(s.cfg) {
+		if err := s.host.Add(ctx, instance(b)); err != nil {
+			return fmt.Errorf("bridge %s: %w", b.ID, err)
+		}
+	}
+	return nil
+}
+
+// demoBridge runs when Landbridge is started without any configuration: an IRC bridge to a small
+// network of its own.
+var demoBridge = config.Bridge{ID: "irc", Module: "irc", Enabled: true}
+
+// bridges are the bridges to run.
+func (s *serving) bridges(c *config.Config) []config.Bridge {
+	if s.path == "" && len(c.Bridges) == 0 { // see demo
+		return []config.Bridge{demoBridge}
+	}
+	return enabled(c.Bridges)
+}
+
+// enabled are those of some bridges that are not switched off.
+func enabled(all []config.Bridge) (on []config.Bridge) {
+	for _, b := range all {
+		if b.Enabled {
+			on = append(on, b)
+		}
+	}
+	return on
+}
+
+func instance(b config.Bridge) appservice.Instance {
+	in := appservice.Instance{ID: b.ID, Module: b.Module, Config: b.Config, Permissions: map[string]string{"*": "relay"}}
+	in.Encryption.Allow = b.Encryption == "allow" || b.Encryption == "default" || b.Encryption == "require"
+	in.Encryption.Default = b.Encryption == "default" || b.Encryption == "require"
+	in.Encryption.Require = b.Encryption == "require"
+	for _, admin := range b.Admins {
+		in.Permissions[admin] = "admin"
+	}
+	return in
+}
+
+// builtin are the registrations of the bridges in this process.
+func (s *serving) builtin() ([]*registration.Registration, error) {
+	var out []*registration.Registration
+	for _, st := range s.host.Status() {
+		raw, err := s.host.RegistrationYAML(st.ID)
+		if err != nil {
+			return nil, err
+		}
+		r, err := registration.Parse("bridge "+st.ID, raw)
+		if err != nil {
+			return nil, fmt.Errorf("the registration of bridge %s: %w", st.ID, err)
+		}
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+// transport reaches an application service: by a direct call if it is one of our bridges, else
+// over HTTP.
+func (s *serving) transport(r *registration.Registration) http.RoundTripper {
+	if r.Module != "" && r.URL == "" {
+		return inproc.Transport(s.host.Handler(r.ID))
+	}
+	if r.URL == "" {
+		return nil
+	}
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.TLSClientConfig = &tls.Config{RootCAs: s.roots}
+	t.Proxy = nil // bridges are near; a proxy for the world is not meant for them
+	return t
+}
+
+// runBridges runs the bridges until ctx ends. One that does not start is tried again by the
+// host; the server goes on without it.
+func (s *serving) runBridges(ctx context.Context) error {
+	if err := s.host.StartAll(ctx); err != nil && ctx.Err() == nil {
+		s.log.ErrorContext(ctx, "not all bridges have started; they are tried again", "err", err)
+	}
+	if s.demo() && ctx.Err() == nil {
+		s.greetDemo()
+	}
+	<-ctx.Done()
+	s.host.StopAll()
+	return nil
+}
+
+// reloadBridges puts another configuration of bridges into force: those that changed are
+// restarted, the others go on.
+func (s *serving) reloadBridges(ctx context.Context, next *config.Config) error {
+	want := map[string]config.Bridge{}
+	for _, b := range s.bridges(next) {
+		want[b.ID] = b
+	}
+	var errs []error
+	for _, st := range s.host.Status() {
+		if _, ok := want[st.ID]; !ok {
+			errs = append(errs, s.host.Remove(st.ID))
+		}
+	}
+	old := map[string]config.Bridge{}
+	for _, b := range s.bridges(s.cfg) {
+		old[b.ID] = b
+	}
+	for id, b := range want {
+		switch was, ok := old[id]; {
+		case !ok:
+			errs = append(errs, s.host.Add(ctx, instance(b)))
+		case !sameBridge(was, b):
+			errs = append(errs, s.host.Configure(ctx, instance(b)))
+		default:
+			delete(want, id)
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	// The homeserver must know a bridge before it starts.
+	builtin, err := s.builtin()
+	if err != nil {
+		return err
+	}
+	if err := s.watch.Reconfigure(ctx, next.AppServices.Registrations, builtin...); err != nil {
+		return err
+	}
+	for id := range want {
+		errs = append(errs, s.host.Restart(ctx, id))
+	}
+	return errors.Join(errs...)
+}
+
+// sameBridge tells whether two configurations of a bridge say the same.
+func sameBridge(a, b config.Bridge) bool {
+	x, err1 := yaml.Marshal(a)
+	y, err2 := yaml.Marshal(b)
+	return err1 == nil && err2 == nil && bytes.Equal(x, y)
+}

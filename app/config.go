@@ -1,0 +1,127 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+
+	"github.com/rs/zerolog"
+
+	"github.com/landbridge-im/landbridge/appservice"
+	"github.com/landbridge-im/landbridge/config"
+	"github.com/landbridge-im/landbridge/configs"
+)
+
+func runConfig(ctx context.Context, args []string, std stdio) error {
+	return dispatch(ctx, "landbridge config", []command{
+		{"check", "say what is wrong with a configuration file and the environment", runConfigCheck},
+		{"show", "print the configuration in effect, and where each value comes from", runConfigShow},
+		{"example", "print an annotated file with every key and its default", runConfigExample},
+	}, args, std)
+}
+
+// configFlag adds the flag -c to a command.
+func configFlag(fs *flag.FlagSet) *string {
+	return fs.String("c", "", "the configuration `file`; else $"+config.EnvConfig+", else all defaults")
+}
+
+// loadConfig loads the configuration of a command; an empty path is looked up in the
+// environment.
+func loadConfig(path string) (*config.Config, error) {
+	if path == "" {
+		path = os.Getenv(config.EnvConfig)
+	}
+	return config.Load(path, os.Environ())
+}
+
+func runConfigCheck(ctx context.Context, args []string, std stdio) error {
+	fs := newFlags("landbridge config check")
+	path := configFlag(fs)
+	rest, err := parseFlags(fs, "landbridge config check [-c FILE]", args, std)
+	if err != nil {
+		return err
+	}
+	if err := fileArgument(fs.Name(), path, rest); err != nil {
+		return err
+	}
+	c, err := loadConfig(*path)
+	if err != nil {
+		return err
+	}
+	if err := checkBridges(ctx, *path, c, std.build.Modules); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(std.Out, "The configuration is good: server %s at %s, data in %s.\n", c.Server.Name, c.PublicURL(), c.DataDir)
+	return err
+}
+
+// checkBridges has the modules check their own parts of the configuration.
+func checkBridges(ctx context.Context, file string, c *config.Config, modules []appservice.Module) error {
+	var errs []error
+	for _, b := range c.Bridges {
+		if err := checkBridge(ctx, b, modules); err != nil {
+			errs = append(errs, fmt.Errorf("%s: bridge %s: %w", file, b.ID, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func checkBridge(ctx context.Context, b config.Bridge, modules []appservice.Module) error {
+	var names []string
+	for _, m := range modules {
+		if m.Name == b.Module {
+			_, err := m.New(ctx, appservice.Env{ID: b.ID, Config: b.Config, Log: slog.New(slog.DiscardHandler), Zerolog: zerolog.Nop(), HTTP: http.DefaultClient, Go: func(f func()) { go f() }})
+			return err
+		}
+		names = append(names, m.Name)
+	}
+	return fmt.Errorf("there is no module %q; there are: %s", b.Module, strings.Join(names, ", "))
+}
+
+// fileArgument takes the one file that may be given without -c.
+func fileArgument(name string, path *string, rest []string) error {
+	switch {
+	case len(rest) == 0:
+		return nil
+	case len(rest) > 1 || *path != "":
+		return usageError("%s: too many arguments: %s", name, strings.Join(rest, " "))
+	}
+	*path = rest[0]
+	return nil
+}
+
+func runConfigShow(_ context.Context, args []string, std stdio) error {
+	fs := newFlags("landbridge config show")
+	path := configFlag(fs)
+	rest, err := parseFlags(fs, "landbridge config show [-c FILE]", args, std)
+	if err != nil {
+		return err
+	}
+	if err := fileArgument(fs.Name(), path, rest); err != nil {
+		return err
+	}
+	c, err := loadConfig(*path)
+	if err != nil {
+		return err
+	}
+	out, err := c.Show()
+	if err != nil {
+		return err
+	}
+	_, err = std.Out.Write(out)
+	return err
+}
+
+func runConfigExample(_ context.Context, args []string, std stdio) error {
+	if _, err := parseFlags(newFlags("landbridge config example"), "landbridge config example > landbridge.yaml", args, std); err != nil {
+		return err
+	}
+	_, err := io.WriteString(std.Out, configs.Example())
+	return err
+}

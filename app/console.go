@@ -1,0 +1,166 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"encoding/json/v2"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/landbridge-im/landbridge/config"
+	"github.com/landbridge-im/landbridge/homeserver"
+	"github.com/landbridge-im/landbridge/homeserver/console"
+	"github.com/landbridge-im/landbridge/internal/inproc"
+)
+
+// socketPath is where a running server listens for commands.
+func socketPath(c *config.Config) string { return filepath.Join(c.DataDir, "console.sock") }
+
+// maxSocketPath is the longest path that all systems take for a socket.
+const maxSocketPath = 103
+
+// serveConsole listens for commands until ctx ends. Only who may enter the data folder reaches the
+// socket.
+func (s *serving) serveConsole(ctx context.Context, g *errgroup.Group) error {
+	return serveSocket(ctx, g, socketPath(s.cfg), s.consoleHandler(), s.log)
+}
+
+// commander gives commands to a server.
+type commander struct {
+	client *http.Client
+	close  func() error
+}
+
+// connect reaches the running server of a configuration or, if it does not run, works on its
+// database.
+func connect(ctx context.Context, path, version string) (*commander, error) {
+	cfg, err := config.Load(configPath(path), os.Environ())
+	if err != nil {
+		return nil, err
+	}
+	socket := socketPath(cfg)
+	var d net.Dialer
+	if conn, err := d.DialContext(ctx, "unix", socket); err == nil {
+		conn.Close()
+		tr := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return d.DialContext(ctx, "unix", socket) }}
+		return &commander{&http.Client{Transport: tr}, func() error { tr.CloseIdleConnections(); return nil }}, nil
+	} else if !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED) && len(socket) <= maxSocketPath {
+		return nil, fmt.Errorf("reaching the running server: %w", err)
+	}
+	if _, err := os.Stat(cfg.DataDir); err != nil {
+		return nil, fmt.Errorf("the data folder: %w (is -c missing, or the folder that the server is started in another?)", err)
+	}
+	unlock, err := lockDir(cfg.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	o := options(cfg, version)
+	o.Log = slog.New(slog.DiscardHandler)
+	hs, err := homeserver.Open(ctx, o)
+	if err != nil {
+		unlock()
+		return nil, err
+	}
+	return &commander{&http.Client{Transport: inproc.Transport(hs.Console())}, func() error {
+		defer unlock()
+		return hs.Close()
+	}}, nil
+}
+
+// do gives a command and reads the answer into out.
+func (c *commander) do(ctx context.Context, path string, in, out any) error {
+	raw, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://console"+path, bytes.NewReader(raw))
+	if err != nil {
+		return err
+	}
+	res, err := c.client.Do(req)
+	if err != nil {
+		return fmt.Errorf("asking the server: %w", err)
+	}
+	defer res.Body.Close()
+	if raw, err = io.ReadAll(res.Body); err != nil {
+		return fmt.Errorf("reading the server's answer: %w", err)
+	}
+	if res.StatusCode != http.StatusOK {
+		var f console.Failure
+		if json.Unmarshal(raw, &f) != nil || f.Message == "" {
+			f.Message = "the server answers " + res.Status
+		}
+		return &exitError{exitFailure, f.Message}
+	}
+	return json.Unmarshal(raw, out)
+}
+
+// order is a subcommand that gives commands to a server: its flags, how many arguments it takes, and
+// what it does with the connection.
+type order struct {
+	name, usage string
+	args        int
+	flags       *flag.FlagSet
+	do          func(ctx context.Context, c *commander, args []string) error
+}
+
+// run reads the arguments, connects, and does what was ordered.
+func (o order) run(ctx context.Context, args []string, std stdio) (err error) {
+	path := o.flags.String("c", "", "configuration `file`; without one, the defaults")
+	rest, err := parseFlags(o.flags, o.usage, args, std)
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(rest) < o.args:
+		return usageError("%s: too few arguments\nUsage: %s", o.name, o.usage)
+	case len(rest) > o.args:
+		return usageError("%s: too many arguments: %s", o.name, strings.Join(rest[o.args:], " "))
+	}
+	c, err := connect(ctx, *path, std.build.Version)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.close()) }()
+	return o.do(ctx, c, rest)
+}
+
+// printJSON prints an answer for programs.
+func printJSON(std stdio, v any) error {
+	raw, err := json.Marshal(v, json.Deterministic(true))
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(std.Out, string(raw))
+	return err
+}
+
+// table prints rows for people.
+func table(std stdio, rows [][]string) error {
+	w := tabwriter.NewWriter(std.Out, 0, 0, 2, ' ', 0)
+	for _, r := range rows {
+		fmt.Fprintln(w, strings.Join(r, "\t"))
+	}
+	return w.Flush()
+}
+
+// when writes a time in milliseconds; 0 is the given text.
+func when(ms int64, never string) string {
+	if ms == 0 {
+		return never
+	}
+	return time.UnixMilli(ms).UTC().Format("2006-01-02 15:04")
+}

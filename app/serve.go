@@ -1,0 +1,356 @@
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/landbridge-im/landbridge/appservice"
+	"github.com/landbridge-im/landbridge/bridges/irc"
+	"github.com/landbridge-im/landbridge/config"
+	"github.com/landbridge-im/landbridge/homeserver"
+	"github.com/landbridge-im/landbridge/homeserver/client"
+	"github.com/landbridge-im/landbridge/homeserver/event"
+	"github.com/landbridge-im/landbridge/registration"
+)
+
+// shutdownTime is how long requests under way are given when the server stops.
+const shutdownTime = 10 * time.Second
+
+func runServe(ctx context.Context, args []string, std stdio) error {
+	fs := newFlags("landbridge serve")
+	path := fs.String("c", "", "configuration `file`; without one, the defaults")
+	rest, err := parseFlags(fs, "landbridge serve [-c FILE]", args, std)
+	if err != nil {
+		return err
+	}
+	if len(rest) > 0 {
+		return usageError("landbridge serve: unexpected argument %q", rest[0])
+	}
+	cfg, err := config.Load(configPath(*path), os.Environ())
+	if err != nil {
+		return err
+	}
+	s := &serving{cfg: cfg, path: configPath(*path), std: std, began: time.Now()}
+	return s.run(ctx)
+}
+
+// configPath is the configuration file in use: as given, or in the environment, or none.
+func configPath(given string) string {
+	if given != "" {
+		return given
+	}
+	return os.Getenv(config.EnvConfig)
+}
+
+// serving is a running "landbridge serve".
+type serving struct {
+	cfg     *config.Config
+	path    string
+	std     stdio
+	began   time.Time
+	level   slog.LevelVar
+	log     *slog.Logger
+	hs      *homeserver.Server
+	host    *appservice.Host
+	irc     atomic.Pointer[irc.Bridge] // the newest, for its demonstration network
+	metrics *prometheus.Registry
+	watch   *registration.Watcher
+	roots   *x509.CertPool // who vouches for other machines; nil: the system's
+}
+
+func (s *serving) run(ctx context.Context) (err error) {
+	s.log = newLog(s.std.Err, s.cfg.Log, &s.level)
+	s.metrics = newMetrics()
+	if err := os.MkdirAll(s.cfg.DataDir, 0o700); err != nil {
+		return fmt.Errorf("making the data folder: %w", err)
+	}
+	unlock, err := lockDir(s.cfg.DataDir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	// The addresses are taken first: that they are in use should not be found out after a
+	// minute of opening databases.
+	listeners, err := s.listen(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		for _, l := range listeners {
+			l.Close() // closed already, unless the start failed
+		}
+	}()
+	if err := s.open(ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.hs.Close()) }()
+	return s.serve(ctx, listeners)
+}
+
+// open makes the homeserver.
+func (s *serving) open(ctx context.Context) error {
+	c := s.cfg
+	if err := s.openBridges(ctx); err != nil {
+		return err
+	}
+	builtin, err := s.builtin()
+	if err != nil {
+		return err
+	}
+	s.watch, err = registration.NewWatcher(registration.WatchOptions{ServerName: c.Server.Name, Paths: c.AppServices.Registrations,
+		Builtin: builtin, Log: s.log, OnChange: s.registrationsChanged})
+	if err != nil {
+		return err
+	}
+	o := options(c, s.std.build.Version)
+	o.Registrations, o.Transport, o.Log = s.watch.Set(), s.transport, s.log
+	if o.Mailer, err = mailer(c); err != nil {
+		return err
+	}
+	if o.Federation, err = federationOptions(c.Federation); err != nil {
+		return err
+	}
+	s.roots = o.Federation.RootCAs
+	s.hs, err = homeserver.Open(ctx, o)
+	if err != nil {
+		return err
+	}
+	s.hs.LogAccess(c.Log.Access)
+	s.hs.ShowAllUsers(c.Search.AllUsers)
+	return s.metrics.Register(s.hs.Collector())
+}
+
+// pushOptions say how push gateways may be reached. The networks have been checked.
+func pushOptions(c *config.Config) homeserver.PushOptions {
+	o := homeserver.PushOptions{AllowLoopback: c.Push.AllowLoopback}
+	for _, s := range c.Push.AllowNetworks {
+		if p, err := netip.ParsePrefix(s); err == nil {
+			o.AllowNetworks = append(o.AllowNetworks, p)
+		}
+	}
+	return o
+}
+
+// voip is what clients are told about calls.
+func voip(c *config.Config) client.VoIP {
+	v := c.VoIP
+	return client.VoIP{TURNURIs: v.TURNURIs, TURNSecret: v.TURNSecret.Reveal(), TURNUsername: v.TURNUsername, TURNPassword: v.TURNPassword.Reveal(),
+		TURNLifetime: v.TURNUserLifetime.Std(), LiveKitURLs: v.LiveKitURLs}
+}
+
+// settings are what the client API can change while it runs.
+func settings(c *config.Config) client.Settings {
+	out := client.Settings{OpenRegistration: c.Registration.Open, OldMedia: c.Media.AllowOldEndpoints, OldMediaUntil: c.Media.Frozen(),
+		MaxBody: c.Limits.MaxRequestBody.Bytes(), SyncTimeout: c.Limits.SyncTimeoutMax.Std(),
+		Guests: c.Registration.Guests, RequireEmail: c.Registration.RequireEmail, Policies: policies(c),
+		NoPasswordLogin: !c.Login.Password, NoLoginTokens: !c.Login.Tokens, ConfirmWithin: c.Login.ConfirmWithin.Std(),
+		RoomVersion: event.Version(c.Rooms.DefaultVersion)}
+	if r := c.RateLimits; r.Enabled {
+		out.Messages = client.Rate{PerSecond: r.MessagePerSecond, Burst: r.MessageBurst}
+		out.Logins = client.Rate{PerSecond: r.LoginPerSecond, Burst: r.LoginBurst}
+		out.Registrations = client.Rate{PerSecond: r.RegistrationPerSecond, Burst: r.RegistrationBurst}
+		out.Joins = client.Rate{PerSecond: r.JoinPerSecond, Burst: r.JoinBurst}
+		out.Invites = client.Rate{PerSecond: r.InvitePerSecond, Burst: r.InviteBurst}
+		out.MessagesOut = client.Rate{PerSecond: r.EmailPerSecond, Burst: r.EmailBurst}
+		out.Strangers = client.Rate{PerSecond: r.StrangerPerSecond, Burst: r.StrangerBurst}
+		out.Uploads = client.Rate{PerSecond: r.UploadPerSecond, Burst: r.UploadBurst}
+		out.Previews = client.Rate{PerSecond: r.PreviewPerSecond, Burst: r.PreviewBurst}
+	}
+	return out
+}
+
+func (s *serving) registrationsChanged(set *registration.Set) {
+	s.hs.Services().Replace(set)
+}
+
+// listener is an address that is served. The one of the metrics has no handler.
+type listener struct {
+	net.Listener
+	handler func() http.Handler
+}
+
+// listen takes the addresses.
+func (s *serving) listen(ctx context.Context) (out []listener, err error) {
+	defer func() {
+		if err != nil {
+			for _, l := range out {
+				err = errors.Join(err, l.Close())
+			}
+		}
+	}()
+	var lc net.ListenConfig
+	add := func(addr string, tlsConf *tls.Config, h func() http.Handler) error {
+		l, err := lc.Listen(ctx, "tcp", addr)
+		if err != nil {
+			return fmt.Errorf("listening on %s: %w", addr, err)
+		}
+		if tlsConf != nil {
+			l = tls.NewListener(l, tlsConf)
+		}
+		out = append(out, listener{l, h})
+		return nil
+	}
+	for _, addr := range s.cfg.Server.Listen {
+		if err := add(addr, nil, s.publicHandler); err != nil {
+			return out, err
+		}
+	}
+	if s.cfg.Metrics.Enabled {
+		if err := add(s.cfg.Metrics.Listen, nil, nil); err != nil {
+			return out, err
+		}
+	}
+	f := s.cfg.Federation
+	if !f.Enabled || len(f.Listen) == 0 {
+		return out, nil
+	}
+	var conf *tls.Config
+	if f.TLSCert != "" {
+		cert, err := tls.LoadX509KeyPair(f.TLSCert, f.TLSKey)
+		if err != nil {
+			return out, fmt.Errorf("reading the federation certificate: %w", err)
+		}
+		conf = &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"h2", "http/1.1"}}
+	}
+	for _, addr := range f.Listen {
+		if err := add(addr, conf, func() http.Handler { return s.hs.Federation() }); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
+}
+
+// publicHandler serves the addresses that clients use.
+func (s *serving) publicHandler() http.Handler {
+	federation, clients := s.hs.Federation(), s.hs.Client()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p := r.URL.Path
+		switch {
+		case p == "/" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
+			s.welcome(w)
+		case strings.HasPrefix(p, "/_matrix/federation/"), strings.HasPrefix(p, "/_matrix/key/"):
+			federation.ServeHTTP(w, r)
+		default:
+			clients.ServeHTTP(w, r)
+		}
+	})
+}
+
+func (s *serving) welcome(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	fmt.Fprintf(w, "This is the Matrix homeserver %s, served by Landbridge.\nLog in with any Matrix client; the homeserver's address is %s\n",
+		s.cfg.Server.Name, s.cfg.PublicURL())
+}
+
+// serve answers requests until ctx ends.
+func (s *serving) serve(ctx context.Context, listeners []listener) error {
+	g, ctx := errgroup.WithContext(ctx)
+	if err := s.serveConsole(ctx, g); err != nil {
+		return err
+	}
+	g.Go(func() error { return s.hs.Run(ctx) })
+	g.Go(func() error { return s.watch.Run(ctx) })
+	g.Go(func() error { return s.reloads(ctx) })
+	g.Go(func() error { return s.runBridges(ctx) })
+	for _, l := range listeners {
+		if l.handler == nil {
+			g.Go(func() error { return serveMetrics(ctx, s.metrics, s.log, l.Listener) })
+			continue
+		}
+		srv := &http.Server{Handler: l.handler(), ReadHeaderTimeout: 20 * time.Second, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10,
+			ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
+		serveHTTP(ctx, g, srv, l.Listener)
+	}
+	if err := s.greet(ctx); err != nil {
+		return err
+	}
+	err := g.Wait()
+	s.log.Info("stopped")
+	return err
+}
+
+// newLog makes the log.
+func newLog(w io.Writer, c config.Log, level *slog.LevelVar) *slog.Logger {
+	setLevel(level, c.Level)
+	o := &slog.HandlerOptions{Level: level}
+	if c.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
+}
+
+func setLevel(v *slog.LevelVar, name string) {
+	var l slog.Level
+	if l.UnmarshalText([]byte(name)) == nil { // the configuration has been checked
+		v.Set(l)
+	}
+}
+
+// lockDir makes sure that one server at a time works on a data folder.
+func lockDir(dir string) (unlock func(), err error) {
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("locking the data folder: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("the data folder %s is in use by another Landbridge", dir)
+	}
+	return func() { f.Close() }, nil
+}
+
+// reloads takes the configuration in anew on every SIGHUP.
+func (s *serving) reloads(ctx context.Context) error {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, syscall.SIGHUP)
+	defer signal.Stop(c)
+	for {
+		select {
+		case <-c:
+			s.reload(ctx)
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// reload puts what can be changed into force and says what can't. A wrong configuration changes
+// nothing.
+func (s *serving) reload(ctx context.Context) {
+	next, err := config.Load(s.path, os.Environ())
+	if err != nil {
+		s.log.ErrorContext(ctx, "the new configuration is wrong; the old one stays in force", "err", err)
+		return
+	}
+	changed, restart := config.Reloadable(s.cfg, next)
+	setLevel(&s.level, next.Log.Level)
+	s.hs.Configure(settings(next))
+	s.hs.LogAccess(next.Log.Access)
+	s.hs.ShowAllUsers(next.Search.AllUsers)
+	if err := s.reloadBridges(ctx, next); err != nil {
+		s.log.ErrorContext(ctx, "reloading bridges and application services", "err", err)
+	}
+	s.cfg = next
+	s.log.InfoContext(ctx, "configuration reloaded", "changed", changed)
+	if len(restart) > 0 {
+		s.log.WarnContext(ctx, "these changes take effect at the next start", "keys", restart)
+	}
+}

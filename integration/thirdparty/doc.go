@@ -1,0 +1,5 @@
+// Package thirdparty has tests of bridges by others, unmodified, on the real binary: a small IRC bridge
+// on matrix-appservice-bridge and matrix-appservice (npm), and heisenbridge on mautrix (PyPI), with a
+// real IRC server behind them. They come from the public registries, with their versions pinned, and
+// are kept in the user's cache folder (package tools).
+package thirdparty
