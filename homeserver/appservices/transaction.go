@@ -7,6 +7,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/homeserver/sync"
 )
@@ -113,6 +114,9 @@ func (d *sender) take(ctx context.Context, t *transaction, e store.Entry) error 
 		ok, err := d.rooms.event(ctx, ev)
 		if err != nil || !ok {
 			return err
+		}
+		if ev.Has(event.Imported) {
+			return nil
 		}
 		raw, err := sync.Render{Store: s, RoomID: true, NowMS: d.s.o.Now().UnixMilli()}.Event(ctx, nil, ev)
 		t.events = append(t.events, raw)
