@@ -9,6 +9,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
+	"github.com/landbridge-im/landbridge/homeserver/importer/wire"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 	"github.com/landbridge-im/landbridge/homeserver/room"
 	"github.com/landbridge-im/landbridge/homeserver/store"
@@ -16,9 +17,9 @@ import (
 
 // Batch brings items into a room, after all that is there. Items that are here already stay as they
 // are; one that the rules refuse is left out and says why.
-func (i *Importer) Batch(ctx context.Context, q Batch) (out BatchDone, err error) {
-	if len(q.Items) > MaxItems {
-		return out, mxerror.TooLarge("One batch can have at most %d items.", MaxItems)
+func (i *Importer) Batch(ctx context.Context, q wire.Batch) (out wire.BatchDone, err error) {
+	if len(q.Items) > wire.MaxItems {
+		return out, mxerror.TooLarge("One batch can have at most %d items.", wire.MaxItems)
 	}
 	source, err := i.source(ctx, q.Source)
 	if err != nil {
@@ -41,7 +42,7 @@ func (i *Importer) Batch(ctx context.Context, q Batch) (out BatchDone, err error
 	}
 	if news(q.Items, known) == 0 {
 		for _, it := range q.Items {
-			out.Items = append(out.Items, Done{EventID: known[it.Remote].EventID})
+			out.Items = append(out.Items, wire.Done{EventID: known[it.Remote].EventID})
 		}
 		return out, nil
 	}
@@ -49,11 +50,11 @@ func (i *Importer) Batch(ctx context.Context, q Batch) (out BatchDone, err error
 	if _, err := i.o.Rooms.Chronicle(ctx, name.NID, w.write); err != nil {
 		return out, err
 	}
-	return BatchDone{w.done}, nil
+	return wire.BatchDone{Items: w.done}, nil
 }
 
 // wanted are the names of all items that a batch is about.
-func wanted(items []Item) []string {
+func wanted(items []wire.Item) []string {
 	var out []string
 	seen := map[string]bool{"": true}
 	add := func(name string) {
@@ -76,7 +77,7 @@ func wanted(items []Item) []string {
 }
 
 // news counts the items that are not here yet, as far as that can be told.
-func news(items []Item, known map[string]store.Imported) (n int) {
+func news(items []wire.Item, known map[string]store.Imported) (n int) {
 	for _, it := range items {
 		if _, ok := known[it.Remote]; it.Remote == "" || !ok {
 			n++
@@ -90,7 +91,7 @@ type writing struct {
 	i      *Importer
 	ctx    context.Context
 	source int64
-	q      Batch
+	q      wire.Batch
 	room   store.RoomName
 	known  map[string]store.Imported
 	people *profiles
@@ -99,21 +100,21 @@ type writing struct {
 	// here are the ids of the items that this turn has appended, by name.
 	here  map[string]string
 	rows  []store.Imported
-	done  []Done
+	done  []wire.Done
 	joins string // the join rule, "" if it is not known
 }
 
 // write appends the items. It may run more than once.
 func (w *writing) write(s *room.Scribe) error {
-	w.s, w.here, w.rows, w.done, w.joins = s, map[string]string{}, nil, make([]Done, len(w.q.Items)), ""
+	w.s, w.here, w.rows, w.done, w.joins = s, map[string]string{}, nil, make([]wire.Done, len(w.q.Items)), ""
 	for n, it := range w.q.Items {
 		if id := w.find(it.Remote); id != "" {
-			w.done[n] = Done{EventID: id}
+			w.done[n] = wire.Done{EventID: id}
 			continue
 		}
 		d, err := w.item(it)
 		if e, ok := mxerror.As(err); ok && e.Status < 500 {
-			d, err = Done{Problem: e.Message}, nil
+			d, err = wire.Done{Problem: e.Message}, nil
 		}
 		if err != nil {
 			return err
@@ -144,34 +145,34 @@ func (w *writing) find(remote string) string {
 }
 
 // append puts an event at the end and notes which item it is.
-func (w *writing) append(remote string, p room.Proposal) (Done, error) {
+func (w *writing) append(remote string, p room.Proposal) (wire.Done, error) {
 	e, fresh, err := w.s.Append(p)
 	if err != nil {
-		return Done{}, err
+		return wire.Done{}, err
 	}
 	if remote != "" {
 		w.here[remote] = e.ID
 		w.rows = append(w.rows, store.Imported{Remote: remote, Room: e.Room, Event: e.NID})
 	}
-	return Done{EventID: e.ID, Fresh: fresh}, nil
+	return wire.Done{EventID: e.ID, Fresh: fresh}, nil
 }
 
 // item brings one item in.
-func (w *writing) item(it Item) (Done, error) {
+func (w *writing) item(it wire.Item) (wire.Done, error) {
 	if err := check(it); err != nil {
-		return Done{}, err
+		return wire.Done{}, err
 	}
-	if it.Kind == KindLeave {
+	if it.Kind == wire.KindLeave {
 		return w.leave(it)
 	}
 	if err := w.join(it); err != nil {
-		return Done{}, err
+		return wire.Done{}, err
 	}
 	none := ""
 	switch it.Kind {
-	case KindJoin:
-		return Done{}, nil
-	case KindPins:
+	case wire.KindJoin:
+		return wire.Done{}, nil
+	case wire.KindPins:
 		pinned := []string{}
 		for _, p := range it.Pins {
 			if id := w.find(p); id != "" {
@@ -180,50 +181,56 @@ func (w *writing) item(it Item) (Done, error) {
 		}
 		raw, err := json.Marshal(map[string]any{"pinned": pinned})
 		if err != nil {
-			return Done{}, err
+			return wire.Done{}, err
 		}
 		d, err := w.append(it.Remote, room.Proposal{Sender: it.Sender, Type: "m.room.pinned_events", StateKey: &none, Content: raw, TS: it.TS})
 		d.Unresolved = len(pinned) < len(it.Pins)
 		return d, err
-	case KindRedact:
+	case wire.KindRedact:
 		return w.redact(it)
 	}
 	content, resolved := w.relate(it)
-	if !resolved && it.Relates.Rel != RelThread && it.Relates.Rel != RelReply {
-		return Done{Unresolved: true}, nil
+	if !resolved && it.Relates.Rel != wire.RelThread && it.Relates.Rel != wire.RelReply {
+		return wire.Done{Unresolved: true}, nil
 	}
-	d, err := w.append(it.Remote, room.Proposal{Sender: it.Sender, Type: it.Type, StateKey: it.StateKey, Content: content, TS: it.TS})
+	p := room.Proposal{Sender: it.Sender, Type: it.Type, StateKey: it.StateKey, Content: content, TS: it.TS}
+	d, err := w.append(it.Remote, p)
+	if mxerror.Is(err, "M_FORBIDDEN") && it.StateKey != nil && it.Sender != w.q.Creator {
+		// Who might change a topic there need not be able to here.
+		p.Sender = w.q.Creator
+		d, err = w.append(it.Remote, p)
+	}
 	d.Unresolved = !resolved
 	return d, err
 }
 
 // check refuses what is no item.
-func check(it Item) error {
+func check(it wire.Item) error {
 	switch {
-	case len(it.Remote) > maxRemote:
-		return mxerror.BadJSON("The item's name is longer than %d bytes.", maxRemote)
+	case len(it.Remote) > wire.MaxRemote:
+		return mxerror.BadJSON("The item's name is longer than %d bytes.", wire.MaxRemote)
 	case it.TS <= 0 || it.TS >= 1<<53:
 		return mxerror.BadJSON("The item's time is out of range.")
 	case !strings.HasPrefix(it.Sender, "@"):
 		return mxerror.BadJSON("The item has no sender.")
-	case len(it.Pins) > maxPins:
-		return mxerror.BadJSON("There are more than %d pins.", maxPins)
-	case it.Kind == KindRedact && it.Relates == nil:
+	case len(it.Pins) > wire.MaxPins:
+		return mxerror.BadJSON("There are more than %d pins.", wire.MaxPins)
+	case it.Kind == wire.KindRedact && it.Relates == nil:
 		return mxerror.BadJSON("A redaction needs an item to redact.")
-	case it.Kind != KindEvent:
+	case it.Kind != wire.KindEvent:
 		return nil
 	case it.Type == "" || it.Type == "m.room.create" || it.Type == "m.room.redaction" || it.Type == "m.room.member":
 		return mxerror.BadJSON("The item's type is %q, which can't be brought in like this.", it.Type)
 	case it.Content.Kind() != '{':
 		return mxerror.BadJSON("The item's content is no object.")
-	case len(it.Content) > MaxContent:
-		return mxerror.TooLarge("The item's content has %d bytes; at most %d are allowed.", len(it.Content), MaxContent)
+	case len(it.Content) > wire.MaxContent:
+		return mxerror.TooLarge("The item's content has %d bytes; at most %d are allowed.", len(it.Content), wire.MaxContent)
 	}
 	return nil
 }
 
 // join has the sender of an item join the room, if they are not in it.
-func (w *writing) join(it Item) error {
+func (w *writing) join(it wire.Item) error {
 	in, err := w.s.Membership(it.Sender)
 	if err != nil || in == "join" {
 		return err
@@ -246,12 +253,12 @@ func (w *writing) join(it Item) error {
 	return w.member(it.Sender, it.Sender, "join", it.TS)
 }
 
-func (w *writing) leave(it Item) (Done, error) {
+func (w *writing) leave(it wire.Item) (wire.Done, error) {
 	in, err := w.s.Membership(it.Sender)
 	if err != nil || in != "join" && in != "invite" {
-		return Done{}, err
+		return wire.Done{}, err
 	}
-	return Done{}, w.member(it.Sender, it.Sender, "leave", it.TS)
+	return wire.Done{}, w.member(it.Sender, it.Sender, "leave", it.TS)
 }
 
 func (w *writing) member(by, user, membership string, ts int64) error {
@@ -264,17 +271,17 @@ func (w *writing) member(by, user, membership string, ts int64) error {
 }
 
 // redact takes an item back that is here.
-func (w *writing) redact(it Item) (Done, error) {
+func (w *writing) redact(it wire.Item) (wire.Done, error) {
 	id := w.find(it.Relates.To)
 	if id == "" {
-		return Done{Unresolved: true}, nil
+		return wire.Done{Unresolved: true}, nil
 	}
 	target, err := w.s.Event(id)
 	if err != nil {
-		return Done{}, err
+		return wire.Done{}, err
 	}
 	if target.Has(event.Redacted) {
-		return Done{EventID: id}, nil
+		return wire.Done{EventID: id}, nil
 	}
 	return w.append(it.Remote, room.Proposal{Sender: it.Sender, Type: "m.room.redaction", Redacts: id,
 		Content: redaction(id, w.room.Version), TS: it.TS})
@@ -290,7 +297,7 @@ func redaction(id string, v event.Version) jsontext.Value {
 }
 
 // relate adds the relation to an item's content. resolved is false if what it relates to is not here.
-func (w *writing) relate(it Item) (content jsontext.Value, resolved bool) {
+func (w *writing) relate(it wire.Item) (content jsontext.Value, resolved bool) {
 	if it.Relates == nil {
 		return it.Content, true
 	}
@@ -300,18 +307,18 @@ func (w *writing) relate(it Item) (content jsontext.Value, resolved bool) {
 	}
 	rel := map[string]any{}
 	switch it.Relates.Rel {
-	case RelThread:
+	case wire.RelThread:
 		last := w.find(it.Relates.Last)
 		if last == "" {
 			last = to
 		}
 		rel["rel_type"], rel["event_id"] = "m.thread", to
 		rel["is_falling_back"], rel["m.in_reply_to"] = true, map[string]string{"event_id": last}
-	case RelReply:
+	case wire.RelReply:
 		rel["m.in_reply_to"] = map[string]string{"event_id": to}
-	case RelEdit:
+	case wire.RelEdit:
 		rel["rel_type"], rel["event_id"] = "m.replace", to
-	case RelReaction:
+	case wire.RelReaction:
 		rel["rel_type"], rel["event_id"], rel["key"] = "m.annotation", to, it.Relates.Key
 	}
 	raw, err := json.Marshal(rel, json.Deterministic(true))

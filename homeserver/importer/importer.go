@@ -11,6 +11,7 @@ import (
 
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
 	"github.com/landbridge-im/landbridge/homeserver/event"
+	"github.com/landbridge-im/landbridge/homeserver/importer/wire"
 	"github.com/landbridge-im/landbridge/homeserver/media"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 	"github.com/landbridge-im/landbridge/homeserver/room"
@@ -28,6 +29,9 @@ type Options struct {
 	Version event.Version
 	Log     *slog.Logger
 }
+
+// maxRequest bounds a request, in bytes.
+const maxRequest = 32 << 20
 
 // batchesMax is how many batches are worked on at once: beside them there has to be room for what
 // everybody else does.
@@ -64,6 +68,8 @@ func New(o Options) *Importer {
 	serve(i, "batch", i.Batch)
 	serve(i, "ledger", i.Ledger)
 	serve(i, "timeline", i.Timeline)
+	serve(i, "look", i.Look)
+	serve(i, "members", i.Members)
 	serve(i, "media/have", i.HaveMedia)
 	i.mux.HandleFunc("POST /import/media", i.putMedia)
 	return i
@@ -114,9 +120,9 @@ func (i *Importer) answer(w http.ResponseWriter, status int, v any) {
 }
 
 // Open tells what whoever imports has to know.
-func (i *Importer) Open(ctx context.Context, _ struct{}) (Opened, error) {
+func (i *Importer) Open(ctx context.Context, _ struct{}) (wire.Opened, error) {
 	sources, err := i.o.Store.ImportSources(ctx)
-	return Opened{Server: i.o.Server, Sources: sources, MaxUpload: i.o.Media.MaxUpload()}, err
+	return wire.Opened{Server: i.o.Server, Sources: sources, MaxUpload: i.o.Media.MaxUpload()}, err
 }
 
 // lock takes a room's turn.
@@ -142,8 +148,8 @@ func (i *Importer) lock(room int64) (unlock func()) {
 
 // source finds the number of a source.
 func (i *Importer) source(ctx context.Context, name string) (int64, error) {
-	if name == "" || len(name) > maxRemote {
-		return 0, mxerror.BadJSON("The source needs a name of at most %d bytes.", maxRemote)
+	if name == "" || len(name) > wire.MaxRemote {
+		return 0, mxerror.BadJSON("The source needs a name of at most %d bytes.", wire.MaxRemote)
 	}
 	return i.o.Store.ImportSource(ctx, name)
 }

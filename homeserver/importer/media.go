@@ -5,13 +5,14 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/landbridge-im/landbridge/homeserver/importer/wire"
 	"github.com/landbridge-im/landbridge/homeserver/media"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 )
 
 // HaveMedia tells which of some media ids are taken.
-func (i *Importer) HaveMedia(ctx context.Context, q HaveMedia) (out MediaHad, err error) {
+func (i *Importer) HaveMedia(ctx context.Context, q wire.HaveMedia) (out wire.MediaHad, err error) {
 	out.Have = []string{}
 	if len(q.IDs) > readMax {
 		return out, mxerror.TooLarge("One request can ask for at most %d ids.", readMax)
@@ -39,7 +40,7 @@ func (i *Importer) putMedia(w http.ResponseWriter, r *http.Request) {
 	i.answer(w, http.StatusOK, out)
 }
 
-func (i *Importer) addMedia(r *http.Request) (out MediaMade, err error) {
+func (i *Importer) addMedia(r *http.Request) (out wire.MediaMade, err error) {
 	q := r.URL.Query()
 	owner, err := i.o.Store.UserNID(r.Context(), q.Get("owner"))
 	if err != nil {

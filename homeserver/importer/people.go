@@ -5,18 +5,19 @@ import (
 	"encoding/json/v2"
 
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
+	"github.com/landbridge-im/landbridge/homeserver/importer/wire"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 )
 
 // People makes accounts for people of elsewhere. Who has one keeps it, and gets what is missing in
 // their profile.
-func (i *Importer) People(ctx context.Context, q People) (out PeopleMade, err error) {
+func (i *Importer) People(ctx context.Context, q wire.People) (out wire.PeopleMade, err error) {
 	if q.Service == "" {
 		return out, mxerror.BadJSON("The accounts need an application service to belong to.")
 	}
-	if len(q.People) > MaxPeople {
-		return out, mxerror.TooLarge("One request can have at most %d people.", MaxPeople)
+	if len(q.People) > wire.MaxPeople {
+		return out, mxerror.TooLarge("One request can have at most %d people.", wire.MaxPeople)
 	}
 	for _, p := range q.People {
 		fresh, err := i.person(ctx, q.Service, p)
@@ -30,7 +31,7 @@ func (i *Importer) People(ctx context.Context, q People) (out PeopleMade, err er
 	return out, nil
 }
 
-func (i *Importer) person(ctx context.Context, service string, p Person) (fresh bool, err error) {
+func (i *Importer) person(ctx context.Context, service string, p wire.Person) (fresh bool, err error) {
 	id, err := i.o.Accounts.UserID(p.Localpart, true)
 	if err != nil {
 		return false, err

@@ -7,6 +7,7 @@ import (
 	"errors"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
+	"github.com/landbridge-im/landbridge/homeserver/importer/wire"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 	"github.com/landbridge-im/landbridge/homeserver/room"
 	"github.com/landbridge-im/landbridge/homeserver/store"
@@ -19,13 +20,13 @@ func roomRemote(remote string) string { return "room/" + remote }
 var errAliasTaken = errors.New("the alias is taken")
 
 // Room makes a room, or finds the one that was made before.
-func (i *Importer) Room(ctx context.Context, q Room) (out RoomMade, err error) {
+func (i *Importer) Room(ctx context.Context, q wire.Room) (out wire.RoomMade, err error) {
 	source, err := i.source(ctx, q.Source)
 	if err != nil {
 		return out, err
 	}
-	if q.Remote == "" || len(q.Remote) > maxRemote || q.TS <= 0 {
-		return out, mxerror.BadJSON("The room needs a remote name of at most %d bytes and a time.", maxRemote)
+	if q.Remote == "" || len(q.Remote) > wire.MaxRemote || q.TS <= 0 {
+		return out, mxerror.BadJSON("The room needs a remote name of at most %d bytes and a time.", wire.MaxRemote)
 	}
 	i.making.Lock()
 	defer i.making.Unlock()
@@ -35,7 +36,7 @@ func (i *Importer) Room(ctx context.Context, q Room) (out RoomMade, err error) {
 	}
 	if r, ok := have[roomRemote(q.Remote)]; ok {
 		name, err := i.o.Store.RoomByNID(ctx, r.Room)
-		return RoomMade{RoomID: name.ID}, err
+		return wire.RoomMade{RoomID: name.ID}, err
 	}
 	c, err := i.creation(ctx, source, q)
 	if err != nil {
@@ -55,7 +56,7 @@ func (i *Importer) Room(ctx context.Context, q Room) (out RoomMade, err error) {
 	return out, nil
 }
 
-func (i *Importer) creation(ctx context.Context, source int64, q Room) (c room.Creation, err error) {
+func (i *Importer) creation(ctx context.Context, source int64, q wire.Room) (c room.Creation, err error) {
 	version := i.o.Version
 	if q.Version != "" {
 		version = event.Version(q.Version)

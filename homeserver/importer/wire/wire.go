@@ -1,4 +1,5 @@
-package importer
+// Package wire is what an importer is asked and answers, in JSON; see package importer.
+package wire
 
 import "encoding/json/jsontext"
 
@@ -8,9 +9,8 @@ const (
 	MaxItems, MaxPeople = 500, 500
 	// MaxContent bounds the content of one item, in bytes; an event of 64 KiB has room for more.
 	MaxContent = 60_000
-	maxRequest = 32 << 20
-	maxRemote  = 400
-	maxPins    = 200
+	// MaxRemote bounds the name of an item, and MaxPins how many messages are pinned in a room.
+	MaxRemote, MaxPins = 400, 200
 )
 
 // Opened is the answer to /import/open: what whoever imports has to know of the server.
@@ -61,7 +61,7 @@ type Room struct {
 	// TS is when, in milliseconds.
 	TS int64 `json:"ts"`
 	// Content is added to that of the create event.
-	Content jsontext.Value `json:"content,omitempty"`
+	Content jsontext.Value `json:"content,omitzero"`
 	// State follows; power levels, join rules and the like are not added by themselves.
 	State []State `json:"state"`
 	// Alias, if not empty, is the room's address. One that is taken is left out.
@@ -112,7 +112,7 @@ type Item struct {
 	Type     string         `json:"type,omitempty"`
 	StateKey *string        `json:"state_key,omitempty"`
 	TS       int64          `json:"ts"`
-	Content  jsontext.Value `json:"content,omitempty"`
+	Content  jsontext.Value `json:"content,omitzero"`
 	Relates  *Relation      `json:"relates,omitempty"`
 	Pins     []string       `json:"pins,omitempty"`
 }
@@ -188,4 +188,32 @@ type Timeline struct {
 type Events struct {
 	Events []jsontext.Value `json:"events"`
 	Next   int64            `json:"next"`
+}
+
+// Look asks for the events that items of a source are here, at most MaxItems.
+type Look struct {
+	Source  string   `json:"source"`
+	Remotes []string `json:"remotes"`
+}
+
+// Seen is an item that is here, as clients see it.
+type Seen struct {
+	Remote string         `json:"remote"`
+	RoomID string         `json:"room_id"`
+	Event  jsontext.Value `json:"event"`
+}
+
+// Looked is the answer to Look: those that are here.
+type Looked struct {
+	Items []Seen `json:"items"`
+}
+
+// Members asks who is in a room.
+type Members struct {
+	RoomID string `json:"room_id"`
+}
+
+// Joined is the answer to Members.
+type Joined struct {
+	Joined []string `json:"joined"`
 }
