@@ -83,7 +83,7 @@ type Progress struct {
 type Summary struct {
 	Progress
 	People, Rooms int
-	Took          time.Duration
+	Took          time.Duration `json:",format:sec"`
 	Problems      []model.Problem
 }
 
