@@ -1,12 +1,14 @@
 package slack
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"time"
 
+	"go.mau.fi/util/dbutil"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 
 	"github.com/landbridge-im/landbridge/bridges/slack/format"
@@ -71,4 +73,22 @@ func ContentMark(text string, blocks, attachments json.RawMessage, files []FileM
 // how many further parts it has.
 func NewMetadata(name, body, mark string, files int) *MessageMetadata {
 	return &MessageMetadata{Name: name, Text: cutBytes(body, maxMeta), Content: mark, Files: files}
+}
+
+// Cursors say how far the channels of workspaces are, in the database of a bridge that does not run.
+type Cursors struct{ s *store }
+
+// OpenCursors finds them, and makes the module's tables if they are not there yet.
+func OpenCursors(ctx context.Context, db *dbutil.Database, bridge networkid.BridgeID) (*Cursors, error) {
+	s, err := openTables(ctx, db, bridge)
+	if err != nil {
+		return nil, err
+	}
+	return &Cursors{s}, nil
+}
+
+// Set records the last message of a channel that is in its room, unless a later one is recorded:
+// the bridge goes on with what comes after it.
+func (c *Cursors) Set(ctx context.Context, workspace, channel, ts string) error {
+	return c.s.handled(ctx, workspace, nil, map[string]string{channel: ts})
 }

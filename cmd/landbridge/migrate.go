@@ -45,6 +45,9 @@ type migrating struct {
 	export  model.Export
 	mapping *plan.Mapping
 	clashes []string
+	network string
+	// configured is the bridge that goes on; nil if there is none in the configuration.
+	configured *config.Bridge
 }
 
 // open reads the configuration, the export and the mapping.
@@ -57,6 +60,7 @@ func (f exportFlags) open(name string) (_ *migrating, err error) {
 	if network == "" {
 		network = "slack"
 	}
+	m.network = network
 	bridge := m.bridge(network, *f.bridge)
 	workspace := *f.workspace
 	if workspace == "" {
@@ -87,6 +91,7 @@ func (f exportFlags) open(name string) (_ *migrating, err error) {
 func (m *migrating) bridge(network, id string) config.Bridge {
 	for _, b := range m.cfg.Bridges {
 		if b.Module == network && (id == "" || b.ID == id) {
+			m.configured = &b
 			return b
 		}
 	}

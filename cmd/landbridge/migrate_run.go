@@ -11,6 +11,7 @@ import (
 
 	"github.com/landbridge-im/landbridge/internal/safedial"
 	migrationrun "github.com/landbridge-im/landbridge/migration/run"
+	"github.com/landbridge-im/landbridge/migration/takeover"
 )
 
 const migrateRunUsage = "landbridge migrate run EXPORT [-mapping FILE] [-no-files] [-c FILE]"
@@ -19,6 +20,7 @@ func runMigrateRun(ctx context.Context, args []string, std stdio) (err error) {
 	fs := newFlags("landbridge migrate run")
 	ef := addExportFlags(fs)
 	noFiles := fs.Bool("no-files", false, "do not fetch files that are not in the export")
+	alone := fs.Bool("no-bridge", false, "do not tell the configured bridge what has been brought in")
 	asJSON := fs.Bool("json", false, "print the summary as JSON")
 	rest, err := parseFlags(fs, migrateRunUsage, args, std)
 	if err != nil {
@@ -41,6 +43,14 @@ func runMigrateRun(ctx context.Context, args []string, std stdio) (err error) {
 	if !*noFiles {
 		o.HTTP = fileClient()
 	}
+	if m.configured != nil && !*alone {
+		b, err := m.takeover(ctx, c.running)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, b.Close()) }()
+		o.Recorder = b
+	}
 	r := migrationrun.New(o)
 	done := make(chan struct{})
 	shown := make(chan struct{})
@@ -61,6 +71,19 @@ func runMigrateRun(ctx context.Context, args []string, std stdio) (err error) {
 		showProblems(std, s.Problems, 50)
 	}
 	return nil
+}
+
+// takeover opens the database of the bridge that goes on where the export ends.
+func (m *migrating) takeover(ctx context.Context, running bool) (*takeover.Bridge, error) {
+	if running && m.configured.Enabled {
+		return nil, fmt.Errorf("the bridge %s runs, and has to be told what is brought in while it does not: set its \"enabled\" to false, reload the server (SIGHUP), "+
+			"run this again, and set it to true afterwards. Or use -no-bridge if it is never to go on in these rooms", m.configured.ID)
+	}
+	switch m.network {
+	case "slack":
+		return takeover.Slack(ctx, m.bridgeDir(), m.configured.ID, m.export.Source().ID)
+	}
+	return nil, fmt.Errorf("bridges of %s can't be told; use -no-bridge", m.network)
 }
 
 // fileTimeout bounds how long one file may take.
