@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/landbridge-im/landbridge/config"
+	"github.com/landbridge-im/landbridge/migration/discordexport"
 	"github.com/landbridge-im/landbridge/migration/model"
 	"github.com/landbridge-im/landbridge/migration/plan"
 	"github.com/landbridge-im/landbridge/migration/slackexport"
@@ -33,7 +34,7 @@ func addExportFlags(fs *flag.FlagSet) exportFlags {
 	return exportFlags{
 		config:    fs.String("c", "", "configuration `file`; without one, the defaults"),
 		mapping:   fs.String("mapping", "", "mapping `file` that \"migrate plan\" has written"),
-		from:      fs.String("from", "", "`network` of the export: slack; found out if empty"),
+		from:      fs.String("from", "", "`network` of the export: slack or discord; found out if empty"),
 		workspace: fs.String("workspace", "", "the workspace's `id` in the bridge's configuration"),
 		bridge:    fs.String("bridge", "", "`id` of the bridge that goes on, or is to"),
 	}
@@ -59,6 +60,12 @@ func (f exportFlags) open(name string) (_ *migrating, err error) {
 	network := *f.from
 	if network == "" {
 		network = "slack"
+		if x, err := discordexport.Open(name); err == nil {
+			network = "discord"
+			if err := x.Close(); err != nil {
+				return nil, err
+			}
+		}
 	}
 	m.network = network
 	bridge := m.bridge(network, *f.bridge)
@@ -69,8 +76,10 @@ func (f exportFlags) open(name string) (_ *migrating, err error) {
 	switch network {
 	case "slack":
 		m.export, err = slackexport.Open(name, slackexport.Options{Workspace: workspace})
+	case "discord":
+		m.export, err = discordexport.Open(name)
 	default:
-		return nil, usageError("-from %s: exports of slack can be read", network)
+		return nil, usageError("-from %s: exports of slack and discord can be read", network)
 	}
 	if err != nil {
 		return nil, err

@@ -82,6 +82,8 @@ func (m *migrating) takeover(ctx context.Context, running bool) (*takeover.Bridg
 	switch m.network {
 	case "slack":
 		return takeover.Slack(ctx, m.bridgeDir(), m.configured.ID, m.export.Source().ID)
+	case "discord":
+		return takeover.Discord(ctx, m.bridgeDir(), m.configured.ID, m.export.Source().ID)
 	}
 	return nil, fmt.Errorf("bridges of %s can't be told; use -no-bridge", m.network)
 }

@@ -100,6 +100,8 @@ type File struct {
 	Open func() (io.ReadCloser, error)
 	// URL is where it can be fetched. It may hold a token: it is never logged, stored or shown.
 	URL Secret
+	// Part is what the network's bridge calls the file within its message, where it has such names.
+	Part string
 	// Link is what may be shown of an address, without any token.
 	Link string
 }
@@ -145,6 +147,10 @@ type Reaction struct {
 	// Users are the Ghosts who reacted, as far as they are known; Count is how many there were.
 	Users []string
 	Count int
+	// People are Users as the reaction itself shows them, for those who are in no list; may be empty.
+	People []Person
+	// Picture is that of a custom emoji that is in no list.
+	Picture *File
 }
 
 // What is what a message is.
@@ -178,6 +184,10 @@ type Message struct {
 	Render    func(Resolver) Text
 	Files     []File
 	Reactions []Reaction
+	// Apart tells that the text and the files are messages of their own, also where there is but one file.
+	Apart bool
+	// Pinned messages are pinned in their channel.
+	Pinned bool
 	// Bridge is what the bridge wants to remember of the message.
 	Bridge any
 	// Alias is the sender as the message itself shows them, for those who are in no list.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -65,7 +66,7 @@ func Make(ctx context.Context, x model.Export, m *Mapping, clashes []string, pro
 	for _, c := range m.Channels {
 		conf[c.ID] = c
 	}
-	strangers := map[string]bool{}
+	strangers := map[string]model.Person{}
 	channels := x.Channels()
 	for i := range channels {
 		c := &channels[i]
@@ -83,8 +84,7 @@ func Make(ctx context.Context, x model.Export, m *Mapping, clashes []string, pro
 			progress(i+1, len(channels))
 		}
 	}
-	r.Strangers += len(strangers)
-	r.People += len(strangers)
+	r.meet(strangers)
 	r.Problems = x.Problems()
 	r.cannot()
 	r.Took = time.Since(began)
@@ -92,8 +92,25 @@ func Make(ctx context.Context, x model.Export, m *Mapping, clashes []string, pro
 	return r, nil
 }
 
+// meet puts those into the mapping who are in no list of the export.
+func (r *Report) meet(strangers map[string]model.Person) {
+	have := map[string]bool{}
+	for _, p := range r.Mapping.People {
+		have[p.ID] = true
+	}
+	for _, ghost := range slices.Sorted(maps.Keys(strangers)) {
+		p := strangers[ghost]
+		r.People++
+		r.Strangers++
+		if !have[p.ID] {
+			have[p.ID] = true
+			r.Mapping.People = append(r.Mapping.People, Person{ID: p.ID, Username: p.Username, Name: p.Name, Note: note(p)})
+		}
+	}
+}
+
 // channel counts what there is in a channel.
-func (r *Report) channel(ctx context.Context, x model.Export, c *model.Channel, strangers map[string]bool) (RoomCount, error) {
+func (r *Report) channel(ctx context.Context, x model.Export, c *model.Channel, strangers map[string]model.Person) (RoomCount, error) {
 	rc := RoomCount{Kind: c.Kind, Members: len(c.Members)}
 	r.Channels++
 	r.Kinds[c.Kind]++
@@ -103,7 +120,9 @@ func (r *Report) channel(ctx context.Context, x model.Export, c *model.Channel, 
 			return rc, err
 		}
 		if msg.Alias != nil {
-			strangers[msg.Alias.Ghost] = true
+			if _, dup := strangers[msg.Alias.Ghost]; !dup {
+				strangers[msg.Alias.Ghost] = *msg.Alias
+			}
 		}
 		rc.Messages++
 		if rc.First.IsZero() || msg.Time.Before(rc.First) {

@@ -14,6 +14,8 @@ import (
 type part struct {
 	content fields
 	body    string
+	// id is what the bridge calls it within the message.
+	id string
 }
 
 func sorted(m map[string]bool) []string { return slices.Sorted(maps.Keys(m)) }
@@ -66,9 +68,11 @@ func (w *writer) parts(m *model.Message, s *somebody) []*part {
 		m.Files = m.Files[:maxFiles]
 	}
 	for i := range m.Files {
-		files = append(files, w.file(m, &m.Files[i]))
+		f := w.file(m, &m.Files[i])
+		f.id = m.Files[i].Part
+		files = append(files, f)
 	}
-	if text != nil && len(files) == 1 && files[0].content["url"] != nil && text.content["msgtype"] == "m.text" {
+	if text != nil && !m.Apart && len(files) == 1 && files[0].content["url"] != nil && text.content["msgtype"] == "m.text" {
 		f := files[0]
 		f.content["body"], f.body = text.body, text.body
 		for _, k := range []string{"format", "formatted_body", "m.mentions"} {
@@ -89,7 +93,7 @@ func (w *writer) parts(m *model.Message, s *somebody) []*part {
 }
 
 func say(msgtype, body string) *part {
-	return &part{fields{"msgtype": msgtype, "body": body, "m.mentions": fields{}}, body}
+	return &part{content: fields{"msgtype": msgtype, "body": body, "m.mentions": fields{}}, body: body}
 }
 
 // text makes the event of a message's text; nil if there is none.

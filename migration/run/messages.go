@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 
 // batchSize is how many items a batch has at least, unless it is the last. Others wait for the
 // server no longer than one takes.
-const batchSize = 150
+const batchSize = 80
 
 // unit is a message with the items that it makes.
 type unit struct {
@@ -25,6 +26,8 @@ type unit struct {
 	parts   []int
 	bodies  []string
 	names   []string
+	ids     []string
+	first   string // what the bridge calls the first part
 	reacted []reacting
 	whats   []string
 	// more tells that the message itself was in the unit before.
@@ -50,10 +53,10 @@ func (u *unit) finish(r *Runner, done []wire.Done, out []Recorded) []Recorded {
 	if !u.more {
 		r.messages.Add(1)
 	}
-	rec := Recorded{Message: u.m, Sender: u.s.user, Name: u.s.Name}
+	rec := Recorded{Message: u.m, Sender: u.s.user, Name: u.s.Name, First: u.first}
 	for i, at := range u.parts {
 		if id := done[at].EventID; id != "" {
-			rec.Parts = append(rec.Parts, Part{Name: u.names[i], EventID: id, Body: u.bodies[i]})
+			rec.Parts = append(rec.Parts, Part{Name: u.names[i], ID: u.ids[i], EventID: id, Body: u.bodies[i]})
 		}
 	}
 	for _, x := range u.reacted {
@@ -77,6 +80,7 @@ type writer struct {
 	// spoke are the ghosts who have been in the room, and threads the newest reply of each thread.
 	spoke   map[string]bool
 	threads map[string]string
+	pins    []string
 	last    time.Time
 }
 
@@ -226,13 +230,19 @@ func (w *writer) message(m *model.Message) error {
 		name := m.Name
 		if i > 0 {
 			name = fmt.Sprintf("%s~%d", m.Name, i)
+		} else {
+			u.first = p.id
 		}
+		u.ids = append(u.ids, p.id)
 		at := w.add(u, "a message", wire.Item{Remote: name, Sender: s.user, Type: "m.room.message", TS: ts, Content: p.raw(), Relates: relates})
 		u.parts, u.names, u.bodies = append(u.parts, at), append(u.names, name), append(u.bodies, p.body)
 		if i == 0 && m.What != model.Gone && m.Edited.After(m.Time) {
 			w.add(u, "an edit", wire.Item{Remote: fmt.Sprintf("%s/edit/%d", m.Name, m.Edited.UnixMicro()), Sender: s.user, Type: "m.room.message", TS: m.Edited.UnixMilli(),
 				Content: p.edit(), Relates: &wire.Relation{Rel: wire.RelEdit, To: m.Name}})
 		}
+	}
+	if m.Pinned {
+		w.pins = append(w.pins, m.Name)
 	}
 	if m.Thread != "" {
 		w.threads[m.Thread] = m.Name
@@ -267,15 +277,22 @@ func (w *writer) reactions(u *unit, m *model.Message) error {
 		key, extra := x.Key, ""
 		if key == "" {
 			extra = ":" + x.Custom + ":"
-			if key = w.r.media.emojis[x.Custom]; key == "" {
+			if key = w.r.media.emojis[x.Custom]; key == "" && x.Picture != nil {
+				key = w.r.media.bring(w.ctx, x.Picture, m.Where)
+			}
+			if key == "" {
 				key, extra = extra, ""
 			}
 		}
 		if x.Count > len(x.Users) {
 			w.r.problem(m.Where, "%d of the reactions with %s are of people whom the export does not name", x.Count-len(x.Users), x.Name)
 		}
-		for _, ghost := range x.Users {
-			s, err := w.r.people.who(w.ctx, ghost, nil)
+		for i, ghost := range x.Users {
+			var alias *model.Person
+			if i < len(x.People) {
+				alias = &x.People[i]
+			}
+			s, err := w.r.people.who(w.ctx, ghost, alias)
 			if err != nil {
 				return fmt.Errorf("making an account: %w", err)
 			}
@@ -284,7 +301,7 @@ func (w *writer) reactions(u *unit, m *model.Message) error {
 			}
 			if len(w.items)-u.from >= unitSize {
 				w.close(u)
-				u = &unit{m: m, s: u.s, from: len(w.items), more: true}
+				u = &unit{m: m, s: u.s, from: len(w.items), more: true, first: u.first}
 			}
 			content := fields{}
 			if extra != "" {
@@ -333,8 +350,8 @@ func (w *writer) end() error {
 		w.items = append(w.items, w.r.once("m.room.topic", "", key+"topic", fields{"topic": c.Topic}, at))
 	}
 	w.items = append(w.items, w.r.once("m.room.name", "", key+"name", fields{"name": w.room.name}, at))
-	if len(c.Pins) > 0 {
-		pins := c.Pins[max(0, len(c.Pins)-wire.MaxPins):]
+	if pins := append(slices.Clone(c.Pins), w.pins...); len(pins) > 0 {
+		pins = pins[max(0, len(pins)-wire.MaxPins):]
 		it := w.r.once("", "", key+"pins", fields{"pins": pins}, at)
 		w.items = append(w.items, wire.Item{Remote: it.Remote, Kind: wire.KindPins, Sender: w.r.bot, TS: ts, Pins: pins})
 	}

@@ -55,6 +55,7 @@ type Recorded struct {
 	Message *model.Message
 	Sender  string // the user id
 	Name    string // what the sender is called
+	First   string // the ID of the first part, also where that is not among Parts
 	Parts   []Part
 	// Reactions are those of Message that are here, in that order by user.
 	Reactions []Reacted
@@ -62,7 +63,9 @@ type Recorded struct {
 
 // Part is an event of a message.
 type Part struct {
-	Name    string
+	Name string
+	// ID is what the bridge calls it within its message; "" where it has no such names.
+	ID      string
 	EventID string
 	Body    string
 }

@@ -27,8 +27,12 @@ type module interface {
 	portal(r run.Room) any
 	identifiers(p model.Person) []string
 	message(r run.Recorded, part int) any
+	// name is the id of a part's row.
+	name(r run.Recorded, part int) string
 	// emoji is what a reaction is known by.
 	emoji(r run.Reacted) networkid.EmojiID
+	// saw is told of each message, in the order of the channel.
+	saw(channel string, r run.Recorded)
 	done(ctx context.Context, c *model.Channel, last time.Time) error
 }
 
@@ -146,16 +150,19 @@ func (b *Bridge) room(ctx context.Context, key networkid.PortalID) (string, erro
 
 const insertMessage = `
 	INSERT INTO message (bridge_id, id, part_id, mxid, room_id, room_receiver, sender_id, sender_mxid, timestamp, edit_count, double_puppeted, thread_root_id, reply_to_id, metadata)
-	VALUES ($1, $2, '', $3, $4, '', $5, $6, $7, $8, false, $9, $10, $11) ON CONFLICT DO NOTHING`
+	VALUES ($1, $2, $12, $3, $4, '', $5, $6, $7, $8, false, $9, $10, $11) ON CONFLICT DO NOTHING`
 
 const insertReaction = `
 	INSERT INTO reaction (bridge_id, message_id, message_part_id, sender_id, sender_mxid, emoji_id, room_id, room_receiver, mxid, timestamp, emoji, metadata)
-	VALUES ($1, $2, '', $3, $4, $5, $6, '', $7, $8, $9, '{}') ON CONFLICT DO NOTHING`
+	VALUES ($1, $2, $10, $3, $4, $5, $6, '', $7, $8, $9, '{}') ON CONFLICT DO NOTHING`
 
 // Messages implements run.Recorder.
 func (b *Bridge) Messages(ctx context.Context, channel string, list []run.Recorded) error {
 	if have, err := b.room(ctx, networkid.PortalID(channel)); err != nil || have == "" {
 		return err
+	}
+	for _, r := range list {
+		b.module.saw(channel, r)
 	}
 	return b.db.DoTxn(ctx, nil, func(ctx context.Context) error {
 		for _, r := range list {
@@ -168,14 +175,14 @@ func (b *Bridge) Messages(ctx context.Context, channel string, list []run.Record
 				if i == 0 && !r.Message.Edited.IsZero() {
 					edits = 1
 				}
-				_, err := b.db.Exec(ctx, insertMessage, b.id, p.Name, p.EventID, channel, r.Message.Sender, r.Sender, at, edits,
-					dbutil.StrPtr(r.Message.Thread), dbutil.StrPtr(r.Message.Reply), encode(b.module.message(r, i)))
+				_, err := b.db.Exec(ctx, insertMessage, b.id, b.module.name(r, i), p.EventID, channel, r.Message.Sender, r.Sender, at, edits,
+					dbutil.StrPtr(r.Message.Thread), dbutil.StrPtr(r.Message.Reply), encode(b.module.message(r, i)), p.ID)
 				if err != nil {
 					return fmt.Errorf("recording message %s: %w", p.Name, err)
 				}
 			}
 			for _, x := range r.Reactions {
-				_, err := b.db.Exec(ctx, insertReaction, b.id, r.Message.Name, x.Ghost, x.UserID, b.module.emoji(x), channel, x.EventID, at, x.Key)
+				_, err := b.db.Exec(ctx, insertReaction, b.id, r.Message.Name, x.Ghost, x.UserID, b.module.emoji(x), channel, x.EventID, at, x.Key, r.First)
 				if err != nil {
 					return fmt.Errorf("recording a reaction to %s: %w", r.Message.Name, err)
 				}

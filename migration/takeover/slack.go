@@ -45,6 +45,8 @@ func (m *slackModule) message(r run.Recorded, part int) any {
 	return slack.NewMetadata(r.Name, r.Parts[part].Body, mark.Content, len(r.Parts)-1)
 }
 
+func (m *slackModule) name(r run.Recorded, part int) string { return r.Parts[part].Name }
+
 func (m *slackModule) emoji(r run.Reacted) networkid.EmojiID { return networkid.EmojiID(r.Emoji) }
 
 func (m *slackModule) done(ctx context.Context, c *model.Channel, last time.Time) error {
@@ -55,3 +57,5 @@ func (m *slackModule) done(ctx context.Context, c *model.Channel, last time.Time
 	}
 	return m.cursors.Set(ctx, m.workspace, c.ID, slack.TS(last))
 }
+
+func (m *slackModule) saw(string, run.Recorded) {}
