@@ -162,6 +162,9 @@ func (w *writing) item(it wire.Item) (wire.Done, error) {
 	if err := check(it); err != nil {
 		return wire.Done{}, err
 	}
+	if store.ServerOf(it.Sender) != w.i.o.Server {
+		return wire.Done{}, mxerror.BadJSON("The sender %s is not of this server, and can't have said anything through it.", it.Sender)
+	}
 	if it.Kind == wire.KindLeave {
 		return w.leave(it)
 	}
