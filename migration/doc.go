@@ -2,7 +2,7 @@
 //
 //	archive        reads ZIP files and folders of strangers safely
 //	model          what a community is, whatever network it comes from
-//	slackexport    reads exports of Slack, discordexport those of DiscordChatExporter, irclog the logs of clients
+//	slackexport    reads exports of Slack, discordexport those of DiscordChatExporter, irclog the logs of IRC clients
 //	plan           what will be made, what can't be, and the mapping that the administrator edits
 //	run            carries a plan out, on our own server or on another one
 //	verify         compares an export with the rooms

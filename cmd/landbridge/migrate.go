@@ -8,9 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/landbridge-im/landbridge/config"
 	"github.com/landbridge-im/landbridge/migration/discordexport"
+	"github.com/landbridge-im/landbridge/migration/irclog"
 	"github.com/landbridge-im/landbridge/migration/model"
 	"github.com/landbridge-im/landbridge/migration/plan"
 	"github.com/landbridge-im/landbridge/migration/slackexport"
@@ -27,15 +29,16 @@ func runMigrate(ctx context.Context, args []string, std stdio) error {
 
 // exportFlags are those of all commands that read an export.
 type exportFlags struct {
-	config, mapping, from, workspace, bridge *string
+	config, mapping, from, workspace, bridge, zone *string
 }
 
 func addExportFlags(fs *flag.FlagSet) exportFlags {
 	return exportFlags{
 		config:    fs.String("c", "", "configuration `file`; without one, the defaults"),
 		mapping:   fs.String("mapping", "", "mapping `file` that \"migrate plan\" has written"),
-		from:      fs.String("from", "", "`network` of the export: slack or discord; found out if empty"),
-		workspace: fs.String("workspace", "", "the workspace's `id` in the bridge's configuration"),
+		from:      fs.String("from", "", "`network` of the export: slack, discord or irc; the first two are found out if empty"),
+		workspace: fs.String("workspace", "", "the `id` of the workspace (Slack) or network (IRC) in the bridge's configuration"),
+		zone:      fs.String("zone", "UTC", "`time zone` of IRC logs, such as Europe/Berlin"),
 		bridge:    fs.String("bridge", "", "`id` of the bridge that goes on, or is to"),
 	}
 }
@@ -78,8 +81,14 @@ func (f exportFlags) open(name string) (_ *migrating, err error) {
 		m.export, err = slackexport.Open(name, slackexport.Options{Workspace: workspace})
 	case "discord":
 		m.export, err = discordexport.Open(name)
+	case "irc":
+		zone, zerr := time.LoadLocation(*f.zone)
+		if zerr != nil {
+			return nil, usageError("-zone: %v", zerr)
+		}
+		m.export, err = irclog.Open(name, irclog.Options{Network: *f.workspace, Zone: zone})
 	default:
-		return nil, usageError("-from %s: exports of slack and discord can be read", network)
+		return nil, usageError("-from %s: exports of slack and discord and logs of irc can be read", network)
 	}
 	if err != nil {
 		return nil, err

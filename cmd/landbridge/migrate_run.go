@@ -43,7 +43,7 @@ func runMigrateRun(ctx context.Context, args []string, std stdio) (err error) {
 	if !*noFiles {
 		o.HTTP = fileClient()
 	}
-	if m.configured != nil && !*alone {
+	if m.configured != nil && !*alone && m.network != "irc" {
 		b, err := m.takeover(ctx, c.running)
 		if err != nil {
 			return err

@@ -68,7 +68,7 @@ func talk(dir string, rng *rand.Rand, vocabulary, members []string, n int) error
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	at := began
+	var at time.Time
 	root := ""
 	for day := 0; n > 0; day++ {
 		count := min(n, dayMessages)

@@ -49,7 +49,12 @@ type entry struct {
 
 // Open opens a ZIP file or a folder. If all that is in it is in one folder, that one is left out of
 // the names.
-func Open(name string) (*Archive, error) {
+func Open(name string) (*Archive, error) { return open(name, (*Archive).dropTop) }
+
+// OpenWhole is Open, with the whole names.
+func OpenWhole(name string) (*Archive, error) { return open(name, func(*Archive) {}) }
+
+func open(name string, tidy func(*Archive)) (*Archive, error) {
 	info, err := os.Stat(name)
 	if err != nil {
 		return nil, fmt.Errorf("opening the export: %w", err)
@@ -63,7 +68,7 @@ func Open(name string) (*Archive, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.dropTop()
+	tidy(a)
 	for n := range a.files {
 		a.names = append(a.names, n)
 	}
