@@ -79,6 +79,9 @@ func (m *migrating) takeover(ctx context.Context, running bool) (*takeover.Bridg
 		return nil, fmt.Errorf("the bridge %s runs, and has to be told what is brought in while it does not: set its \"enabled\" to false, reload the server (SIGHUP), "+
 			"run this again, and set it to true afterwards. Or use -no-bridge if it is never to go on in these rooms", m.configured.ID)
 	}
+	if m.mapping.Naming.Service != m.configured.ID {
+		return nil, fmt.Errorf("the mapping names the bridge %s, and the configuration has %s", m.mapping.Naming.Service, m.configured.ID)
+	}
 	switch m.network {
 	case "slack":
 		return takeover.Slack(ctx, m.bridgeDir(), m.configured.ID, m.export.Source().ID)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json/jsontext"
 	"encoding/json/v2"
+	"errors"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -238,6 +239,9 @@ func (w *writing) join(it wire.Item) error {
 	if err != nil || in == "join" {
 		return err
 	}
+	if err := w.exists(it.Sender); err != nil {
+		return err
+	}
 	if w.joins == "" {
 		rules, err := w.s.State("m.room.join_rules", "")
 		if err != nil {
@@ -254,6 +258,18 @@ func (w *writing) join(it wire.Item) error {
 		}
 	}
 	return w.member(it.Sender, it.Sender, "join", it.TS)
+}
+
+// exists refuses users without an account.
+func (w *writing) exists(user string) error {
+	nid, err := w.i.o.Store.UserNID(w.ctx, user)
+	if err == nil {
+		_, err = w.i.o.Store.Account(w.ctx, nid)
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		return mxerror.NotFound("There is no account %s here.", user)
+	}
+	return err
 }
 
 func (w *writing) leave(it wire.Item) (wire.Done, error) {

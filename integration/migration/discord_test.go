@@ -109,7 +109,9 @@ func TestTakeoverDiscord(t *testing.T) {
 	if _, err := anna.Send(ctx, room, "m.reaction", map[string]any{"m.relates_to": map[string]any{"rel_type": "m.annotation", "event_id": past["second"].ID, "key": "👍"}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := dc.Wait(ctx, func() bool { return dc.Requests("PUT /channels/{channel}/messages/{message}/reactions/{emoji}/@me") > 0 }); err != nil {
+	if err := dc.Wait(ctx, func() bool {
+		return dc.Requests("PUT /channels/{channel}/messages/{message}/reactions/{emoji}/@me") > 0
+	}); err != nil {
 		t.Errorf("the reaction does not come to Discord: %v", err)
 	}
 }

@@ -216,12 +216,12 @@ func TestQuiet(t *testing.T) {
 	put(t, filepath.Join(dir, "general", "2020-09-13.json"), []map[string]any{{"user": "U0000000A", "ts": "1600000100.000000", "text": "first"}})
 	mapping := filepath.Join(t.TempDir(), "m.yaml")
 	must(t, s, "plan", dir, "-workspace", "acme", "-o", mapping)
-	replace(t, mapping, "audience: space", "audience: anyone")
-	must(t, s, "run", dir, "-workspace", "acme", "-mapping", mapping)
+	replace(t, mapping, "admins: []", "admins: [\"@anna:test\"]")
 	anna, err := (&client.Client{URL: s.URL()}).Register(ctx, "anna")
 	if err != nil {
 		t.Fatal(err)
 	}
+	must(t, s, "run", dir, "-workspace", "acme", "-mapping", mapping)
 	if err := anna.Join(ctx, "#slack_acme_general:"+s.Name()); err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 const header = `# What a migration makes of people and channels. Edit it, and give it to
 # "landbridge migrate run -mapping FILE". What is not listed is made as if it were.
 #
+#   admins:   users of this server who own the space and what is open to its members
 #   people:   account    a user of this server, who then has said what this person said
 #             leave_out  true leaves out what this person said
 #   channels: audience   anyone, space (the members of the space) or invited
@@ -68,6 +69,11 @@ func Parse(name string, raw []byte) (*Mapping, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	c := &checking{name: name, root: &root}
+	for i, a := range m.Admins {
+		if _, _, err := id.UserID(a).ParseAndValidateRelaxed(); err != nil {
+			c.bad("admins", i, "the admin %q must be a user id such as @ann:example.org", a)
+		}
+	}
 	c.people(m.People)
 	c.channels(m.Channels)
 	if m.SpaceAudience != Anyone && m.SpaceAudience != Invited {

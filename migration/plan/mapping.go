@@ -36,6 +36,8 @@ type Mapping struct {
 	// Server is the server that was planned for, "" for any.
 	Server string `yaml:"server,omitempty"`
 	Naming Naming `yaml:"naming"`
+	// Admins are users of this server who own the space and what is open to its members.
+	Admins []string `yaml:"admins"`
 	// SpaceAudience is who may come into the space.
 	SpaceAudience string `yaml:"space_audience"`
 	// Files says whether files are fetched that are not in the export itself.
@@ -71,7 +73,7 @@ type Channel struct {
 // Default is the mapping that nobody has edited, together with the name clashes that it solves.
 func Default(x model.Export, n Naming, server string) (*Mapping, []string) {
 	src := x.Source()
-	m := &Mapping{Source: src.Key(), Name: src.Name, Server: server, Naming: n, SpaceAudience: Invited, Files: true}
+	m := &Mapping{Source: src.Key(), Name: src.Name, Server: server, Naming: n, Admins: []string{}, SpaceAudience: Invited, Files: true}
 	var clashes []string
 	names, people := map[string][]string{}, map[string]string{}
 	for _, p := range x.People() {

@@ -52,6 +52,9 @@ func (r *Runner) makeRooms(ctx context.Context) error {
 	}
 	r.space = space.RoomID
 	var links []wire.Item
+	for _, a := range r.o.Mapping.Admins {
+		links = append(links, wire.Item{Kind: wire.KindJoin, Sender: a, TS: began.UnixMilli()})
+	}
 	if r.source.Description != "" {
 		links = append(links, r.once("m.room.topic", "", "topic", fields{"topic": r.source.Description}, began))
 	}
@@ -166,7 +169,7 @@ func (r *Runner) firstState(name, audience string, speak int, kind model.Kind) [
 		join["allow"] = []fields{{"type": "m.room_membership", "room_id": r.space}}
 	}
 	return []wire.State{
-		{Type: "m.room.power_levels", Content: object(r.power(speak, 0, kind == model.Section))},
+		{Type: "m.room.power_levels", Content: object(r.power(speak, 0, kind))},
 		{Type: "m.room.join_rules", Content: object(join)},
 		{Type: "m.room.history_visibility", Content: object(fields{"history_visibility": "shared"})},
 		{Type: "m.room.guest_access", Content: object(fields{"guest_access": "forbidden"})},
@@ -175,15 +178,20 @@ func (r *Runner) firstState(name, audience string, speak int, kind model.Kind) [
 }
 
 // power is the content of m.room.power_levels.
-func (r *Runner) power(speak, change int, space bool) fields {
+func (r *Runner) power(speak, change int, kind model.Kind) fields {
 	users := fields{}
+	if kind != model.Private && kind != model.Direct && kind != model.Group {
+		for _, a := range r.o.Mapping.Admins {
+			users[a] = 100
+		}
+	}
 	for _, p := range r.o.Export.People() {
 		if s := r.people.known[p.Ghost]; s != nil && p.Power > 0 && !s.without && !p.Deactivated {
 			users[s.user] = p.Power
 		}
 	}
 	invite := 0
-	if space {
+	if kind == model.Section {
 		invite = 50
 	}
 	return fields{
@@ -208,7 +216,7 @@ func (r *Runner) state(ctx context.Context, room string, items []wire.Item) erro
 	}
 	for i, d := range out.Items {
 		if d.Problem != "" {
-			r.problem("room "+room, "%s: %s", items[i].Type, d.Problem)
+			r.problem("room "+room, "%s%s of %s: %s", items[i].Type, items[i].Kind, items[i].Sender, d.Problem)
 		}
 	}
 	return nil
