@@ -172,5 +172,5 @@ func running(ctx context.Context, path string) (*commander, error) {
 	}
 	conn.Close()
 	tr := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return d.DialContext(ctx, "unix", socket) }}
-	return &commander{&http.Client{Transport: tr}, func() error { tr.CloseIdleConnections(); return nil }}, nil
+	return &commander{&http.Client{Transport: tr}, func() error { tr.CloseIdleConnections(); return nil }, true}, nil
 }

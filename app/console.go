@@ -42,6 +42,8 @@ func (s *serving) serveConsole(ctx context.Context, g *errgroup.Group) error {
 type commander struct {
 	client *http.Client
 	close  func() error
+	// running tells that it is a server that runs, and not its database.
+	running bool
 }
 
 // connect reaches the running server of a configuration or, if it does not run, works on its
@@ -56,7 +58,7 @@ func connect(ctx context.Context, path, version string) (*commander, error) {
 	if conn, err := d.DialContext(ctx, "unix", socket); err == nil {
 		conn.Close()
 		tr := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return d.DialContext(ctx, "unix", socket) }}
-		return &commander{&http.Client{Transport: tr}, func() error { tr.CloseIdleConnections(); return nil }}, nil
+		return &commander{&http.Client{Transport: tr}, func() error { tr.CloseIdleConnections(); return nil }, true}, nil
 	} else if !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED) && len(socket) <= maxSocketPath {
 		return nil, fmt.Errorf("reaching the running server: %w", err)
 	}
@@ -77,7 +79,7 @@ func connect(ctx context.Context, path, version string) (*commander, error) {
 	return &commander{&http.Client{Transport: inproc.Transport(hs.Console())}, func() error {
 		defer unlock()
 		return hs.Close()
-	}}, nil
+	}, false}, nil
 }
 
 // do gives a command and reads the answer into out.

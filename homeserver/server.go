@@ -24,6 +24,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/federation/joins"
 	"github.com/landbridge-im/landbridge/homeserver/federation/keyring"
 	"github.com/landbridge-im/landbridge/homeserver/federation/outbound"
+	"github.com/landbridge-im/landbridge/homeserver/importer"
 	"github.com/landbridge-im/landbridge/homeserver/keys"
 	"github.com/landbridge-im/landbridge/homeserver/media"
 	"github.com/landbridge-im/landbridge/homeserver/notices"
@@ -335,7 +336,8 @@ func (s *Server) Deactivate(ctx context.Context, userID string, erase bool) erro
 
 // Console is what commands on the machine itself ask; it asks nobody who they are.
 func (s *Server) Console() http.Handler {
-	return console.New(console.Options{Accounts: s.accounts, Store: s.store, Deactivate: s.Deactivate, Log: s.o.Log})
+	return console.New(console.Options{Accounts: s.accounts, Store: s.store, Deactivate: s.Deactivate, Log: s.o.Log,
+		Import: importer.New(importer.Options{Server: s.o.Name, Store: s.store, Rooms: s.rooms, Accounts: s.accounts, Media: s.media, Log: s.o.Log})})
 }
 
 // Services gives access to the application services.

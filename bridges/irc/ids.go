@@ -46,3 +46,12 @@ func aliasLocalpart(prefix, network, channel string) string {
 	name := session.CasemapASCII.Fold(channel)
 	return prefix + network + "_" + strings.NewReplacer(":", "=3a", "\x00", "", " ", "").Replace(name)
 }
+
+// ChannelKey is the portal of a channel, and Ghost the ghost of a nick, for imports of logs, which have
+// to call things as the bridge does. Ghost knows nothing of accounts.
+func ChannelKey(network, channel string) networkid.PortalKey { return channelKey(network, channel) }
+
+// Ghost is the ghost of a nick.
+func Ghost(network, nick string) networkid.UserID {
+	return ghostID(network, session.CasemapRFC1459.Fold(nick))
+}

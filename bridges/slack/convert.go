@@ -2,9 +2,6 @@ package slack
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
 	"net/http"
 	"net/url"
 	"path"
@@ -28,12 +25,11 @@ func values(pairs ...string) url.Values {
 
 // content tells what is to be seen of a message from what is not.
 func (m *message) content() string {
-	h := sha256.New()
-	fmt.Fprintf(h, "%s\x00%s", m.Text, format.ToMatrix(format.FromSlack("", m.Blocks, m.Attachments), nil).Body)
-	for _, f := range m.Files {
-		fmt.Fprintf(h, "\x00%s\x00%s", f.ID, f.Mode)
+	files := make([]FileMark, len(m.Files))
+	for i, f := range m.Files {
+		files[i] = FileMark{f.ID, f.Mode}
 	}
-	return hex.EncodeToString(h.Sum(nil)[:12])
+	return ContentMark(m.Text, m.Blocks, m.Attachments, files)
 }
 
 // names is what format asks about who is who.

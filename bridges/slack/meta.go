@@ -26,6 +26,8 @@ type MessageMetadata struct {
 // PortalMetadata is kept with each room.
 type PortalMetadata struct {
 	Alias string `json:"alias,omitempty"`
+	// Imported rooms were made by a migration, whose plan says who may come in.
+	Imported bool `json:"imported,omitempty"`
 }
 
 // LoginMetadata is kept with each workspace.

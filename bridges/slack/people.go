@@ -2,8 +2,6 @@ package slack
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"net/http"
 	"strings"
 	"sync"
@@ -129,12 +127,7 @@ func (w *workspace) sender(ctx context.Context, m *message) networkid.UserID {
 		if name == "" {
 			name = m.BotID
 		}
-		ghost := ghostID(m.BotID)
-		if m.Username != "" && m.Username != m.BotProfile.Name {
-			// An app that speaks under several names is several people.
-			sum := sha256.Sum256([]byte(m.Username))
-			ghost += networkid.UserID("." + hex.EncodeToString(sum[:4]))
-		}
+		ghost := BotGhostID(m.BotID, m.Username, m.BotProfile.Name)
 		w.show(ctx, ghost, name+"\x00"+picture, &bridgev2.UserInfo{Name: &name, IsBot: &bot, Avatar: w.avatar(picture)})
 		return ghost
 	case m.User == "USLACKBOT":

@@ -264,6 +264,13 @@ func (w *workspace) channelInfo(ctx context.Context, ch *slackgo.Channel, member
 	if ch.IsPrivate {
 		info.JoinRule.JoinRule = event.JoinRuleInvite
 	}
+	if portal, err := w.b.br.GetExistingPortalByKey(ctx, channelKey(ch.ID)); err != nil {
+		return nil, err
+	} else if portal != nil {
+		if meta, ok := portal.Metadata.(*PortalMetadata); ok && meta.Imported {
+			info.JoinRule = nil
+		}
+	}
 	if !members || ch.NumMembers > w.cfg.SyncMembers {
 		info.Members.TotalMemberCount = ch.NumMembers
 		return info, nil

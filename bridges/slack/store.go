@@ -25,8 +25,12 @@ type store struct {
 }
 
 func openStore(ctx context.Context, br *bridgev2.Bridge) (*store, error) {
+	return openTables(ctx, br.DB.Database, br.ID)
+}
+
+func openTables(ctx context.Context, db *dbutil.Database, bridge networkid.BridgeID) (*store, error) {
 	table := dbutil.BuildUpgradeTable().WithFSPath(upgrades, "upgrades").Finish()
-	s := &store{db: br.DB.Child("slack_version", table, nil), bridge: br.ID}
+	s := &store{db: db.Child("slack_version", table, nil), bridge: bridge}
 	if err := s.db.Upgrade(ctx); err != nil {
 		return nil, fmt.Errorf("upgrade the Slack tables: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/homeserver/sync"
 )
@@ -123,6 +124,9 @@ func (d *sender) take(ctx context.Context, t *transaction, e store.Entry) error 
 		ok, err := d.rooms.event(ctx, ev)
 		if err != nil || !ok {
 			return err
+		}
+		if ev.Has(event.Imported) {
+			return nil
 		}
 		if err := d.makeUser(ctx, ev); err != nil {
 			return err

@@ -20,7 +20,9 @@ type Options struct {
 	Store    *store.Store
 	// Deactivate closes an account after its user has left all rooms.
 	Deactivate func(ctx context.Context, userID string, erase bool) error
-	Log        *slog.Logger
+	// Import answers what is asked below /import/; see package importer.
+	Import http.Handler
+	Log    *slog.Logger
 }
 
 // console serves the commands.
@@ -44,6 +46,9 @@ func New(o Options) http.Handler {
 	serve(mux, c, "/token/delete", c.deleteToken)
 	serve(mux, c, "/room/list", c.listRooms)
 	serve(mux, c, "/room/show", c.showRoom)
+	if o.Import != nil {
+		mux.Handle("/import/", o.Import)
+	}
 	return mux
 }
 

@@ -40,6 +40,10 @@ const (
 	Turn
 	// FromFederation events came from another server, which sends them to those in the room.
 	FromFederation
+	// Imported events are history that was brought in: clients are shown them at their place, but
+	// they are news to nobody. They are not counted as unread, pushed, or told to application
+	// services, which brought them.
+	Imported
 )
 
 // Event is one event of a room. It is immutable; share it freely between goroutines, and make

@@ -35,6 +35,8 @@ type Proposal struct {
 	asked int64
 	// past means that this is history being brought in, which is taken as it was.
 	past bool
+	// imported marks the event as one of a chronicle.
+	imported bool
 }
 
 // Options say what a Manager needs.

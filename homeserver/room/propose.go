@@ -75,6 +75,9 @@ func (a *actor) propose(ctx context.Context, b *batch, p Proposal) (*event.Event
 	if replaces != nil {
 		e.Replaces = replaces.NID
 	}
+	if p.imported {
+		e.Flags |= event.Imported
+	}
 	if err := a.askFirst(ctx, e); err != nil {
 		return nil, err
 	}

@@ -44,7 +44,10 @@ func (t *Tx) AddEvent(e *event.Event, raw []byte) error {
 	if err := t.cancelDelayed(e); err != nil {
 		return err
 	}
-	t.after = append(t.after, func() { t.w.s.events.add(e, len(raw)) })
+	// A long history would only drive out what is in use.
+	if e.Flags&event.Imported == 0 || e.IsState() {
+		t.after = append(t.after, func() { t.w.s.events.add(e, len(raw)) })
+	}
 	return nil
 }
 

@@ -61,9 +61,9 @@ func (c *Counter) Rules(ctx context.Context, user int64, userID string) (*Rules,
 
 // Evaluate tells what the rules ask for at an event. Nothing is asked for at the user's own events
 // ("Homeservers MUST NOT notify the Push Gateway for events that the user has sent themselves"), at
-// those of ignored users, and at what has been redacted.
+// those of ignored users, at what has been redacted, and at imported history.
 func (c *Counter) Evaluate(ctx context.Context, r *Rules, e *event.Event) (push.Actions, error) {
-	if e.Author == r.user || r.ignored[string(e.Sender)] || e.Flags&(event.Redacted|event.SoftFailed|event.Rejected) != 0 {
+	if e.Author == r.user || r.ignored[string(e.Sender)] || e.Flags&(event.Redacted|event.SoftFailed|event.Rejected|event.Imported) != 0 {
 		return push.Actions{}, nil
 	}
 	members, err := c.memberCount(ctx, e.Room)

@@ -41,6 +41,7 @@ func groups() []group {
 		{name: "bridge", run: bridgeLatency},
 		{name: "store", run: store},
 		{name: "search", registrations: map[string]string{"talk.yaml": searchRegistration}, run: search},
+		{name: "import", run: importing},
 		{name: "media", config: mediaConfig, run: media},
 		{name: "services", run: services},
 		{name: "claim", registrations: map[string]string{"crowd.yaml": devicesRegistration}, run: claim},
@@ -60,6 +61,7 @@ type bench struct {
 	members     int
 	large       int
 	searched    int
+	imported    int
 	// profile is called around the heaviest part of a group with a name for it, to let an outside
 	// profiler look at the server then.
 	profile func(ctx context.Context, name string, pid int) (stop func())
@@ -80,13 +82,14 @@ func run(ctx context.Context) error {
 	out := flag.String("json", "bench.json", "write the results to this `file` too; empty for none")
 	binary := flag.String("binary", "", "measure this `file` instead of a fresh build")
 	dir := flag.String("dir", "", "`folder` for the servers' data; it should be on a real disk")
-	only := flag.String("only", ".", "run the groups that match this `regexp`: start, send, sync, rooms, large, waiting, bridge, store, search, media, services, claim, todevice, crowd")
+	only := flag.String("only", ".", "run the groups that match this `regexp`: start, send, sync, rooms, large, waiting, bridge, store, search, import, media, services, claim, todevice, crowd")
 	perf := flag.String("perf", "", "record profiles of the server with perf into this `folder`")
 	flag.DurationVar(&b.duration, "duration", 5*time.Second, "how long each rate is measured")
 	flag.IntVar(&b.events, "events", 100_000, "how many events the store is filled with")
 	flag.IntVar(&b.members, "members", 10_000, "how many members the large room has")
 	flag.IntVar(&b.large, "large", 50_000, "how many members the very large room has")
 	flag.IntVar(&b.searched, "searched", 1_000_000, "how many events are searched")
+	flag.IntVar(&b.imported, "imported", 1_000_000, "how many messages the export has that is brought in")
 	flag.Parse()
 	pick, err := regexp.Compile(*only)
 	if err != nil {

@@ -45,3 +45,6 @@ func Build(ctx context.Context, out string, flags ...string) error {
 	}
 	return nil
 }
+
+// Binary is the binary that Main has built, for commands.
+func Binary() string { return os.Getenv(binaryEnv) }

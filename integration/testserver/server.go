@@ -140,7 +140,11 @@ app_services:
 }
 
 func (s *Server) configPath() string { return filepath.Join(s.o.Dir, "landbridge.yaml") }
-func (s *Server) logPath() string    { return filepath.Join(s.o.Dir, "server.log") }
+
+// Config is the server's configuration file, for commands.
+func (s *Server) Config() string { return s.configPath() }
+
+func (s *Server) logPath() string { return filepath.Join(s.o.Dir, "server.log") }
 
 // URL is where clients reach the server; it stays the same over restarts.
 func (s *Server) URL() string { return "http://" + s.addr }

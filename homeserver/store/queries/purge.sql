@@ -60,3 +60,6 @@ DELETE FROM room_partial WHERE room_nid = $1
 DELETE FROM invite_state WHERE room_nid = $1
 -- name: purge_waiting_redaction
 DELETE FROM waiting_redaction WHERE room_nid = $1
+
+-- name: purge_import_item
+DELETE FROM import_item WHERE room_nid = $1

@@ -1,0 +1,176 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/landbridge-im/landbridge/config"
+	"github.com/landbridge-im/landbridge/migration/discordexport"
+	"github.com/landbridge-im/landbridge/migration/irclog"
+	"github.com/landbridge-im/landbridge/migration/model"
+	"github.com/landbridge-im/landbridge/migration/plan"
+	"github.com/landbridge-im/landbridge/migration/slackexport"
+)
+
+// runMigrate is "landbridge migrate".
+func runMigrate(ctx context.Context, args []string, std stdio) error {
+	return dispatch(ctx, "landbridge migrate", []command{
+		{"plan", "show what an export will become, and write the mapping to edit", runMigratePlan},
+		{"run", "bring an export in; it can be cut off and run again", runMigrateRun},
+		{"verify", "compare an export with the rooms", runMigrateVerify},
+	}, args, std)
+}
+
+// exportFlags are those of all commands that read an export.
+type exportFlags struct {
+	config, mapping, from, workspace, bridge, zone *string
+}
+
+func addExportFlags(fs *flag.FlagSet) exportFlags {
+	return exportFlags{
+		config:    fs.String("c", "", "configuration `file`; without one, the defaults"),
+		mapping:   fs.String("mapping", "", "mapping `file` that \"migrate plan\" has written"),
+		from:      fs.String("from", "", "`network` of the export: slack, discord or irc; the first two are found out if empty"),
+		workspace: fs.String("workspace", "", "the `id` of the workspace (Slack) or network (IRC) in the bridge's configuration"),
+		zone:      fs.String("zone", "UTC", "`time zone` of IRC logs, such as Europe/Berlin"),
+		bridge:    fs.String("bridge", "", "`id` of the bridge that goes on, or is to"),
+	}
+}
+
+// migration is an export together with where it goes.
+type migrating struct {
+	cfg     *config.Config
+	export  model.Export
+	mapping *plan.Mapping
+	clashes []string
+	network string
+	// configured is the bridge that goes on; nil if there is none in the configuration.
+	configured *config.Bridge
+}
+
+// open reads the configuration, the export and the mapping.
+func (f exportFlags) open(name string) (_ *migrating, err error) {
+	m := &migrating{}
+	if m.cfg, err = config.Load(configPath(*f.config), os.Environ()); err != nil {
+		return nil, err
+	}
+	network := *f.from
+	if network == "" {
+		network = "slack"
+		if x, err := discordexport.Open(name); err == nil {
+			network = "discord"
+			if err := x.Close(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	m.network = network
+	bridge := m.bridge(network, *f.bridge)
+	workspace := *f.workspace
+	if workspace == "" {
+		workspace = workspaceOf(bridge)
+	}
+	switch network {
+	case "slack":
+		m.export, err = slackexport.Open(name, slackexport.Options{Workspace: workspace})
+	case "discord":
+		m.export, err = discordexport.Open(name)
+	case "irc":
+		zone, zerr := time.LoadLocation(*f.zone)
+		if zerr != nil {
+			return nil, usageError("-zone: %v", zerr)
+		}
+		m.export, err = irclog.Open(name, irclog.Options{Network: *f.workspace, Zone: zone})
+	default:
+		return nil, usageError("-from %s: exports of slack and discord and logs of irc can be read", network)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if *f.mapping != "" {
+		if m.mapping, err = plan.Load(*f.mapping); err != nil {
+			return nil, errors.Join(err, m.export.Close())
+		}
+		m.mapping.Fill(m.export)
+		return m, nil
+	}
+	n := plan.Naming{Service: bridge.ID, Bot: bridge.ID + "bot", Ghosts: bridge.ID + "_", Aliases: bridge.ID + "_"}
+	m.mapping, m.clashes = plan.Default(m.export, n, m.cfg.Server.Name)
+	return m, nil
+}
+
+// bridge is the bridge of a network in the configuration, or what one would be.
+func (m *migrating) bridge(network, id string) config.Bridge {
+	for _, b := range m.cfg.Bridges {
+		if b.Module == network && (id == "" || b.ID == id) {
+			m.configured = &b
+			return b
+		}
+	}
+	if id == "" {
+		id = network
+	}
+	return config.Bridge{ID: id, Module: network}
+}
+
+// workspaceOf is the first workspace of a bridge's configuration; "" if there is none.
+func workspaceOf(b config.Bridge) string {
+	var c struct {
+		Workspaces []struct {
+			ID string `yaml:"id"`
+		} `yaml:"workspaces"`
+	}
+	if b.Config == nil || b.Config.Decode(&c) != nil || len(c.Workspaces) == 0 {
+		return ""
+	}
+	return c.Workspaces[0].ID
+}
+
+// bridgeDir is where the host keeps a bridge's files.
+func (m *migrating) bridgeDir() string {
+	return filepath.Join(m.cfg.DataDir, "bridges", m.mapping.Naming.Service)
+}
+
+// showProblems prints the first problems, grouped, and how many there are.
+func showProblems(std stdio, list []model.Problem, max int) {
+	for i, p := range list {
+		if i == max {
+			fmt.Fprintf(std.Out, "  ... and %d more\n", len(list)-max)
+			return
+		}
+		mark := " "
+		if p.Lost {
+			mark = "!"
+		}
+		fmt.Fprintf(std.Out, "%s %s: %s\n", mark, plainText(p.Where), plainText(p.What))
+	}
+}
+
+// plainText keeps what strangers have written from playing tricks with a terminal.
+func plainText(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, s)
+}
+
+// bytesText writes a size for people.
+func bytesText(n int64) string {
+	switch {
+	case n >= 1<<30:
+		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+	case n >= 1<<20:
+		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	case n >= 1<<10:
+		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
+	}
+	return fmt.Sprintf("%d bytes", n)
+}

@@ -1,0 +1,21 @@
+-- name: import_source_get
+SELECT nid FROM import_source WHERE name = $1
+
+-- name: import_source_insert
+INSERT INTO import_source (nid, name)
+SELECT COALESCE(MAX(nid), 0) + 1, CAST($1 AS TEXT) FROM import_source HAVING NOT EXISTS (SELECT 1 FROM import_source WHERE name = $1)
+
+-- name: import_source_list
+SELECT name FROM import_source ORDER BY nid
+
+-- name: import_item_insert
+INSERT INTO import_item (source, remote, room_nid, event_nid) VALUES ($1, $2, $3, $4)
+ON CONFLICT (source, remote) DO UPDATE SET room_nid = excluded.room_nid, event_nid = excluded.event_nid
+
+-- name: import_item_get
+SELECT i.remote, i.room_nid, i.event_nid, e.id FROM import_item i JOIN event e ON e.nid = i.event_nid
+WHERE i.source = $1 AND i.remote IN ({64 from 2})
+
+-- name: import_item_after
+SELECT i.remote, i.room_nid, i.event_nid, e.id FROM import_item i JOIN event e ON e.nid = i.event_nid
+WHERE i.source = $1 AND i.remote > $2 ORDER BY i.remote LIMIT $3

@@ -1,0 +1,169 @@
+package discordexport
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/landbridge-im/landbridge/migration/model"
+)
+
+const golden = "../testdata/discord/guild"
+
+func all(t testing.TB, e *Export, name string) (out []*model.Message) {
+	t.Helper()
+	for _, c := range e.Channels() {
+		if c.Name != name {
+			continue
+		}
+		for m, err := range e.Messages(t.Context(), &c) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+type nobody struct{}
+
+func (nobody) User(id string) (string, string) { return "", "@" + id + ":x" }
+func (nobody) Channel(string) (string, string) { return "", "" }
+func (nobody) Emoji(string) string             { return "" }
+func text(m *model.Message) (out model.Text) {
+	if m.Render != nil {
+		out = m.Render(nobody{})
+	}
+	return out
+}
+
+func TestGolden(t *testing.T) {
+	t.Parallel()
+	e, err := Open(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	if s := e.Source(); s.Key() != "discord:100" || s.Name != "Guild & Co" {
+		t.Errorf("the source is %+v", s)
+	}
+	list := all(t, e, "general")
+	var bodies []string
+	for _, m := range list {
+		bodies = append(bodies, text(m).Body)
+	}
+	want := []string{"Hello @bob and **bold** :cat:", "an answer", "start of a thread", "in the thread", "", "> **Build (https://ci.example.com)**\n> passed\n> **Took**\n> 5 s", "news", "later in it", "Pinned a message", "", "fwd\nForwarded\n> from elsewhere", "Joined the server"}
+	if !slices.Equal(bodies, want) {
+		t.Errorf("bodies %q", bodies)
+	}
+	if !slices.IsSortedFunc(list, func(a, b *model.Message) int { return a.Time.Compare(b.Time) }) {
+		t.Error("not in order")
+	}
+	if m := list[0]; !m.Pinned || len(m.Reactions) != 2 || m.Reactions[0].Key != "👍" || m.Reactions[0].Count != 3 || m.Reactions[1].Custom != "cat" || m.Reactions[1].Picture.Open == nil ||
+		!slices.Contains(text(m).Users, "@12:x") {
+		t.Errorf("the first message is %+v", m)
+	}
+	if list[1].Reply != list[0].Name || list[1].Edited.IsZero() {
+		t.Errorf("the answer is %+v", list[1])
+	}
+	if list[3].Thread != list[2].Name || list[7].Thread != list[2].Name || list[2].Thread != "" {
+		t.Errorf("the thread is %q, %q", list[3].Thread, list[7].Thread)
+	}
+	if f := list[4].Files; len(f) != 2 || f[0].Open == nil || f[0].Part != "a800" || f[1].URL == "" || strings.Contains(f[1].Link, "secret") {
+		t.Errorf("the files are %+v", f)
+	}
+	if list[5].What != model.Notice || list[8].What != model.Emote || !strings.HasPrefix(list[6].Sender, "webhook.14.") {
+		t.Errorf("the sorts are %q, %q, %q", list[5].What, list[8].What, list[6].Sender)
+	}
+	ideas := all(t, e, "Ideas")
+	if len(ideas) != 2 || ideas[0].Thread != "" || ideas[1].Thread != ideas[0].Name {
+		t.Errorf("the post in the forum is %v", ideas)
+	}
+	for _, c := range e.Channels() {
+		if c.Kind == model.Public {
+			t.Errorf("%s is public, and nobody has said so", c.Name)
+		}
+	}
+	if p := e.Problems(); len(p) != 0 {
+		t.Errorf("problems: %v", p)
+	}
+}
+
+const begin = `{"guild":{"id":"100","name":"G"},"channel":{"id":"200","type":"GuildTextChat","name":"general"},"messages":[`
+const one = `{"id":"200000000000","type":"Default","timestamp":"2020-01-01T00:00:00+00:00","content":"good","author":{"id":"11","name":"ann"}}`
+
+func open(t testing.TB, raw string) (*Export, error) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "a.json"), []byte(raw), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return Open(dir)
+}
+
+func TestBroken(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name, raw string
+		want      int
+		problem   string
+	}{
+		{"fine", begin + one + "]}", 1, ""},
+		{"cut off", begin + one + `,{"id":`, 1, "is broken after 1 messages"},
+		{"odd entries", begin + `1,"x",null,{},` + one + "]}", 1, "is no message"},
+		{"twice", begin + one + "," + one + "]}", 1, ""},
+		{"no time", begin + strings.Replace(one, "2020-01-01T00:00:00+00:00", "yesterday", 1) + "]}", 1, "which is none"},
+		{"after today", begin + strings.Replace(one, "2020", "2920", 1) + "]}", 0, "which can't be"},
+		{"before Discord", begin + strings.Replace(one, "2020", "1920", 1) + "]}", 0, "which can't be"},
+		{"nobody", begin + strings.Replace(one, `"id":"11"`, `"id":null`, 1) + "]}", 0, "nobody has said"},
+		{"a byte order mark", "\xEF\xBB\xBF" + begin + one + "]}", 1, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			e, err := open(t, tc.raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer e.Close()
+			if n := len(all(t, e, "general")); n != tc.want {
+				t.Errorf("%d messages", n)
+			}
+			p := e.Problems()
+			if tc.problem == "" && len(p) > 0 || tc.problem != "" && (len(p) == 0 || !strings.Contains(p[0].What, tc.problem)) {
+				t.Errorf("problems %v", p)
+			}
+		})
+	}
+	for _, raw := range []string{"", "[]", "{}", "x", `{"guild":{"id":"1"}}`} {
+		if _, err := open(t, raw); err == nil {
+			t.Errorf("%q is an export", raw)
+		}
+	}
+}
+
+func FuzzFile(f *testing.F) {
+	raw, err := os.ReadFile(golden + "/general [part 2].json")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(string(raw))
+	f.Add(begin + one + "]}")
+	f.Fuzz(func(t *testing.T, raw string) {
+		e, err := open(t, raw)
+		if err != nil {
+			return
+		}
+		defer e.Close()
+		for _, c := range e.Channels() {
+			for m, err := range e.Messages(t.Context(), &c) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				text(m)
+			}
+		}
+	})
+}

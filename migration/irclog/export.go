@@ -1,0 +1,227 @@
+package irclog
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"iter"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/landbridge-im/landbridge/bridges/irc"
+	"github.com/landbridge-im/landbridge/bridges/irc/format"
+	"github.com/landbridge-im/landbridge/migration/archive"
+	"github.com/landbridge-im/landbridge/migration/model"
+)
+
+// Options say how logs are read.
+type Options struct {
+	// Network is the id of the network in the bridge's configuration; "" is irc.
+	Network string
+	// Zone is where the clock of the logs was; nil is UTC.
+	Zone *time.Location
+}
+
+// Bounds of what is read.
+const (
+	maxLog      = 512 << 20
+	maxLine     = 64 << 10
+	maxProblems = 20_000
+)
+
+// Export is a folder of logs.
+type Export struct {
+	a        *archive.Archive
+	o        Options
+	channels []model.Channel
+	files    map[string][]log
+
+	mu       sync.Mutex
+	problems []model.Problem
+}
+
+// log is one file. day is the date of its lines, if its name says so.
+type log struct {
+	name string
+	day  time.Time
+}
+
+var _ model.Export = (*Export)(nil)
+
+// Open opens a folder or ZIP file of logs.
+func Open(name string, o Options) (*Export, error) {
+	a, err := archive.OpenWhole(name)
+	if err != nil {
+		return nil, err
+	}
+	if o.Network == "" {
+		o.Network = "irc"
+	}
+	if o.Zone == nil {
+		o.Zone = time.UTC
+	}
+	e := &Export{a: a, o: o, files: map[string][]log{}}
+	for _, n := range a.Notes() {
+		e.problem("the archive", n, true)
+	}
+	for _, n := range a.Names() {
+		e.index(n)
+	}
+	if len(e.channels) == 0 {
+		return nil, errors.Join(errors.New("there are no logs of channels: no file has the name of a channel in its path"), a.Close())
+	}
+	for _, list := range e.files {
+		slices.SortStableFunc(list, func(x, y log) int { return x.day.Compare(y.day) })
+	}
+	return e, nil
+}
+
+func (e *Export) problem(where, what string, lost bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.problems) < maxProblems {
+		e.problems = append(e.problems, model.Problem{Where: where, What: what, Lost: lost})
+	}
+}
+
+var (
+	// datePattern finds the day in the name of a log: 2024-01-31, 20240131.
+	datePattern = regexp.MustCompile(`(?:^|[._-])(\d{4})-?(\d{2})-?(\d{2})(?:[._-]|$)`)
+	// channelPattern finds the channel in a path.
+	channelPattern = regexp.MustCompile(`[#&+!][^/\s,:]+`)
+)
+
+// index finds out which channel a file is of.
+func (e *Export) index(name string) {
+	ext := path.Ext(name)
+	if ext != ".log" && ext != ".weechatlog" && ext != ".txt" {
+		return
+	}
+	stem := strings.TrimSuffix(name, ext)
+	var l log
+	l.name = name
+	base := path.Base(stem)
+	if m := datePattern.FindStringSubmatchIndex(base); m != nil {
+		day, err := time.ParseInLocation("20060102", base[m[2]:m[3]]+base[m[4]:m[5]]+base[m[6]:m[7]], e.o.Zone)
+		if err == nil {
+			l.day = day
+			base = base[:m[0]]
+		}
+	}
+	channel := channelPattern.FindString(base)
+	if channel == "" {
+		if channel = channelPattern.FindString(path.Base(path.Dir(stem))); channel == "" {
+			e.problem(name, "is not read: its path has no name of a channel", true)
+			return
+		}
+	}
+	key := string(irc.ChannelKey(e.o.Network, channel).ID)
+	if _, known := e.files[key]; !known {
+		e.channels = append(e.channels, model.Channel{Key: key, ID: key, Name: strings.ToLower(channel), Kind: model.Public})
+	}
+	e.files[key] = append(e.files[key], l)
+	for i := range e.channels {
+		if e.channels[i].Key == key {
+			e.channels[i].Bytes += e.a.Size(name)
+		}
+	}
+}
+
+// Source implements model.Export.
+func (e *Export) Source() model.Source {
+	return model.Source{Network: "irc", ID: e.o.Network, Name: e.o.Network, Description: "Channels of the IRC network " + e.o.Network}
+}
+
+// People implements model.Export: logs have no lists.
+func (e *Export) People() []model.Person { return nil }
+
+// Channels implements model.Export.
+func (e *Export) Channels() []model.Channel { return e.channels }
+
+// Emoji implements model.Export.
+func (e *Export) Emoji() []model.Emoji { return nil }
+
+// Problems implements model.Export.
+func (e *Export) Problems() []model.Problem {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.problems)
+}
+
+// Close implements model.Export.
+func (e *Export) Close() error { return e.a.Close() }
+
+// Messages implements model.Export.
+func (e *Export) Messages(ctx context.Context, c *model.Channel) iter.Seq2[*model.Message, error] {
+	return func(yield func(*model.Message, error) bool) {
+		seen := map[string]int{}
+		second := int64(0)
+		for _, l := range e.files[c.Key] {
+			raw, err := e.a.Read(l.name, maxLog)
+			if err != nil {
+				e.problem(l.name, "can't be read: "+err.Error(), true)
+				continue
+			}
+			text, _ := archive.Text(raw)
+			p := &parser{zone: e.o.Zone, day: l.day}
+			n, odd := 0, 0
+			lines := bufio.NewScanner(bytes.NewReader(text))
+			lines.Buffer(nil, maxLine)
+			for lines.Scan() {
+				n++
+				if err := ctx.Err(); err != nil {
+					yield(nil, err)
+					return
+				}
+				x, ok := p.line(lines.Text())
+				if !ok {
+					if odd++; odd <= 5 && p.lost {
+						e.problem(fmt.Sprintf("%s:%d", l.name, n), "is no line of a log that is known", true)
+					}
+					continue
+				}
+				if x.nick == "" {
+					continue
+				}
+				// The same words in the same second are told apart by their count.
+				if t := x.at.Unix(); t != second {
+					clear(seen)
+					second = t
+				}
+				sum := sha256.Sum256([]byte(string(x.what) + "\x00" + x.nick + "\x00" + x.text))
+				id := hex.EncodeToString(sum[:6])
+				seen[id]++
+				m := x.message(e.o.Network)
+				m.Name, m.Where = fmt.Sprintf("%s/%d.%s.%d", c.Key, x.at.Unix(), id, seen[id]), fmt.Sprintf("%s:%d", l.name, n)
+				if !yield(m, nil) {
+					return
+				}
+			}
+			if err := lines.Err(); err != nil {
+				e.problem(fmt.Sprintf("%s:%d", l.name, n+1), "can't be read on: "+err.Error(), true)
+			}
+		}
+	}
+}
+
+// message makes a message of a line.
+func (x *entry) message(network string) *model.Message {
+	ghost := string(irc.Ghost(network, x.nick))
+	m := &model.Message{Sender: ghost, What: x.what, Time: x.at, Value: x.text, Alias: &model.Person{Ghost: ghost, ID: ghost, Name: x.nick, Username: x.nick}}
+	if x.what == model.Said || x.what == model.Emote || x.what == model.Notice {
+		text := x.text
+		m.Render = func(model.Resolver) model.Text {
+			body, html := format.ToMatrix(text)
+			return model.Text{Body: body, HTML: html}
+		}
+	}
+	return m
+}

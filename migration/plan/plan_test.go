@@ -1,0 +1,95 @@
+package plan_test
+
+import (
+	"bytes"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/landbridge-im/landbridge/migration/plan"
+	"github.com/landbridge-im/landbridge/migration/slackexport"
+)
+
+var naming = plan.Naming{Service: "slack", Bot: "slackbot", Ghosts: "slack_", Aliases: "slack_"}
+
+func TestGolden(t *testing.T) {
+	t.Parallel()
+	x, err := slackexport.Open("../testdata/slack/workspace", slackexport.Options{Workspace: "acme"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer x.Close()
+	m, clashes := plan.Default(x, naming, "example.org")
+	if len(clashes) != 2 {
+		t.Errorf("clashes %q", clashes)
+	}
+	for _, c := range m.Channels {
+		private := strings.Contains("private group direct", c.Note)
+		if private != (c.Audience == plan.Invited) || private && c.Alias != "" {
+			t.Errorf("channel %+v", c)
+		}
+	}
+	r, err := plan.Make(t.Context(), x, m, clashes, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Messages != 30 || r.Channels != 6 || r.FilesHere != 1 || r.FilesAway != 1 || r.Edited != 1 || r.Replies != 5 {
+		t.Errorf("report %+v", r)
+	}
+	var text, page bytes.Buffer
+	if err := r.Text(&text); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.HTML(&page); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"general-c024be93l", "reactions", "grüße"} {
+		if !strings.Contains(page.String(), want) {
+			t.Errorf("no %q in the page", want)
+		}
+	}
+	if strings.Contains(text.String()+page.String(), "xoxe-secret") {
+		t.Error("the token is in the report")
+	}
+	name := filepath.Join(t.TempDir(), "m.yaml")
+	if err := m.Save(name, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Save(name, false); err == nil {
+		t.Error("a mapping that is there is written over")
+	}
+	back, err := plan.Load(name)
+	if err != nil || len(back.People) != len(m.People) || back.Source != "slack:acme" {
+		t.Errorf("read back %+v, %v", back, err)
+	}
+}
+
+func TestMistakes(t *testing.T) {
+	t.Parallel()
+	const good = "source: slack:acme\nnaming: {bridge: slack, bot: slackbot, ghosts: slack_, aliases: slack_}\n"
+	for _, tc := range []struct{ name, text, want string }{
+		{"fine", "people:\n  - id: U1\n    account: \"@a:x\"\nchannels:\n  - id: C1\n    audience: space\n", ""},
+		{"no user id", "people:\n  - id: U1\n    account: ann\n", "m.yaml:4: the account of U1"},
+		{"twice", "people:\n  - id: U1\n  - id: U1\n", "m.yaml:5: U1 is there twice"},
+		{"audience", "channels:\n  - id: C1\n    audience: all\n", `m.yaml:4: the audience of C1 is "all"`},
+		{"alias", "channels:\n  - {id: C1, audience: space, alias: \"#a:x\"}\n", "m.yaml:4: the alias of C1"},
+		{"aliases", "channels:\n  - {id: C1, audience: space, alias: a}\n  - {id: C2, audience: space, alias: a}\n", "m.yaml:5: C1 and C2 have the same alias"},
+		{"unknown", "chanels: []\n", "line 3: field chanels not found"},
+		{"no YAML", "\t", "m.yaml:"},
+		{"space", "space_audience: space\n", "space_audience is"},
+	} {
+		_, err := plan.Parse("m.yaml", []byte(good+tc.text))
+		if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: %v", tc.name, err)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte("source: a\npeople: [{id: U1}]\nchannels: [{id: C1, audience: space}]\n"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if m, err := plan.Parse("m.yaml", raw); err == nil && m.Naming.Service == "" {
+			t.Error("a mapping without a bridge is taken")
+		}
+	})
+}

@@ -1,0 +1,217 @@
+package run
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/landbridge-im/landbridge/homeserver/importer/wire"
+	"github.com/landbridge-im/landbridge/migration/model"
+)
+
+// uploads bring files in. Only the reader's goroutine uses them.
+type uploads struct {
+	r            *Runner
+	files, bytes atomic.Int64
+	// have are the ids that are known to be there.
+	have   map[string]bool
+	emojis map[string]string
+	failed map[string]error
+}
+
+func newUploads(r *Runner) *uploads {
+	return &uploads{r: r, have: map[string]bool{}, emojis: map[string]string{}, failed: map[string]error{}}
+}
+
+// maxRemembered bounds what is remembered of files.
+const maxRemembered = 100_000
+
+// id makes a media id of a file's name at its source: the same in each run.
+func (u *uploads) id(f *model.File) string {
+	sum := sha256.Sum256([]byte(u.r.source.Key() + "\x00" + f.ID))
+	return u.r.source.Network + "_" + hex.EncodeToString(sum[:16])
+}
+
+func (u *uploads) uri(id string) string { return "mxc://" + u.r.server + "/" + id }
+
+var (
+	errNoFile = errors.New("it is neither in the export nor can it be fetched")
+	errHost   = errors.New("files are not fetched from there")
+	errPage   = errors.New("the answer is a page and not the file; the export's token has probably expired")
+)
+
+// bring brings a file in and returns its mxc URI; "" if that can't be, which is a problem.
+func (u *uploads) bring(ctx context.Context, f *model.File, where string) string {
+	uri, err := u.try(ctx, f)
+	if err != nil && ctx.Err() == nil {
+		u.r.problem(where, "%q could not be brought in: %v", f.Name, err)
+	}
+	return uri
+}
+
+func (u *uploads) try(ctx context.Context, f *model.File) (string, error) {
+	id := u.id(f)
+	if u.have[id] {
+		return u.uri(id), nil
+	}
+	if err := u.failed[id]; err != nil {
+		return "", err
+	}
+	had, err := u.r.o.Target.HaveMedia(ctx, wire.HaveMedia{IDs: []string{id}})
+	if err != nil {
+		return "", err
+	}
+	if len(had.Have) == 0 {
+		err = u.put(ctx, id, f)
+	}
+	if len(u.have)+len(u.failed) > maxRemembered {
+		clear(u.have)
+		clear(u.failed)
+	}
+	if err != nil {
+		u.failed[id] = err
+		return "", err
+	}
+	u.have[id] = true
+	return u.uri(id), nil
+}
+
+func (u *uploads) put(ctx context.Context, id string, f *model.File) error {
+	if u.r.limit > 0 && f.Size > u.r.limit {
+		return fmt.Errorf("it has %d bytes, and the server takes at most %d", f.Size, u.r.limit)
+	}
+	var body io.ReadCloser
+	var err error
+	switch {
+	case f.Open != nil:
+		body, err = f.Open()
+	case f.URL != "" && u.r.o.HTTP != nil && u.r.o.Mapping.Files:
+		body, err = u.fetch(ctx, f)
+	default:
+		err = errNoFile
+	}
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	n := &counting{Reader: body}
+	made, err := u.r.o.Target.PutMedia(ctx, id, u.r.bot, f.Name, f.Type, n)
+	if err != nil {
+		return err
+	}
+	if made.Fresh {
+		u.files.Add(1)
+		u.bytes.Add(n.n)
+	}
+	return nil
+}
+
+type counting struct {
+	io.Reader
+	n int64
+}
+
+func (c *counting) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// hosts are where files of exports are.
+var hosts = []string{"slack.com", "slack-files.com", "slack-edge.com", "slack-imgs.com", "gravatar.com", "wp.com", "discordapp.com", "discordapp.net", "discord.com"}
+
+// fetchTries is how often a file is asked for.
+const fetchTries = 3
+
+// fetch asks for a file. What goes wrong is told without the address, which may hold a token.
+func (u *uploads) fetch(ctx context.Context, f *model.File) (io.ReadCloser, error) {
+	address, err := url.Parse(f.URL.Reveal())
+	if err != nil || address.Host == "" {
+		return nil, errors.New("its address is not valid")
+	}
+	allowed := u.r.o.FileHosts
+	if allowed == nil {
+		allowed = hosts
+		if address.Scheme != "https" {
+			return nil, errHost
+		}
+	}
+	ok := false
+	for _, h := range allowed {
+		ok = ok || address.Hostname() == h || strings.HasSuffix(address.Hostname(), "."+h)
+	}
+	if !ok {
+		return nil, errHost
+	}
+	for try := 1; ; try++ {
+		body, again, err := u.get(ctx, address, f)
+		if err == nil || !again || try == fetchTries {
+			return body, err
+		}
+		select {
+		case <-time.After(time.Duration(try) * time.Second):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func (u *uploads) get(ctx context.Context, address *url.URL, f *model.File) (_ io.ReadCloser, again bool, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
+	if err != nil {
+		return nil, false, errors.New("its address is not valid")
+	}
+	res, err := u.r.o.HTTP.Do(req)
+	if err != nil {
+		var e *url.Error
+		if errors.As(err, &e) {
+			err = e.Err // without the address
+		}
+		return nil, ctx.Err() == nil, fmt.Errorf("it could not be fetched: %w", err)
+	}
+	if res.StatusCode != http.StatusOK {
+		res.Body.Close()
+		return nil, res.StatusCode == 429 || res.StatusCode >= 500, fmt.Errorf("it could not be fetched: %s says %s", address.Hostname(), res.Status)
+	}
+	if strings.HasPrefix(res.Header.Get("Content-Type"), "text/html") && !strings.Contains(f.Type, "html") {
+		res.Body.Close()
+		return nil, false, errPage
+	}
+	if u.r.limit > 0 && res.ContentLength > u.r.limit {
+		res.Body.Close()
+		return nil, false, fmt.Errorf("it has %d bytes, and the server takes at most %d", res.ContentLength, u.r.limit)
+	}
+	return res.Body, false, nil
+}
+
+// emoji brings the custom emoji in.
+func (u *uploads) emoji(ctx context.Context) error {
+	list := u.r.o.Export.Emoji()
+	for i := range list {
+		if list[i].Alias != "" {
+			continue
+		}
+		if uri := u.bring(ctx, &list[i].File, "emoji :"+list[i].Name+":"); uri != "" {
+			u.emojis[list[i].Name] = uri
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	for range 5 { // another name of another name
+		for _, e := range list {
+			if uri := u.emojis[e.Alias]; uri != "" {
+				u.emojis[e.Name] = uri
+			}
+		}
+	}
+	return nil
+}
