@@ -52,7 +52,7 @@ func (s *serving) serveConsole(ctx context.Context, g *errgroup.Group) error {
 	if err := os.Chmod(path, 0o600); err != nil {
 		return errors.Join(fmt.Errorf("protecting the console socket: %w", err), l.Close())
 	}
-	srv := &http.Server{Handler: s.hs.Console(), ReadHeaderTimeout: 20 * time.Second, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
+	srv := &http.Server{Handler: s.commands(), ReadHeaderTimeout: 20 * time.Second, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
 	g.Go(func() error {
 		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			return err
@@ -71,10 +71,37 @@ func (s *serving) serveConsole(ctx context.Context, g *errgroup.Group) error {
 	return nil
 }
 
+// commands are what may be asked over the socket.
+func (s *serving) commands() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", s.hs.Console())
+	mux.HandleFunc("POST /backup/create", s.backupCommand)
+	return mux
+}
+
 // commander gives commands to a server.
 type commander struct {
 	client *http.Client
 	close  func() error
+}
+
+// dial reaches the running server of a configuration; nil if it does not run.
+func dial(ctx context.Context, cfg *config.Config) (*commander, error) {
+	socket := socketPath(cfg)
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "unix", socket)
+	if err == nil {
+		conn.Close()
+		tr := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return d.DialContext(ctx, "unix", socket) }}
+		return &commander{&http.Client{Transport: tr}, func() error { tr.CloseIdleConnections(); return nil }}, nil
+	}
+	if !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED) && len(socket) <= maxSocketPath {
+		return nil, fmt.Errorf("reaching the running server: %w", err)
+	}
+	if _, err := os.Stat(cfg.DataDir); err != nil {
+		return nil, fmt.Errorf("the data folder: %w (is -c missing, or the folder that the server is started in another?)", err)
+	}
+	return nil, nil
 }
 
 // connect reaches the running server of a configuration or, if it does not run, works on its
@@ -84,17 +111,8 @@ func connect(ctx context.Context, path string) (*commander, error) {
 	if err != nil {
 		return nil, err
 	}
-	socket := socketPath(cfg)
-	var d net.Dialer
-	if conn, err := d.DialContext(ctx, "unix", socket); err == nil {
-		conn.Close()
-		tr := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return d.DialContext(ctx, "unix", socket) }}
-		return &commander{&http.Client{Transport: tr}, func() error { tr.CloseIdleConnections(); return nil }}, nil
-	} else if !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED) && len(socket) <= maxSocketPath {
-		return nil, fmt.Errorf("reaching the running server: %w", err)
-	}
-	if _, err := os.Stat(cfg.DataDir); err != nil {
-		return nil, fmt.Errorf("the data folder: %w (is -c missing, or the folder that the server is started in another?)", err)
+	if c, err := dial(ctx, cfg); c != nil || err != nil {
+		return c, err
 	}
 	unlock, err := lockDir(cfg.DataDir)
 	if err != nil {

@@ -32,6 +32,8 @@ func commands() []command {
 		{"user", "make, list and change accounts", runUser},
 		{"token", "make, list and delete registration tokens", runToken},
 		{"room", "list and show rooms", runRoom},
+		{"backup", "copy everything to one file, check and list such files", runBackup},
+		{"restore", "make a data folder of a backup", runRestore},
 		{"registration", "make, check and list registration files of application services", runRegistration},
 		{"config", "check and show the configuration", runConfig},
 		{"version", "print the version", runVersion},

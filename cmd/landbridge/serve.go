@@ -62,7 +62,8 @@ func configPath(given string) string {
 
 // serving is a running "landbridge serve".
 type serving struct {
-	cfg     *config.Config
+	cfg     *config.Config                // in force; for what starts the server and reloads
+	current atomic.Pointer[config.Config] // the same, for everybody else
 	path    string
 	std     stdio
 	began   time.Time
@@ -72,13 +73,16 @@ type serving struct {
 	host    *appservice.Host
 	irc     atomic.Pointer[irc.Bridge] // the newest, for its demonstration network
 	metrics *prometheus.Registry
+	backups backups
 	watch   *registration.Watcher
 	roots   *x509.CertPool // who vouches for other machines; nil: the system's
 }
 
 func (s *serving) run(ctx context.Context) (err error) {
+	s.current.Store(s.cfg)
 	s.log = newLog(s.std.Err, s.cfg.Log, &s.level)
 	s.metrics = newMetrics()
+	s.backups.init(s.metrics)
 	if err := os.MkdirAll(s.cfg.DataDir, 0o700); err != nil {
 		return fmt.Errorf("making the data folder: %w", err)
 	}
@@ -98,6 +102,9 @@ func (s *serving) run(ctx context.Context) (err error) {
 			l.Close() // closed already, unless the start failed
 		}
 	}()
+	if err := s.backupBeforeUpgrade(ctx); err != nil {
+		return err
+	}
 	if err := s.open(ctx); err != nil {
 		return err
 	}
@@ -270,6 +277,7 @@ func (s *serving) serve(ctx context.Context, listeners []listener) error {
 	g.Go(func() error { return s.watch.Run(ctx) })
 	g.Go(func() error { return s.reloads(ctx) })
 	g.Go(func() error { return s.runBridges(ctx) })
+	g.Go(func() error { return s.runBackups(ctx) })
 	for _, l := range listeners {
 		if l.handler == nil {
 			g.Go(func() error { return s.serveMetrics(ctx, l) })
@@ -363,6 +371,8 @@ func (s *serving) reload(ctx context.Context) {
 		s.log.ErrorContext(ctx, "reloading bridges and application services", "err", err)
 	}
 	s.cfg = next
+	s.current.Store(next)
+	s.backups.configure(next.Backup)
 	s.log.InfoContext(ctx, "configuration reloaded", "changed", changed)
 	if len(restart) > 0 {
 		s.log.WarnContext(ctx, "these changes take effect at the next start", "keys", restart)
