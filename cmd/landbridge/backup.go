@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json/v2"
 	"errors"
 	"fmt"
 	"io"
@@ -244,10 +243,4 @@ func runRestore(ctx context.Context, args []string, std stdio) (err error) {
 		return printJSON(std, sum)
 	}
 	return tellBackup(std.Out, "Restored to "+cfg.DataDir, sum)
-}
-
-// marshalFailure is the answer to a command that could not be done.
-func marshalFailure(err error) []byte {
-	raw, _ := json.Marshal(map[string]string{"error": err.Error()}) // a map of texts can be written
-	return raw
 }

@@ -74,7 +74,6 @@ func (s *serving) note(kind backup.Kind, made backupMade, err error) {
 
 // backupCommand is the command /backup/create.
 func (s *serving) backupCommand(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "application/json")
 	var q backupRequest
 	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 64<<10))
 	if err == nil {
@@ -83,17 +82,11 @@ func (s *serving) backupCommand(w http.ResponseWriter, r *http.Request) {
 	if err == nil && !filepath.IsAbs(q.Path) {
 		err = errors.New("the path of the backup must be absolute")
 	}
+	var made backupMade
 	if err == nil {
-		var made backupMade
-		if made, err = s.backup(r.Context(), q.Path, backup.Asked, q.Media); err == nil {
-			raw, err = json.Marshal(made)
-		}
+		made, err = s.backup(r.Context(), q.Path, backup.Asked, q.Media)
 	}
-	if err != nil {
-		w.WriteHeader(http.StatusInternalServerError)
-		raw = marshalFailure(err)
-	}
-	_, _ = w.Write(raw) // whoever asked may be gone
+	reply(w, made, err)
 }
 
 // runBackups makes the backups of the clock until ctx ends. Times are counted from the newest one in

@@ -35,40 +35,7 @@ const maxSocketPath = 103
 // serveConsole listens for commands until ctx ends. Only who may enter the data folder reaches the
 // socket.
 func (s *serving) serveConsole(ctx context.Context, g *errgroup.Group) error {
-	path := socketPath(s.cfg)
-	if len(path) > maxSocketPath {
-		s.log.WarnContext(ctx, "the path of the data folder is too long for a socket in it: landbridge user, token and room work only while the server is stopped", "path", path)
-		return nil
-	}
-	// One that is there is of a server that was killed: the folder is locked.
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("removing the old console socket: %w", err)
-	}
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "unix", path)
-	if err != nil {
-		return fmt.Errorf("listening for commands: %w", err)
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		return errors.Join(fmt.Errorf("protecting the console socket: %w", err), l.Close())
-	}
-	srv := &http.Server{Handler: s.commands(), ReadHeaderTimeout: 20 * time.Second, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
-	g.Go(func() error {
-		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			return err
-		}
-		return nil
-	})
-	g.Go(func() error {
-		<-ctx.Done()
-		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
-		defer cancel()
-		if err := srv.Shutdown(end); err != nil {
-			return srv.Close()
-		}
-		return nil
-	})
-	return nil
+	return s.serveSocket(ctx, g, socketPath(s.cfg), s.commands())
 }
 
 // commands are what may be asked over the socket.
@@ -76,7 +43,22 @@ func (s *serving) commands() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", s.hs.Console())
 	mux.HandleFunc("POST /backup/create", s.backupCommand)
+	mux.HandleFunc("POST /status", s.statusCommand)
 	return mux
+}
+
+// reply answers a command.
+func reply(w http.ResponseWriter, v any, err error) {
+	var raw []byte
+	if err == nil {
+		raw, err = json.Marshal(v, json.Deterministic(true))
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if err != nil {
+		w.WriteHeader(http.StatusInternalServerError)
+		raw, _ = json.Marshal(console.Failure{Message: err.Error()}) // a text can be written
+	}
+	_, _ = w.Write(raw) // whoever asked may be gone
 }
 
 // commander gives commands to a server.

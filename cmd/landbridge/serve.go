@@ -273,6 +273,9 @@ func (s *serving) serve(ctx context.Context, listeners []listener) error {
 	if err := s.serveConsole(ctx, g); err != nil {
 		return err
 	}
+	if err := s.serveDebug(ctx, g); err != nil {
+		return err
+	}
 	g.Go(func() error { return s.hs.Run(ctx) })
 	g.Go(func() error { return s.watch.Run(ctx) })
 	g.Go(func() error { return s.reloads(ctx) })
