@@ -11,6 +11,7 @@ find_pg() { ls /usr/lib/postgresql/*/bin/postgres 2>/dev/null || command -v post
 	missing="$missing python3-matrix-nio python3-olm python3-peewee python3-cachetools python3-atomicwrites"
 # npm gets what integration/clients runs, a newer Node.js among it.
 command -v npm >/dev/null || missing="$missing nodejs npm"
+command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || missing="$missing chromium"
 command -v gcc >/dev/null || missing="$missing gcc libc6-dev"
 [ -n "$missing" ] || exit 0
 

@@ -29,6 +29,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/client"
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/registration"
+	"github.com/landbridge-im/landbridge/web/console"
 )
 
 // shutdownTime is how long requests under way are given when the server stops.
@@ -74,13 +75,16 @@ type serving struct {
 	irc     atomic.Pointer[irc.Bridge] // the newest, for its demonstration network
 	metrics *prometheus.Registry
 	backups backups
+	lines   *console.Lines
+	pages   webPages
 	watch   *registration.Watcher
 	roots   *x509.CertPool // who vouches for other machines; nil: the system's
 }
 
 func (s *serving) run(ctx context.Context) (err error) {
 	s.current.Store(s.cfg)
-	s.log = newLog(s.std.Err, s.cfg.Log, &s.level)
+	s.lines = console.NewLines()
+	s.log = slog.New(s.lines.Handler(newLog(s.std.Err, s.cfg.Log, &s.level).Handler()))
 	s.metrics = newMetrics()
 	s.backups.init(s.metrics)
 	if err := os.MkdirAll(s.cfg.DataDir, 0o700); err != nil {
@@ -109,6 +113,9 @@ func (s *serving) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.hs.Close()) }()
+	if err := s.openPages(); err != nil {
+		return err
+	}
 	return s.serve(ctx, listeners)
 }
 
@@ -251,20 +258,13 @@ func (s *serving) publicHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p := r.URL.Path
 		switch {
-		case p == "/" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
-			s.welcome(w)
+		case s.servePage(w, r):
 		case strings.HasPrefix(p, "/_matrix/federation/"), strings.HasPrefix(p, "/_matrix/key/"):
 			federation.ServeHTTP(w, r)
 		default:
 			clients.ServeHTTP(w, r)
 		}
 	})
-}
-
-func (s *serving) welcome(w http.ResponseWriter) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	fmt.Fprintf(w, "This is the Matrix homeserver %s, served by Landbridge.\nLog in with any Matrix client; the homeserver's address is %s\n",
-		s.cfg.Server.Name, s.cfg.PublicURL())
 }
 
 // serve answers requests until ctx ends.
@@ -281,6 +281,7 @@ func (s *serving) serve(ctx context.Context, listeners []listener) error {
 	g.Go(func() error { return s.reloads(ctx) })
 	g.Go(func() error { return s.runBridges(ctx) })
 	g.Go(func() error { return s.runBackups(ctx) })
+	g.Go(func() error { return s.pages.console.Run(ctx) })
 	for _, l := range listeners {
 		if l.handler == nil {
 			g.Go(func() error { return s.serveMetrics(ctx, l) })

@@ -25,6 +25,8 @@ type Frame struct {
 	Nav []Link
 	// Wide pages use more of a large screen, for tables.
 	Wide bool
+	// Index lets search engines show the page.
+	Index bool
 	// Template, made by Site.Parse, and Name say what is inside; it is executed with a View.
 	Template *template.Template
 	Name     string
@@ -54,7 +56,12 @@ type View struct {
 //   - path: a path of this server as a browser must ask for it,
 //   - asset: the path of a file of this package.
 func (s *Site) Parse(fsys fs.FS, patterns ...string) (*template.Template, error) {
-	return template.New("").Funcs(template.FuncMap{"path": s.Path, "asset": s.assetPath}).ParseFS(fsys, patterns...)
+	return s.ParseWith(nil, fsys, patterns...)
+}
+
+// ParseWith is Parse with more functions.
+func (s *Site) ParseWith(funcs template.FuncMap, fsys fs.FS, patterns ...string) (*template.Template, error) {
+	return template.New("").Funcs(template.FuncMap{"path": s.Path, "asset": s.assetPath}).Funcs(funcs).ParseFS(fsys, patterns...)
 }
 
 // Show sends a page. Session is found by the request's cookie.

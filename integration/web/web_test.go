@@ -1,0 +1,132 @@
+package web
+
+import (
+	"os"
+	"testing"
+
+	"github.com/landbridge-im/landbridge/integration/client"
+	"github.com/landbridge-im/landbridge/integration/testserver"
+)
+
+func TestMain(m *testing.M) { os.Exit(testserver.Main(m)) }
+
+
+// shortDir is a folder whose path leaves room for a socket's.
+func shortDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "lb")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// TestPages goes through all pages as an administrator would.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	s := testserver.New(t, testserver.Options{Dir: shortDir(t), Extra: "bridges: [{id: irc, module: irc}]\n"})
+	ctx := t.Context()
+	anna, err := (&client.Client{URL: s.URL()}).RegisterAdmin(ctx, "anna", testserver.SharedSecret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	berta, err := (&client.Client{URL: s.URL()}).Register(ctx, "berta")
+	if err != nil {
+		t.Fatal(err)
+	}
+	room, err := berta.CreateRoom(ctx, map[string]any{"name": "The garden", "topic": "Roses, and other things", "preset": "public_chat", "visibility": "public", "room_alias_name": "garden"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	event, err := berta.Send(ctx, room, "m.room.message", "1", client.Message("hello"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := anna.Join(ctx, room); err != nil {
+		t.Fatal(err)
+	}
+	if err := anna.Do(ctx, "POST", client.Path("rooms", room, "report", event), nil, map[string]string{"reason": "It is too short."}, nil); err != nil {
+		t.Fatal(err)
+	}
+
+	b := newBrowser(t, s.URL())
+	b.visit("/", "The garden")
+	b.see("Bridged networks")
+	b.look("start")
+
+	// Who is not signed in is asked to, and comes back to where they wanted to go.
+	b.visit("/console/users", "Sign in as an administrator")
+	b.look("sign-in")
+	b.fill("#name", "anna")
+	b.fill("#password", "wrong")
+	b.click("main button")
+	b.see("Invalid username or password")
+	b.fill("#name", "anna")
+	b.fill("#password", client.Password)
+	b.click("main button")
+	b.see("@berta:test")
+	b.look("users")
+
+	for _, p := range []struct{ path, see, name string }{
+		{"/console/", "Health", "home"},
+		{"/console/users?q=bert", "@berta:test", "users-search"},
+		{"/console/users/show?id=%40berta%3Atest", "In 1 room", "user"},
+		{"/console/rooms", "The garden", "rooms"},
+		{"/console/rooms?q=gard", "The garden", "rooms-search"},
+		{"/console/rooms/show?id=" + room, "#garden:test", "room"},
+		{"/console/bridges", "In this process", "bridges"},
+		{"/console/bridges/show?id=irc", "portals", "bridge"},
+		{"/console/media", "Who has stored most", "media"},
+		{"/console/tokens", "New token", "tokens"},
+		{"/console/reports", "It is too short.", "reports"},
+		{"/console/federation", "All servers that were tried", "federation"},
+		{"/console/charts?span=day", "Disk by use", "charts"},
+		{"/console/log", "live", "log"},
+		{"/console/backups", "Make a backup now", "backups"},
+		{"/console/doctor?run=yes", "data folder", "doctor"},
+		{"/console/audit", "Nothing yet", "audit"},
+	} {
+		b.visit(p.path, p.see)
+		b.look(p.name)
+	}
+
+	// What is done, and what has to be confirmed.
+	b.goTo("/console/users/show?id=%40berta%3Atest")
+	b.click("button[value=suspend]")
+	b.see("The account can look, but not act.")
+	b.look("user-suspended")
+	b.click("button[value=deactivate]")
+	b.see("Are you sure?")
+	b.look("sure")
+	b.click("text=No, go back")
+	b.see("suspended")
+	b.goTo("/console/tokens")
+	b.fill("#uses", "3")
+	b.click("button[value=create]")
+	b.see("0 of 3")
+	b.goTo("/console/reports")
+	b.click("text=Dealt with")
+	b.see("Nobody has reported anything.")
+	b.goTo("/console/backups")
+	b.click("text=Make a backup now")
+	b.see("asked for")
+	b.goTo("/console/bridges/show?id=irc")
+	b.click("button[value=restart]")
+	b.see("Done: restart.")
+	b.visit("/console/audit", "suspend")
+	b.see("@anna:test")
+	b.look("audit-full")
+	b.goTo("/console/")
+	b.click("text=Sign out")
+	b.visit("/console/", "Sign in as an administrator")
+
+	// Somebody who is no administrator.
+	b.fill("#name", "carl")
+	if _, err := (&client.Client{URL: s.URL()}).Register(ctx, "carl"); err != nil {
+		t.Fatal(err)
+	}
+	b.fill("#password", client.Password)
+	b.click("main button")
+	b.see("is none")
+}
