@@ -10,7 +10,6 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testserver.Main(m)) }
 
-
 // shortDir is a folder whose path leaves room for a socket's.
 func shortDir(t *testing.T) string {
 	t.Helper()
@@ -61,7 +60,7 @@ func TestPages(t *testing.T) {
 	b.fill("#name", "anna")
 	b.fill("#password", "wrong")
 	b.click("main button")
-	b.see("Invalid username or password")
+	b.see("The user name or the password is wrong")
 	b.fill("#name", "anna")
 	b.fill("#password", client.Password)
 	b.click("main button")

@@ -111,7 +111,7 @@ func New(o Options) (*Console, error) {
 	c := &Console{o: o, began: o.Now(), mux: http.NewServeMux()}
 	c.totals.now, c.disk.now = o.Now, o.Now
 	var err error
-	if c.tmpl, err = o.Site.Parse(pages, "pages/*.html"); err != nil {
+	if c.tmpl, err = o.Site.ParseWith(funcs, pages, "pages/*.html"); err != nil {
 		return nil, err
 	}
 	c.routes()
