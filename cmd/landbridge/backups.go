@@ -51,7 +51,7 @@ func (b *backups) configure(c config.Backup) {
 func (s *serving) backup(ctx context.Context, path string, kind backup.Kind, media bool) (backupMade, error) {
 	s.backups.one.Lock()
 	defer s.backups.one.Unlock()
-	src, err := backupSource(s.current.Load(), s.path, media)
+	src, err := backupSource(s.current.Load(), s.file(), media)
 	if err != nil {
 		return backupMade{}, err
 	}
@@ -193,7 +193,7 @@ func (s *serving) backupBeforeUpgrade(ctx context.Context) error {
 
 func (s *serving) upgradeBackup(ctx context.Context, was string) error {
 	c := s.cfg
-	src, err := backupSource(c, s.path, false)
+	src, err := backupSource(c, s.file(), false)
 	if err != nil {
 		s.log.WarnContext(ctx, "no backup is made before the upgrade: the database is PostgreSQL")
 		return nil

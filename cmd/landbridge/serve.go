@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -15,6 +16,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -49,36 +51,61 @@ func runServe(ctx context.Context, args []string, std stdio) error {
 	if err != nil {
 		return err
 	}
-	s := &serving{cfg: cfg, path: configPath(*path), std: std, began: time.Now()}
+	s := &serving{cfg: cfg, std: std, began: time.Now()}
+	if file := configPath(*path); file != "" {
+		s.path.Store(&file)
+	}
 	return s.run(ctx)
 }
 
-// configPath is the configuration file in use: as given, or in the environment, or none.
+// configPath is the configuration file in use: as given, or in the environment, or the one that the
+// console has made, or none.
 func configPath(given string) string {
-	if given != "" {
-		return given
+	if path := cmp.Or(given, os.Getenv(config.EnvConfig)); path != "" {
+		return path
 	}
-	return os.Getenv(config.EnvConfig)
+	made := defaultFile(config.Default())
+	if dir := os.Getenv("LANDBRIDGE_DATA_DIR"); dir != "" {
+		made = filepath.Join(dir, madeFile)
+	}
+	if _, err := os.Stat(made); err == nil {
+		return made
+	}
+	return ""
 }
+
+// madeFile is the configuration file that the console makes in the data folder where there is none.
+const madeFile = "landbridge.yaml"
+
+func defaultFile(c *config.Config) string { return filepath.Join(c.DataDir, madeFile) }
 
 // serving is a running "landbridge serve".
 type serving struct {
-	cfg     *config.Config                // in force; for what starts the server and reloads
-	current atomic.Pointer[config.Config] // the same, for everybody else
-	path    string
-	std     stdio
-	began   time.Time
-	level   slog.LevelVar
-	log     *slog.Logger
-	hs      *homeserver.Server
-	host    *appservice.Host
-	irc     atomic.Pointer[irc.Bridge] // the newest, for its demonstration network
-	metrics *prometheus.Registry
-	backups backups
-	lines   *console.Lines
-	pages   webPages
-	watch   *registration.Watcher
-	roots   *x509.CertPool // who vouches for other machines; nil: the system's
+	cfg       *config.Config                // in force; for what starts the server and reloads
+	current   atomic.Pointer[config.Config] // the same, for everybody else
+	path      atomic.Pointer[string]        // the configuration file; see file
+	reloading sync.Mutex
+	std       stdio
+	began     time.Time
+	level     slog.LevelVar
+	log       *slog.Logger
+	hs        *homeserver.Server
+	host      *appservice.Host
+	irc       atomic.Pointer[irc.Bridge] // the newest, for its demonstration network
+	metrics   *prometheus.Registry
+	backups   backups
+	lines     *console.Lines
+	pages     webPages
+	watch     *registration.Watcher
+	roots     *x509.CertPool // who vouches for other machines; nil: the system's
+}
+
+// file is the configuration file, empty if there is none.
+func (s *serving) file() string {
+	if p := s.path.Load(); p != nil {
+		return *p
+	}
+	return ""
 }
 
 func (s *serving) run(ctx context.Context) (err error) {
@@ -361,19 +388,27 @@ func (s *serving) reloads(ctx context.Context) error {
 // reload puts what can be changed into force and says what can't. A wrong configuration changes
 // nothing.
 func (s *serving) reload(ctx context.Context) {
-	next, err := config.Load(s.path, os.Environ())
+	s.reloading.Lock()
+	defer s.reloading.Unlock()
+	next, err := config.Load(s.file(), os.Environ())
 	if err != nil {
 		s.log.ErrorContext(ctx, "the new configuration is wrong; the old one stays in force", "err", err)
 		return
 	}
+	if err := s.takeOver(ctx, next); err != nil {
+		s.log.ErrorContext(ctx, "reloading bridges and application services", "err", err)
+	}
+}
+
+// takeOver puts a configuration into force, as far as that is possible without a restart. The caller
+// has s.reloading.
+func (s *serving) takeOver(ctx context.Context, next *config.Config) error {
 	changed, restart := config.Reloadable(s.cfg, next)
 	setLevel(&s.level, next.Log.Level)
 	s.hs.Configure(settings(next))
 	s.hs.LogAccess(next.Log.Access)
 	s.hs.ShowAllUsers(next.Search.AllUsers)
-	if err := s.reloadBridges(ctx, next); err != nil {
-		s.log.ErrorContext(ctx, "reloading bridges and application services", "err", err)
-	}
+	err := s.reloadBridges(ctx, next)
 	s.cfg = next
 	s.current.Store(next)
 	s.backups.configure(next.Backup)
@@ -381,4 +416,5 @@ func (s *serving) reload(ctx context.Context) {
 	if len(restart) > 0 {
 		s.log.WarnContext(ctx, "these changes take effect at the next start", "keys", restart)
 	}
+	return err
 }

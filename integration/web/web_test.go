@@ -2,6 +2,9 @@ package web
 
 import (
 	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/landbridge-im/landbridge/integration/client"
@@ -21,10 +24,55 @@ func shortDir(t *testing.T) string {
 	return dir
 }
 
+// setUpIRC sets an IRC network up by pages: the demonstration's, by its address, and checks that the
+// configuration file has it and is otherwise as it was.
+func setUpIRC(t *testing.T, b *browser, s *testserver.Server) {
+	t.Helper()
+	found := regexp.MustCompile(`demonstration IRC network is running.*address=(\S+)`).FindStringSubmatch(s.Log())
+	if found == nil {
+		t.Fatal("the demonstration network does not run")
+	}
+	b.visit("/console/setup", "IRC")
+	b.look("setup")
+	b.goTo("/console/setup/irc")
+	b.fill("#address", "127.0.0.1:1")
+	b.click("button[value=channels]")
+	b.see("nobody answers at 127.0.0.1:1")
+	b.look("setup-irc")
+	b.fill("#address", found[1])
+	b.do(step{Do: "uncheck", At: "input[name=tls]"})
+	b.fill("#id", "second")
+	b.fill("#name", "Second network")
+	b.fill("#nick", "second")
+	b.click("button[value=channels]")
+	b.see("#lobby")
+	b.look("setup-irc-channels")
+	b.click("button[value=review]")
+	b.see("Pick a channel")
+	b.do(step{Do: "check", At: `input[value="#lobby"]`})
+	b.fill("#others", "other, #more")
+	b.click("button[value=review]")
+	b.see("What will be made")
+	b.see("#irc-second_second_#other:test")
+	b.look("setup-irc-review")
+	file := filepath.Join(filepath.Dir(s.DataDir()), "landbridge.yaml")
+	before, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.click("button[value=done]")
+	b.see("has been started")
+	b.see("running")
+	after, err := os.ReadFile(file)
+	if err != nil || !strings.HasPrefix(string(after), string(before)) || !strings.Contains(string(after), "- '#lobby'") && !strings.Contains(string(after), `- "#lobby"`) {
+		t.Errorf("%v\n%s", err, after)
+	}
+}
+
 // TestPages goes through all pages as an administrator would.
 func TestPages(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t, testserver.Options{Dir: shortDir(t), Extra: "bridges: [{id: irc, module: irc}]\n"})
+	s := testserver.New(t, testserver.Options{Dir: shortDir(t), Extra: "bridges:\n  - id: irc # the demonstration\n    module: irc\n"})
 	ctx := t.Context()
 	anna, err := (&client.Client{URL: s.URL()}).RegisterAdmin(ctx, "anna", testserver.SharedSecret)
 	if err != nil {
@@ -90,6 +138,8 @@ func TestPages(t *testing.T) {
 		b.look(p.name)
 	}
 
+	setUpIRC(t, b, s)
+
 	// What is done, and what has to be confirmed.
 	b.goTo("/console/users/show?id=%40berta%3Atest")
 	b.click("button[value=suspend]")
@@ -113,7 +163,8 @@ func TestPages(t *testing.T) {
 	b.goTo("/console/bridges/show?id=irc")
 	b.click("button[value=restart]")
 	b.see("Done: restart.")
-	b.visit("/console/audit", "suspend")
+	b.visit("/console/audit", "set up")
+	b.see("suspend")
 	b.see("@anna:test")
 	b.look("audit-full")
 	b.goTo("/console/")

@@ -68,6 +68,12 @@ type Backend interface {
 	Doctor(ctx context.Context) []doctor.Finding
 	Backup(ctx context.Context) (path string, err error)
 	Backups() ([]backup.Stored, error)
+	// ProbeIRC looks at an IRC network as a bridge would.
+	ProbeIRC(ctx context.Context, address string, encrypted bool, nick string) (IRCFound, error)
+	// CheckBridge has a module check an entry of the list of bridges, in YAML; CheckBridge changes
+	// nothing. AddBridge writes it into the configuration file and starts it. Both name the file.
+	CheckBridge(ctx context.Context, entry string) (file string, err error)
+	AddBridge(ctx context.Context, entry string) (file string, err error)
 	// Disk tells how many bytes are used by what.
 	Disk() map[string]int64
 }
@@ -144,6 +150,9 @@ func (c *Console) routes() {
 	get("/bridges/show", c.bridge)
 	post("/bridges/do", c.bridgeDo)
 	get("/charts", c.charts)
+	get("/setup", c.setup)
+	get("/setup/irc", c.setupIRC)
+	post("/setup/irc", c.setupIRC)
 	get("/log", c.log)
 	get("/log/stream", c.logStream)
 	get("/audit", c.audit)
@@ -229,7 +238,7 @@ func (v *visit) message(status int, title, text string) {
 // sections are the navigation.
 var sections = []page.Link{
 	{Text: "Overview", Path: Path + "/"}, {Text: "Users", Path: Path + "/users"}, {Text: "Rooms", Path: Path + "/rooms"}, {Text: "Bridges", Path: Path + "/bridges"},
-	{Text: "Media", Path: Path + "/media"}, {Text: "Tokens", Path: Path + "/tokens"}, {Text: "Reports", Path: Path + "/reports"},
+	{Text: "Set up", Path: Path + "/setup"}, {Text: "Media", Path: Path + "/media"}, {Text: "Tokens", Path: Path + "/tokens"}, {Text: "Reports", Path: Path + "/reports"},
 	{Text: "Federation", Path: Path + "/federation"}, {Text: "Charts", Path: Path + "/charts"}, {Text: "Log", Path: Path + "/log"}, {Text: "Backups", Path: Path + "/backups"},
 	{Text: "Doctor", Path: Path + "/doctor"}, {Text: "Audit", Path: Path + "/audit"},
 }

@@ -81,6 +81,24 @@ func (f *fake) Disk() map[string]int64 {
 	return map[string]int64{"database": 3 << 20, "media": 1 << 20}
 }
 
+func (f *fake) ProbeIRC(_ context.Context, address string, _ bool, nick string) (IRCFound, error) {
+	if address != "irc.example.org:6697" {
+		return IRCFound{}, errors.New("nobody answers at " + address)
+	}
+	return IRCFound{Network: "Example", Nick: nick, Channels: []IRCChannel{{"#go", "about go", 30}}}, nil
+}
+
+func (f *fake) CheckBridge(_ context.Context, entry string) (string, error) {
+	if strings.Contains(entry, "bad") {
+		return "", errors.New("line 3: it is bad")
+	}
+	return "landbridge.yaml", nil
+}
+
+func (f *fake) AddBridge(_ context.Context, entry string) (string, error) {
+	return "landbridge.yaml", f.note("add " + entry)
+}
+
 // rig is a console with a database and a browser.
 type rig struct {
 	t     *testing.T
