@@ -15,7 +15,7 @@ import (
 
 // pagesToSee are all pages.
 var pagesToSee = []string{"/", "/users", "/users?all=yes", "/users?q=u5", "/users/show?id=%40berta%3Ax", "/rooms", "/rooms?q=room9", "/media", "/tokens", "/reports", "/federation",
-	"/bridges", "/bridges/show?id=irc", "/charts", "/charts?span=year", "/log", "/audit", "/doctor?run=yes", "/backups"}
+	"/bridges", "/bridges/show?id=irc", "/charts", "/charts?span=year", "/setup", "/setup/irc", "/log", "/audit", "/doctor?run=yes", "/backups"}
 
 // TestWhoMaySee: nobody but administrators, and they not for ever.
 func TestWhoMaySee(t *testing.T) {
@@ -125,6 +125,61 @@ func TestForms(t *testing.T) {
 	}
 	if w := r.do("GET", "/console/", nil); w.Code != 303 {
 		t.Errorf("after signing out: %d", w.Code)
+	}
+}
+
+// TestSetup goes through the steps of setting a network up, with mistakes.
+func TestSetup(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.signIn("anna")
+	form := url.Values{"id": {"ex"}, "name": {"Example"}, "address": {"irc.example.org:6697"}, "tls": {"yes"}, "nick": {"lb"}}
+	post := func(step string, change map[string]string) string {
+		t.Helper()
+		f := url.Values{"step": {step}, "csrf": {r.token("/console/setup/irc")}}
+		for k, v := range form {
+			f[k] = v
+		}
+		for k, v := range change {
+			f.Set(k, v)
+		}
+		w := r.do("POST", "/console/setup/irc", f)
+		if w.Code == http.StatusSeeOther {
+			return "redirect to " + w.Header().Get("Location")
+		}
+		return w.Body.String()
+	}
+	for _, test := range []struct {
+		step   string
+		change map[string]string
+		want   []string
+	}{
+		{stepChannels, map[string]string{"id": "Not Good"}, []string{"The short name", `name="address"`}},
+		{stepChannels, map[string]string{"address": ""}, []string{"Write the server"}},
+		{stepChannels, map[string]string{"nick": "a b"}, []string{"Choose a nick"}},
+		{stepChannels, map[string]string{"address": "irc.example.net:1"}, []string{"nobody answers", `value="irc.example.net:1"`}},
+		{stepChannels, nil, []string{"Connected to Example", "#go", "about go", "30 people"}},
+		{stepReview, nil, []string{"Pick a channel", "#go"}},
+		{stepReview, map[string]string{"others": "bad"}, []string{"line 3: it is bad", "#go"}},
+		{stepReview, map[string]string{"channel": "#go", "others": "rust, #Go"}, []string{"id: irc-ex", "address: irc.example.org:6697", "tls: true", "#irc-ex_ex_#rust:x", "landbridge.yaml"}},
+		{stepDone, map[string]string{"channel": "#go"}, []string{"redirect to /console/bridges/show?id=irc-ex"}},
+	} {
+		got := post(test.step, test.change)
+		for _, want := range test.want {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s %v: no %q in %s", test.step, test.change, want, got)
+			}
+		}
+		if test.step != stepDone && len(r.fake.did) > 0 {
+			t.Fatalf("%s changed something: %v", test.step, r.fake.did)
+		}
+	}
+	if len(r.fake.did) != 1 || !strings.HasPrefix(r.fake.did[0], "add id: irc-ex\nmodule: irc\n") {
+		t.Errorf("%q", r.fake.did)
+	}
+	audits, err := r.store.Audits(t.Context(), 0, 1)
+	if err != nil || len(audits) != 1 || audits[0].Did != "set up" || !strings.Contains(audits[0].More, "irc.example.org") {
+		t.Errorf("%+v %v", audits, err)
 	}
 }
 

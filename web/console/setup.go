@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"strconv"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -141,26 +140,21 @@ func (c *Console) setupIRC(v *visit) error {
 		out.Error = err.Error()
 		return c.ircPage(v, out)
 	}
-	found, err := c.ircFound(v, out.ircDraft, f)
-	if err != nil {
-		out.Error = err.Error()
-		return c.ircPage(v, out)
-	}
-	out.Found, out.Step = found, stepChannels
 	if f.Get("step") == stepChannels {
-		return c.ircPage(v, out)
+		return c.ircChannels(v, out)
 	}
 	if len(out.all()) == 0 {
 		out.Error = "Pick a channel, or write one."
-		return c.ircPage(v, out)
+		return c.ircChannels(v, out)
 	}
+	var err error
 	if out.YAML, err = out.entry(); err != nil {
 		return err
 	}
 	out.Rooms = out.rooms(c.o.Server)
 	if out.File, err = c.o.Backend.CheckBridge(v.ctx, out.YAML); err != nil {
 		out.Error = err.Error()
-		return c.ircPage(v, out)
+		return c.ircChannels(v, out)
 	}
 	if out.Step = stepReview; f.Get("step") != stepDone {
 		return c.ircPage(v, out)
@@ -172,17 +166,15 @@ func (c *Console) setupIRC(v *visit) error {
 	})
 }
 
-// ircFound looks at the network, but when its channels are being picked takes what is in the form.
-func (c *Console) ircFound(v *visit, d ircDraft, f url.Values) (IRCFound, error) {
-	if f.Get("step") == stepChannels {
-		return c.o.Backend.ProbeIRC(v.ctx, d.Address, d.TLS, d.Nick)
+// ircChannels looks at the network and shows its channels, or, if that fails, the step before.
+func (c *Console) ircChannels(v *visit, out ircView) error {
+	found, err := c.o.Backend.ProbeIRC(v.ctx, out.Address, out.TLS, out.Nick)
+	if err != nil {
+		out.Error, out.Step = err.Error(), stepConnect
+		return c.ircPage(v, out)
 	}
-	found := IRCFound{Network: f.Get("network"), Nick: d.Nick}
-	for _, name := range d.Channels {
-		people, _ := strconv.Atoi(f.Get("people " + name))
-		found.Channels = append(found.Channels, IRCChannel{Name: name, People: people})
-	}
-	return found, nil
+	out.Found, out.Step = found, stepChannels
+	return c.ircPage(v, out)
 }
 
 func (c *Console) ircPage(v *visit, out ircView) error {
