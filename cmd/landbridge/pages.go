@@ -19,6 +19,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/web/console"
 	"github.com/landbridge-im/landbridge/web/page"
+	"github.com/landbridge-im/landbridge/web/reading"
 	"github.com/landbridge-im/landbridge/web/start"
 )
 
@@ -27,6 +28,7 @@ type webPages struct {
 	site    *page.Site
 	start   *start.Start
 	console *console.Console
+	reading *reading.Reading
 }
 
 // openPages makes the pages.
@@ -38,8 +40,11 @@ func (s *serving) openPages() (err error) {
 		return err
 	}
 	p.start, err = start.New(start.Options{Site: p.site, Server: c.Server.Name, Address: c.PublicURL(), Rooms: s.publicRooms, Networks: s.networks,
-		Policy: s.policy, Console: console.Path + "/", Log: s.log})
+		Policy: s.policy, Console: console.Path + "/", Reading: reading.Path, Log: s.log})
 	if err != nil {
+		return err
+	}
+	if p.reading, err = reading.New(p.site, readable{s.hs}, s.log); err != nil {
 		return err
 	}
 	p.console, err = console.New(console.Options{Site: p.site, Server: c.Server.Name, Version: version, Store: s.hs.Store(), Backend: backend{s},
@@ -54,6 +59,8 @@ func (s *serving) servePage(w http.ResponseWriter, r *http.Request) bool {
 		s.pages.start.ServeHTTP(w, r)
 	case p == console.Path, strings.HasPrefix(p, console.Path+"/"):
 		s.pages.console.ServeHTTP(w, r)
+	case p == reading.Path, strings.HasPrefix(p, reading.Path+"/"):
+		s.pages.reading.ServeHTTP(w, r)
 	case strings.HasPrefix(p, page.AssetPrefix):
 		s.pages.site.ServeAsset(w, r)
 	default:

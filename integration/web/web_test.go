@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -97,7 +98,32 @@ func TestPages(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	for typ, content := range map[string]any{"m.room.history_visibility": map[string]string{"history_visibility": "world_readable"}, "im.landbridge.reading": map[string]bool{"enabled": true}} {
+		if _, err := berta.SetState(ctx, room, typ, "", content); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, text := range []string{"for everybody to read: https://example.org/roses", "<script>alert(1)</script>\nand a second line"} {
+		if _, err := berta.Send(ctx, room, "m.room.message", fmt.Sprint("r", i), client.Message(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	secret, err := berta.CreateRoom(ctx, map[string]any{"name": "Not for you", "preset": "public_chat", "visibility": "public"})
+	if err != nil {
+		t.Fatal(err)
+	}
+
 	b := newBrowser(t, s.URL())
+	b.visit("/read", "The garden")
+	b.look("read")
+	b.visit("/read/garden:test", "https://example.org/roses")
+	b.see("<script>alert(1)</script>")
+	if text := b.do(step{Do: "text"}); strings.Contains(text, "hello") {
+		t.Errorf("what was said before the room was opened is shown: %s", text)
+	}
+	b.look("read-room")
+	b.do(step{Do: "go", Path: "/read/" + secret, Status: 404})
+	b.see("There is no such room")
 	b.visit("/", "The garden")
 	b.see("Bridged networks")
 	b.look("start")

@@ -189,6 +189,9 @@ func (c *Console) admin(h func(*visit) error) http.Handler {
 		case err != nil:
 			v.fail(err)
 			return
+		case who != nil && c.o.Now().Sub(who.Since) > signInLife:
+			c.o.Site.Redirect(w, r, signInPath(Path+"/"))
+			return
 		case who == nil && r.Method == http.MethodGet:
 			c.o.Site.Redirect(w, r, signInPath(r.URL.RequestURI()))
 			return

@@ -55,6 +55,8 @@ type Options struct {
 	Policy func() Policy
 	// SignUp and Account are paths of pages; empty: there are none, and clients are used.
 	SignUp, Account string
+	// Reading is the path of the rooms that everybody may read.
+	Reading string
 	// Console is the path of the administrators' pages.
 	Console string
 	Log     *slog.Logger
