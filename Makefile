@@ -37,6 +37,10 @@ lint: ## formatting, vet, staticcheck
 fmt:
 	gofmt -w $$(git ls-files '*.go')
 
+.PHONY: reference
+reference: ## docs/configuration-reference.md, of the annotated example
+	go run ./internal/configref
+
 notices: ## THIRD_PARTY_NOTICES, of what is linked
 	go run ./internal/notices
 
