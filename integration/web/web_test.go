@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/landbridge-im/landbridge/integration/client"
 	"github.com/landbridge-im/landbridge/integration/testserver"
@@ -23,6 +24,20 @@ func shortDir(t *testing.T) string {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	return dir
+}
+
+// joinSoon joins a room as soon as a bridge has made it.
+func joinSoon(t *testing.T, c *client.Client, alias string) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		err := c.Join(t.Context(), alias)
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("joining %s: %v", alias, err)
+		}
+	}
 }
 
 // setUpIRC sets an IRC network up by pages: the demonstration's, by its address, and checks that the
@@ -144,7 +159,7 @@ func TestPages(t *testing.T) {
 	for _, p := range []struct{ path, see, name string }{
 		{"/console/", "Health", "home"},
 		{"/console/users?q=bert", "@berta:test", "users-search"},
-		{"/console/users/show?id=%40berta%3Atest", "In 1 room", "user"},
+		{"/console/users/show?id=%40berta%3Atest", "In 2 rooms", "user"},
 		{"/console/rooms", "The garden", "rooms"},
 		{"/console/rooms?q=gard", "The garden", "rooms-search"},
 		{"/console/rooms/show?id=" + room, "#garden:test", "room"},
@@ -165,6 +180,7 @@ func TestPages(t *testing.T) {
 	}
 
 	setUpIRC(t, b, s)
+	joinSoon(t, anna, "#irc-second_second_#lobby:test")
 
 	// What is done, and what has to be confirmed.
 	b.goTo("/console/users/show?id=%40berta%3Atest")
