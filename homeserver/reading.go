@@ -1,9 +1,11 @@
 package homeserver
 
 import (
+	"cmp"
 	"context"
 	"encoding/json/v2"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -83,11 +85,32 @@ const stranger = -1
 // ReadHistory gives messages of a room from before a point of /messages ("" for the newest), oldest
 // first, as somebody sees them who is not in it.
 func (s *Server) ReadHistory(ctx context.Context, room, before string) (list []Said, older string, err error) {
+	ctx = client.WithSession(ctx, &accounts.Session{UserID: "@:" + s.o.Name, User: stranger, Kind: "guest", Guest: true})
+	older = before
+	// Of what is asked for, little may be messages: then there is more to ask for.
+	for range readingRounds {
+		var part []Said
+		if part, older, err = s.readPart(ctx, room, older); err != nil {
+			return nil, "", err
+		}
+		list = append(list, part...)
+		if older == "" || len(list) >= readingPage {
+			break
+		}
+	}
+	slices.Reverse(list)
+	return list, older, nil
+}
+
+// readingRounds bounds how often a page of history is asked for.
+const readingRounds = 10
+
+// readPart gives messages from before a point, newest first, and where the rest begins.
+func (s *Server) readPart(ctx context.Context, room, before string) (list []Said, older string, err error) {
 	q := url.Values{"dir": {"b"}, "limit": {strconv.Itoa(readingPage)}, "filter": {`{"lazy_load_members":true,"types":["m.room.message","m.sticker"]}`}}
 	if before != "" {
 		q.Set("from", before)
 	}
-	ctx = client.WithSession(ctx, &accounts.Session{UserID: "@:" + s.o.Name, User: stranger, Kind: "guest", Guest: true})
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://in-process/_matrix/client/v3/rooms/"+url.PathEscape(room)+"/messages?"+q.Encode(), nil)
 	if err != nil {
 		return nil, "", err
@@ -98,8 +121,14 @@ func (s *Server) ReadHistory(ctx context.Context, room, before string) (list []S
 	}
 	defer res.Body.Close()
 	raw, err := io.ReadAll(res.Body)
-	if err != nil || res.StatusCode != http.StatusOK {
-		return nil, "", errors.Join(err, errors.New("reading a room's history: "+res.Status))
+	if err != nil {
+		return nil, "", fmt.Errorf("reading a room's history: %w", err)
+	}
+	if res.StatusCode == http.StatusBadRequest || res.StatusCode == http.StatusForbidden {
+		return nil, "", nil // a point that is none, or a room that has just been closed
+	}
+	if res.StatusCode != http.StatusOK {
+		return nil, "", errors.New("reading a room's history: " + res.Status)
 	}
 	var page struct {
 		End   string         `json:"end"`
@@ -107,7 +136,7 @@ func (s *Server) ReadHistory(ctx context.Context, room, before string) (list []S
 		State []readingEvent `json:"state"`
 	}
 	if err := json.Unmarshal(raw, &page); err != nil {
-		return nil, "", err
+		return nil, "", fmt.Errorf("reading a room's history: %w", err)
 	}
 	names := map[string]string{}
 	for _, e := range page.State {
@@ -117,13 +146,10 @@ func (s *Server) ReadHistory(ctx context.Context, room, before string) (list []S
 	}
 	for _, e := range page.Chunk {
 		if m, ok := e.said(); ok {
-			if m.Name = names[e.Sender]; m.Name == "" {
-				m.Name = e.Sender
-			}
+			m.Name = cmp.Or(names[e.Sender], e.Sender)
 			list = append(list, m)
 		}
 	}
-	slices.Reverse(list)
 	return list, page.End, nil
 }
 

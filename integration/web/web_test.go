@@ -136,6 +136,7 @@ func TestPages(t *testing.T) {
 	if text := b.do(step{Do: "text"}); strings.Contains(text, "hello") {
 		t.Errorf("what was said before the room was opened is shown: %s", text)
 	}
+	b.see("The beginning of what can be read.")
 	b.look("read-room")
 	b.do(step{Do: "go", Path: "/read/" + secret, Status: 404})
 	b.see("There is no such room")
