@@ -70,6 +70,12 @@ type Backend interface {
 	Backups() ([]backup.Stored, error)
 	// ProbeIRC looks at an IRC network as a bridge would.
 	ProbeIRC(ctx context.Context, address string, encrypted bool, nick string) (IRCFound, error)
+	// ProbeTokens tries the tokens of a kind of network ("slack", "discord"), at another address than
+	// the usual one unless api is empty.
+	ProbeTokens(ctx context.Context, kind string, tokens map[string]string, api string) (TokenFound, error)
+	// SecretFile is where a secret of a name is kept, and SaveSecret puts it there.
+	SecretFile(name string) string
+	SaveSecret(file, secret string) error
 	// CheckBridge has a module check an entry of the list of bridges, in YAML; CheckBridge changes
 	// nothing. AddBridge writes it into the configuration file and starts it. Both name the file.
 	CheckBridge(ctx context.Context, entry string) (file string, err error)
@@ -99,6 +105,7 @@ type Console struct {
 	mux   *http.ServeMux
 	began time.Time
 
+	drafts drafts
 	totals remembered[store.Totals]
 	disk   remembered[map[string]int64]
 }
@@ -153,6 +160,8 @@ func (c *Console) routes() {
 	get("/setup", c.setup)
 	get("/setup/irc", c.setupIRC)
 	post("/setup/irc", c.setupIRC)
+	get("/setup/with/{kind}", c.setupToken)
+	post("/setup/with/{kind}", c.setupToken)
 	get("/log", c.log)
 	get("/log/stream", c.logStream)
 	get("/audit", c.audit)

@@ -88,6 +88,18 @@ func (f *fake) ProbeIRC(_ context.Context, address string, _ bool, nick string) 
 	return IRCFound{Network: "Example", Nick: nick, Channels: []IRCChannel{{"#go", "about go", 30}}}, nil
 }
 
+func (f *fake) ProbeTokens(_ context.Context, _ string, tokens map[string]string, _ string) (TokenFound, error) {
+	if tokens["bot_token"] != "xoxb-right" {
+		return TokenFound{}, errors.New("invalid_auth")
+	}
+	return TokenFound{Name: "Acme", Channels: []TokenChannel{{ID: "C1", Name: "general", People: 3}}}, nil
+}
+
+func (f *fake) SecretFile(name string) string { return "/secrets/" + name }
+func (f *fake) SaveSecret(file, secret string) error {
+	return f.note("secret " + file + " " + secret)
+}
+
 func (f *fake) CheckBridge(_ context.Context, entry string) (string, error) {
 	if strings.Contains(entry, "bad") {
 		return "", errors.New("line 3: it is bad")
