@@ -97,7 +97,7 @@ func probeSlack(ctx context.Context, tokens map[string]string, api string) (out 
 			return fmt.Errorf("reading Slack's answer: %w", err)
 		}
 		if !raw.OK {
-			return fmt.Errorf("Slack says %s to %s: %s", raw.Error, method, cmp.Or(slackWords[raw.Error], "see api.slack.com/methods/"+method)) //nolint:staticcheck // a name
+			return fmt.Errorf("to %s Slack says %s: %s", method, raw.Error, cmp.Or(slackWords[raw.Error], "see api.slack.com/methods/"+method))
 		}
 		return nil
 	}
@@ -144,9 +144,9 @@ func probeDiscord(ctx context.Context, token, api string) (out console.TokenFoun
 		case err != nil:
 			return fmt.Errorf("asking Discord: %w", err)
 		case status == http.StatusUnauthorized:
-			return errors.New("Discord says that the token is wrong") //nolint:staticcheck // a name
+			return errors.New("the token is wrong, says Discord")
 		case status != http.StatusOK:
-			return fmt.Errorf("Discord answers %d to %s", status, path) //nolint:staticcheck // a name
+			return fmt.Errorf("the answer of Discord to %s is %d", path, status)
 		}
 		return nil
 	}
@@ -173,7 +173,7 @@ func probeDiscord(ctx context.Context, token, api string) (out console.TokenFoun
 		Name string `json:"name"`
 	}
 	if err := get("/users/@me/guilds", &guilds); err != nil {
-		return out, nil //nolint:nilerr // then all of them are bridged
+		return out, nil // then all of them are bridged
 	}
 	if len(guilds) == 0 {
 		out.Doubts = append(out.Doubts, "The bot is in no server yet: invite it.")

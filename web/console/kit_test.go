@@ -49,7 +49,7 @@ func (f *fake) Admin(_ context.Context, by *page.Session, method, path string, _
 
 func (f *fake) SignIn(_ *http.Request, name, password string) (int64, error) {
 	if password != "right" {
-		return 0, errors.New("The password is wrong.") //nolint:staticcheck // a sentence for people
+		return 0, errors.New("The password is wrong.")
 	}
 	return map[string]int64{"anna": 1, "berta": 2}[name], nil
 }
