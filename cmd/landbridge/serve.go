@@ -236,9 +236,22 @@ func (s *serving) listen(ctx context.Context) (out []listener, err error) {
 			}
 		}
 	}()
+	given, err := inherited()
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		for addr, l := range given {
+			s.log.WarnContext(ctx, "a socket was passed that no address in the configuration is for", "address", addr)
+			err = errors.Join(err, l.Close())
+		}
+	}()
 	var lc net.ListenConfig
 	add := func(addr string, tlsConf *tls.Config, h func() http.Handler) error {
-		l, err := lc.Listen(ctx, "tcp", addr)
+		l, err := take(given, addr), error(nil)
+		if l == nil {
+			l, err = lc.Listen(ctx, "tcp", addr)
+		}
 		if err != nil {
 			return fmt.Errorf("listening on %s: %w", addr, err)
 		}
@@ -313,16 +326,21 @@ func (s *serving) serve(ctx context.Context, listeners []listener) error {
 			g.Go(func() error { return s.serveMetrics(ctx, l) })
 			continue
 		}
-		srv := &http.Server{Handler: l.handler(), ReadHeaderTimeout: 20 * time.Second, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10,
+		b := &busy{of: map[net.Conn]struct{}{}}
+		srv := &http.Server{Handler: l.handler(), ReadHeaderTimeout: 20 * time.Second, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10, ConnState: b.state,
 			ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
 		g.Go(func() error {
-			if err := srv.Serve(l.Listener); !errors.Is(err, http.ErrServerClosed) {
+			if err := srv.Serve(l.Listener); !errors.Is(err, http.ErrServerClosed) && ctx.Err() == nil {
 				return err
 			}
 			return nil
 		})
 		g.Go(func() error {
 			<-ctx.Done()
+			if err := l.Close(); err != nil {
+				s.log.Debug("closing an address", "err", err)
+			}
+			b.settle()
 			end, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
 			defer cancel()
 			if err := srv.Shutdown(end); err != nil {

@@ -91,6 +91,9 @@ type Options struct {
 	Version string
 	Store   *store.Store
 	Backend Backend
+	// SignIn is the address where people sign in who want to go to a path of the console; nil: the
+	// console has a page for it.
+	SignIn func(to string) string
 	// Metrics are what the charts are made of.
 	Metrics prometheus.Gatherer
 	Lines   *Lines
@@ -104,6 +107,7 @@ type Console struct {
 	tmpl  *template.Template
 	mux   *http.ServeMux
 	began time.Time
+	ended chan struct{} // closed when Run ends
 
 	drafts drafts
 	totals remembered[store.Totals]
@@ -121,7 +125,10 @@ func New(o Options) (*Console, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	c := &Console{o: o, began: o.Now(), mux: http.NewServeMux()}
+	if o.SignIn == nil {
+		o.SignIn = signInPath
+	}
+	c := &Console{o: o, began: o.Now(), ended: make(chan struct{}), mux: http.NewServeMux()}
 	c.totals.now, c.disk.now = o.Now, o.Now
 	var err error
 	if c.tmpl, err = o.Site.ParseWith(funcs, pages, "pages/*.html"); err != nil {
@@ -199,10 +206,14 @@ func (c *Console) admin(h func(*visit) error) http.Handler {
 			v.fail(err)
 			return
 		case who != nil && c.o.Now().Sub(who.Since) > signInLife:
-			c.o.Site.Redirect(w, r, signInPath(Path+"/"))
+			if err := c.o.Site.SignOut(w, r); err != nil { // else the page there would send them back at once
+				v.fail(err)
+				return
+			}
+			c.o.Site.Redirect(w, r, c.o.SignIn(Path+"/"))
 			return
 		case who == nil && r.Method == http.MethodGet:
-			c.o.Site.Redirect(w, r, signInPath(r.URL.RequestURI()))
+			c.o.Site.Redirect(w, r, c.o.SignIn(r.URL.RequestURI()))
 			return
 		case who == nil:
 			v.message(http.StatusForbidden, "Not signed in", "Your sign-in has ended. Sign in again; nothing was changed.")

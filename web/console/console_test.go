@@ -191,7 +191,7 @@ func userName(n int) string { return fmt.Sprintf("@u%d:x", n) }
 func TestLarge(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.accounts(2, 100_000, false)
+	r.accounts(2, 100_000/raceFactor, false)
 	for begin := 0; begin < 10_000; begin += 1000 {
 		err := r.store.Write(t.Context(), func(tx *store.Tx) error {
 			for n := begin; n < begin+1000; n++ {
@@ -232,7 +232,7 @@ func TestLarge(t *testing.T) {
 			}
 		}
 		t.Logf("%-30s %s", p, best)
-		if best > 300*time.Millisecond {
+		if best > 300*time.Millisecond*raceFactor {
 			t.Errorf("%s takes %s", p, best)
 		}
 		// The first look at a minute's totals is as long as it is, but bounded, too.

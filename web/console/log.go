@@ -99,6 +99,8 @@ func (c *Console) logStream(v *visit) error {
 			}
 		case <-end.C:
 			return nil
+		case <-c.ended:
+			return nil
 		case <-v.ctx.Done():
 			return nil
 		}

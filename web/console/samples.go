@@ -18,8 +18,10 @@ const (
 	keepHours   = 400 * day
 )
 
-// Run measures, once a minute, until ctx ends.
+// Run measures, once a minute, until ctx ends. From then on nobody follows the log any more. It is
+// called once.
 func (c *Console) Run(ctx context.Context) error {
+	defer close(c.ended)
 	tick := time.NewTicker(minute * time.Second)
 	defer tick.Stop()
 	last := map[string]float64{}
