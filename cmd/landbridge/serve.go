@@ -54,7 +54,11 @@ func runServe(ctx context.Context, args []string, std stdio) error {
 	if file := configPath(*path); file != "" {
 		s.path.Store(&file)
 	}
-	return s.run(ctx)
+	err = s.run(ctx)
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil // it was asked to stop while it started
+	}
+	return err
 }
 
 // configPath is the configuration file in use: as given, or in the environment, or the one that the
@@ -349,7 +353,7 @@ func (s *serving) serve(ctx context.Context, listeners []listener) error {
 			return nil
 		})
 	}
-	if err := s.greet(ctx); err != nil {
+	if err := s.greet(ctx); err != nil && ctx.Err() == nil {
 		return err
 	}
 	err := g.Wait()
@@ -374,15 +378,29 @@ func setLevel(v *slog.LevelVar, name string) {
 	}
 }
 
+// How often, and with which pauses, a data folder is tried to be locked.
+const (
+	lockTries = 20
+	lockPause = 25 * time.Millisecond
+)
+
 // lockDir makes sure that one server at a time works on a data folder.
 func lockDir(dir string) (unlock func(), err error) {
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("locking the data folder: %w", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("the data folder %s is in use by another Landbridge", dir)
+	// Whoever has just let go of it may be seen holding it for a moment: a process that is being
+	// forked has all files of its parent until it runs something else.
+	for try := 0; ; try++ {
+		if err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err == nil {
+			break
+		}
+		if try == lockTries {
+			f.Close()
+			return nil, fmt.Errorf("the data folder %s is in use by another Landbridge", dir)
+		}
+		time.Sleep(lockPause)
 	}
 	return func() { f.Close() }, nil
 }

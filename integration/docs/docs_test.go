@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -62,7 +63,9 @@ func TestCommands(t *testing.T) {
 			t.Parallel()
 			cmd := exec.CommandContext(t.Context(), bash, "-euxo", "pipefail", "-c", strings.Join(list, "\n"))
 			cmd.Dir = t.TempDir()
-			cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"))
+			// The tests' own variables are none of the configuration.
+			env := slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "LANDBRIDGE") })
+			cmd.Env = append(env, "PATH="+bin+":"+os.Getenv("PATH"))
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Errorf("%v\n%s", err, out)
 			}
