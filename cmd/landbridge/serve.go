@@ -7,7 +7,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -359,23 +358,6 @@ func (s *serving) serve(ctx context.Context, listeners []listener) error {
 	err := g.Wait()
 	s.log.Info("stopped")
 	return err
-}
-
-// newLog makes the log.
-func newLog(w io.Writer, c config.Log, level *slog.LevelVar) *slog.Logger {
-	setLevel(level, c.Level)
-	o := &slog.HandlerOptions{Level: level}
-	if c.Format == "json" {
-		return slog.New(slog.NewJSONHandler(w, o))
-	}
-	return slog.New(slog.NewTextHandler(w, o))
-}
-
-func setLevel(v *slog.LevelVar, name string) {
-	var l slog.Level
-	if l.UnmarshalText([]byte(name)) == nil { // the configuration has been checked
-		v.Set(l)
-	}
 }
 
 // How often, and with which pauses, a data folder is tried to be locked.
