@@ -37,8 +37,29 @@ lint: ## formatting, vet, staticcheck
 fmt:
 	gofmt -w $$(git ls-files '*.go')
 
+.PHONY: reference
+reference: ## docs/configuration-reference.md, of the annotated example
+	go run ./internal/configref
+
 notices: ## THIRD_PARTY_NOTICES, of what is linked
 	go run ./internal/notices
+
+# What is shipped. The same commit and the same Go give the same bytes, wherever it is built.
+.PHONY: deb dist
+ARCH ?= $(shell go env GOARCH)
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+
+deb: build ## a package for Debian and its like in dist/
+	mkdir -p dist
+	go run ./internal/deb -binary bin/landbridge -version '$(VERSION)' -arch $(ARCH) -o dist/landbridge_$(ARCH).deb
+
+dist: ## static binaries for Linux with checksums and bills of materials in dist/
+	mkdir -p dist
+	for arch in amd64 arm64; do \
+		GOOS=linux GOARCH=$$arch go build -trimpath -ldflags '$(LDFLAGS)' -o dist/landbridge-linux-$$arch ./cmd/landbridge && \
+		go run ./internal/sbom dist/landbridge-linux-$$arch '$(VERSION)' > dist/landbridge-linux-$$arch.cdx.json || exit 1; \
+	done
+	cd dist && sha256sum landbridge-linux-amd64 landbridge-linux-arm64 *.cdx.json > SHA256SUMS
 
 # Tests run against real servers. Where they are missing and we may, they are installed.
 .PHONY: need-servers

@@ -51,8 +51,13 @@ func commands() []command {
 		{"token", "make, list and delete registration tokens", runToken},
 		{"room", "list and show rooms", runRoom},
 		{"migrate", "bring in a community from an export", runMigrate},
+		{"backup", "copy everything to one file, check and list such files", runBackup},
+		{"restore", "make a data folder of a backup", runRestore},
+		{"doctor", "look for what keeps the server from working, and say how to mend it", runDoctor},
 		{"registration", "make, check and list registration files of application services", runRegistration},
 		{"config", "check and show the configuration", runConfig},
+		{"completion", "print what makes a shell complete commands and flags", runCompletion},
+		{"man", "write the manual pages", runMan},
 		{"version", "print the version", runVersion},
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -131,6 +130,8 @@ func bridgeConsole(host *appservice.Host, services func() []appservices.Status, 
 func (s *serving) consoleHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/bridge/", bridgeConsole(s.host, s.hs.Services().Status, s.log))
+	mux.HandleFunc("POST /backup/create", s.backupCommand)
+	mux.HandleFunc("POST /status", s.statusCommand)
 	mux.Handle("/", s.hs.Console())
 	return mux
 }
@@ -164,13 +165,9 @@ func running(ctx context.Context, path string) (*commander, error) {
 	if err != nil {
 		return nil, err
 	}
-	socket := filepath.Join(cfg.DataDir, "console.sock")
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, "unix", socket)
-	if err != nil {
-		return nil, fmt.Errorf("nothing runs with this configuration (%w)", err)
+	c, err := dial(ctx, cfg)
+	if err == nil && c == nil {
+		err = errors.New("nothing runs with this configuration")
 	}
-	conn.Close()
-	tr := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return d.DialContext(ctx, "unix", socket) }}
-	return &commander{&http.Client{Transport: tr}, func() error { tr.CloseIdleConnections(); return nil }, true}, nil
+	return c, err
 }

@@ -77,7 +77,7 @@ var demoBridge = config.Bridge{ID: "irc", Module: "irc", Enabled: true}
 
 // bridges are the bridges to run.
 func (s *serving) bridges(c *config.Config) []config.Bridge {
-	if s.path == "" && len(c.Bridges) == 0 { // see demo
+	if s.file() == "" && len(c.Bridges) == 0 { // see demo
 		return []config.Bridge{demoBridge}
 	}
 	return enabled(c.Bridges)

@@ -34,10 +34,7 @@ func configFlag(fs *flag.FlagSet) *string {
 // loadConfig loads the configuration of a command; an empty path is looked up in the
 // environment.
 func loadConfig(path string) (*config.Config, error) {
-	if path == "" {
-		path = os.Getenv(config.EnvConfig)
-	}
-	return config.Load(path, os.Environ())
+	return config.Load(configPath(path), os.Environ())
 }
 
 func runConfigCheck(ctx context.Context, args []string, std stdio) error {

@@ -38,12 +38,45 @@ func (s *serving) serveConsole(ctx context.Context, g *errgroup.Group) error {
 	return serveSocket(ctx, g, socketPath(s.cfg), s.consoleHandler(), s.log)
 }
 
+// reply answers a command.
+func reply(w http.ResponseWriter, v any, err error) {
+	var raw []byte
+	if err == nil {
+		raw, err = json.Marshal(v, json.Deterministic(true))
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if err != nil {
+		w.WriteHeader(http.StatusInternalServerError)
+		raw, _ = json.Marshal(console.Failure{Message: err.Error()}) // a text can be written
+	}
+	_, _ = w.Write(raw) // whoever asked may be gone
+}
+
 // commander gives commands to a server.
 type commander struct {
 	client *http.Client
 	close  func() error
 	// running tells that it is a server that runs, and not its database.
 	running bool
+}
+
+// dial reaches the running server of a configuration; nil if it does not run.
+func dial(ctx context.Context, cfg *config.Config) (*commander, error) {
+	socket := socketPath(cfg)
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "unix", socket)
+	if err == nil {
+		conn.Close()
+		tr := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return d.DialContext(ctx, "unix", socket) }}
+		return &commander{&http.Client{Transport: tr}, func() error { tr.CloseIdleConnections(); return nil }, true}, nil
+	}
+	if !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED) && len(socket) <= maxSocketPath {
+		return nil, fmt.Errorf("reaching the running server: %w", err)
+	}
+	if _, err := os.Stat(cfg.DataDir); err != nil {
+		return nil, fmt.Errorf("the data folder: %w (is -c missing, or the folder that the server is started in another?)", err)
+	}
+	return nil, nil
 }
 
 // connect reaches the running server of a configuration or, if it does not run, works on its
@@ -53,17 +86,8 @@ func connect(ctx context.Context, path, version string) (*commander, error) {
 	if err != nil {
 		return nil, err
 	}
-	socket := socketPath(cfg)
-	var d net.Dialer
-	if conn, err := d.DialContext(ctx, "unix", socket); err == nil {
-		conn.Close()
-		tr := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return d.DialContext(ctx, "unix", socket) }}
-		return &commander{&http.Client{Transport: tr}, func() error { tr.CloseIdleConnections(); return nil }, true}, nil
-	} else if !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED) && len(socket) <= maxSocketPath {
-		return nil, fmt.Errorf("reaching the running server: %w", err)
-	}
-	if _, err := os.Stat(cfg.DataDir); err != nil {
-		return nil, fmt.Errorf("the data folder: %w (is -c missing, or the folder that the server is started in another?)", err)
+	if c, err := dial(ctx, cfg); c != nil || err != nil {
+		return c, err
 	}
 	unlock, err := lockDir(cfg.DataDir)
 	if err != nil {

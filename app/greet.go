@@ -64,5 +64,5 @@ and start "landbridge serve -c landbridge.yaml":
 
 // demo tells whether the demonstration network runs.
 func (s *serving) demo() bool {
-	return s.path == "" && len(s.cfg.Bridges) == 0
+	return s.file() == "" && len(s.cfg.Bridges) == 0
 }

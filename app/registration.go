@@ -36,7 +36,7 @@ func runRegistrationGenerate(_ context.Context, args []string, std stdio) error 
 	fs.StringVar(&protocols, "protocols", "", "networks that it bridges to, separated by `commas`")
 	fs.BoolVar(&o.Encryption, "encryption", false, "switch on what end-to-end encryption in the bridge needs")
 	fs.StringVar(&out, "o", "", "the `file` to write, which must not exist yet; else standard output")
-	rest, err := parseFlags(fs, "landbridge registration generate -id NAME [-url ADDRESS | -module MODULE] [-o FILE]", args, std)
+	rest, err := parseFlags(fs, "landbridge registration generate -id NAME [-url ADDRESS | -module MODULE] [-o FILE] [FLAGS]", args, std)
 	if err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func runRegistrationCheck(_ context.Context, args []string, std stdio) error {
 	var quiet bool
 	fs.StringVar(&name, "server-name", "", "the homeserver's `name`; else that of the configuration, if there is one")
 	fs.BoolVar(&quiet, "q", false, "print problems only, not what the registrations give")
-	files, err := parseFlags(fs, "landbridge registration check [-c FILE] [-server-name NAME] [FILE, FOLDER or GLOB ...]", args, std)
+	files, err := parseFlags(fs, "landbridge registration check [-q] [-c FILE] [-server-name NAME] [FILE, FOLDER or GLOB ...]", args, std)
 	if err != nil {
 		return err
 	}

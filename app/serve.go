@@ -1,20 +1,20 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -29,6 +29,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/client"
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/registration"
+	"github.com/landbridge-im/landbridge/web/console"
 )
 
 // shutdownTime is how long requests under way are given when the server stops.
@@ -48,37 +49,73 @@ func runServe(ctx context.Context, args []string, std stdio) error {
 	if err != nil {
 		return err
 	}
-	s := &serving{cfg: cfg, path: configPath(*path), std: std, began: time.Now()}
-	return s.run(ctx)
+	s := &serving{cfg: cfg, std: std, began: time.Now()}
+	if file := configPath(*path); file != "" {
+		s.path.Store(&file)
+	}
+	err = s.run(ctx)
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil // it was asked to stop while it started
+	}
+	return err
 }
 
-// configPath is the configuration file in use: as given, or in the environment, or none.
+// configPath is the configuration file in use: as given, or in the environment, or the one that the
+// console has made, or none.
 func configPath(given string) string {
-	if given != "" {
-		return given
+	if path := cmp.Or(given, os.Getenv(config.EnvConfig)); path != "" {
+		return path
 	}
-	return os.Getenv(config.EnvConfig)
+	made := defaultFile(config.Default())
+	if dir := os.Getenv("LANDBRIDGE_DATA_DIR"); dir != "" {
+		made = filepath.Join(dir, madeFile)
+	}
+	if _, err := os.Stat(made); err == nil {
+		return made
+	}
+	return ""
 }
+
+// madeFile is the configuration file that the console makes in the data folder where there is none.
+const madeFile = "landbridge.yaml"
+
+func defaultFile(c *config.Config) string { return filepath.Join(c.DataDir, madeFile) }
 
 // serving is a running "landbridge serve".
 type serving struct {
-	cfg     *config.Config
-	path    string
-	std     stdio
-	began   time.Time
-	level   slog.LevelVar
-	log     *slog.Logger
-	hs      *homeserver.Server
-	host    *appservice.Host
-	irc     atomic.Pointer[irc.Bridge] // the newest, for its demonstration network
-	metrics *prometheus.Registry
-	watch   *registration.Watcher
-	roots   *x509.CertPool // who vouches for other machines; nil: the system's
+	cfg       *config.Config                // in force; for what starts the server and reloads
+	current   atomic.Pointer[config.Config] // the same, for everybody else
+	path      atomic.Pointer[string]        // the configuration file; see file
+	reloading sync.Mutex
+	std       stdio
+	began     time.Time
+	level     slog.LevelVar
+	log       *slog.Logger
+	hs        *homeserver.Server
+	host      *appservice.Host
+	irc       atomic.Pointer[irc.Bridge] // the newest, for its demonstration network
+	metrics   *prometheus.Registry
+	backups   backups
+	lines     *console.Lines
+	pages     webPages
+	watch     *registration.Watcher
+	roots     *x509.CertPool // who vouches for other machines; nil: the system's
+}
+
+// file is the configuration file, empty if there is none.
+func (s *serving) file() string {
+	if p := s.path.Load(); p != nil {
+		return *p
+	}
+	return ""
 }
 
 func (s *serving) run(ctx context.Context) (err error) {
-	s.log = newLog(s.std.Err, s.cfg.Log, &s.level)
+	s.current.Store(s.cfg)
+	s.lines = console.NewLines()
+	s.log = slog.New(s.lines.Handler(newLog(s.std.Err, s.cfg.Log, &s.level).Handler()))
 	s.metrics = newMetrics()
+	s.backups.init(s.metrics)
 	if err := os.MkdirAll(s.cfg.DataDir, 0o700); err != nil {
 		return fmt.Errorf("making the data folder: %w", err)
 	}
@@ -98,10 +135,16 @@ func (s *serving) run(ctx context.Context) (err error) {
 			l.Close() // closed already, unless the start failed
 		}
 	}()
+	if err := s.backupBeforeUpgrade(ctx); err != nil {
+		return err
+	}
 	if err := s.open(ctx); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.hs.Close()) }()
+	if err := s.openPages(); err != nil {
+		return err
+	}
 	return s.serve(ctx, listeners)
 }
 
@@ -196,9 +239,22 @@ func (s *serving) listen(ctx context.Context) (out []listener, err error) {
 			}
 		}
 	}()
+	given, err := inherited()
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		for addr, l := range given {
+			s.log.WarnContext(ctx, "a socket was passed that no address in the configuration is for", "address", addr)
+			err = errors.Join(err, l.Close())
+		}
+	}()
 	var lc net.ListenConfig
 	add := func(addr string, tlsConf *tls.Config, h func() http.Handler) error {
-		l, err := lc.Listen(ctx, "tcp", addr)
+		l, err := take(given, addr), error(nil)
+		if l == nil {
+			l, err = lc.Listen(ctx, "tcp", addr)
+		}
 		if err != nil {
 			return fmt.Errorf("listening on %s: %w", addr, err)
 		}
@@ -244,8 +300,7 @@ func (s *serving) publicHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p := r.URL.Path
 		switch {
-		case p == "/" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
-			s.welcome(w)
+		case s.servePage(w, r):
 		case strings.HasPrefix(p, "/_matrix/federation/"), strings.HasPrefix(p, "/_matrix/key/"):
 			federation.ServeHTTP(w, r)
 		default:
@@ -254,32 +309,50 @@ func (s *serving) publicHandler() http.Handler {
 	})
 }
 
-func (s *serving) welcome(w http.ResponseWriter) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	fmt.Fprintf(w, "This is the Matrix homeserver %s, served by Landbridge.\nLog in with any Matrix client; the homeserver's address is %s\n",
-		s.cfg.Server.Name, s.cfg.PublicURL())
-}
-
 // serve answers requests until ctx ends.
 func (s *serving) serve(ctx context.Context, listeners []listener) error {
 	g, ctx := errgroup.WithContext(ctx)
 	if err := s.serveConsole(ctx, g); err != nil {
 		return err
 	}
+	if err := s.serveDebug(ctx, g); err != nil {
+		return err
+	}
 	g.Go(func() error { return s.hs.Run(ctx) })
 	g.Go(func() error { return s.watch.Run(ctx) })
 	g.Go(func() error { return s.reloads(ctx) })
 	g.Go(func() error { return s.runBridges(ctx) })
+	g.Go(func() error { return s.runBackups(ctx) })
+	g.Go(func() error { return s.pages.console.Run(ctx) })
 	for _, l := range listeners {
 		if l.handler == nil {
 			g.Go(func() error { return serveMetrics(ctx, s.metrics, s.log, l.Listener) })
 			continue
 		}
-		srv := &http.Server{Handler: l.handler(), ReadHeaderTimeout: 20 * time.Second, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10,
+		b := &busy{of: map[net.Conn]struct{}{}}
+		srv := &http.Server{Handler: l.handler(), ReadHeaderTimeout: 20 * time.Second, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10, ConnState: b.state,
 			ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
-		serveHTTP(ctx, g, srv, l.Listener)
+		g.Go(func() error {
+			if err := srv.Serve(l.Listener); !errors.Is(err, http.ErrServerClosed) && ctx.Err() == nil {
+				return err
+			}
+			return nil
+		})
+		g.Go(func() error {
+			<-ctx.Done()
+			if err := l.Close(); err != nil {
+				s.log.Debug("closing an address", "err", err)
+			}
+			b.settle()
+			end, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
+			defer cancel()
+			if err := srv.Shutdown(end); err != nil {
+				return srv.Close()
+			}
+			return nil
+		})
 	}
-	if err := s.greet(ctx); err != nil {
+	if err := s.greet(ctx); err != nil && ctx.Err() == nil {
 		return err
 	}
 	err := g.Wait()
@@ -287,22 +360,11 @@ func (s *serving) serve(ctx context.Context, listeners []listener) error {
 	return err
 }
 
-// newLog makes the log.
-func newLog(w io.Writer, c config.Log, level *slog.LevelVar) *slog.Logger {
-	setLevel(level, c.Level)
-	o := &slog.HandlerOptions{Level: level}
-	if c.Format == "json" {
-		return slog.New(slog.NewJSONHandler(w, o))
-	}
-	return slog.New(slog.NewTextHandler(w, o))
-}
-
-func setLevel(v *slog.LevelVar, name string) {
-	var l slog.Level
-	if l.UnmarshalText([]byte(name)) == nil { // the configuration has been checked
-		v.Set(l)
-	}
-}
+// How often, and with which pauses, a data folder is tried to be locked.
+const (
+	lockTries = 20
+	lockPause = 25 * time.Millisecond
+)
 
 // lockDir makes sure that one server at a time works on a data folder.
 func lockDir(dir string) (unlock func(), err error) {
@@ -310,47 +372,17 @@ func lockDir(dir string) (unlock func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("locking the data folder: %w", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("the data folder %s is in use by another Landbridge", dir)
+	// Whoever has just let go of it may be seen holding it for a moment: a process that is being
+	// forked has all files of its parent until it runs something else.
+	for try := 0; ; try++ {
+		if err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err == nil {
+			break
+		}
+		if try == lockTries {
+			f.Close()
+			return nil, fmt.Errorf("the data folder %s is in use by another Landbridge", dir)
+		}
+		time.Sleep(lockPause)
 	}
 	return func() { f.Close() }, nil
-}
-
-// reloads takes the configuration in anew on every SIGHUP.
-func (s *serving) reloads(ctx context.Context) error {
-	c := make(chan os.Signal, 1)
-	signal.Notify(c, syscall.SIGHUP)
-	defer signal.Stop(c)
-	for {
-		select {
-		case <-c:
-			s.reload(ctx)
-		case <-ctx.Done():
-			return nil
-		}
-	}
-}
-
-// reload puts what can be changed into force and says what can't. A wrong configuration changes
-// nothing.
-func (s *serving) reload(ctx context.Context) {
-	next, err := config.Load(s.path, os.Environ())
-	if err != nil {
-		s.log.ErrorContext(ctx, "the new configuration is wrong; the old one stays in force", "err", err)
-		return
-	}
-	changed, restart := config.Reloadable(s.cfg, next)
-	setLevel(&s.level, next.Log.Level)
-	s.hs.Configure(settings(next))
-	s.hs.LogAccess(next.Log.Access)
-	s.hs.ShowAllUsers(next.Search.AllUsers)
-	if err := s.reloadBridges(ctx, next); err != nil {
-		s.log.ErrorContext(ctx, "reloading bridges and application services", "err", err)
-	}
-	s.cfg = next
-	s.log.InfoContext(ctx, "configuration reloaded", "changed", changed)
-	if len(restart) > 0 {
-		s.log.WarnContext(ctx, "these changes take effect at the next start", "keys", restart)
-	}
 }

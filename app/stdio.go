@@ -16,6 +16,8 @@ type stdio struct {
 	In       io.Reader
 	Out, Err io.Writer
 	build    Build
+	// describe, if it is not nil, has commands say what they are instead of doing anything.
+	describe *description
 }
 
 // Exit codes.
@@ -44,6 +46,9 @@ func (helpError) Error() string { return "help was asked for" }
 
 // dispatch runs the subcommand that the arguments name.
 func dispatch(ctx context.Context, name string, list []command, args []string, std stdio) error {
+	if std.describe != nil {
+		return std.describe.commands(ctx, list, std)
+	}
 	usage := func(w io.Writer) {
 		fmt.Fprintf(w, "Usage: %s COMMAND [ARGUMENTS]\n\nCommands:\n", name)
 		for _, c := range list {
@@ -80,6 +85,10 @@ func dispatch(ctx context.Context, name string, list []command, args []string, s
 // parseFlags reads the flags of a subcommand. Flags may stand behind other arguments too,
 // all of which are returned.
 func parseFlags(fs *flag.FlagSet, usage string, args []string, std stdio) ([]string, error) {
+	if std.describe != nil {
+		std.describe.take(fs, usage)
+		return nil, helpError{}
+	}
 	fs.SetOutput(io.Discard) // errors are told once, by main
 	var rest []string
 	for {

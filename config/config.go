@@ -34,6 +34,7 @@ type Config struct {
 	BridgeHost   BridgeHost   `yaml:"bridge_host"`
 	Log          Log          `yaml:"log"`
 	Metrics      Metrics      `yaml:"metrics"`
+	Backup       Backup       `yaml:"backup" reload:"yes"`
 
 	origins map[string]origin // by key path, of values that are not defaults
 }
@@ -290,6 +291,24 @@ type Metrics struct {
 	Listen  string `yaml:"listen"` // host:port, apart from the public listeners
 }
 
+// Backup is what is copied by itself, and when.
+type Backup struct {
+	// Folder is where backups go; empty means what [Config.BackupFolder] derives.
+	Folder string `yaml:"folder"`
+	// Every is the time from one to the next; 0: none are made by the clock.
+	Every Duration `yaml:"every"`
+	// Keep is how many of the newest are kept, and KeepWeekly and KeepMonthly of how many weeks and
+	// months beside them.
+	Keep        int `yaml:"keep"`
+	KeepWeekly  int `yaml:"keep_weekly"`
+	KeepMonthly int `yaml:"keep_monthly"`
+	// Media tells whether the files that people sent are in them.
+	Media bool `yaml:"media"`
+	// BeforeUpgrade makes one, without media, before another version of the program changes the
+	// databases.
+	BeforeUpgrade bool `yaml:"before_upgrade"`
+}
+
 // Default is the configuration without a file: a server for this machine alone, safe to
 // start anywhere.
 func Default() *Config {
@@ -337,5 +356,6 @@ func Default() *Config {
 		BridgeHost:  BridgeHost{Listen: "127.0.0.1:29330"},
 		Log:         Log{Level: "info", Format: "text"},
 		Metrics:     Metrics{Listen: "127.0.0.1:9008"},
+		Backup:      Backup{Keep: 7, KeepWeekly: 4, Media: true, BeforeUpgrade: true},
 	}
 }

@@ -45,6 +45,14 @@ func (c *Config) MediaPath() string {
 	return filepath.Join(c.DataDir, "media")
 }
 
+// BackupFolder is backup.folder, or a folder in the data folder.
+func (c *Config) BackupFolder() string {
+	if c.Backup.Folder != "" {
+		return c.Backup.Folder
+	}
+	return filepath.Join(c.DataDir, "backups")
+}
+
 // Frozen is media.freeze_old_after as a time; zero if that is empty.
 func (m Media) Frozen() time.Time {
 	t, err := parseTime(m.FreezeOldAfter)

@@ -45,8 +45,27 @@ func (c *Config) validate(bad map[string]bool) Problems {
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", c.Log.Format, "text", "json")
 	v.address("metrics.listen", c.Metrics.Listen)
+	v.backup()
 	v.distinctAddresses()
 	return v.problems
+}
+
+func (v *validator) backup() {
+	b := v.config.Backup
+	if d := b.Every.Std(); d != 0 && d < 10*time.Minute {
+		v.add("backup.every", "must be 10m or more but is "+b.Every.String(), "write 24h, or 0s for none")
+	}
+	if b.Keep < 1 {
+		v.add("backup.keep", fmt.Sprintf("must be 1 or more but is %d", b.Keep), "write 7")
+	}
+	for _, k := range []struct {
+		key   string
+		value int
+	}{{"backup.keep_weekly", b.KeepWeekly}, {"backup.keep_monthly", b.KeepMonthly}} {
+		if k.value < 0 {
+			v.add(k.key, fmt.Sprintf("must not be negative but is %d", k.value), "write 0 for none")
+		}
+	}
 }
 
 type validator struct {

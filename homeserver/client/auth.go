@@ -16,6 +16,9 @@ import (
 
 // authenticate finds out who asks, and whether they may ask for this.
 func (a *API) authenticate(c *call, rt *route) (*Session, error) {
+	if s := given(c.ctx); s != nil {
+		return s, a.may(c, rt, s)
+	}
 	token := bearer(c.r)
 	if token == "" {
 		return nil, accounts.ErrMissingToken()

@@ -90,7 +90,7 @@ func (p *Provider) profilePage(w http.ResponseWriter, r *http.Request, s *page.S
 	for _, a := range addresses {
 		d.Emails = append(d.Emails, a.Address)
 	}
-	p.show(w, r, http.StatusOK, "profile", p.text.get("profile.title"), d, p.nav(pathAccount))
+	p.show(w, r, http.StatusOK, "profile", p.text.get("profile.title"), d, p.nav(PathAccount))
 	return nil
 }
 
@@ -103,7 +103,7 @@ func (p *Provider) profile(w http.ResponseWriter, r *http.Request, s *page.Sessi
 	if err := p.o.Client().SetProfile(r.Context(), s.UserID, s.User, "displayname", name); err != nil {
 		return err
 	}
-	return p.saved(w, r, "profile.saved", pathAccount)
+	return p.saved(w, r, "profile.saved", PathAccount)
 }
 
 // saved goes back to a page, which says that something was done.
@@ -168,7 +168,7 @@ func (p *Provider) setAvatar(w http.ResponseWriter, r *http.Request, s *page.Ses
 		if err := p.o.Client().SetProfile(r.Context(), s.UserID, s.User, "avatar_url", ""); err != nil {
 			return err
 		}
-		return p.saved(w, r, "profile.removed", pathAccount)
+		return p.saved(w, r, "profile.removed", PathAccount)
 	}
 	f, head, err := r.FormFile("picture")
 	if err != nil {
@@ -191,7 +191,7 @@ func (p *Provider) setAvatar(w http.ResponseWriter, r *http.Request, s *page.Ses
 	if err := p.o.Client().SetProfile(r.Context(), s.UserID, s.User, "avatar_url", "mxc://"+p.o.ServerName+"/"+id); err != nil {
 		return err
 	}
-	return p.saved(w, r, "profile.saved", pathAccount)
+	return p.saved(w, r, "profile.saved", PathAccount)
 }
 
 // passwordData is what the password page shows.

@@ -176,7 +176,7 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) error {
 	}
 	here := pathAuthorize + "?" + r.URL.RawQuery
 	if slices.Contains(req.prompt, "create") && session == nil {
-		p.toSignIn(w, r, pathSignUp, here, "")
+		p.toSignIn(w, r, PathSignUp, here, "")
 		return nil
 	}
 	if session == nil || slices.Contains(req.prompt, "login") {

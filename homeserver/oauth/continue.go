@@ -39,7 +39,7 @@ func (p *Provider) continuePage(w http.ResponseWriter, r *http.Request) error {
 	if s == nil {
 		to := pathSignIn
 		if r.URL.Query().Get("action") == "register" && !p.settings().NoPasswordLogin {
-			to = pathSignUp
+			to = PathSignUp
 		}
 		p.toSignIn(w, r, to, here, "")
 		return nil

@@ -36,7 +36,7 @@ func (p *Provider) Metadata() any {
 		"scopes_supported":                           []string{scopeAPI, scopeAPIOld},
 		// RFC 9207: a client that knows several servers can tell whose answer it got.
 		"authorization_response_iss_parameter_supported": true,
-		"account_management_uri":                         u + pathAccount,
+		"account_management_uri":                         u + PathAccount,
 		"account_management_actions_supported":           []string{actionProfile, actionDevices, actionView, actionDelete, actionDeactivate, actionKeys},
 	}
 	if !p.settings().NoPasswordLogin {
@@ -49,7 +49,7 @@ func (p *Provider) Metadata() any {
 func (p *Provider) Issuer() string { return p.o.PublicURL + "/" }
 
 // AccountURL is the address of the account page.
-func (p *Provider) AccountURL() string { return p.o.PublicURL + pathAccount }
+func (p *Provider) AccountURL() string { return p.o.PublicURL + PathAccount }
 
 // KeyResetURL is the address of the page on which users allow their clients to replace their
 // cross-signing keys. session is that of the interactive authentication that waits for it.

@@ -98,7 +98,17 @@ func New(o Options) (*Provider, error) {
 // settings are those in force.
 func (p *Provider) settings() clientapi.Settings { return p.o.Client().Settings() }
 
-// The paths of the API and of the pages.
+// Paths of pages that others lead to.
+const (
+	// PathAccount is where people look after their account, and PathSignUp where they make one.
+	PathAccount = "/account"
+	PathSignUp  = "/account/sign-up"
+)
+
+// SignInTo is the address where people sign in who want to go to a path.
+func SignInTo(path string) string { return withNext(pathSignIn, path) }
+
+// The other paths of the API and of the pages.
 const (
 	pathAuthorize = "/oauth2/authorize"
 	pathToken     = "/oauth2/token"
@@ -106,9 +116,7 @@ const (
 	pathRevoke    = "/oauth2/revoke"
 	pathDevice    = "/oauth2/device"
 	pathLink      = "/link"
-	pathAccount   = "/account"
 	pathSignIn    = "/account/sign-in"
-	pathSignUp    = "/account/sign-up"
 	pathSignOut   = "/account/sign-out"
 	pathReset     = "/account/reset"
 	pathUpstream  = "/account/with/"
@@ -152,11 +160,11 @@ func (p *Provider) routes() *http.ServeMux {
 // Serves tells whether a path is one of the API or of its pages.
 func (p *Provider) Serves(path string) bool {
 	switch path {
-	case pathAuthorize, pathToken, pathRegister, pathRevoke, pathDevice, pathLink, pathAccount,
+	case pathAuthorize, pathToken, pathRegister, pathRevoke, pathDevice, pathLink, PathAccount,
 		"/.well-known/oauth-authorization-server", "/.well-known/openid-configuration":
 		return true
 	}
-	return len(path) > len(pathAccount) && path[:len(pathAccount)+1] == pathAccount+"/"
+	return len(path) > len(PathAccount) && path[:len(PathAccount)+1] == PathAccount+"/"
 }
 
 // ServeHTTP serves the paths for which Serves is true. Package edge must be around it.

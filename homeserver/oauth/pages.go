@@ -70,12 +70,12 @@ func (p *Provider) pageRoutes(mux *http.ServeMux) {
 	on(pathAuthorize, p.authorize, p.decide)
 	on(pathLink, p.link, p.linkDecide)
 	on(pathSignIn, p.signInPage, p.signIn)
-	on(pathSignUp, p.signUpPage, p.signUp)
+	on(PathSignUp, p.signUpPage, p.signUp)
 	on(pathSignOut, nil, p.signOut)
 	on(pathReset, p.resetPage, p.reset)
 	on(pathUpstream+"{provider}", p.upstream, nil)
 	on(pathContinue, p.continuePage, p.continueDecide)
-	on(pathAccount, p.owner(p.profilePage), p.owner(p.profile))
+	on(PathAccount, p.owner(p.profilePage), p.owner(p.profile))
 	on(pathAvatar, p.owner(p.avatar), p.owner(p.setAvatar))
 	on(pathDevices, p.owner(p.devicesPage), nil)
 	on(pathOneDevice, p.owner(p.devicePage), p.owner(p.removeDevice))
@@ -151,7 +151,7 @@ func next(r *http.Request) string {
 	if to := r.FormValue("next"); page.Local(to) {
 		return to
 	}
-	return pathAccount
+	return PathAccount
 }
 
 // ownerHandler serves a page to whom an account belongs.
@@ -165,7 +165,7 @@ func (p *Provider) owner(h ownerHandler) func(http.ResponseWriter, *http.Request
 			return err
 		}
 		if s == nil {
-			to := pathAccount
+			to := PathAccount
 			if r.Method != http.MethodPost {
 				to = r.URL.RequestURI()
 			}
@@ -192,7 +192,7 @@ func (p *Provider) fresh(w http.ResponseWriter, r *http.Request, s *page.Session
 // nav is the navigation of the account page.
 func (p *Provider) nav(here string) func(*page.Frame) {
 	return func(f *page.Frame) {
-		f.Nav = []page.Link{{Text: p.text.get("nav.profile"), Path: pathAccount}, {Text: p.text.get("nav.devices"), Path: pathDevices}}
+		f.Nav = []page.Link{{Text: p.text.get("nav.profile"), Path: PathAccount}, {Text: p.text.get("nav.devices"), Path: pathDevices}}
 		if !p.settings().NoPasswordLogin {
 			f.Nav = append(f.Nav, page.Link{Text: p.text.get("nav.password"), Path: pathPassword})
 		}

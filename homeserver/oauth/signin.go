@@ -49,7 +49,7 @@ func (p *Provider) signInData(r *http.Request) signInData {
 	d := signInData{Next: next(r), User: hinted(r.FormValue("hint")), Passwords: !set.NoPasswordLogin}
 	d.Providers = p.providers(d.Next)
 	if d.Passwords {
-		d.SignUp = withNext(pathSignUp, d.Next)
+		d.SignUp = withNext(PathSignUp, d.Next)
 		if p.o.Accounts.CanMail() {
 			d.Reset = withNext(pathReset, d.Next)
 		}

@@ -54,8 +54,8 @@ func (s *Store) migrate(ctx context.Context, conn *sql.Conn) error {
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("reading the schema version: %w", err)
 	}
-	if have > len(steps) {
-		return fmt.Errorf("the database has schema version %d, and this program knows only up to %d: start the newer program that it was used with, or restore a backup made before", have, len(steps))
+	if err := tooNew(have, len(steps)); err != nil {
+		return err
 	}
 	for _, m := range steps[have:] {
 		if err := s.step(ctx, conn, m); err != nil {

@@ -25,6 +25,8 @@ type Frame struct {
 	Nav []Link
 	// Wide pages use more of a large screen, for tables.
 	Wide bool
+	// Index lets search engines show the page.
+	Index bool
 	// Template, made by Site.Parse, and Name say what is inside; it is executed with a View.
 	Template *template.Template
 	Name     string

@@ -1,0 +1,64 @@
+package homeserver
+
+import (
+	"bytes"
+	"context"
+	"encoding/json/v2"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/landbridge-im/landbridge/homeserver/accounts"
+	"github.com/landbridge-im/landbridge/homeserver/client"
+	"github.com/landbridge-im/landbridge/internal/inproc"
+)
+
+// Admin calls the administrators' API on behalf of one of the administrators, whom the caller has
+// made sure of. path begins behind the API's prefix; body and out may be nil. An error of the API is
+// its sentence.
+func (s *Server) Admin(ctx context.Context, user int64, userID, method, path string, body, out any) error {
+	var raw []byte
+	if body != nil {
+		var err error
+		if raw, err = json.Marshal(body); err != nil {
+			return err
+		}
+	}
+	account, err := s.store.Account(ctx, user)
+	if err != nil {
+		return err
+	}
+	if !account.Admin {
+		return errors.New("you are no administrator any more")
+	}
+	ctx = client.WithSession(ctx, &accounts.Session{UserID: userID, User: user, Kind: account.Kind, Admin: true})
+	req, err := http.NewRequestWithContext(ctx, method, "http://in-process"+client.AdminPrefix+path, bytes.NewReader(raw))
+	if err != nil {
+		return err
+	}
+	res, err := inproc.Transport(s.client).RoundTrip(req)
+	if err != nil {
+		return fmt.Errorf("asking the administrators' API: %w", err)
+	}
+	defer res.Body.Close()
+	if raw, err = io.ReadAll(res.Body); err != nil {
+		return fmt.Errorf("reading the administrators' API: %w", err)
+	}
+	if res.StatusCode/100 != 2 {
+		var e struct {
+			Message string `json:"error"`
+		}
+		if json.Unmarshal(raw, &e) != nil || e.Message == "" {
+			e.Message = res.Status
+		}
+		return errors.New(e.Message)
+	}
+	if out == nil {
+		return nil
+	}
+	return json.Unmarshal(raw, out)
+}
+
+// TryAgain forgets that another server could not be reached.
+func (s *Server) TryAgain(ctx context.Context, server string) { s.outside.backoff.Heard(ctx, server) }

@@ -1,0 +1,225 @@
+package web
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/landbridge-im/landbridge/integration/client"
+	"github.com/landbridge-im/landbridge/integration/testserver"
+)
+
+func TestMain(m *testing.M) { os.Exit(testserver.Main(m)) }
+
+// shortDir is a folder whose path leaves room for a socket's.
+func shortDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "lb")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// joinSoon joins a room as soon as a bridge has made it.
+func joinSoon(t *testing.T, c *client.Client, alias string) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		err := c.Join(t.Context(), alias)
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("joining %s: %v", alias, err)
+		}
+	}
+}
+
+// setUpIRC sets an IRC network up by pages: the demonstration's, by its address, and checks that the
+// configuration file has it and is otherwise as it was.
+func setUpIRC(t *testing.T, b *browser, s *testserver.Server) {
+	t.Helper()
+	found := regexp.MustCompile(`demonstration IRC network is running.*address=(\S+)`).FindStringSubmatch(s.Log())
+	if found == nil {
+		t.Fatal("the demonstration network does not run")
+	}
+	b.visit("/console/setup", "IRC")
+	b.look("setup")
+	b.goTo("/console/setup/irc")
+	b.fill("#address", "127.0.0.1:1")
+	b.click("button[value=channels]")
+	b.see("nobody answers at 127.0.0.1:1")
+	b.look("setup-irc")
+	b.fill("#address", found[1])
+	b.do(step{Do: "uncheck", At: "input[name=tls]"})
+	b.fill("#id", "second")
+	b.fill("#name", "Second network")
+	b.fill("#nick", "second")
+	b.click("button[value=channels]")
+	b.see("#lobby")
+	b.look("setup-irc-channels")
+	b.click("button[value=review]")
+	b.see("Pick a channel")
+	b.do(step{Do: "check", At: `input[value="#lobby"]`})
+	b.fill("#others", "other, #more")
+	b.click("button[value=review]")
+	b.see("What will be made")
+	b.see("#irc-second_second_#other:test")
+	b.look("setup-irc-review")
+	file := filepath.Join(filepath.Dir(s.DataDir()), "landbridge.yaml")
+	before, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.click("button[value=done]")
+	b.see("has been started")
+	b.see("running")
+	after, err := os.ReadFile(file)
+	if err != nil || !strings.HasPrefix(string(after), string(before)) || !strings.Contains(string(after), "- '#lobby'") && !strings.Contains(string(after), `- "#lobby"`) {
+		t.Errorf("%v\n%s", err, after)
+	}
+}
+
+// TestPages goes through all pages as an administrator would.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	s := testserver.New(t, testserver.Options{Dir: shortDir(t), Extra: "bridges:\n  - id: irc # the demonstration\n    module: irc\n"})
+	ctx := t.Context()
+	anna, err := (&client.Client{URL: s.URL()}).RegisterAdmin(ctx, "anna", testserver.SharedSecret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	berta, err := (&client.Client{URL: s.URL()}).Register(ctx, "berta")
+	if err != nil {
+		t.Fatal(err)
+	}
+	room, err := berta.CreateRoom(ctx, map[string]any{"name": "The garden", "topic": "Roses, and other things", "preset": "public_chat", "visibility": "public", "room_alias_name": "garden"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	event, err := berta.Send(ctx, room, "m.room.message", "1", client.Message("hello"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := anna.Join(ctx, room); err != nil {
+		t.Fatal(err)
+	}
+	if err := anna.Do(ctx, "POST", client.Path("rooms", room, "report", event), nil, map[string]string{"reason": "It is too short."}, nil); err != nil {
+		t.Fatal(err)
+	}
+
+	for typ, content := range map[string]any{"m.room.history_visibility": map[string]string{"history_visibility": "world_readable"}, "im.landbridge.reading": map[string]bool{"enabled": true}} {
+		if _, err := berta.SetState(ctx, room, typ, "", content); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, text := range []string{"for everybody to read: https://example.org/roses", "<script>alert(1)</script>\nand a second line"} {
+		if _, err := berta.Send(ctx, room, "m.room.message", fmt.Sprint("r", i), client.Message(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	secret, err := berta.CreateRoom(ctx, map[string]any{"name": "Not for you", "preset": "public_chat", "visibility": "public"})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	b := newBrowser(t, s.URL())
+	b.visit("/read", "The garden")
+	b.look("read")
+	b.visit("/read/garden:test", "https://example.org/roses")
+	b.see("<script>alert(1)</script>")
+	if text := b.do(step{Do: "text"}); strings.Contains(text, "hello") {
+		t.Errorf("what was said before the room was opened is shown: %s", text)
+	}
+	b.see("The beginning of what can be read.")
+	b.look("read-room")
+	b.do(step{Do: "go", Path: "/read/" + secret, Status: 404})
+	b.see("There is no such room")
+	b.visit("/", "The garden")
+	b.see("Bridged networks")
+	b.look("start")
+
+	// Who is not signed in is asked to, and comes back to where they wanted to go.
+	b.visit("/console/users", "Sign in as an administrator")
+	b.look("sign-in")
+	b.fill("#name", "anna")
+	b.fill("#password", "wrong")
+	b.click("main button")
+	b.see("The user name or the password is wrong")
+	b.fill("#name", "anna")
+	b.fill("#password", client.Password)
+	b.click("main button")
+	b.see("@berta:test")
+	b.look("users")
+
+	for _, p := range []struct{ path, see, name string }{
+		{"/console/", "Health", "home"},
+		{"/console/users?q=bert", "@berta:test", "users-search"},
+		{"/console/users/show?id=%40berta%3Atest", "In 2 rooms", "user"},
+		{"/console/rooms", "The garden", "rooms"},
+		{"/console/rooms?q=gard", "The garden", "rooms-search"},
+		{"/console/rooms/show?id=" + room, "#garden:test", "room"},
+		{"/console/bridges", "In this process", "bridges"},
+		{"/console/bridges/show?id=irc", "portals", "bridge"},
+		{"/console/media", "Who has stored most", "media"},
+		{"/console/tokens", "New token", "tokens"},
+		{"/console/reports", "It is too short.", "reports"},
+		{"/console/federation", "All servers that were tried", "federation"},
+		{"/console/charts?span=day", "Disk by use", "charts"},
+		{"/console/log", "live", "log"},
+		{"/console/backups", "Make a backup now", "backups"},
+		{"/console/doctor?run=yes", "data folder", "doctor"},
+		{"/console/audit", "Nothing yet", "audit"},
+	} {
+		b.visit(p.path, p.see)
+		b.look(p.name)
+	}
+
+	setUpIRC(t, b, s)
+	joinSoon(t, anna, "#irc-second_second_#lobby:test")
+
+	// What is done, and what has to be confirmed.
+	b.goTo("/console/users/show?id=%40berta%3Atest")
+	b.click("button[value=suspend]")
+	b.see("The account can look, but not act.")
+	b.look("user-suspended")
+	b.click("button[value=deactivate]")
+	b.see("Are you sure?")
+	b.look("sure")
+	b.click("text=No, go back")
+	b.see("suspended")
+	b.goTo("/console/tokens")
+	b.fill("#uses", "3")
+	b.click("button[value=create]")
+	b.see("0 of 3")
+	b.goTo("/console/reports")
+	b.click("text=Dealt with")
+	b.see("Nobody has reported anything.")
+	b.goTo("/console/backups")
+	b.click("text=Make a backup now")
+	b.see("asked for")
+	b.goTo("/console/bridges/show?id=irc")
+	b.click("button[value=restart]")
+	b.see("Done: restart.")
+	b.visit("/console/audit", "set up")
+	b.see("suspend")
+	b.see("@anna:test")
+	b.look("audit-full")
+	b.goTo("/console/")
+	b.click("text=Sign out")
+	b.visit("/console/", "Sign in as an administrator")
+
+	// Somebody who is no administrator.
+	b.fill("#name", "carl")
+	if _, err := (&client.Client{URL: s.URL()}).Register(ctx, "carl"); err != nil {
+		t.Fatal(err)
+	}
+	b.fill("#password", client.Password)
+	b.click("main button")
+	b.see("is none")
+}

@@ -1,0 +1,174 @@
+package console
+
+import (
+	"fmt"
+	"html/template"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/landbridge-im/landbridge/homeserver/store"
+)
+
+// chart is a picture of some series over a time.
+type chart struct {
+	Title, Unit string
+	SVG         template.HTML
+	Legend      []legend
+	Empty       bool
+}
+
+type legend struct {
+	Class     int
+	Name      string
+	Now, Most string
+}
+
+// groups are the charts: the first part of the names of their series.
+var groups = []struct {
+	prefix, title, unit string
+	text                func(float64) string
+}{
+	{"messages/", "Messages by network", "a minute", plain},
+	{"latency/", "Latency of bridges", "milliseconds", plain},
+	{"queue/", "What waits for bridges", "events", plain},
+	{"writes/", "Writes to the database", "a minute", plain},
+	{"memory/", "Memory", "", func(f float64) string { return size(int64(f)) }},
+	{"disk/", "Disk by use", "", func(f float64) string { return size(int64(f)) }},
+}
+
+func plain(f float64) string {
+	if f >= 10 || f == math.Trunc(f) {
+		return number(int64(math.Round(f)))
+	}
+	return fmt.Sprintf("%.2f", f)
+}
+
+type chartsView struct {
+	Span   string
+	Spans  []spanLink
+	Charts []chart
+}
+
+type spanLink struct {
+	Name, Link string
+	Here       bool
+}
+
+func (c *Console) charts(v *visit) error {
+	spans := []struct {
+		name       string
+		step, long int64
+	}{{"hour", minute, hour}, {"day", minute, day}, {"month", hour, 31 * day}, {"year", hour, 366 * day}}
+	i := max(slices.IndexFunc(spans, func(s struct {
+		name       string
+		step, long int64
+	}) bool {
+		return s.name == v.r.URL.Query().Get("span")
+	}), 0)
+	now := c.o.Now().Unix()
+	samples, err := c.o.Store.Samples(v.ctx, spans[i].step, now-spans[i].long)
+	if err != nil {
+		return err
+	}
+	out := chartsView{Span: spans[i].name}
+	for j, s := range spans {
+		out.Spans = append(out.Spans, spanLink{s.name, Path + "/charts?span=" + s.name, j == i})
+	}
+	for _, g := range groups {
+		var own []store.Sample
+		for _, p := range samples {
+			if name, ok := strings.CutPrefix(p.Series, g.prefix); ok {
+				p.Series = name
+				own = append(own, p)
+			}
+		}
+		out.Charts = append(out.Charts, draw(g.title, g.unit, g.text, own, now-spans[i].long, now, spans[i].step))
+	}
+	return v.show("/charts", "Charts", "charts", out)
+}
+
+// Measures of a chart, in its own units, and how many series it shows.
+const (
+	chartWidth  = 600
+	chartHeight = 180
+	chartLeft   = 4
+	chartLines  = 8
+)
+
+// draw makes a chart of samples, which are ordered by series and time.
+func draw(title, unit string, say func(float64) string, list []store.Sample, from, until, step int64) chart {
+	out := chart{Title: title, Unit: unit, Empty: len(list) == 0}
+	if out.Empty {
+		return out
+	}
+	top := 0.0
+	var names []string
+	for _, p := range list {
+		top = max(top, p.Value)
+		if len(names) == 0 || names[len(names)-1] != p.Series {
+			names = append(names, p.Series)
+		}
+	}
+	top = roundUp(top)
+	names = names[:min(len(names), chartLines)]
+	x := func(ts int64) float64 {
+		return chartLeft + float64(ts-from)/float64(max(until-from, 1))*(chartWidth-2*chartLeft)
+	}
+	y := func(v float64) float64 { return chartHeight - 20 - v/top*(chartHeight-40) }
+	var b strings.Builder
+	fmt.Fprintf(&b, `<svg class="chart" role="img" aria-label="%s; the table below has the numbers" viewBox="0 0 %d %d" preserveAspectRatio="none">`, template.HTMLEscapeString(title), chartWidth, chartHeight)
+	for _, part := range []float64{0, 0.5, 1} {
+		fmt.Fprintf(&b, `<line class="grid" x1="0" x2="%d" y1="%.1f" y2="%.1f"/>`, chartWidth, y(part*top), y(part*top))
+	}
+	for class, name := range names {
+		points := thin(list, name, (until-from)/chartWidth)
+		var path strings.Builder
+		for i, p := range points {
+			verb := "L"
+			if i == 0 || p.TS-points[i-1].TS > 3*max(step, (until-from)/chartWidth) {
+				verb = "M" // nothing was measured in between
+			}
+			fmt.Fprintf(&path, "%s%.1f %.1f", verb, x(p.TS), y(p.Value))
+		}
+		fmt.Fprintf(&b, `<path class="line c%d" d="%s" vector-effect="non-scaling-stroke"/>`, class, path.String())
+		most := slices.MaxFunc(points, func(p, q store.Sample) int { return int(math.Copysign(1, p.Value-q.Value)) })
+		out.Legend = append(out.Legend, legend{class, name, say(points[len(points)-1].Value), say(most.Value)})
+	}
+	b.WriteString(`</svg>`)
+	fmt.Fprintf(&b, `<div class="axis" aria-hidden="true"><span>%s</span><span>at most %s</span><span>%s</span></div>`, at(from), template.HTMLEscapeString(say(top)), at(until))
+	out.SVG = template.HTML(b.String())
+	return out
+}
+
+func at(ts int64) string { return time.Unix(ts, 0).UTC().Format("2 Jan 15:04") }
+
+// thin gives the samples of a series, at most one for each so many seconds: the largest.
+func thin(list []store.Sample, name string, each int64) (out []store.Sample) {
+	for _, p := range list {
+		if p.Series != name {
+			continue
+		}
+		if n := len(out); n > 0 && each > 0 && p.TS/each == out[n-1].TS/each {
+			out[n-1].Value = max(out[n-1].Value, p.Value)
+			continue
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// roundUp gives a round number that is not smaller.
+func roundUp(f float64) float64 {
+	if f <= 0 {
+		return 1
+	}
+	unit := math.Pow(10, math.Floor(math.Log10(f)))
+	for _, n := range []float64{1, 2, 5, 10} {
+		if n*unit >= f {
+			return n * unit
+		}
+	}
+	return 10 * unit
+}

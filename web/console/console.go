@@ -1,0 +1,350 @@
+package console
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/landbridge-im/landbridge/backup"
+	"github.com/landbridge-im/landbridge/doctor"
+	"github.com/landbridge-im/landbridge/homeserver/store"
+	"github.com/landbridge-im/landbridge/web/page"
+)
+
+// Path is where the console is.
+const Path = "/console"
+
+// Bridge is a bridge in this process.
+type Bridge struct {
+	ID, Module, State, Error string
+	Since                    time.Time
+	Restarts, Waiting        int
+	Logins                   []Login
+}
+
+// Login is a connection of a bridge to its network.
+type Login struct{ Name, State, Message string }
+
+// Portal is a room that a bridge keeps.
+type Portal struct {
+	Name, Remote, Room string
+	// Messages is how many have gone through it, and LastTS when the last one did, in milliseconds.
+	Messages, LastTS int64
+}
+
+// Service is a registered application service.
+type Service struct {
+	ID, Error    string
+	Own          bool // it is a bridge in this process
+	Reachable    bool
+	Since        time.Time
+	Behind       int64
+	Transactions int64
+}
+
+// Backend is the server behind the pages.
+type Backend interface {
+	// Admin calls the administrators' API on behalf of one of them; path begins behind its prefix. out
+	// may be nil. An error is for people to read.
+	Admin(ctx context.Context, by *page.Session, method, path string, body, out any) error
+	// SignIn checks a name and a password, with the limits of logging in.
+	SignIn(r *http.Request, name, password string) (user int64, err error)
+	Bridges() []Bridge
+	// Portals lists portals of a bridge whose name contains a text, from an offset.
+	Portals(ctx context.Context, bridge, search string, offset, limit int) (list []Portal, total int, err error)
+	// SetBridge starts, stops or restarts a bridge.
+	SetBridge(ctx context.Context, id, action string) error
+	Services() []Service
+	// Retry makes the server try another one again at once.
+	Retry(ctx context.Context, server string) error
+	Doctor(ctx context.Context) []doctor.Finding
+	Backup(ctx context.Context) (path string, err error)
+	Backups() ([]backup.Stored, error)
+	// ProbeIRC looks at an IRC network as a bridge would.
+	ProbeIRC(ctx context.Context, address string, encrypted bool, nick string) (IRCFound, error)
+	// ProbeTokens tries the tokens of a kind of network ("slack", "discord"), at another address than
+	// the usual one unless api is empty.
+	ProbeTokens(ctx context.Context, kind string, tokens map[string]string, api string) (TokenFound, error)
+	// SecretFile is where a secret of a name is kept, and SaveSecret puts it there.
+	SecretFile(name string) string
+	SaveSecret(file, secret string) error
+	// CheckBridge has a module check an entry of the list of bridges, in YAML; CheckBridge changes
+	// nothing. AddBridge writes it into the configuration file and starts it. Both name the file.
+	CheckBridge(ctx context.Context, entry string) (file string, err error)
+	AddBridge(ctx context.Context, entry string) (file string, err error)
+	// Disk tells how many bytes are used by what.
+	Disk() map[string]int64
+}
+
+// Options say what the console works on.
+type Options struct {
+	Site    *page.Site
+	Server  string
+	Version string
+	Store   *store.Store
+	Backend Backend
+	// SignIn is the address where people sign in who want to go to a path of the console; nil: the
+	// console has a page for it.
+	SignIn func(to string) string
+	// Metrics are what the charts are made of.
+	Metrics prometheus.Gatherer
+	Lines   *Lines
+	Log     *slog.Logger
+	Now     func() time.Time
+}
+
+// Console serves the pages. It is safe for concurrent use.
+type Console struct {
+	o     Options
+	tmpl  *template.Template
+	mux   *http.ServeMux
+	began time.Time
+	ended chan struct{} // closed when Run ends
+
+	drafts drafts
+	totals remembered[store.Totals]
+	disk   remembered[map[string]int64]
+}
+
+//go:embed pages
+var pages embed.FS
+
+// New makes the console.
+func New(o Options) (*Console, error) {
+	if o.Site == nil || o.Store == nil || o.Backend == nil || o.Metrics == nil || o.Lines == nil || o.Log == nil {
+		return nil, errors.New("console: options are missing")
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.SignIn == nil {
+		o.SignIn = signInPath
+	}
+	c := &Console{o: o, began: o.Now(), ended: make(chan struct{}), mux: http.NewServeMux()}
+	c.totals.now, c.disk.now = o.Now, o.Now
+	var err error
+	if c.tmpl, err = o.Site.ParseWith(funcs, pages, "pages/*.html"); err != nil {
+		return nil, err
+	}
+	c.routes()
+	return c, nil
+}
+
+func (c *Console) routes() {
+	c.mux.HandleFunc("GET "+Path+"/sign-in", c.showSignIn)
+	c.mux.HandleFunc("POST "+Path+"/sign-in", c.signIn)
+	c.mux.HandleFunc("GET "+Path+"/static/console.js", script)
+	get := func(path string, show func(*visit) error) { c.mux.Handle("GET "+Path+path, c.admin(show)) }
+	post := func(path string, do func(*visit) error) { c.mux.Handle("POST "+Path+path, c.admin(do)) }
+	get("/{$}", c.home)
+	post("/sign-out", c.signOut)
+	get("/users", c.users)
+	get("/users/show", c.user)
+	post("/users/do", c.userDo)
+	get("/rooms", c.rooms)
+	get("/rooms/show", c.room)
+	post("/rooms/do", c.roomDo)
+	get("/media", c.media)
+	post("/media/do", c.mediaDo)
+	get("/tokens", c.tokens)
+	post("/tokens/do", c.tokenDo)
+	get("/reports", c.reports)
+	post("/reports/do", c.reportDo)
+	get("/federation", c.federation)
+	post("/federation/do", c.federationDo)
+	get("/bridges", c.bridges)
+	get("/bridges/show", c.bridge)
+	post("/bridges/do", c.bridgeDo)
+	get("/charts", c.charts)
+	get("/setup", c.setup)
+	get("/setup/irc", c.setupIRC)
+	post("/setup/irc", c.setupIRC)
+	get("/setup/with/{kind}", c.setupToken)
+	post("/setup/with/{kind}", c.setupToken)
+	get("/log", c.log)
+	get("/log/stream", c.logStream)
+	get("/audit", c.audit)
+	get("/doctor", c.doctor)
+	get("/backups", c.backups)
+	post("/backups/do", c.backupDo)
+}
+
+// ServeHTTP implements http.Handler.
+func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == Path {
+		c.o.Site.Redirect(w, r, Path+"/")
+		return
+	}
+	c.mux.ServeHTTP(w, r)
+}
+
+// visit is an administrator's request.
+type visit struct {
+	c   *Console
+	w   http.ResponseWriter
+	r   *http.Request
+	ctx context.Context
+	who *page.Session
+}
+
+// admin lets administrators through, and of forms only those of our own. Everybody else is sent to
+// the page where they sign in, or told that it is not theirs.
+func (c *Console) admin(h func(*visit) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		who, err := c.o.Site.Session(r)
+		v := &visit{c, w, r, r.Context(), who}
+		switch {
+		case err != nil:
+			v.fail(err)
+			return
+		case who != nil && c.o.Now().Sub(who.Since) > signInLife:
+			if err := c.o.Site.SignOut(w, r); err != nil { // else the page there would send them back at once
+				v.fail(err)
+				return
+			}
+			c.o.Site.Redirect(w, r, c.o.SignIn(Path+"/"))
+			return
+		case who == nil && r.Method == http.MethodGet:
+			c.o.Site.Redirect(w, r, c.o.SignIn(r.URL.RequestURI()))
+			return
+		case who == nil:
+			v.message(http.StatusForbidden, "Not signed in", "Your sign-in has ended. Sign in again; nothing was changed.")
+			return
+		case !who.Admin:
+			v.message(http.StatusForbidden, "Not for you", "These pages are for administrators of this server, and "+who.UserID+" is none.")
+			return
+		}
+		if r.Method == http.MethodPost {
+			if err := c.o.Site.Form(w, r); err != nil {
+				v.message(http.StatusForbidden, "The form was refused", err.Error())
+				return
+			}
+		}
+		if err := h(v); err != nil {
+			v.fail(err)
+		}
+	})
+}
+
+// problem is an error that is the administrator's to read.
+type problem struct{ error }
+
+func problemf(format string, args ...any) error { return problem{fmt.Errorf(format, args...)} }
+
+func (v *visit) fail(err error) {
+	var p problem
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		v.message(http.StatusNotFound, "Not found", "There is no such thing, or not any more.")
+	case errors.As(err, &p):
+		v.message(http.StatusBadRequest, "That does not work", err.Error())
+	case v.ctx.Err() != nil: // the browser is gone
+	default:
+		v.c.o.Log.ErrorContext(v.ctx, "a page of the console", "path", v.r.URL.Path, "err", err)
+		v.message(http.StatusInternalServerError, "Something went wrong", "The page could not be made. The log has the reason.")
+	}
+}
+
+// message shows a page with one sentence.
+func (v *visit) message(status int, title, text string) {
+	v.c.o.Site.Show(v.w, v.r, status, page.Frame{Title: title, Template: v.c.tmpl, Name: "message", Data: text})
+}
+
+// sections are the navigation.
+var sections = []page.Link{
+	{Text: "Overview", Path: Path + "/"}, {Text: "Users", Path: Path + "/users"}, {Text: "Rooms", Path: Path + "/rooms"}, {Text: "Bridges", Path: Path + "/bridges"},
+	{Text: "Set up", Path: Path + "/setup"}, {Text: "Media", Path: Path + "/media"}, {Text: "Tokens", Path: Path + "/tokens"}, {Text: "Reports", Path: Path + "/reports"},
+	{Text: "Federation", Path: Path + "/federation"}, {Text: "Charts", Path: Path + "/charts"}, {Text: "Log", Path: Path + "/log"}, {Text: "Backups", Path: Path + "/backups"},
+	{Text: "Doctor", Path: Path + "/doctor"}, {Text: "Audit", Path: Path + "/audit"},
+}
+
+// show shows a page of the console. here is the path of its section.
+func (v *visit) show(here, title, name string, data any) error {
+	nav := make([]page.Link, len(sections))
+	for i, s := range sections {
+		s.Here = s.Path == Path+here
+		nav[i] = s
+	}
+	v.c.o.Site.Show(v.w, v.r, http.StatusOK, page.Frame{Title: title, Nav: nav, Wide: true, Template: v.c.tmpl, Name: name, Data: data})
+	return nil
+}
+
+// done leads back to a page with a word on what was done.
+func (v *visit) done(to, text string) error {
+	v.c.o.Site.SetFlash(v.w, page.Flash{Text: text})
+	v.c.o.Site.Redirect(v.w, v.r, to)
+	return nil
+}
+
+// act does something, writes it into the audit log with its outcome, and leads to a page.
+func (v *visit) act(what, whom, more, to, said string, do func() error) error {
+	err := do()
+	entry := store.Audit{TS: v.c.o.Now().UnixMilli(), Who: v.who.UserID, Did: what, To: whom, More: more}
+	if err != nil {
+		entry.Did += " (failed)"
+		entry.More = err.Error()
+	}
+	written := v.c.o.Store.Write(context.WithoutCancel(v.ctx), func(t *store.Tx) error { return t.AddAudit(entry) })
+	v.c.o.Log.InfoContext(v.ctx, "console", "by", v.who.UserID, "did", entry.Did, "to", whom)
+	if written != nil {
+		return fmt.Errorf("writing the audit log: %w", written)
+	}
+	if err != nil {
+		v.c.o.Site.SetFlash(v.w, page.Flash{Bad: true, Text: err.Error()})
+		v.c.o.Site.Redirect(v.w, v.r, to)
+		return nil
+	}
+	return v.done(to, said)
+}
+
+// question is what is asked before something that can't be undone.
+type question struct {
+	Text, Yes string
+	Back      string
+	Action    string
+	Fields    map[string]string
+}
+
+// sure asks once more, unless that was answered; true means to go on.
+func (v *visit) sure(q question) bool {
+	if v.r.PostForm.Get("sure") == "yes" {
+		return true
+	}
+	q.Action, q.Fields = v.r.URL.Path, map[string]string{}
+	for k := range v.r.PostForm {
+		if k != page.CSRFField {
+			q.Fields[k] = v.r.PostForm.Get(k)
+		}
+	}
+	v.c.o.Site.Show(v.w, v.r, http.StatusOK, page.Frame{Title: "Are you sure?", Template: v.c.tmpl, Name: "sure", Data: q})
+	return false
+}
+
+// remembered is a value that is dear to find out, and may be a minute old.
+type remembered[T any] struct {
+	now   func() time.Time
+	mu    sync.Mutex
+	at    time.Time
+	value T
+}
+
+func (m *remembered[T]) get(find func() (T, error)) (T, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if now := m.now(); m.at.IsZero() || now.Sub(m.at) > time.Minute {
+		value, err := find()
+		if err != nil {
+			return value, err
+		}
+		m.value, m.at = value, now
+	}
+	return m.value, nil
+}

@@ -1,0 +1,72 @@
+package console
+
+import (
+	"cmp"
+	"encoding/json/v2"
+	"fmt"
+	"html/template"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// funcs are what the templates can call.
+var funcs = template.FuncMap{"when": when, "bytes": size, "number": number, "lower": lower, "ago": ago}
+
+// when writes a time in milliseconds.
+func when(ms int64) string {
+	if ms <= 0 {
+		return "never"
+	}
+	return time.UnixMilli(ms).UTC().Format("2006-01-02 15:04")
+}
+
+// number writes a number with spaces between thousands.
+func number(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "\u202f" + s[i:]
+	}
+	return s
+}
+
+// size writes a number of bytes.
+func size(n int64) string {
+	if n < 1024 {
+		return strconv.FormatInt(n, 10) + " B"
+	}
+	f, names := float64(n)/1024, "KMGT"
+	for f >= 1024 && len(names) > 1 {
+		f, names = f/1024, names[1:]
+	}
+	return fmt.Sprintf("%.1f %ciB", f, names[0])
+}
+
+// ago writes a time span.
+func ago(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return strconv.Itoa(int(d/time.Second)) + " s"
+	case d < time.Hour:
+		return strconv.Itoa(int(d/time.Minute)) + " min"
+	case d < 48*time.Hour:
+		return strconv.Itoa(int(d/time.Hour)) + " h"
+	}
+	return strconv.Itoa(int(d/(24*time.Hour))) + " days"
+}
+
+func lower(s string) string { return strings.ReplaceAll(strings.ToLower(s), "_", " ") }
+
+// text reads a JSON text; "" if it is none.
+func text(raw string) string {
+	var s string
+	if raw == "" || json.Unmarshal([]byte(raw), &s) != nil {
+		return ""
+	}
+	return s
+}
+
+func sortBy[T any, K cmp.Ordered](list []T, key func(T) K) {
+	slices.SortStableFunc(list, func(a, b T) int { return cmp.Compare(key(a), key(b)) })
+}

@@ -1,0 +1,236 @@
+package console
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/landbridge-im/landbridge/backup"
+	"github.com/landbridge-im/landbridge/doctor"
+	"github.com/landbridge-im/landbridge/homeserver/store"
+)
+
+// tokens shows the registration tokens.
+func (c *Console) tokens(v *visit) error {
+	list, err := c.o.Store.RegistrationTokens(v.ctx)
+	if err != nil {
+		return err
+	}
+	now := c.o.Now().UnixMilli()
+	type row struct {
+		store.RegistrationToken
+		Valid bool
+	}
+	out := make([]row, len(list))
+	for i, k := range list {
+		out[i] = row{k, k.Valid(now)}
+	}
+	return v.show("/tokens", "Registration tokens", "tokens", out)
+}
+
+func (c *Console) tokenDo(v *visit) error {
+	f := v.r.PostForm
+	back := Path + "/tokens"
+	switch f.Get("do") {
+	case "create":
+		body := map[string]any{"uses_allowed": nil, "expiry_time": nil}
+		if s := strings.TrimSpace(f.Get("uses")); s != "" {
+			n, err := strconv.ParseInt(s, 10, 64)
+			if err != nil || n < 1 {
+				return problemf("%q is no number of uses.", s)
+			}
+			body["uses_allowed"] = n
+		}
+		if s := strings.TrimSpace(f.Get("days")); s != "" {
+			n, err := strconv.ParseInt(s, 10, 32)
+			if err != nil || n < 1 || n > 36500 {
+				return problemf("%q is no number of days.", s)
+			}
+			body["expiry_time"] = c.o.Now().AddDate(0, 0, int(n)).UnixMilli()
+		}
+		return v.act("create", "registration token", "", back, "The token is made.", func() error {
+			return v.api(http.MethodPost, "/v1/registration_tokens/new", body, nil)
+		})
+	case "delete":
+		token := f.Get("token")
+		return v.act("delete", "registration token", "", back, "The token is deleted.", func() error {
+			return v.api(http.MethodDelete, "/v1/registration_tokens/"+url.PathEscape(token), nil, nil)
+		})
+	}
+	return problemf("There is no action %q.", f.Get("do"))
+}
+
+type reportRow struct {
+	store.Report
+	RoomID, UserID, ReporterID string
+}
+
+// reports shows what users have reported.
+func (c *Console) reports(v *visit) error {
+	list, err := c.o.Store.Reports(v.ctx, v.number("before"), "", pageSize+1)
+	if err != nil {
+		return err
+	}
+	var out listView[reportRow]
+	if len(list) > pageSize {
+		list = list[:pageSize]
+		out.Next = link("/reports", "", false, "before", strconv.FormatInt(list[pageSize-1].ID, 10))
+	}
+	for _, p := range list {
+		r := reportRow{Report: p}
+		if p.Room != 0 {
+			if room, err := c.o.Store.RoomByNID(v.ctx, p.Room); err == nil {
+				r.RoomID = room.ID
+			} else if !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+		}
+		for nid, to := range map[int64]*string{p.User: &r.UserID, p.Reporter: &r.ReporterID} {
+			if nid == 0 {
+				continue
+			}
+			if *to, err = c.o.Store.UserID(v.ctx, nid); err != nil {
+				return err
+			}
+		}
+		out.List = append(out.List, r)
+	}
+	return v.show("/reports", "Reports", "reports", out)
+}
+
+func (c *Console) reportDo(v *visit) error {
+	id, err := strconv.ParseInt(v.r.PostForm.Get("id"), 10, 64)
+	if err != nil {
+		return problemf("There is no such report.")
+	}
+	return v.act("dismiss", "report "+strconv.FormatInt(id, 10), "", Path+"/reports", "The report is dealt with.", func() error {
+		return c.o.Store.Write(v.ctx, func(t *store.Tx) error { return t.DeleteReport(id) })
+	})
+}
+
+type peerRow struct {
+	store.ServerBackoff
+	Next time.Time
+}
+
+// federation shows the servers that can't be reached.
+func (c *Console) federation(v *visit) error {
+	list, err := c.o.Store.Backoffs(v.ctx)
+	if err != nil {
+		return err
+	}
+	out := listView[peerRow]{Total: int64(len(list)), Search: v.r.URL.Query().Get("q")}
+	after := v.r.URL.Query().Get("after")
+	for _, b := range list {
+		if b.Failures == 0 || b.Server <= after || !strings.Contains(b.Server, out.Search) {
+			continue
+		}
+		if len(out.List) == pageSize {
+			out.Next = link("/federation", out.Search, false, "after", out.List[pageSize-1].Server)
+			break
+		}
+		out.List = append(out.List, peerRow{b, time.UnixMilli(b.RetryTS)})
+	}
+	return v.show("/federation", "Federation", "federation", out)
+}
+
+func (c *Console) federationDo(v *visit) error {
+	server := v.r.PostForm.Get("server")
+	return v.act("retry", server, "", Path+"/federation", "The server is tried again at once.", func() error { return c.o.Backend.Retry(v.ctx, server) })
+}
+
+// audit shows what administrators did.
+func (c *Console) audit(v *visit) error {
+	list, err := c.o.Store.Audits(v.ctx, v.number("before"), pageSize+1)
+	if err != nil {
+		return err
+	}
+	var out listView[store.Audit]
+	if len(list) > pageSize {
+		list = list[:pageSize]
+		out.Next = link("/audit", "", false, "before", strconv.FormatInt(list[pageSize-1].NID, 10))
+	}
+	out.List = list
+	return v.show("/audit", "Audit log", "audit", out)
+}
+
+type mediaView struct {
+	Files, Bytes int64
+	Users        []mediaUser
+}
+
+type mediaUser struct {
+	ID    string `json:"user_id"`
+	Files int64  `json:"media_count"`
+	Bytes int64  `json:"media_length"`
+}
+
+// media shows who has stored most.
+func (c *Console) media(v *visit) error {
+	totals, err := c.totals.get(func() (store.Totals, error) { return c.o.Store.Totals(v.ctx) })
+	if err != nil {
+		return err
+	}
+	out := mediaView{Files: totals.Files, Bytes: totals.Bytes}
+	var most struct {
+		Users []mediaUser `json:"users"`
+	}
+	if err := v.api(http.MethodGet, "/v1/statistics/users/media?order_by=media_length&dir=b&limit=20", nil, &most); err != nil {
+		return err
+	}
+	out.Users = most.Users
+	return v.show("/media", "Media", "media", out)
+}
+
+// mediaDo acts on one file, which is named as mxc://server/id.
+func (c *Console) mediaDo(v *visit) error {
+	f := v.r.PostForm
+	what := f.Get("do")
+	server, id, ok := strings.Cut(strings.TrimPrefix(strings.TrimSpace(f.Get("mxc")), "mxc://"), "/")
+	if !ok || server == "" || id == "" {
+		return problemf("Write the address of a file: mxc://%s/...", c.o.Server)
+	}
+	name := url.PathEscape(server) + "/" + url.PathEscape(id)
+	back := Path + "/media"
+	switch what {
+	case "quarantine", "unquarantine":
+		return v.act(what, "mxc://"+server+"/"+id, "", back, "Done.", func() error {
+			return v.api(http.MethodPost, "/v1/media/"+what+"/"+name, map[string]any{}, nil)
+		})
+	case "delete":
+		if !v.sure(question{Text: "The file mxc://" + server + "/" + id + " is deleted for good.", Yes: "Delete the file", Back: back}) {
+			return nil
+		}
+		return v.act(what, "mxc://"+server+"/"+id, "", back, "The file is deleted.", func() error {
+			return v.api(http.MethodDelete, "/v1/media/"+name, nil, nil)
+		})
+	}
+	return problemf("There is no action %q.", what)
+}
+
+func (c *Console) doctor(v *visit) error {
+	var out []doctor.Finding
+	run := v.r.URL.Query().Get("run") == "yes"
+	if run {
+		out = c.o.Backend.Doctor(v.ctx)
+	}
+	return v.show("/doctor", "Doctor", "doctor", map[string]any{"Run": run, "Found": out})
+}
+
+func (c *Console) backups(v *visit) error {
+	list, err := c.o.Backend.Backups()
+	if err != nil {
+		return problem{err}
+	}
+	return v.show("/backups", "Backups", "backups", map[string]any{"List": list, "Why": map[backup.Kind]string{backup.Asked: "asked for", backup.Scheduled: "by the clock", backup.Upgrade: "before an upgrade"}})
+}
+
+func (c *Console) backupDo(v *visit) error {
+	return v.act("create", "backup", "", Path+"/backups", "The backup is made.", func() error {
+		_, err := c.o.Backend.Backup(v.ctx)
+		return err
+	})
+}
