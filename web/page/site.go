@@ -92,7 +92,7 @@ func (s *Site) URL(path string) string { return s.origin + s.base + path }
 // Local tells whether an address that came from outside is a page of this server, to go to after
 // signing in, say. It gives no way to other sites.
 func Local(to string) bool {
-	if !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || len(to) > 8192 {
+	if !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || len(to) > 16384 {
 		return false
 	}
 	// Browsers take a backslash for a slash, and leave out tabs and ends of lines.
