@@ -133,7 +133,7 @@ func TestStartHangs(t *testing.T) {
 	var once atomic.Bool
 	never := make(chan struct{})
 	t.Cleanup(func() { close(never) })
-	host := r.misbehaving(appservice.Limits{Start: 2 * time.Second}, func(context.Context, appservice.Env) error {
+	host := r.misbehaving(appservice.Limits{Start: 8 * time.Second}, func(context.Context, appservice.Env) error {
 		if once.CompareAndSwap(false, true) {
 			<-never
 		}
@@ -161,7 +161,7 @@ func TestHandlerHangs(t *testing.T) {
 		}
 		return nil
 	}
-	host := r.misbehaving(appservice.Limits{Handle: time.Second, Stop: time.Second}, func(context.Context, appservice.Env) error { return nil })
+	host := r.misbehaving(appservice.Limits{Handle: 5 * time.Second, Stop: time.Second}, func(context.Context, appservice.Env) error { return nil })
 	r.add(host, echo("lobby"))
 	r.start(host, "echo")
 	room := r.room("lobby")

@@ -249,6 +249,10 @@ func TestThirdParty(t *testing.T) {
 	h.refused(400, "M_INVALID_PARAM", bot, "PUT", "/v3/directory/list/appservice/one-net/"+bridged, obj{"visibility": "x"})
 	h.refused(400, "M_MISSING_PARAM", bot, "PUT", "/v3/directory/list/appservice/one-net/"+bridged, obj{})
 	h.refused(404, "M_NOT_FOUND", bot, "PUT", "/v3/directory/list/appservice/one-net/!nowhere:test", obj{"visibility": "public"})
+	gone := h.room(bot, obj{"preset": "public_chat", "name": "gone"})
+	h.ok(bot, "PUT", "/v3/directory/list/appservice/one-net/"+gone, obj{"visibility": "public"})
+	h.refused(405, "M_UNRECOGNIZED", alice, "DELETE", "/v3/directory/list/appservice/one-net/"+gone, nil)
+	h.ok(bot, "DELETE", "/v3/directory/list/appservice/one-net/"+gone, nil)
 	for _, tc := range []struct {
 		body obj
 		want string

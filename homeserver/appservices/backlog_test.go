@@ -17,7 +17,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/store"
 )
 
-var backlog = flag.Int("backlog", 20_000, "how many events TestBacklog has wait for a service")
+var backlog = flag.Int("backlog", 5_000, "how many events TestBacklog has wait for a service")
 
 // counter is a service that takes numbered messages and remembers no more than the last number. In every
 // few requests it fails, in one of the ways in which services do.
@@ -121,7 +121,7 @@ func TestBacklog(t *testing.T) {
 	flaky.mu.Unlock()
 	began = time.Now()
 	most, said := uint64(0), 0
-	for deadline := time.Now().Add(time.Minute + time.Duration(*backlog)*2*time.Millisecond); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(4*time.Minute + time.Duration(*backlog)*2*time.Millisecond); ; time.Sleep(50 * time.Millisecond) {
 		// The other service gets what is said meanwhile.
 		r.sayTo(quiet, said)
 		said++

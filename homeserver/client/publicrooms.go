@@ -3,6 +3,7 @@ package client
 import (
 	"cmp"
 	"errors"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -159,10 +160,18 @@ func (a *API) putNetworkVisibility(c *call) (any, error) {
 	return nil, a.listInNetwork(c, q.Visibility == "public")
 }
 
-// deleteNetworkRoom is DELETE /directory/list/appservice/{networkId}/{roomId}.
+// deleteNetworkRoom is DELETE /directory/list/appservice/{networkId}/{roomId}. It is not in the specification;
+// bridges use it, because other servers have it. For everybody else it is the "unsupported method to a known
+// endpoint" that the specification makes of it.
 func (a *API) deleteNetworkRoom(c *call) (any, error) {
-	if c.session.Service == nil {
-		return nil, mxerror.Forbidden("Only application services have networks to list rooms in.")
+	reg := a.o.Services.Set().ByASToken(bearer(c.r))
+	if reg == nil {
+		c.w.Header().Set("Allow", "OPTIONS, PUT")
+		return nil, mxerror.Unrecognized(http.StatusMethodNotAllowed)
+	}
+	var err error
+	if c.session, err = a.serviceSession(c, reg); err != nil {
+		return nil, err
 	}
 	return nil, a.listInNetwork(c, false)
 }

