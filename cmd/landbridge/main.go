@@ -32,6 +32,7 @@ func commands() []command {
 		{"user", "make, list and change accounts", runUser},
 		{"token", "make, list and delete registration tokens", runToken},
 		{"room", "list and show rooms", runRoom},
+		{"keys", "list and change the keys with which the server signs", runKeys},
 		{"registration", "make, check and list registration files of application services", runRegistration},
 		{"config", "check and show the configuration", runConfig},
 		{"version", "print the version", runVersion},

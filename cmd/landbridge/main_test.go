@@ -40,7 +40,7 @@ func TestUsage(t *testing.T) {
 		{"version", 0, "landbridge dev", ""},
 		{"version -h", 0, "Usage: landbridge version", ""},
 		{"verison", exitUsage, "", `is "version" meant?`},
-		{"nonsense", exitUsage, "", "the commands are serve, user, token, room, registration, config"},
+		{"nonsense", exitUsage, "", "the commands are serve, user, token, room, keys, registration, config"},
 		{"registration", exitUsage, "", "generate"},
 		{"registration generate", exitUsage, "", "-id is missing"},
 		{"registration generate -id x extra", exitUsage, "", "too many arguments: extra"},
