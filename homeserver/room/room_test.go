@@ -147,7 +147,7 @@ func checkChain(t *testing.T, s *store.Store, room store.RoomName) []*event.Even
 			t.Fatal(err)
 		}
 		id, err := event.ID(fresh.PDU, room.Version)
-		if err != nil || string(id) != e.ID {
+		if err != nil || id != e.ID {
 			t.Fatalf("event %d (%s): id %s, computed %s, %v", i, e.Type, e.ID, id, err)
 		}
 		if !e.Has(event.Redacted) && !fresh.VerifyContentHash() {

@@ -193,6 +193,9 @@ func (d *destination) catchUp(ctx context.Context, row store.Destination, upto i
 	}
 	// The server that made an event which was taken in here (a join, say) has it.
 	out = slices.DeleteFunc(out, func(e *event.Event) bool { return store.ServerOf(string(e.Sender)) == d.name })
+	if out, err = d.s.allowed(ctx, out, d.name); err != nil {
+		return nil, err
+	}
 	slices.SortFunc(out, func(a, b *event.Event) int { return cmp.Compare(a.Pos, b.Pos) })
 	return out, nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/federation/fclient"
+	"github.com/landbridge-im/landbridge/homeserver/statetree"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 )
 
@@ -24,6 +25,7 @@ type Source interface {
 	RoomsFor(ctx context.Context, server, after int64) ([]store.RoomFor, error)
 	LocalEvents(ctx context.Context, room, after, upto int64, limit int) ([]*event.Event, error)
 	Event(ctx context.Context, nid int64) (*event.Event, error)
+	StateEvent(ctx context.Context, root statetree.Ref, typ, key string) (*event.Event, error)
 	EDUs(ctx context.Context, server, after, upto int64, limit int) ([]store.EDU, error)
 	DeviceUpdates(ctx context.Context, server, after, upto int64, limit int) ([]store.DeviceUpdate, error)
 	ServersBehind(ctx context.Context) ([]int64, error)
@@ -291,8 +293,12 @@ func (s *Senders) handOutEntry(ctx context.Context, e store.Entry) error {
 		if e.Event != nil {
 			own = store.ServerOf(string(e.Event.Sender))
 		}
+		may, err := s.audience(ctx, e.Event)
+		if err != nil {
+			return err
+		}
 		for _, server := range e.Servers {
-			if server != s.o.Server && server != own {
+			if server != s.o.Server && server != own && may(server) {
 				s.to(server, func(d *destination) { d.event(e.Pos, e.Ref) })
 			}
 		}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/federation/fclient"
+	"github.com/landbridge-im/landbridge/homeserver/statetree"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 )
 
@@ -117,6 +118,10 @@ func (w *world) LocalEvents(_ context.Context, room, after, upto int64, limit in
 	}
 	return out, nil
 }
+func (w *world) StateEvent(context.Context, statetree.Ref, string, string) (*event.Event, error) {
+	return nil, store.ErrNotFound
+}
+
 func (w *world) Event(_ context.Context, nid int64) (*event.Event, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

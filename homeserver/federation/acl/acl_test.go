@@ -1,4 +1,4 @@
-package inbound
+package acl
 
 import (
 	"encoding/json/jsontext"
@@ -33,7 +33,7 @@ func TestACL(t *testing.T) {
 		{`{"allow":["*"],"deny":["a.b"]}`, "axb", true},
 		{`{"allow":["*"]}`, "not a server", false},
 	} {
-		if got := aclAllows(jsontext.Value(tc.content), tc.server); got != tc.want {
+		if got := Allows(jsontext.Value(tc.content), tc.server); got != tc.want {
 			t.Errorf("%s, %s: %v", tc.content, tc.server, got)
 		}
 	}
