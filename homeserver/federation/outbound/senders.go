@@ -75,7 +75,7 @@ type Options struct {
 	// Present tells how a user of this server is there; ok is false for who is not. Nil means that
 	// nobody is told.
 	Present func(user int64) (p Presence, ok bool)
-	Log    *slog.Logger
+	Log     *slog.Logger
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -153,7 +153,7 @@ func (s *Senders) Publish(entries []store.Entry) {
 	before := len(s.news)
 	for _, e := range entries {
 		switch {
-		case e.Kind == store.KindEvent && (len(e.Servers) > 0 || s.outsider(e) != "" || s.comes(e)), e.Kind == store.KindEDU, e.Kind == store.KindReceipt, e.Kind == store.KindDeviceList && e.Ref == 0:
+		case e.Kind == store.KindEvent && (len(e.Servers) > 0 || s.outsider(e) != "" || s.comes(e)), e.Kind == store.KindEDU, e.Kind == store.KindReceipt, e.Kind == store.KindDeviceList && e.Ref <= 0:
 		default:
 			continue
 		}
@@ -362,7 +362,7 @@ func (s *Senders) introduce(ctx context.Context, e store.Entry) error {
 		for _, d := range devices {
 			ids = append(ids, d.ID)
 		}
-		return t.DeviceListChanged(e.Member.User, ids...)
+		return t.IntroduceDevices(e.Member.User, ids...)
 	})
 }
 
