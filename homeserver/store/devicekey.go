@@ -33,6 +33,19 @@ func (t *Tx) SetDeviceKeys(d DeviceName, json string) error {
 // DeviceListChanged logs that the keys which a user publishes have changed: those of devices, or of
 // the user (cross-signing) if none is named.
 func (t *Tx) DeviceListChanged(user int64, devices ...string) error {
+	return t.deviceListChanged(user, 0, devices)
+}
+
+// nobody is the viewer of what only other servers are told.
+const nobody = -1
+
+// IntroduceDevices has the devices of a user of this server told to servers that don't know them yet. To
+// clients it is no news.
+func (t *Tx) IntroduceDevices(user int64, devices ...string) error {
+	return t.deviceListChanged(user, nobody, devices)
+}
+
+func (t *Tx) deviceListChanged(user, viewer int64, devices []string) error {
 	if len(devices) == 0 {
 		devices = []string{""}
 	}
@@ -41,7 +54,7 @@ func (t *Tx) DeviceListChanged(user int64, devices ...string) error {
 		if err := t.row("device_update_last", user).Scan(&prev); err != nil {
 			return err
 		}
-		pos, err := t.Log(Entry{Kind: KindDeviceList, User: user})
+		pos, err := t.Log(Entry{Kind: KindDeviceList, User: user, Ref: viewer})
 		if err != nil {
 			return err
 		}

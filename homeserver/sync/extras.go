@@ -300,6 +300,16 @@ func (b *builder) memberChanges(ctx context.Context, st Standing, came, went map
 		return nil
 	}
 	if was != now {
+		if now == "join" {
+			// Other servers are told of the user's devices, which their other devices may want to know.
+			servers, err := s.JoinedServers(ctx, st.Room)
+			if err != nil {
+				return err
+			}
+			if len(servers) > 1 {
+				came[b.q.User] = true
+			}
+		}
 		members, err := s.MembersOf(ctx, st.Room)
 		if err != nil {
 			return err

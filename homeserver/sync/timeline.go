@@ -278,13 +278,18 @@ func (b *builder) newest(ctx context.Context, st Standing, name store.RoomName, 
 	return events, limited, turn, late, nil
 }
 
-// holds tells whether a turn is one that a timeline may begin at: a message, or state that holds.
+// holds tells whether a turn is one that a timeline may begin at: a message, or state that holds. A
+// membership that lost to the same one (with another name, say) is better shown than lost.
 func (b *builder) holds(ctx context.Context, e *event.Event) (bool, error) {
 	if !e.IsState() {
 		return true, nil
 	}
 	nid, _, err := b.s.o.Store.State().Get(ctx, e.Now(), e.Key)
-	return nid == e.NID, err
+	if err != nil || nid == e.NID || nid == 0 || e.Type != "m.room.member" {
+		return nid == e.NID, err
+	}
+	won, err := b.s.o.Store.Event(ctx, nid)
+	return err == nil && won.Membership() == e.Membership(), err
 }
 
 // shows tells whether an event belongs into a timeline. The event by which the user left does also

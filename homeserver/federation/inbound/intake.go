@@ -55,9 +55,8 @@ type Intake struct {
 	filling filling
 	// barren are missing events that nobody had when they were asked for.
 	barren *lru.LRU[string, struct{}]
-	// behind are events that were put off while previous events of theirs were missing, and eager are rooms
-	// where one was just tried sooner than it should be.
-	behind, eager *lru.LRU[string, struct{}]
+	// eager are rooms where an event was just tried sooner than it should be.
+	eager *lru.LRU[string, struct{}]
 
 	mu    sync.Mutex
 	lanes map[string]*lane
@@ -68,8 +67,8 @@ type Intake struct {
 
 func newIntake(o intakeOptions) *Intake {
 	return &Intake{o: o, check: checker{o.Store, o.Keys}, gate: gate{o.Store}, slots: make(chan struct{}, callers), lanes: map[string]*lane{},
-		barren: lru.NewLRU[string, struct{}](barrenMax, nil, barrenTime), behind: lru.NewLRU[string, struct{}](stagedPerOrigin, nil, quarantineTime),
-		eager: lru.NewLRU[string, struct{}](stagedPerOrigin, nil, eagerPause)}
+		barren: lru.NewLRU[string, struct{}](barrenMax, nil, barrenTime),
+		eager:  lru.NewLRU[string, struct{}](stagedPerOrigin, nil, eagerPause)}
 }
 
 // Offer stages events of another server. It answers with what became of each by its id: "" for what

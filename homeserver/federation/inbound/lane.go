@@ -53,24 +53,14 @@ func (l *lane) mayTry() bool {
 	return !late
 }
 
-// sooner tells whether an event that was put off is worth trying already: what was missing before it is
-// here now, or somebody, who may know more, has sent it once more.
-func (l *lane) sooner(ctx context.Context, e *event.Event) (bool, error) {
+// sooner tells whether an event that was put off is worth trying already: somebody, who may know more, has
+// sent it once more.
+func (l *lane) sooner(id string) bool {
 	l.i.mu.Lock()
-	offered := l.offered[e.ID]
-	delete(l.offered, e.ID)
+	offered := l.offered[id]
+	delete(l.offered, id)
 	l.i.mu.Unlock()
-	if l.i.behind.Contains(e.ID) {
-		missing, err := l.i.unplaced(ctx, e.PrevEvents)
-		if err != nil {
-			return false, err
-		}
-		if len(missing) == 0 {
-			l.i.behind.Remove(e.ID)
-			return true, nil
-		}
-	}
-	return offered && l.mayTry(), nil
+	return offered && l.mayTry()
 }
 
 func (l *lane) run(ctx context.Context) {
@@ -125,15 +115,9 @@ func (l *lane) pass(ctx context.Context) (more bool, err error) {
 			}
 			continue
 		}
-		if p.Tries > 0 && p.ReceivedTS > now {
-			soon, err := l.sooner(ctx, e)
-			if err != nil {
-				return false, err
-			}
-			if !soon {
-				waiting[p.ID] = true
-				continue
-			}
+		if p.Tries > 0 && p.ReceivedTS > now && !l.sooner(p.ID) {
+			waiting[p.ID] = true
+			continue
 		}
 		ready = append(ready, item{p, e})
 	}
@@ -155,11 +139,6 @@ func (l *lane) pass(ctx context.Context) (more bool, err error) {
 				return false, nil
 			}
 			waiting[it.ID] = true
-			if missing, failed := l.i.unplaced(ctx, it.event.PrevEvents); failed != nil {
-				return false, failed
-			} else if len(missing) > 0 {
-				l.i.behind.Add(it.ID, struct{}{})
-			}
 			if err := l.later(ctx, it.StagedPDU, err); err != nil {
 				return false, err
 			}
@@ -172,7 +151,6 @@ func (l *lane) pass(ctx context.Context) (more bool, err error) {
 
 // drop forgets a staged event.
 func (l *lane) drop(ctx context.Context, p store.StagedPDU, why error) error {
-	l.i.behind.Remove(p.ID)
 	if why != nil {
 		l.i.o.Log.InfoContext(ctx, "an event of another server was dropped", "room", l.roomID, "event", p.ID, "origin", p.Origin, "err", why)
 	}

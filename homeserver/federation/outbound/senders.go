@@ -155,7 +155,7 @@ func (s *Senders) Publish(entries []store.Entry) {
 	before := len(s.news)
 	for _, e := range entries {
 		switch {
-		case e.Kind == store.KindEvent && (len(e.Servers) > 0 || s.outsider(e) != "" || s.comes(e)), e.Kind == store.KindEDU, e.Kind == store.KindReceipt, e.Kind == store.KindDeviceList && e.Ref == 0:
+		case e.Kind == store.KindEvent && (len(e.Servers) > 0 || s.outsider(e) != "" || s.comes(e)), e.Kind == store.KindEDU, e.Kind == store.KindReceipt, e.Kind == store.KindDeviceList && e.Ref <= 0:
 		default:
 			continue
 		}
@@ -368,7 +368,7 @@ func (s *Senders) introduce(ctx context.Context, e store.Entry) error {
 		for _, d := range devices {
 			ids = append(ids, d.ID)
 		}
-		return t.DeviceListChanged(e.Member.User, ids...)
+		return t.IntroduceDevices(e.Member.User, ids...)
 	})
 }
 
