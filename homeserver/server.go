@@ -267,7 +267,9 @@ func (s *Server) publish(entries []store.Entry) {
 	for _, e := range entries {
 		// Whoever has gone does not type any more.
 		if m := e.Member; m != nil && m.Membership != "join" && s.typing != nil {
-			s.typing.Set(e.Room, *e.Event.StateKey, 0)
+			if user, err := s.store.UserID(context.Background(), m.User); err == nil {
+				s.typing.Set(e.Room, user, 0)
+			}
 		}
 	}
 	if s.search != nil {
@@ -361,6 +363,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.media.Run(ctx) })
 	if s.o.Federation.Enabled {
 		g.Go(func() error { return s.inbound.Run(ctx) })
+		g.Go(func() error { return s.joins.Run(ctx) })
 	}
 	return g.Wait()
 }

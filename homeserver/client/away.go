@@ -18,6 +18,7 @@ import (
 type Joins interface {
 	Resident(ctx context.Context, roomID string) (store.RoomName, bool, error)
 	Join(ctx context.Context, user, roomID string, via []string, content jsontext.Value) (name store.RoomName, local bool, err error)
+	Permit(ctx context.Context, user string, name store.RoomName, via []string) error
 	Vouched(ctx context.Context, user string, name store.RoomName, via []string, content jsontext.Value) error
 	Knock(ctx context.Context, user, roomID string, via []string, content jsontext.Value) (name store.RoomName, local bool, err error)
 	Leave(ctx context.Context, user string, name store.RoomName, via []string, content jsontext.Value) error
@@ -110,6 +111,15 @@ func (a *API) joinAway(c *call, l located, extra object) error {
 	// Somebody else was faster, and so the room is here now.
 	_, err = a.o.Rooms.Send(c.ctx, name.NID, room.Proposal{Sender: c.session.UserID, Type: "m.room.member", StateKey: &c.session.UserID, Content: content})
 	return err
+}
+
+// permitted asks another server whether a user may join a room of which this one doesn't know all of the
+// state, and so who is banned.
+func (a *API) permitted(c *call, l located) error {
+	if a.o.Joins == nil || !a.o.Store.Incomplete(l.name.NID) {
+		return nil
+	}
+	return a.o.Joins.Permit(c.ctx, c.session.UserID, l.name, l.via)
 }
 
 // joinVouched joins a restricted room that this server is in while nobody of it may invite: "If the

@@ -263,8 +263,12 @@ func (k *Keys) Publish(ctx context.Context, entries []store.Entry) {
 				continue
 			}
 			user = id
-		case e.Member != nil && e.Event != nil && e.Event.StateKey != nil && e.Member.Membership != "join":
-			user = *e.Event.StateKey
+		case e.Member != nil && e.Member.Membership != "join":
+			if e.Event != nil && e.Event.StateKey != nil {
+				user = *e.Event.StateKey
+			} else if id, err := k.store.UserID(ctx, e.Member.User); err == nil {
+				user = id
+			}
 		default:
 			continue
 		}

@@ -61,7 +61,7 @@ func (a *actor) found(ctx context.Context, b *batch, f Foundation, before statet
 		return err
 	}
 	// Members that are no longer in the state have left as far as is known here. With memberships left
-	// out, those that were known stay what they were until the rest is here.
+	// out, users of this server stay what they were (none of them was in the room).
 	a.turned(e, changes)
 	slices.SortFunc(changes, func(x, y statetree.Change) int {
 		return cmp.Or(cmp.Compare(bit(y.Key == e.Key), bit(x.Key == e.Key)), cmp.Compare(x.Key, y.Key))
@@ -71,17 +71,25 @@ func (a *actor) found(ctx context.Context, b *batch, f Foundation, before statet
 	clear(a.current)
 	clear(a.resolved)
 	a.power = nil
-	a.partial = nil
-	if f.Partial {
-		a.partial = f.Servers
+	b.bulk = true
+	servers := slices.DeleteFunc(slices.Clone(f.Servers), func(s string) bool { return s == a.m.o.Signer.Server })
+	if !f.Partial {
+		servers = nil
+	} else if servers == nil {
+		servers = []string{}
 	}
+	a.hold(b, servers)
 	for chunk := range slices.Chunk(changes, 64) {
 		if err := a.warm(ctx, chunk); err != nil {
 			return err
 		}
 		for _, c := range chunk {
 			if f.Partial && !c.InNew {
-				continue
+				if k, err := a.m.o.Store.StateKey(ctx, c.Key); err != nil {
+					return err
+				} else if k.Type == "m.room.member" && store.ServerOf(k.Key) == a.m.o.Signer.Server {
+					continue
+				}
 			}
 			if err := a.changed(ctx, b, e, l, c); err != nil {
 				return err
@@ -104,7 +112,7 @@ func (a *actor) found(ctx context.Context, b *batch, f Foundation, before statet
 		if !f.Partial {
 			return t.DeleteRoomPartial(a.nid)
 		}
-		return t.SetRoomPartial(store.RoomPartial{Room: a.nid, Join: e.NID, Via: f.Via, Servers: f.Servers, Since: e.Pos})
+		return t.SetRoomPartial(store.RoomPartial{Room: a.nid, Join: e.NID, Via: f.Via, Servers: servers, Since: e.Pos})
 	})
 	b.result = []*event.Event{e}
 	return nil

@@ -321,7 +321,7 @@ func (a *actor) changed(ctx context.Context, b *batch, e *event.Event, l *landin
 	}
 	ch := change{key: c.Key, ref: c.New, self: self}
 	if k.Type == "m.room.member" {
-		if err := a.moved(ctx, &ch, k.Key, c); err != nil {
+		if err := a.moved(ctx, b, &ch, k.Key, c); err != nil {
 			return err
 		}
 	}
@@ -330,7 +330,7 @@ func (a *actor) changed(ctx context.Context, b *batch, e *event.Event, l *landin
 }
 
 // moved works out what a change of a membership means.
-func (a *actor) moved(ctx context.Context, ch *change, user string, c statetree.Change) error {
+func (a *actor) moved(ctx context.Context, b *batch, ch *change, user string, c statetree.Change) error {
 	membership := func(nid int64) (string, error) {
 		if nid == 0 {
 			return "leave", nil
@@ -361,13 +361,32 @@ func (a *actor) moved(ctx context.Context, ch *change, user string, c statetree.
 	}
 	server := store.ServerOf(user)
 	n := a.joined[server] + ch.joined
-	a.joined = maps.Clone(a.joined) // a turn that fails puts the old one back
-	a.joined[server] = n
-	if server == a.m.o.Signer.Server || n > 1 || n == 1 && ch.joined < 0 {
+	a.recount(b)[server] = n
+	if b.bulk || server == a.m.o.Signer.Server || n > 1 || n == 1 && ch.joined < 0 {
 		return nil
 	}
 	a.list()
 	return nil
+}
+
+// recount gives the counts of members for a turn to change: a turn that fails puts the old ones back.
+func (a *actor) recount(b *batch) map[string]int64 {
+	if !b.counted {
+		a.joined, b.counted = maps.Clone(a.joined), true
+	}
+	return a.joined
+}
+
+// hold counts the servers that are said to be in an incomplete room, as the store does, instead of those
+// that were counted before.
+func (a *actor) hold(b *batch, servers []string) {
+	for _, s := range a.partial {
+		a.recount(b)[s]--
+	}
+	for _, s := range servers {
+		a.recount(b)[s]++
+	}
+	a.partial = servers
 }
 
 // list makes the list of the other servers in the room anew.
@@ -375,11 +394,6 @@ func (a *actor) list() {
 	var out []string
 	for server, n := range a.joined {
 		if n > 0 && server != a.m.o.Signer.Server {
-			out = append(out, server)
-		}
-	}
-	for _, server := range a.partial {
-		if server != a.m.o.Signer.Server && !slices.Contains(out, server) {
 			out = append(out, server)
 		}
 	}

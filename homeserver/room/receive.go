@@ -153,6 +153,10 @@ func (a *actor) receive(ctx context.Context, b *batch, r Received, flags event.F
 	if err := a.depth(ctx, e); err != nil {
 		return Outcome{}, err
 	}
+	if r.Partial && !e.Has(event.Partial) {
+		// The room has become complete since the checks were made.
+		return Outcome{}, store.ErrStale
+	}
 	out := Outcome{Event: e, Rejected: r.Reject}
 	if e.Flags&event.Rejected != 0 {
 		if out.Rejected == nil {
@@ -167,6 +171,9 @@ func (a *actor) receive(ctx context.Context, b *batch, r Received, flags event.F
 		// Check 6: "Passes authorization rules based on the current state of the room, otherwise it
 		// is soft failed."
 		auth, err := a.authEvents(ctx, event.Proto{Version: a.room.Version, Type: e.Type, Sender: string(e.Sender), StateKey: e.StateKey, Content: e.Content})
+		if err == nil && a.partial != nil {
+			auth, err = a.claimed(ctx, e, auth)
+		}
 		if err != nil {
 			return Outcome{}, err
 		}
@@ -222,9 +229,6 @@ func (a *actor) copy(r Received, had *event.Event) *event.Event {
 			e.Flags |= event.RejectedByAuth
 		}
 	}
-	if r.Partial {
-		e.Flags |= event.Partial
-	}
 	return &e
 }
 
@@ -236,7 +240,8 @@ func nonNil(nids []int64) []int64 {
 }
 
 // depth works out where an event stands: behind the deepest of its previous events, or, if none is
-// here, where it claims to, but not behind the end of the room.
+// here, where it claims to, but not behind the end of the room; and whether the state before it is
+// complete.
 func (a *actor) depth(ctx context.Context, e *event.Event) error {
 	deepest, found := int64(0), false
 	for _, nid := range e.Prev {
@@ -246,6 +251,7 @@ func (a *actor) depth(ctx context.Context, e *event.Event) error {
 		}
 		if p.Flags&event.Outlier == 0 {
 			deepest, found = max(deepest, p.Depth), true
+			e.Flags |= p.Flags & event.Partial
 		}
 	}
 	if found {

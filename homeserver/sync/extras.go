@@ -300,20 +300,10 @@ func (b *builder) memberChanges(ctx context.Context, st Standing, came, went map
 		return nil
 	}
 	if was != now {
-		members, err := s.MembersOf(ctx, st.Room)
-		if err != nil {
-			return err
+		if now == "join" {
+			return b.everybody(ctx, st.Room, came)
 		}
-		for _, m := range members {
-			if m.Membership == "join" && m.User != b.q.User {
-				if now == "join" {
-					came[m.User] = true
-				} else {
-					went[m.User] = true
-				}
-			}
-		}
-		return nil
+		return b.everybody(ctx, st.Room, went)
 	}
 	before, err := s.RootAt(ctx, st.Room, b.since())
 	if err != nil {
@@ -322,6 +312,14 @@ func (b *builder) memberChanges(ctx context.Context, st Standing, came, went map
 	after, err := s.RootAt(ctx, st.Room, b.upto.Log)
 	if err != nil {
 		return err
+	}
+	if s.Span(st.Room).Ends(b.since(), b.upto.Log) {
+		// "users ... who now share an encrypted room": who is in the room has become known.
+		if _, err := s.StateEvent(ctx, after, "m.room.encryption", ""); err == nil {
+			return b.everybody(ctx, st.Room, came)
+		} else if !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
 	}
 	var changes []statetree.Change
 	if err := s.State().Diff(ctx, before, after, func(c statetree.Change) { changes = append(changes, c) }); err != nil {
@@ -361,6 +359,17 @@ func (b *builder) memberChanges(ctx context.Context, st Standing, came, went map
 		}
 	}
 	return nil
+}
+
+// everybody adds those who are in a room, but for this user.
+func (b *builder) everybody(ctx context.Context, room int64, users map[int64]bool) error {
+	members, err := b.s.o.Store.MembersOf(ctx, room)
+	for _, m := range members {
+		if m.Membership == "join" && m.User != b.q.User {
+			users[m.User] = true
+		}
+	}
+	return err
 }
 
 // shares tells whether a user is this one or is in a room with this one.

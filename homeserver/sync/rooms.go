@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/landbridge-im/landbridge/homeserver/store"
 )
@@ -29,8 +30,12 @@ func (b *builder) joined(ctx context.Context, st Standing) (bool, error) {
 	if st.Membership.Membership != "join" {
 		return false, nil
 	}
+	shown, fresh := b.whole(st.Room)
+	if !shown {
+		return false, nil
+	}
 	typing, typed := b.s.o.Typing.Since(st.Room, b.q.Since.Brief)
-	if news := b.q.Initial || b.q.FullState || st.Last > b.since() || st.Receipts > b.since() || typed || len(b.data[st.Room]) > 0; !news {
+	if news := fresh || b.q.Initial || b.q.FullState || st.Last > b.since() || st.Receipts > b.since() || typed || len(b.data[st.Room]) > 0; !news {
 		return false, nil
 	}
 	name, ok, err := b.wants(ctx, st)
@@ -38,6 +43,13 @@ func (b *builder) joined(ctx context.Context, st Standing) (bool, error) {
 		return false, err
 	}
 	from := b.since()
+	if fresh {
+		from = 0
+		b.hall[st.Room] = true
+		if err := b.loadRoomData(ctx, st.Room); err != nil {
+			return false, err
+		}
+	}
 	if from > 0 && st.Pos > from {
 		// Joined since, or only a new display name? Somebody who has just come gets the room
 		// from the start.
@@ -102,6 +114,29 @@ func (b *builder) joined(ctx context.Context, st Standing) (bool, error) {
 	return true, nil
 }
 
+// lazy tells whether the client gets the members of rooms by and by.
+func (b *builder) lazy() bool { return b.q.Filter.Room.State.LazyLoadMembers }
+
+// whole tells whether a room is shown: MSC3902: rooms of which not all of the state is known are left out
+// for clients that count on being told of all members. fresh tells that it was left out so far.
+func (b *builder) whole(room int64) (shown, fresh bool) {
+	if b.lazy() {
+		return true, false
+	}
+	span := b.s.o.Store.Span(room)
+	return !span.At(b.upto.Log), b.since() > 0 && span.At(b.since())
+}
+
+// loadRoomData reads all of the user's account data of a room that the client has not been shown yet.
+func (b *builder) loadRoomData(ctx context.Context, room int64) error {
+	all, err := b.s.o.Store.AccountDataAfter(ctx, b.q.User, 0, b.upto.Log)
+	if err != nil {
+		return err
+	}
+	b.data[room] = slices.DeleteFunc(all, func(d store.AccountData) bool { return d.Room != room })
+	return nil
+}
+
 // roomData writes the user's account data of a room.
 func (b *builder) roomData(st Standing, name store.RoomName, comma func()) {
 	if f := b.q.Filter.Room.AccountData; f.AllowsRoom(name.ID) {
@@ -163,6 +198,9 @@ func (b *builder) left(ctx context.Context, st Standing) (bool, error) {
 	if from > 0 && !old {
 		if was, err = b.membershipAt(ctx, st, from); err != nil {
 			return false, err
+		}
+		if !b.lazy() && b.s.o.Store.Span(st.Room).At(from) {
+			was = "" // it was never shown
 		}
 	}
 	if was != "join" {

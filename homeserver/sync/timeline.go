@@ -346,6 +346,11 @@ func (b *builder) stateChange(ctx context.Context, st Standing, p part, after st
 	if err != nil {
 		return d, err
 	}
+	if known {
+		if entries, err = b.corrected(ctx, st.Room, p, after, entries); err != nil {
+			return d, err
+		}
+	}
 	seen := make(map[int64]bool, len(entries))
 	for _, c := range entries {
 		if c.NID == 0 {
@@ -369,7 +374,7 @@ func (b *builder) stateChange(ctx context.Context, st Standing, p part, after st
 			return d, err
 		}
 		for _, user := range users {
-			e, err := s.StateEvent(ctx, after, "m.room.member", user)
+			e, err := MemberAt(ctx, s, after, user, timeline)
 			if errors.Is(err, store.ErrNotFound) {
 				continue
 			} else if err != nil {
@@ -384,6 +389,45 @@ func (b *builder) stateChange(ctx context.Context, st Standing, p part, after st
 	}
 	slices.Sort(d.nids)
 	return d, nil
+}
+
+// corrected adds what has turned out to be otherwise than a client was told, when the room became
+// complete.
+func (b *builder) corrected(ctx context.Context, room int64, p part, after statetree.Ref, entries []StateEntry) ([]StateEntry, error) {
+	span := b.s.o.Store.Span(room)
+	if !span.Ends(p.from, p.upto) {
+		return entries, nil
+	}
+	err := b.s.o.Store.State().Diff(ctx, span.Was, after, func(c statetree.Change) {
+		if c.InOld && c.InNew && !slices.ContainsFunc(entries, func(e StateEntry) bool { return e.Key == c.Key }) {
+			entries = append(entries, StateEntry{c.Key, c.New})
+		}
+	})
+	return entries, err
+}
+
+// MemberAt finds the membership of a user in a state. Where a room is not complete, and so does not know
+// it, it is that which an event of the user's among some rests on. ErrNotFound if there is none.
+func MemberAt(ctx context.Context, s *store.Store, root statetree.Ref, user string, events []*event.Event) (*event.Event, error) {
+	e, err := s.StateEvent(ctx, root, "m.room.member", user)
+	if !errors.Is(err, store.ErrNotFound) {
+		return e, err
+	}
+	for _, by := range slices.Backward(events) {
+		if string(by.Sender) != user || !by.Has(event.Partial) {
+			continue
+		}
+		cited, err := s.Events(ctx, by.Auth)
+		if err != nil {
+			return nil, err
+		}
+		for _, x := range cited {
+			if x.Is("m.room.member", user) {
+				return x, nil
+			}
+		}
+	}
+	return nil, store.ErrNotFound
 }
 
 // lazyUsers are the users whose memberships a lazily loading client needs: the senders, and where

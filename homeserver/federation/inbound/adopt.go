@@ -92,14 +92,11 @@ func (a *API) resident(c *call) error {
 	if !in {
 		return mxerror.NotFound("This server is not in the room %s.", clip(c.room.ID))
 	}
-	_, err = a.o.Store.RoomPartial(c.ctx, c.room.NID)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
+	// MSC3902: a server that knows part of a room's state alone can't tell who may come in.
+	if a.o.Store.Incomplete(c.room.NID) {
+		return mxerror.NotFound("This server does not know all of the state of the room %s yet.", clip(c.room.ID))
 	}
-	if err == nil {
-		err = mxerror.New(http.StatusNotFound, "M_UNABLE_TO_GRANT_JOIN", "This server does not know all of the room's state yet.")
-	}
-	return err
+	return nil
 }
 
 // sendJoinV2 is PUT /v2/send_join/{roomId}/{eventId}.

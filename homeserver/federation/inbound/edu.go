@@ -6,6 +6,7 @@ import (
 	"encoding/json/v2"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -81,10 +82,16 @@ func (n *edus) member(ctx context.Context, origin, roomID, user string) (room, n
 	if err != nil {
 		return 0, 0, err
 	}
-	if nid, err = n.o.Store.UserNID(ctx, user); err != nil {
-		return 0, 0, err
+	nid, err = n.o.Store.UserNID(ctx, user)
+	var m store.Membership
+	if err == nil {
+		m, err = n.o.Store.Membership(ctx, r.NID, nid)
 	}
-	m, err := n.o.Store.Membership(ctx, r.NID, nid)
+	if errors.Is(err, store.ErrNotFound) && n.o.Store.Incomplete(r.NID) && len(user) <= idMax {
+		// Whether the user is in the room isn't known yet; the server is, and answers for it.
+		nid, err = n.o.Store.NameUser(ctx, user)
+		return r.NID, nid, err
+	}
 	if err == nil && m.Membership != "join" {
 		err = errors.New("the user is not in the room")
 	}
@@ -252,9 +259,17 @@ func (n *edus) keysChanged(ctx context.Context, origin, user string, stream int6
 		return errNotTheirs
 	}
 	nid, err := n.o.Store.UserNID(ctx, user)
+	unsure, wrong := n.unsure(ctx, origin, nid)
+	if wrong != nil {
+		return wrong
+	}
 	if errors.Is(err, store.ErrNotFound) {
-		return nil // nobody here has met them
-	} else if err != nil {
+		if len(unsure) == 0 || len(user) > idMax {
+			return nil // nobody here has met them
+		}
+		nid, err = n.o.Store.NameUser(ctx, user)
+	}
+	if err != nil {
 		return err
 	}
 	have, err := n.o.Store.RemoteDeviceList(ctx, nid)
@@ -271,8 +286,34 @@ func (n *edus) keysChanged(ctx context.Context, origin, user string, stream int6
 		if err := t.SetRemoteDeviceList(store.RemoteDeviceList{User: nid, Stale: true, Stream: stream}); err != nil {
 			return err
 		}
+		for _, room := range unsure {
+			if err := t.PokeLater(room, nid); err != nil {
+				return err
+			}
+		}
 		return t.DeviceListChanged(nid)
 	})
+}
+
+// unsure lists the incomplete rooms that a server is in and of which it isn't known whether a user of
+// it is; 0 is a user of whom nothing is known.
+func (n *edus) unsure(ctx context.Context, origin string, user int64) (rooms []int64, err error) {
+	partial, err := n.o.Store.PartialRooms(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range partial {
+		if !slices.Contains(p.Servers, origin) {
+			continue
+		}
+		m, err := n.o.Store.Membership(ctx, p.Room, user)
+		if errors.Is(err, store.ErrNotFound) || err == nil && m.Membership != "join" {
+			rooms = append(rooms, p.Room)
+		} else if err != nil {
+			return nil, err
+		}
+	}
+	return rooms, nil
 }
 
 // toDevice hands messages to devices: "message_id: Unique ID for the message, used for idempotence."

@@ -157,8 +157,8 @@ func (g *gap) between(ctx context.Context, e *event.Event) ([]*event.Event, erro
 			found[x.ID] = x
 			fresh++
 		}
-		if fresh == 0 || len(found) >= gapEvents {
-			break
+		if fresh == 0 || len(list) < gapLimit || len(found) >= gapEvents {
+			break // "stopping at the limit": a server that tells fewer has no more to tell
 		}
 		q.Latest = nil
 		for _, x := range found {
@@ -234,9 +234,6 @@ func (g *gap) one(ctx context.Context, e *event.Event) error {
 	if done, err := g.i.known(ctx, e); err != nil || done {
 		return err
 	}
-	if err := g.authOf(ctx, e); err != nil {
-		return err
-	}
 	missing, err := g.unplaced(ctx, e.PrevEvents)
 	if err != nil {
 		return err
@@ -247,9 +244,15 @@ func (g *gap) one(ctx context.Context, e *event.Event) error {
 		if err != nil {
 			return fmt.Errorf("the state at %s, which is not known: %w", id, err)
 		}
-		if len(packs) > 0 {
+		partial := g.i.o.Store.Incomplete(g.room.NID)
+		if len(packs) > 0 || partial {
 			// Other states are built on it, so it must not be forgotten with one of them.
-			err := g.i.o.Store.Write(ctx, func(t *store.Tx) error { return t.AddPacks(packs) })
+			err := g.i.o.Store.Write(ctx, func(t *store.Tx) error {
+				if err := t.AddPacks(packs); err != nil || !partial {
+					return err
+				}
+				return t.SetToldState(g.room.NID, id, root) // it is needed again when the room is completed
+			})
 			if err != nil {
 				g.i.o.Store.State().Dropped(packs)
 				return err
@@ -257,6 +260,10 @@ func (g *gap) one(ctx context.Context, e *event.Event) error {
 			g.i.o.Store.State().Stored(packs)
 		}
 		told = append(told, root)
+	}
+	// Last, since states bring auth events along.
+	if err := g.authOf(ctx, e); err != nil {
+		return err
 	}
 	return g.i.place(ctx, g.room, e, missing, told)
 }

@@ -245,6 +245,7 @@ func (i *Intake) assemble(ctx context.Context, r store.RoomName, e *event.Event,
 			return out, fmt.Errorf("%w: %s is of another room", errNever, id)
 		}
 		out.Prev = append(out.Prev, x.NID)
+		out.Partial = out.Partial || x.Has(event.Partial)
 		// The state after an outlier isn't known here; what it is is told.
 		if !x.Has(event.Outlier) {
 			prevs = append(prevs, x.NID)
@@ -263,14 +264,8 @@ func (i *Intake) assemble(ctx context.Context, r store.RoomName, e *event.Event,
 	if out.Before, out.Packs, err = i.o.Rooms.StateBefore(ctx, r.NID, prevs, told...); err != nil {
 		return out, err
 	}
-	if _, err := s.RoomPartial(ctx, r.NID); err == nil {
-		out.Partial = true
-	} else if !errors.Is(err, store.ErrNotFound) {
-		s.State().Dropped(out.Packs)
-		return out, err
-	}
 	if out.Reject == nil {
-		if out.Reject, err = i.check.byState(ctx, e, out.Before); err != nil {
+		if out.Reject, err = i.check.byState(ctx, e, out.Before, out.Partial); err != nil {
 			s.State().Dropped(out.Packs)
 			return out, err
 		}

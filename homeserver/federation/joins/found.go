@@ -23,12 +23,23 @@ type Rooms interface {
 	Prepare(ctx context.Context, room int64, p room.Proposal) (event.Proto, error)
 	StateBefore(ctx context.Context, room int64, prev []int64, more ...statetree.Ref) (statetree.Ref, []statetree.Pack, error)
 	Adopt(ctx context.Context, room int64, r room.Received) (*event.Event, room.Snapshot, error)
+	StateTree(ctx context.Context, events []int64) (statetree.Ref, []statetree.Pack, error)
+	Lacking(ctx context.Context, room int64) ([]string, error)
+	Complete(ctx context.Context, room int64) error
+	GiveUp(ctx context.Context, room int64) error
 }
 
 var _ Rooms = (*room.Manager)(nil)
 
-// found makes the room out of a join, the state before it and the auth chain of both.
-func (j *Joins) found(ctx context.Context, join *event.Event, passed, state []*event.Event) (store.RoomName, error) {
+// lack tells that memberships were left out of a state: by which server, and which are in the room.
+type lack struct {
+	via     string
+	servers []string
+}
+
+// found makes the room out of a join, the state before it and the auth chain of both. lacks is nil
+// where the state is complete.
+func (j *Joins) found(ctx context.Context, join *event.Event, passed, state []*event.Event, lacks *lack) (store.RoomName, error) {
 	// What was begun is ended, whether or not somebody waits for it: the other servers think that we
 	// are in the room.
 	ctx = context.WithoutCancel(ctx)
@@ -66,6 +77,10 @@ func (j *Joins) found(ctx context.Context, join *event.Event, passed, state []*e
 		} else {
 			f.Join.Missing = append(f.Join.Missing, string(p))
 		}
+	}
+	if lacks != nil {
+		f.Partial, f.Via, f.Servers = true, lacks.via, lacks.servers
+		defer j.poke()
 	}
 	return j.o.Rooms.Found(ctx, f)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/federation/fclient"
@@ -71,12 +72,9 @@ func (j *Joins) joinBy(ctx context.Context, server string, t fclient.Template, r
 		return store.RoomName{}, err
 	}
 	g := j.gather(ctx, join.Version, room)
-	answer, err := j.o.Remote.SendJoin(ctx, server, room, join.ID, raw, false, g.add)
+	answer, err := j.o.Remote.SendJoin(ctx, server, room, join.ID, raw, true, g.add)
 	if err != nil {
 		return store.RoomName{}, err
-	}
-	if answer.MembersOmitted {
-		return store.RoomName{}, fmt.Errorf("%s left members out although it was asked not to", server)
 	}
 	if err := g.verify(); err != nil {
 		return store.RoomName{}, err
@@ -94,13 +92,31 @@ func (j *Joins) joinBy(ctx context.Context, server string, t fclient.Template, r
 	if err != nil {
 		return store.RoomName{}, fmt.Errorf("the state by %s: %w", server, err)
 	}
-	if err := g.checkJoin(join, state); err != nil {
+	if err := g.checkJoin(join, state, answer.MembersOmitted); err != nil {
 		return store.RoomName{}, fmt.Errorf("the state by %s: %w", server, err)
 	}
 	if left := len(g.events) - len(passed) + g.dropped; left > 0 {
 		j.o.Log.WarnContext(ctx, "events of a room's state were left out at joining", "room", room, "server", server, "events", left)
 	}
-	return j.found(ctx, join, passed, state)
+	var lacks *lack
+	if answer.MembersOmitted {
+		lacks = &lack{via: server, servers: j.partialServers(server, answer.ServersInRoom)}
+	}
+	return j.found(ctx, join, passed, state, lacks)
+}
+
+// partialServers are the servers that are said to be in a room: "servers_in_room ... Required if
+// members_omitted is true". It is one that answers the join in any case.
+func (j *Joins) partialServers(server string, said []string) []string {
+	out := []string{server}
+	seen := map[string]bool{server: true, j.o.Signer.Server: true}
+	for _, s := range said {
+		if s != "" && len(s) <= 255 && !seen[s] {
+			seen[s] = true
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // Leave takes a user out of a room that nobody of this server is in: it turns down an invitation or
@@ -186,6 +202,29 @@ func (j *Joins) Knock(ctx context.Context, user, room string, via []string, cont
 	}
 	name, err = j.o.Store.RoomByID(ctx, room)
 	return name, false, err
+}
+
+// permitTime is how long other servers may take to say whether somebody may join.
+const permitTime = 10 * time.Second
+
+// Permit asks other servers whether a user may join a room that this server is in without knowing all of
+// its state. Where none of them says so, it is nil: it will turn out when the state is complete.
+func (j *Joins) Permit(ctx context.Context, user string, name store.RoomName, via []string) error {
+	asking, cancel := context.WithTimeout(ctx, permitTime)
+	defer cancel()
+	ask := func(ctx context.Context, server string) (fclient.Template, error) {
+		return j.o.Remote.MakeJoin(ctx, server, name.ID, user, versions())
+	}
+	use := func(string, fclient.Template) error { return nil }
+	refused := func(err error) bool {
+		var e *fclient.Error
+		return errors.As(err, &e) && e.Status == 403
+	}
+	err := race(asking, j.servers(via), ask, use, func(error) bool { return false })
+	if refused(err) {
+		return public(err)
+	}
+	return ctx.Err()
 }
 
 // Vouched joins a restricted room that this server is in by another one that vouches for the user.

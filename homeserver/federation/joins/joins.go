@@ -31,6 +31,9 @@ type Remote interface {
 	SendLeave(ctx context.Context, server, room, eventID string, leave jsontext.Value) error
 	SendInvite(ctx context.Context, server, room, eventID string, invite fclient.Invite) (jsontext.Value, error)
 	SendInviteV1(ctx context.Context, server, room, eventID string, invite jsontext.Value) (jsontext.Value, error)
+	Event(ctx context.Context, server, eventID string) (jsontext.Value, error)
+	State(ctx context.Context, server, room, eventID string, each fclient.Each) error
+	StateIDs(ctx context.Context, server, room, eventID string) (state, auth []string, err error)
 }
 
 var _ Remote = (*fclient.Client)(nil)
@@ -59,6 +62,8 @@ type Options struct {
 // Joins changes memberships of rooms that other servers are in. It is safe for concurrent use.
 type Joins struct {
 	o Options
+	// wake tells Run that a room was joined without all of its state.
+	wake chan struct{}
 
 	mu sync.Mutex
 	// under are the rooms that somebody is just joining; the channel is closed when they are done.
@@ -70,7 +75,7 @@ func New(o Options) *Joins {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Joins{o: o, under: map[string]chan struct{}{}}
+	return &Joins{o: o, under: map[string]chan struct{}{}, wake: make(chan struct{}, 1)}
 }
 
 // alone waits until nobody joins a room, and keeps others from it until done is called.

@@ -16,6 +16,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/federation/fclient"
 	"github.com/landbridge-im/landbridge/homeserver/federation/keyring"
+	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 )
 
 const (
@@ -70,8 +71,20 @@ func (g *gathering) add(s fclient.Section, raw jsontext.Value) error {
 
 // verify checks the signatures of what has gathered.
 func (g *gathering) verify() error {
+	good := g.j.verifyAll(g.ctx, g.chunk)
+	for _, e := range good {
+		g.events[e.ID] = e
+	}
+	g.dropped += len(g.chunk) - len(good)
+	g.chunk = g.chunk[:0]
+	return g.ctx.Err()
+}
+
+// verifyAll checks the signatures of events, on all processors, and gives those that are good. What has
+// a wrong content hash is pruned.
+func (j *Joins) verifyAll(ctx context.Context, chunk []*event.Event) (good []*event.Event) {
 	var needs []keyring.Need
-	for _, e := range g.chunk {
+	for _, e := range chunk {
 		for _, server := range signers(e) {
 			for keyID := range e.Signatures[server] {
 				needs = append(needs, keyring.Need{Server: server, KeyID: string(keyID), At: e.OriginServerTS})
@@ -79,32 +92,30 @@ func (g *gathering) verify() error {
 			}
 		}
 	}
-	g.j.o.Keys.Prefetch(g.ctx, needs)
-	good := make([]bool, len(g.chunk))
+	j.o.Keys.Prefetch(ctx, needs)
+	ok := make([]bool, len(chunk))
 	var wg sync.WaitGroup
 	next := make(chan int)
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
 			for i := range next {
-				good[i] = g.j.verify(g.ctx, g.chunk[i]) == nil
+				if ok[i] = j.verify(ctx, chunk[i]) == nil; ok[i] {
+					pruneForged(chunk[i])
+				}
 			}
 		})
 	}
-	for i := range g.chunk {
+	for i := range chunk {
 		next <- i
 	}
 	close(next)
 	wg.Wait()
-	for i, e := range g.chunk {
-		if !good[i] {
-			g.dropped++
-			continue
+	for i, e := range chunk {
+		if ok[i] {
+			good = append(good, e)
 		}
-		pruneForged(e)
-		g.events[e.ID] = e
 	}
-	g.chunk = g.chunk[:0]
-	return g.ctx.Err()
+	return good
 }
 
 // verify checks that all have signed an event who must.
@@ -182,8 +193,9 @@ func (g *gathering) lookUp(ids []id.EventID) ([]*pdu.PDU, error) {
 	return out, nil
 }
 
-// checkJoin applies the rules to a join, over the state before it.
-func (g *gathering) checkJoin(join *event.Event, state []*event.Event) error {
+// checkJoin applies the rules to a join, over the state before it. Where memberships were left out of
+// that, those count that the join cites.
+func (g *gathering) checkJoin(join *event.Event, state []*event.Event, partial bool) error {
 	byKey := map[pdu.StateKey]*event.Event{}
 	var create *event.Event
 	for _, e := range state {
@@ -198,12 +210,6 @@ func (g *gathering) checkJoin(join *event.Event, state []*event.Event) error {
 	if v := create.ContentString("room_version"); v != string(g.v) {
 		return fmt.Errorf("the room is of version %.16q and not %s", v, g.v)
 	}
-	var auth []*pdu.PDU
-	for _, k := range join.AuthEventSelection(g.v) {
-		if e := byKey[k]; e != nil {
-			auth = append(auth, e.PDU)
-		}
-	}
 	// The events that it cites must be there and allow it as well.
 	var cited []*pdu.PDU
 	for _, a := range join.AuthEvents {
@@ -212,10 +218,21 @@ func (g *gathering) checkJoin(join *event.Event, state []*event.Event) error {
 			return fmt.Errorf("auth event %.64s of the join is not there", a)
 		}
 		cited = append(cited, e.PDU)
+		if e.IsState() && partial && e.Type == "m.room.member" {
+			if k := (pdu.StateKey{Type: e.Type, StateKey: *e.StateKey}); byKey[k] == nil {
+				byKey[k] = e
+			}
+		}
+	}
+	var auth []*pdu.PDU
+	for _, k := range join.AuthEventSelection(g.v) {
+		if e := byKey[k]; e != nil {
+			auth = append(auth, e.PDU)
+		}
 	}
 	for _, list := range [][]*pdu.PDU{cited, auth} {
 		if err := authrules.Authorize(g.v, join.PDU, list, g.lookUp, g.j.o.Keys.GetKey(g.ctx)); err != nil {
-			return fmt.Errorf("the join is not allowed: %w", err)
+			return mxerror.Forbidden("The room's rules do not let you join.").Because(err)
 		}
 	}
 	return nil

@@ -1,0 +1,531 @@
+package room
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"maunium.net/go/mautrix/federation/pdu"
+
+	"github.com/landbridge-im/landbridge/homeserver/authrules"
+	"github.com/landbridge-im/landbridge/homeserver/event"
+	"github.com/landbridge-im/landbridge/homeserver/statetree"
+	"github.com/landbridge-im/landbridge/homeserver/store"
+)
+
+// A room that was joined with memberships left out (MSC3706) goes on over what is known. When the rest
+// is here, everything since the join is looked at anew, in one turn: the states, whether the rules
+// allow each event after all, and the room's current state.
+
+// isPartial tells whether an event was checked over a state that wasn't complete.
+func isPartial(e *event.Event) bool { return e.Flags&event.Partial != 0 }
+
+// claimed completes the events that an event's authorisation rests on, where memberships aren't known
+// here, by those that the event itself cites.
+func (a *actor) claimed(ctx context.Context, e *event.Event, auth []*event.Event) ([]*event.Event, error) {
+	for _, nid := range e.Auth {
+		x, err := a.event(ctx, nid)
+		if err != nil {
+			return nil, err
+		}
+		if x.Type == "m.room.member" && !slices.ContainsFunc(auth, func(y *event.Event) bool { return y.Key == x.Key }) {
+			auth = append(slices.Clip(auth), x)
+		}
+	}
+	return auth, nil
+}
+
+// Lacking lists the events that are not here, and after which the state has to be known to complete that
+// of a room. It is empty for a room that lacks nothing.
+func (m *Manager) Lacking(ctx context.Context, room int64) ([]string, error) {
+	s := m.o.Store
+	told, err := s.ToldStates(ctx, room)
+	if err != nil {
+		return nil, err
+	}
+	nids, err := s.PartialEvents(ctx, room)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for chunk := range slices.Chunk(nids, 64) {
+		events, err := s.Events(ctx, chunk)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range events {
+			missing, err := unplaced(ctx, s, e)
+			if err != nil {
+				return nil, err
+			}
+			for _, id := range missing {
+				if told[id] == 0 && !slices.Contains(out, id) {
+					out = append(out, id)
+				}
+			}
+		}
+	}
+	return out, nil
+}
+
+// unplaced lists the previous events of an event that have no place in the graph here.
+func unplaced(ctx context.Context, s *store.Store, e *event.Event) (out []string, err error) {
+	for _, id := range e.PrevEvents {
+		p, err := s.EventByID(ctx, string(id))
+		if errors.Is(err, store.ErrNotFound) || err == nil && p.Flags&event.Outlier != 0 {
+			out = append(out, string(id))
+		} else if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// ErrLacking: more has to be known to complete a room; see Manager.Lacking.
+var ErrLacking = errors.New("not all of the room's state is known yet")
+
+// Complete makes a room's state whole once Lacking lists nothing any more. It fails with ErrLacking if
+// something has come meanwhile for which more is needed. A room that is complete is left as it is.
+func (m *Manager) Complete(ctx context.Context, room int64) error {
+	_, err := m.do(ctx, room, func(ctx context.Context, a *actor, b *batch) error {
+		if a.partial == nil {
+			return nil
+		}
+		// What is not durable yet has to be looked at as well.
+		a.inFlight.Wait()
+		a.settle()
+		if a.dead.Load() {
+			return store.ErrStale
+		}
+		return (&mending{actor: a, b: b, fresh: map[int64]*event.Event{}}).run(ctx)
+	})
+	return err
+}
+
+// GiveUp lets a room stay as incomplete as it is: nobody has the rest, or tells it to this server.
+func (m *Manager) GiveUp(ctx context.Context, room int64) error {
+	_, err := m.do(ctx, room, func(_ context.Context, a *actor, b *batch) error {
+		if a.partial == nil {
+			return nil
+		}
+		a.hold(b, nil)
+		a.list()
+		known := a.room.Root
+		b.first = append(b.first, func(t *store.Tx) error {
+			pos, err := t.Log(store.Entry{Kind: store.KindComplete, Room: a.nid})
+			if err != nil {
+				return err
+			}
+			return t.CompleteRoom(a.nid, pos, known)
+		})
+		return nil
+	})
+	return err
+}
+
+// mending is the turn that completes a room.
+type mending struct {
+	*actor
+	b *batch
+	// fresh are the events as they are from now on, those that change.
+	fresh map[int64]*event.Event
+	// back are those that take part although they did not so far.
+	back []*event.Event
+	// known is the current state as it was known so far.
+	known statetree.Ref
+}
+
+func (m *mending) run(ctx context.Context) error {
+	partial, err := m.m.o.Store.RoomPartial(ctx, m.nid)
+	if err != nil {
+		return err
+	}
+	if err := m.states(ctx); err != nil {
+		return err
+	}
+	root, tips, err := m.replay(ctx, partial.Since)
+	if err != nil {
+		return err
+	}
+	return m.turn(ctx, partial, root, tips)
+}
+
+// event finds an event as it is from now on.
+func (m *mending) event(ctx context.Context, nid int64) (*event.Event, error) {
+	if e := m.fresh[nid]; e != nil {
+		return e, nil
+	}
+	return m.m.o.Store.Event(ctx, nid)
+}
+
+// resolve resolves states with the events as they are from now on.
+func (m *mending) resolve(ctx context.Context, roots []statetree.Ref) (statetree.Ref, error) {
+	root, packs, err := source{m.m.o.Store, m.fresh}.resolve(ctx, m.room.Version, roots)
+	m.b.packs = append(m.b.packs, packs...)
+	return root, err
+}
+
+// states works out the states before and after each event anew that was checked over an incomplete one,
+// and whether the rules allow it.
+func (m *mending) states(ctx context.Context) error {
+	s := m.m.o.Store
+	told, err := s.ToldStates(ctx, m.nid)
+	if err != nil {
+		return err
+	}
+	nids, err := s.PartialEvents(ctx, m.nid)
+	if err != nil {
+		return err
+	}
+	open := make(map[int64]bool, len(nids))
+	for _, nid := range nids {
+		open[nid] = true
+	}
+	for _, first := range nids {
+		// Those before it come first; the stack is explicit since rooms are long.
+		for stack := []int64{first}; len(stack) > 0; {
+			nid := stack[len(stack)-1]
+			if !open[nid] {
+				stack = stack[:len(stack)-1]
+				continue
+			}
+			e, err := s.Event(ctx, nid)
+			if err != nil {
+				return err
+			}
+			more := len(stack)
+			for _, p := range e.Prev {
+				if open[p] && !slices.Contains(stack, p) {
+					stack = append(stack, p)
+				}
+			}
+			if len(stack) > more {
+				continue
+			}
+			if err := m.state(ctx, e, told); err != nil {
+				return err
+			}
+			open[nid] = false
+		}
+	}
+	return nil
+}
+
+// state does so for one event.
+func (m *mending) state(ctx context.Context, was *event.Event, told map[string]statetree.Ref) error {
+	var roots []statetree.Ref
+	for _, nid := range was.Prev {
+		p, err := m.event(ctx, nid)
+		if err != nil {
+			return err
+		}
+		if p.Flags&event.Outlier == 0 {
+			roots = append(roots, p.Root)
+		}
+	}
+	missing, err := unplaced(ctx, m.m.o.Store, was)
+	if err != nil {
+		return err
+	}
+	for _, id := range missing {
+		if told[id] == 0 {
+			return fmt.Errorf("%w: the state after %s", ErrLacking, id)
+		}
+		roots = append(roots, told[id])
+	}
+	before, err := m.resolve(ctx, roots)
+	if err != nil {
+		return fmt.Errorf("the state before %s: %w", was.ID, err)
+	}
+	e := *was
+	e.Flags &^= event.Partial
+	if e.Flags&event.RejectedByAuth == 0 {
+		reject, err := m.refused(ctx, &e, before)
+		if err != nil {
+			return err
+		}
+		e.Flags &^= event.Rejected
+		if reject != nil {
+			e.Flags |= event.Rejected
+		}
+	}
+	if err := m.apply(ctx, m.b, &e, before); err != nil {
+		return err
+	}
+	m.fresh[e.NID] = &e
+	switch {
+	case e.Flags&event.Rejected != 0:
+		e.Pos, e.Current = 0, 0
+	case was.Pos == 0:
+		m.back = append(m.back, &e)
+	}
+	return nil
+}
+
+// refused is check 5: "Passes authorization rules based on the state before the event, otherwise it is
+// rejected."
+func (m *mending) refused(ctx context.Context, e *event.Event, before statetree.Ref) (reject, err error) {
+	if e.Is("m.room.create", "") {
+		return nil, nil
+	}
+	s := m.m.o.Store
+	get := func(typ, key string) (*event.Event, error) {
+		k, err := s.StateKeyNID(ctx, store.StateKey{Type: typ, Key: key})
+		if errors.Is(err, store.ErrNotFound) {
+			return nil, nil
+		} else if err != nil {
+			return nil, err
+		}
+		nid, ok, err := s.State().Get(ctx, before, k)
+		if err != nil || !ok {
+			return nil, err
+		}
+		return m.event(ctx, nid)
+	}
+	var auth []*pdu.PDU
+	for _, k := range e.AuthEventSelection(e.Version) {
+		x, err := get(k.Type, k.StateKey)
+		if err != nil {
+			return nil, err
+		}
+		if x != nil {
+			auth = append(auth, x.PDU)
+		}
+	}
+	create, err := get("m.room.create", "")
+	if err != nil {
+		return nil, err
+	}
+	return authrules.AuthorizeOver(e.Version, e.PDU, auth, create), nil
+}
+
+// replay takes the events since the join in anew, in the order in which they came, and gives the current
+// state and the forward extremities that they lead to.
+func (m *mending) replay(ctx context.Context, since int64) (root statetree.Ref, tips []*event.Event, err error) {
+	const page = 100
+	sim := &actor{m: m.m}
+	// Of two states that follow each other only the newer one is resolved again.
+	for at := since - 1; ; {
+		events, err := m.m.o.Store.TimelineForward(ctx, m.nid, at, 1<<62, page)
+		if err != nil {
+			return 0, nil, err
+		}
+		for _, was := range events {
+			at = was.Pos
+			e := m.fresh[was.NID]
+			if e == nil {
+				c := *was
+				e = &c
+			}
+			if e.Flags&event.Rejected != 0 {
+				continue
+			}
+			if m.founds(e) {
+				sim.tips, root = nil, 0
+			}
+			sim.tips = sim.follow(m.through(ctx, e))
+			roots := make([]statetree.Ref, len(sim.tips))
+			for i, t := range sim.tips {
+				roots[len(roots)-1-i] = t.Root
+			}
+			now, err := m.resolve(ctx, roots)
+			if err != nil {
+				return 0, nil, err
+			}
+			sim.tips[len(sim.tips)-1] = e
+			e.Current = 0
+			if now != e.Root {
+				e.Current = now
+			}
+			if !m.founds(e) {
+				e.Flags &^= event.Turn
+				var changes []statetree.Change
+				if err := m.m.o.Store.State().Diff(ctx, root, now, func(c statetree.Change) { changes = append(changes, c) }); err != nil {
+					return 0, nil, err
+				}
+				m.turned(e, changes)
+			}
+			if root = now; m.fresh[e.NID] == nil && (e.Current != was.Current || e.Flags != was.Flags) {
+				m.fresh[e.NID] = e
+			}
+		}
+		if len(events) < page {
+			return root, sim.tips, nil
+		}
+	}
+}
+
+// founds tells whether an event is the join by which a user of this server came into the room by way
+// of another server.
+func (m *mending) founds(e *event.Event) bool {
+	return e.Flags&event.FromFederation != 0 && e.Membership() == "join" && store.ServerOf(string(e.Sender)) == m.m.o.Signer.Server
+}
+
+// through is an event whose previous events are also those of the ones among them that are rejected.
+func (m *mending) through(ctx context.Context, e *event.Event) *event.Event {
+	c := *e
+	for i := 0; i < len(c.Prev) && i < 64; i++ {
+		if p, err := m.event(ctx, c.Prev[i]); err == nil && p.Flags&event.Rejected != 0 {
+			for _, x := range p.Prev {
+				if !slices.Contains(c.Prev, x) {
+					c.Prev = append(slices.Clip(c.Prev), x)
+				}
+			}
+		}
+	}
+	return &c
+}
+
+// turn brings the room to its complete state, and then takes those events in that are allowed after all.
+func (m *mending) turn(ctx context.Context, partial store.RoomPartial, root statetree.Ref, tips []*event.Event) error {
+	a, b := m.actor, m.b
+	m.known = a.room.Root
+	var changes []statetree.Change
+	if err := a.m.o.Store.State().Diff(ctx, a.room.Root, root, func(c statetree.Change) { changes = append(changes, c) }); err != nil {
+		return err
+	}
+	// What has become known is told nobody; entries of the log go with the change that follows them.
+	slices.SortFunc(changes, func(x, y statetree.Change) int {
+		return cmp.Or(cmp.Compare(bit(x.InOld), bit(y.InOld)), cmp.Compare(x.Key, y.Key))
+	})
+	for nid, e := range m.fresh {
+		a.aloft[nid] = e
+		b.mended = append(b.mended, e)
+	}
+	clear(a.current)
+	clear(a.resolved)
+	a.power, b.bulk = nil, true
+	carrier := &event.Event{PDU: &pdu.PDU{}, Room: a.nid}
+	l := &landing{own: a.m.o.Signer.Server}
+	for chunk := range slices.Chunk(changes, 64) {
+		if err := a.warm(ctx, chunk); err != nil {
+			return err
+		}
+		for _, c := range chunk {
+			if err := a.changed(ctx, b, carrier, l, c); err != nil {
+				return err
+			}
+			l.changes[len(l.changes)-1].found = !c.InOld
+		}
+	}
+	a.hold(b, nil)
+	a.list()
+	b.bulk, b.touched = false, nil
+	clear(a.current)
+	a.room.Root, a.tips = root, tips
+	a.room.Extremities = numbers(tips)
+	b.first = append(b.first, func(t *store.Tx) error { return m.write(t, partial, carrier, l) })
+	slices.SortFunc(m.back, func(x, y *event.Event) int {
+		return cmp.Or(cmp.Compare(x.PDU.Depth, y.PDU.Depth), cmp.Compare(x.NID, y.NID))
+	})
+	for _, e := range m.back {
+		if err := m.readmit(ctx, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readmit takes an event in that was refused over the incomplete state.
+func (m *mending) readmit(ctx context.Context, was *event.Event) error {
+	a, b := m.actor, m.b
+	e := *was
+	e.Flags &^= event.SoftFailed
+	auth, err := a.authEvents(ctx, event.Proto{Version: a.room.Version, Type: e.Type, Sender: string(e.Sender), StateKey: e.StateKey, Content: e.Content})
+	if err != nil {
+		return err
+	}
+	if a.allowedOver(ctx, &e, auth) != nil {
+		was.Flags |= event.SoftFailed
+		return nil
+	}
+	before := m.m.o.Store.StateBefore(was)
+	root := before.Root
+	if before.Key != 0 {
+		// land puts the event into the state again.
+		if root, err = m.without(ctx, before); err != nil {
+			return err
+		}
+	}
+	l := &landing{placed: true}
+	if err := a.land(ctx, b, &e, root, l); err != nil {
+		return err
+	}
+	if e.Flags&event.FromFederation != 0 {
+		l.servers = nil
+	}
+	return a.redactions(ctx, b, &e)
+}
+
+// without is the tree of a view.
+func (m *mending) without(ctx context.Context, v store.StateView) (statetree.Ref, error) {
+	edit := m.m.o.Store.State().Edit(v.Root)
+	var err error
+	if v.Event != 0 {
+		err = edit.Put(ctx, v.Key, v.Event)
+	} else {
+		err = edit.Delete(ctx, v.Key)
+	}
+	if err != nil {
+		return 0, err
+	}
+	root, packs := edit.Finish()
+	m.b.packs = append(m.b.packs, packs...)
+	return root, nil
+}
+
+// write writes what has become of the events, and the complete state.
+func (m *mending) write(t *store.Tx, partial store.RoomPartial, carrier *event.Event, l *landing) (err error) {
+	for _, e := range m.fresh {
+		if err := t.Mend(e); err != nil {
+			return err
+		}
+	}
+	if carrier.Pos, err = t.Log(store.Entry{Kind: store.KindComplete, Room: m.nid}); err != nil {
+		return err
+	}
+	for _, c := range l.changes {
+		if err := l.writeChange(t, carrier, c); err != nil {
+			return err
+		}
+	}
+	return m.pokes(t, partial, carrier)
+}
+
+// pokes tells of devices that changed while it wasn't known who is in the room: those of others, and
+// those of this server's users, of which a server may not have been told.
+func (m *mending) pokes(t *store.Tx, partial store.RoomPartial, carrier *event.Event) error {
+	users, err := t.Pokes(m.nid)
+	if err != nil {
+		return err
+	}
+	if err := t.CompleteRoom(m.nid, carrier.Pos, m.known); err != nil {
+		return err
+	}
+	for _, user := range users {
+		if err := t.DeviceListChanged(user); err != nil {
+			return err
+		}
+	}
+	own, err := t.DevicesSince(m.nid, partial.Since)
+	if err != nil {
+		return err
+	}
+	for _, user := range sortedKeys(own) {
+		if err := t.DeviceListChanged(user, own[user]...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func sortedKeys[V any](m map[int64]V) []int64 {
+	out := make([]int64, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}
