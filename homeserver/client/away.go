@@ -18,7 +18,7 @@ import (
 type Joins interface {
 	Resident(ctx context.Context, roomID string) (store.RoomName, bool, error)
 	Join(ctx context.Context, user, roomID string, via []string, content jsontext.Value) (name store.RoomName, local bool, err error)
-	Permit(ctx context.Context, user string, name store.RoomName, via []string) error
+	Another(ctx context.Context, user string, name store.RoomName, via []string, content jsontext.Value) (taken bool, err error)
 	Vouched(ctx context.Context, user string, name store.RoomName, via []string, content jsontext.Value) error
 	Knock(ctx context.Context, user, roomID string, via []string, content jsontext.Value) (name store.RoomName, local bool, err error)
 	Leave(ctx context.Context, user string, name store.RoomName, via []string, content jsontext.Value) error
@@ -113,13 +113,23 @@ func (a *API) joinAway(c *call, l located, extra object) error {
 	return err
 }
 
-// permitted asks another server whether a user may join a room of which this one doesn't know all of the
-// state, and so who is banned.
-func (a *API) permitted(c *call, l located) error {
+// joinAnother joins a room of which this server doesn't know all of the state, by way of another server.
+// taken is false where that is not so, or none could be reached.
+func (a *API) joinAnother(c *call, l located, extra object) (taken bool, err error) {
 	if a.o.Joins == nil || !a.o.Store.Incomplete(l.name.NID) {
-		return nil
+		return false, nil
 	}
-	return a.o.Joins.Permit(c.ctx, c.session.UserID, l.name, l.via)
+	if err := c.limit(a.limits.Load().joins); err != nil {
+		return false, err
+	}
+	if err := a.guestMayJoin(c, l.name); err != nil {
+		return false, err
+	}
+	content, err := a.memberContent(c.ctx, c.session.UserID, "join", extra)
+	if err != nil {
+		return false, err
+	}
+	return a.o.Joins.Another(c.ctx, c.session.UserID, l.name, l.via, content)
 }
 
 // joinVouched joins a restricted room that this server is in while nobody of it may invite: "If the

@@ -123,12 +123,4 @@ func (a *API) deleteDevices(c *call) (any, error) {
 
 // renamed tells those who see a device that it has another name: specification, server-server API,
 // "Device Management": "changes in device information such as the device's human-readable name".
-func renamed(t *store.Tx, d store.DeviceName) error {
-	_, err := t.DeviceKeys(d)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil // nobody sees it
-	} else if err != nil {
-		return err
-	}
-	return t.DeviceListChanged(d.User, d.ID)
-}
+func renamed(t *store.Tx, d store.DeviceName) error { return t.DeviceListChanged(d.User, d.ID) }

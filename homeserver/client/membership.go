@@ -191,8 +191,8 @@ func (a *API) joinRoom(c *call) (any, error) {
 			return nil, err
 		}
 		err = a.joinAway(c, l, extra)
-	} else if err = a.permitted(c, l); err != nil {
-		return nil, err
+	} else if taken, failed := a.joinAnother(c, l, extra); taken || failed != nil {
+		err = failed
 	} else if _, err = a.setMembership(c, l.name, c.session.UserID, "join", extra); mxerror.Is(err, "M_UNABLE_TO_GRANT_JOIN") && a.o.Joins != nil {
 		err = a.joinVouched(c, l, extra)
 	}

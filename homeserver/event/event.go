@@ -40,6 +40,8 @@ const (
 	Turn
 	// FromFederation events came from another server, which sends them to those in the room.
 	FromFederation
+	// Founding events are joins by way of another server, at which what is here of the room begins anew.
+	Founding
 )
 
 // Event is one event of a room. It is immutable; share it freely between goroutines, and make

@@ -135,6 +135,9 @@ type mending struct {
 	back []*event.Event
 	// known is the current state as it was known so far.
 	known statetree.Ref
+	// missed tells that a server may have been in the room that was taken to be outside of it, and so
+	// was not told of devices.
+	missed bool
 }
 
 func (m *mending) run(ctx context.Context) error {
@@ -319,10 +322,14 @@ func (m *mending) replay(ctx context.Context, since int64) (root statetree.Ref, 
 				c := *was
 				e = &c
 			}
+			if e.Membership() != "" {
+				m.miss(*e.StateKey)
+			}
 			if e.Flags&event.Rejected != 0 {
 				continue
 			}
-			if m.founds(e) {
+			founds := e.Flags&event.Founding != 0
+			if founds {
 				sim.tips, root = nil, 0
 			}
 			sim.tips = sim.follow(m.through(ctx, e))
@@ -339,7 +346,7 @@ func (m *mending) replay(ctx context.Context, since int64) (root statetree.Ref, 
 			if now != e.Root {
 				e.Current = now
 			}
-			if !m.founds(e) {
+			if !founds {
 				e.Flags &^= event.Turn
 				var changes []statetree.Change
 				if err := m.m.o.Store.State().Diff(ctx, root, now, func(c statetree.Change) { changes = append(changes, c) }); err != nil {
@@ -357,10 +364,10 @@ func (m *mending) replay(ctx context.Context, since int64) (root statetree.Ref, 
 	}
 }
 
-// founds tells whether an event is the join by which a user of this server came into the room by way
-// of another server.
-func (m *mending) founds(e *event.Event) bool {
-	return e.Flags&event.FromFederation != 0 && e.Membership() == "join" && store.ServerOf(string(e.Sender)) == m.m.o.Signer.Server
+// miss notes that the server of a user may not have been told of devices.
+func (m *mending) miss(user string) {
+	server := store.ServerOf(user)
+	m.missed = m.missed || server != m.m.o.Signer.Server && m.joined[server] <= 0
 }
 
 // through is an event whose previous events are also those of the ones among them that are rejected.
@@ -407,7 +414,9 @@ func (m *mending) turn(ctx context.Context, partial store.RoomPartial, root stat
 			if err := a.changed(ctx, b, carrier, l, c); err != nil {
 				return err
 			}
-			l.changes[len(l.changes)-1].found = !c.InOld
+			ch := &l.changes[len(l.changes)-1]
+			ch.found = !c.InOld
+			m.missed = m.missed || ch.joined > 0 && !slices.Contains(a.others, store.ServerOf(ch.user))
 		}
 	}
 	a.hold(b, nil)
@@ -508,6 +517,9 @@ func (m *mending) pokes(t *store.Tx, partial store.RoomPartial, carrier *event.E
 		if err := t.DeviceListChanged(user); err != nil {
 			return err
 		}
+	}
+	if !m.missed {
+		return nil
 	}
 	own, err := t.DevicesSince(m.nid, partial.Since)
 	if err != nil {

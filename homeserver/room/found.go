@@ -27,6 +27,11 @@ func (m *Manager) Found(ctx context.Context, f Foundation) (store.RoomName, erro
 			return err
 		}
 		b.packs = append(b.packs, packs...)
+		if f.Partial {
+			if before, err = a.ownMembers(ctx, b, before); err != nil {
+				return err
+			}
+		}
 		return a.found(ctx, b, f, before)
 	})
 	return f.Room, err
@@ -47,7 +52,7 @@ func (a *actor) found(ctx context.Context, b *batch, f Foundation, before statet
 		had = nil
 	}
 	e := a.copy(f.Join, had)
-	e.Flags |= event.FromFederation
+	e.Flags |= event.FromFederation | event.Founding
 	if f.Partial {
 		e.Flags |= event.Partial
 	}
@@ -60,8 +65,7 @@ func (a *actor) found(ctx context.Context, b *batch, f Foundation, before statet
 	if err != nil {
 		return err
 	}
-	// Members that are no longer in the state have left as far as is known here. With memberships left
-	// out, users of this server stay what they were (none of them was in the room).
+	// Members that are no longer in the state have left as far as is known here.
 	a.turned(e, changes)
 	slices.SortFunc(changes, func(x, y statetree.Change) int {
 		return cmp.Or(cmp.Compare(bit(y.Key == e.Key), bit(x.Key == e.Key)), cmp.Compare(x.Key, y.Key))
@@ -84,13 +88,6 @@ func (a *actor) found(ctx context.Context, b *batch, f Foundation, before statet
 			return err
 		}
 		for _, c := range chunk {
-			if f.Partial && !c.InNew {
-				if k, err := a.m.o.Store.StateKey(ctx, c.Key); err != nil {
-					return err
-				} else if k.Type == "m.room.member" && store.ServerOf(k.Key) == a.m.o.Signer.Server {
-					continue
-				}
-			}
 			if err := a.changed(ctx, b, e, l, c); err != nil {
 				return err
 			}
@@ -116,6 +113,43 @@ func (a *actor) found(ctx context.Context, b *batch, f Foundation, before statet
 	})
 	b.result = []*event.Event{e}
 	return nil
+}
+
+// ownMembers adds to a state, of which memberships were left out, those of users of this server as they
+// were when the room was left.
+func (a *actor) ownMembers(ctx context.Context, b *batch, before statetree.Ref) (statetree.Ref, error) {
+	s := a.m.o.Store
+	if a.room.Root == 0 {
+		return before, nil
+	}
+	users, err := s.MembersFrom(ctx, a.nid, a.m.o.Signer.Server)
+	if err != nil {
+		return 0, err
+	}
+	edit := s.State().Edit(before)
+	for _, user := range users {
+		k, err := s.StateKeyNID(ctx, store.StateKey{Type: "m.room.member", Key: user})
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		} else if err != nil {
+			return 0, err
+		}
+		had, ok, err := s.State().Get(ctx, a.room.Root, k)
+		if err != nil {
+			return 0, err
+		}
+		if _, told, err := s.State().Get(ctx, before, k); err != nil {
+			return 0, err
+		} else if !ok || told {
+			continue
+		}
+		if err := edit.Put(ctx, k, had); err != nil {
+			return 0, err
+		}
+	}
+	root, packs := edit.Finish()
+	b.packs = append(b.packs, packs...)
+	return root, nil
 }
 
 // warm reads the events of changes all at once.

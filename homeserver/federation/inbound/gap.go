@@ -41,6 +41,15 @@ type gap struct {
 	slot bool
 }
 
+// Take takes in a verified event that a server has taken in already, with what is missing before it.
+func (a *API) Take(ctx context.Context, from string, r store.RoomName, e *event.Event) error {
+	ctx, cancel := context.WithTimeout(ctx, takeTime)
+	defer cancel()
+	g := &gap{i: a.intake, room: r, origin: from}
+	defer g.release()
+	return g.receive(ctx, e)
+}
+
 // call waits until it may call other servers.
 func (g *gap) call(ctx context.Context) error {
 	if g.slot {

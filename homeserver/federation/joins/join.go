@@ -10,6 +10,7 @@ import (
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/federation/fclient"
+	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 )
 
@@ -26,8 +27,8 @@ func (j *Joins) Join(ctx context.Context, user, room string, via []string, conte
 	if name, ok, err := j.Resident(ctx, room); err != nil || ok {
 		return name, true, err
 	}
-	servers := j.servers(via, []string{serverOf(room)})
-	if len(servers) == 0 {
+	servers := j.field(via, serverOf(room))
+	if len(servers.named)+len(servers.others) == 0 {
 		return store.RoomName{}, false, errNoServers
 	}
 	ask := func(ctx context.Context, server string) (fclient.Template, error) {
@@ -146,7 +147,7 @@ func (j *Joins) Leave(ctx context.Context, user string, name store.RoomName, via
 		left = e
 		return nil
 	}
-	servers := j.servers(via, []string{serverOf(name.ID)})
+	servers := j.field(via, serverOf(name.ID))
 	if err := race(ctx, servers, ask, use, func(error) bool { return ctx.Err() != nil }); err != nil || left == nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -171,8 +172,8 @@ func (j *Joins) Knock(ctx context.Context, user, room string, via []string, cont
 	if name, ok, err := j.Resident(ctx, room); err != nil || ok {
 		return name, true, err
 	}
-	servers := j.servers(via, []string{serverOf(room)})
-	if len(servers) == 0 {
+	servers := j.field(via, serverOf(room))
+	if len(servers.named)+len(servers.others) == 0 {
 		return store.RoomName{}, false, errNoServers
 	}
 	var knock *event.Event
@@ -204,27 +205,63 @@ func (j *Joins) Knock(ctx context.Context, user, room string, via []string, cont
 	return name, false, err
 }
 
-// permitTime is how long other servers may take to say whether somebody may join.
-const permitTime = 10 * time.Second
+// anotherTime is how long other servers may take to let somebody else in.
+const anotherTime = 20 * time.Second
 
-// Permit asks other servers whether a user may join a room that this server is in without knowing all of
-// its state. Where none of them says so, it is nil: it will turn out when the state is complete.
-func (j *Joins) Permit(ctx context.Context, user string, name store.RoomName, via []string) error {
-	asking, cancel := context.WithTimeout(ctx, permitTime)
+// Another takes a further user into a room that this server is in without knowing all of its state, and
+// so who is banned: other servers decide. taken is false, without an error, where none of them could be
+// reached: whether the user may be in the room turns out when the state is complete.
+func (j *Joins) Another(ctx context.Context, user string, name store.RoomName, via []string, content jsontext.Value) (taken bool, err error) {
+	asking, cancel := context.WithTimeout(ctx, anotherTime)
 	defer cancel()
 	ask := func(ctx context.Context, server string) (fclient.Template, error) {
 		return j.o.Remote.MakeJoin(ctx, server, name.ID, user, versions())
 	}
-	use := func(string, fclient.Template) error { return nil }
-	refused := func(err error) bool {
-		var e *fclient.Error
-		return errors.As(err, &e) && e.Status == 403
+	use := func(server string, t fclient.Template) error {
+		join, err := j.sendJoin(fclient.Urgent(asking), server, t, name, user, content)
+		if err != nil {
+			return err
+		}
+		// From here on the others take the user to be in the room.
+		if err := j.o.Take(context.WithoutCancel(ctx), server, name, join); err != nil {
+			return fmt.Errorf("taking in the join by %s: %w", server, err)
+		}
+		taken = true
+		return nil
 	}
-	err := race(asking, j.servers(via), ask, use, func(error) bool { return false })
-	if refused(err) {
-		return public(err)
+	if err := race(asking, j.field(via, ""), ask, use, func(error) bool { return false }); err != nil && !taken {
+		if e, ok := mxerror.As(public(err)); ok && e.Status == 403 {
+			return false, e
+		}
+		j.o.Log.InfoContext(ctx, "no server of an incomplete room let a further user in", "room", name.ID, "err", err)
 	}
-	return ctx.Err()
+	return taken, ctx.Err()
+}
+
+// sendJoin completes a template and sends it, for a room whose state is here as far as it is needed.
+func (j *Joins) sendJoin(ctx context.Context, server string, t fclient.Template, name store.RoomName, user string, content jsontext.Value) (*event.Event, error) {
+	join, err := j.complete(t, name.ID, user, "join", content)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := join.JSON()
+	if err != nil {
+		return nil, err
+	}
+	skip := func(fclient.Section, jsontext.Value) error { return nil } // we have the state
+	answer, err := j.o.Remote.SendJoin(ctx, server, name.ID, join.ID, raw, true, skip)
+	if err != nil {
+		return nil, err
+	}
+	if answer.Event != nil {
+		if err := merge(join, answer.Event, name.ID); err != nil {
+			return nil, fmt.Errorf("%s answered a join with something else: %w", server, err)
+		}
+	}
+	if err := j.verify(ctx, join); err != nil {
+		return nil, fmt.Errorf("the join by %s: %w", server, err)
+	}
+	return join, nil
 }
 
 // Vouched joins a restricted room that this server is in by another one that vouches for the user.
@@ -233,33 +270,15 @@ func (j *Joins) Vouched(ctx context.Context, user string, name store.RoomName, v
 		return j.o.Remote.MakeJoin(ctx, server, name.ID, user, versions())
 	}
 	use := func(server string, t fclient.Template) error {
-		join, err := j.complete(t, name.ID, user, "join", content)
+		join, err := j.sendJoin(fclient.Urgent(ctx), server, t, name, user, content)
 		if err != nil {
 			return err
-		}
-		raw, err := join.JSON()
-		if err != nil {
-			return err
-		}
-		ctx := fclient.Urgent(ctx)
-		skip := func(fclient.Section, jsontext.Value) error { return nil } // we have the state
-		answer, err := j.o.Remote.SendJoin(ctx, server, name.ID, join.ID, raw, true, skip)
-		if err != nil {
-			return err
-		}
-		if answer.Event != nil {
-			if err := merge(join, answer.Event, name.ID); err != nil {
-				return fmt.Errorf("%s answered a join with something else: %w", server, err)
-			}
-		}
-		if err := j.verify(ctx, join); err != nil {
-			return fmt.Errorf("the join by %s: %w", server, err)
 		}
 		_, err = j.adopt(ctx, name, join)
 		return err
 	}
-	servers := j.servers(via)
-	if len(servers) == 0 {
+	servers := j.field(via, "")
+	if len(servers.named) == 0 {
 		return errNoServers
 	}
 	return public(race(ctx, servers, ask, use, func(error) bool { return ctx.Err() != nil }))

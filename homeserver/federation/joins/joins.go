@@ -54,7 +54,9 @@ type Options struct {
 	Remote Remote
 	Keys   Keys
 	Signer event.Signer
-	Log    *slog.Logger
+	// Take takes in an event that another server has taken in already, with what is missing before it.
+	Take func(ctx context.Context, from string, name store.RoomName, e *event.Event) error
+	Log  *slog.Logger
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -114,6 +116,16 @@ func (j *Joins) servers(lists ...[]string) []string {
 		}
 	}
 	return out[:min(len(out), serversMax)]
+}
+
+// field are the servers that were named to help, and the one in a room's id, which may: it made the room,
+// and perhaps has left since.
+func (j *Joins) field(via []string, origin string) field {
+	f := field{named: j.servers(via)}
+	if f.others = j.servers([]string{origin}); slices.Contains(f.named, origin) {
+		f.others = nil
+	}
+	return f
 }
 
 // versions are the room versions that this server speaks.

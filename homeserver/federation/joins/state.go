@@ -39,10 +39,12 @@ type gathering struct {
 	// state are the ids of those that are the room's state.
 	state   map[string]bool
 	dropped int
+	// known are events that were here before, by id; nil for those that weren't.
+	known map[string]*event.Event
 }
 
 func (j *Joins) gather(ctx context.Context, v event.Version, room string) *gathering {
-	return &gathering{j: j, ctx: ctx, v: v, room: room, events: map[string]*event.Event{}, state: map[string]bool{}}
+	return &gathering{j: j, ctx: ctx, v: v, room: room, events: map[string]*event.Event{}, state: map[string]bool{}, known: map[string]*event.Event{}}
 }
 
 // add takes one event. What isn't an event of the room is left out: it could have been added by
@@ -67,6 +69,23 @@ func (g *gathering) add(s fclient.Section, raw jsontext.Value) error {
 		return nil
 	}
 	return g.verify()
+}
+
+// find finds an event among what has gathered, or that was here before: of a room that this server was in
+// not everything is told again. Nil if there is none that passed its checks.
+func (g *gathering) find(id string) *event.Event {
+	if e := g.events[id]; e != nil {
+		return e
+	}
+	e, asked := g.known[id]
+	if !asked {
+		had, err := g.j.o.Store.EventByID(g.ctx, id)
+		if err == nil && had.InRoom == g.room && !had.Has(event.Rejected) {
+			e = had
+		}
+		g.known[id] = e
+	}
+	return e
 }
 
 // verify checks the signatures of what has gathered.
@@ -142,10 +161,11 @@ func (g *gathering) ordered() []*event.Event {
 	check := func(e *event.Event) bool {
 		auth := make([]*pdu.PDU, 0, len(e.AuthEvents))
 		for _, a := range e.AuthEvents {
-			if status[string(a)] != done {
+			x := g.find(string(a))
+			if x == nil || g.events[x.ID] != nil && status[x.ID] != done {
 				return false
 			}
-			auth = append(auth, g.events[string(a)].PDU)
+			auth = append(auth, x.PDU)
 		}
 		return authrules.Authorize(g.v, e.PDU, auth, g.lookUp, g.j.o.Keys.GetKey(g.ctx)) == nil
 	}
@@ -184,7 +204,7 @@ func (g *gathering) ordered() []*event.Event {
 func (g *gathering) lookUp(ids []id.EventID) ([]*pdu.PDU, error) {
 	var out []*pdu.PDU
 	for _, x := range ids {
-		e := g.events[string(x)]
+		e := g.find(string(x))
 		if e == nil {
 			return nil, fmt.Errorf("event %.64s is not there", x)
 		}
@@ -213,7 +233,7 @@ func (g *gathering) checkJoin(join *event.Event, state []*event.Event, partial b
 	// The events that it cites must be there and allow it as well.
 	var cited []*pdu.PDU
 	for _, a := range join.AuthEvents {
-		e := g.events[string(a)]
+		e := g.find(string(a))
 		if e == nil {
 			return fmt.Errorf("auth event %.64s of the join is not there", a)
 		}

@@ -231,7 +231,8 @@ func (d *destination) taken() {
 // there is for it.
 func (d *destination) begin(ctx context.Context, nid int64) (store.Destination, error) {
 	row := store.Destination{Server: nid, Cursor: d.s.o.Source.Position()}
-	rooms, err := d.s.o.Source.RoomsFor(ctx, nid, 0)
+	// Rooms without an event of ours count too: there may be devices to tell of.
+	rooms, err := d.s.o.Source.RoomsFor(ctx, nid, -1)
 	if err != nil {
 		return row, err
 	}

@@ -329,6 +329,7 @@ func (s *Senders) joins(e store.Entry) bool {
 // introduce tells of the devices of a user who has come into a room with servers that don't know
 // them yet: specification, "Device Management": m.device_list_update is sent "when that user joins a
 // room which contains servers which are not already receiving updates for that user's device list".
+// A device without identity keys is in no device list ("keys: Required"), and nobody needs to know it.
 func (s *Senders) introduce(ctx context.Context, e store.Entry) error {
 	if e.Event.Replaces != 0 {
 		if was, err := s.o.Source.Event(ctx, e.Event.Replaces); err == nil && was.Membership() == "join" {
@@ -346,7 +347,16 @@ func (s *Senders) introduce(ctx context.Context, e store.Entry) error {
 		}
 		var ids []string
 		for _, d := range devices {
+			_, err := t.DeviceKeys(store.DeviceName{User: e.Member.User, ID: d.ID})
+			if errors.Is(err, store.ErrNotFound) {
+				continue
+			} else if err != nil {
+				return err
+			}
 			ids = append(ids, d.ID)
+		}
+		if len(ids) == 0 {
+			return nil
 		}
 		return t.DeviceListChanged(e.Member.User, ids...)
 	})

@@ -31,7 +31,8 @@ SELECT nid FROM event WHERE room_nid = $1 AND (flags & 32) <> 0 ORDER BY nid
 -- name: event_mend
 UPDATE event SET pos = $2, root = $3, current = $4, replaces = $5, flags = $6 WHERE nid = $1
 -- name: device_update_since
-SELECT DISTINCT d.user_nid, d.device_id FROM device_update d JOIN membership m ON m.user_nid = d.user_nid AND m.room_nid = $1 AND m.membership = 'join'
+SELECT DISTINCT d.user_nid, d.device_id FROM device_update d JOIN account a ON a.user_nid = d.user_nid
+JOIN membership m ON m.user_nid = d.user_nid AND m.room_nid = $1 AND m.membership = 'join'
 WHERE d.pos > $2 ORDER BY d.user_nid, d.device_id
 -- name: event_nids_of_room
 SELECT id, nid FROM event WHERE room_nid = $1 AND id IN ({64 from 2})
