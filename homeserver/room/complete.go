@@ -22,19 +22,57 @@ import (
 // isPartial tells whether an event was checked over a state that wasn't complete.
 func isPartial(e *event.Event) bool { return e.Flags&event.Partial != 0 }
 
-// claimed completes the events that an event's authorisation rests on, where memberships aren't known
-// here, by those that the event itself cites.
-func (a *actor) claimed(ctx context.Context, e *event.Event, auth []*event.Event) ([]*event.Event, error) {
+// claimed is a state together with what an event's authorisation rests on, by its own account: MSC3902:
+// while memberships aren't known, an event is checked over "the state resolution of the state before the
+// event and the event's auth events".
+func (s source) claimed(ctx context.Context, v event.Version, root statetree.Ref, auth []*event.Event) (statetree.Ref, []statetree.Pack, error) {
+	edit := s.State().Edit(root)
+	for _, x := range auth {
+		if x.IsState() && x.Flags&event.Rejected == 0 {
+			if err := edit.Put(ctx, x.Key, x.NID); err != nil {
+				return 0, nil, err
+			}
+		}
+	}
+	other, packs := edit.Finish()
+	out, more, err := s.resolve(ctx, v, []statetree.Ref{root, other})
+	return out, append(packs, more...), err
+}
+
+// StateClaimed is the state over which an event is checked that is known to be incomplete: root, resolved
+// with the event's auth events. The packs needn't be stored.
+func (m *Manager) StateClaimed(ctx context.Context, room int64, root statetree.Ref, auth []int64) (statetree.Ref, []statetree.Pack, error) {
+	name, err := m.o.Store.RoomByNID(ctx, room)
+	if err != nil {
+		return 0, nil, err
+	}
+	events, err := m.o.Store.Events(ctx, auth)
+	if err != nil {
+		return 0, nil, err
+	}
+	return source{Store: m.o.Store}.claimed(ctx, name.Version, root, events)
+}
+
+// allowedClaimed is check 6 for a room that isn't complete.
+func (a *actor) allowedClaimed(ctx context.Context, b *batch, e *event.Event) (reject, err error) {
+	var auth []*event.Event
 	for _, nid := range e.Auth {
 		x, err := a.event(ctx, nid)
 		if err != nil {
 			return nil, err
 		}
-		if x.Type == "m.room.member" && !slices.ContainsFunc(auth, func(y *event.Event) bool { return y.Key == x.Key }) {
-			auth = append(slices.Clip(auth), x)
-		}
+		auth = append(auth, x)
 	}
-	return auth, nil
+	root, packs, err := source{a.m.o.Store, a.aloft}.claimed(ctx, a.room.Version, a.room.Root, auth)
+	b.packs = append(b.packs, packs...)
+	if err != nil {
+		return nil, err
+	}
+	auth, err = a.authOver(ctx, event.Proto{Version: a.room.Version, Type: e.Type, Sender: string(e.Sender), StateKey: e.StateKey, Content: e.Content}, root)
+	if err != nil {
+		return nil, err
+	}
+	return a.allowedOver(ctx, e, auth), nil
 }
 
 // Lacking lists the events that are not here, and after which the state has to be known to complete that

@@ -171,13 +171,15 @@ func (a *actor) receive(ctx context.Context, b *batch, r Received, flags event.F
 		// Check 6: "Passes authorization rules based on the current state of the room, otherwise it
 		// is soft failed."
 		auth, err := a.authEvents(ctx, event.Proto{Version: a.room.Version, Type: e.Type, Sender: string(e.Sender), StateKey: e.StateKey, Content: e.Content})
-		if err == nil && a.partial != nil {
-			auth, err = a.claimed(ctx, e, auth)
-		}
 		if err != nil {
 			return Outcome{}, err
 		}
 		out.SoftFailed = a.allowedOver(ctx, e, auth)
+		if out.SoftFailed != nil && a.partial != nil {
+			if out.SoftFailed, err = a.allowedClaimed(ctx, b, e); err != nil {
+				return Outcome{}, err
+			}
+		}
 	}
 	if out.SoftFailed != nil {
 		e.Flags |= event.SoftFailed

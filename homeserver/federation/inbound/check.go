@@ -86,20 +86,6 @@ func (k checker) byAuth(ctx context.Context, e *event.Event, extra lookup) (reje
 	return reject, nil
 }
 
-// cited finds the membership of a user that an event rests on; store.ErrNotFound if there is none.
-func (k checker) cited(ctx context.Context, e *event.Event, user string) (*event.Event, error) {
-	for _, id := range e.AuthEvents {
-		x, err := k.store.EventByID(ctx, string(id))
-		if err != nil {
-			return nil, err
-		}
-		if x.Is("m.room.member", user) {
-			return x, nil
-		}
-	}
-	return nil, store.ErrNotFound
-}
-
 // authPDU is an event as the rules look at it: whether it was rejected is marked in it.
 func authPDU(e *event.Event) *pdu.PDU {
 	if !e.Has(event.Rejected) {
@@ -123,18 +109,14 @@ func (k checker) keyOf(ctx context.Context, failed *error) pdu.GetKeyFunc {
 }
 
 // byState is check 5: "Passes authorisation rules based on the state before the event, otherwise it
-// is rejected." Where the state is partial, so that memberships may be missing, those count that the
-// event cites, until the state is complete: MSC3902.
-func (k checker) byState(ctx context.Context, e *event.Event, before statetree.Ref, partial bool) (reject, err error) {
+// is rejected."
+func (k checker) byState(ctx context.Context, e *event.Event, before statetree.Ref) (reject, err error) {
 	if e.Type == "m.room.create" && e.StateKey != nil {
 		return nil, nil // it has no state before it, and check 4 has looked at it
 	}
 	auth := []*pdu.PDU{}
 	for _, key := range e.AuthEventSelection(e.Version) {
 		x, err := k.store.StateEvent(ctx, before, key.Type, key.StateKey)
-		if errors.Is(err, store.ErrNotFound) && partial && key.Type == "m.room.member" {
-			x, err = k.cited(ctx, e, key.StateKey)
-		}
 		if errors.Is(err, store.ErrNotFound) {
 			continue
 		} else if err != nil {

@@ -265,12 +265,26 @@ func (i *Intake) assemble(ctx context.Context, r store.RoomName, e *event.Event,
 		return out, err
 	}
 	if out.Reject == nil {
-		if out.Reject, err = i.check.byState(ctx, e, out.Before, out.Partial); err != nil {
+		if out.Reject, err = i.byState(ctx, r, out); err != nil {
 			s.State().Dropped(out.Packs)
 			return out, err
 		}
 	}
 	return out, nil
+}
+
+// byState is check 5, over what the event claims too where not all of the state before it is known.
+func (i *Intake) byState(ctx context.Context, r store.RoomName, in room.Received) (reject, err error) {
+	before := in.Before
+	if in.Partial {
+		root, packs, err := i.o.Rooms.StateClaimed(ctx, r.NID, before, in.Auth)
+		defer i.o.Store.State().Dropped(packs)
+		if err != nil {
+			return nil, err
+		}
+		before = root
+	}
+	return i.check.byState(ctx, in.Event, before)
 }
 
 // place takes in an event whose auth events are all here.
