@@ -94,7 +94,7 @@ func (m *Manager) Lacking(ctx context.Context, room int64) ([]string, error) {
 			return nil, err
 		}
 		for _, e := range events {
-			missing, err := unplaced(ctx, s, e)
+			_, missing, err := placed(ctx, s, e)
 			if err != nil {
 				return nil, err
 			}
@@ -108,17 +108,21 @@ func (m *Manager) Lacking(ctx context.Context, room int64) ([]string, error) {
 	return out, nil
 }
 
-// unplaced lists the previous events of an event that have no place in the graph here.
-func unplaced(ctx context.Context, s *store.Store, e *event.Event) (out []string, err error) {
+// placed lists the previous events of an event that have a place in the graph here, and those that don't.
+// One that was missing when the event came may have come since.
+func placed(ctx context.Context, s *store.Store, e *event.Event) (prev []int64, missing []string, err error) {
 	for _, id := range e.PrevEvents {
 		p, err := s.EventByID(ctx, string(id))
-		if errors.Is(err, store.ErrNotFound) || err == nil && p.Flags&event.Outlier != 0 {
-			out = append(out, string(id))
-		} else if err != nil {
-			return nil, err
+		switch {
+		case errors.Is(err, store.ErrNotFound) || err == nil && p.Flags&event.Outlier != 0:
+			missing = append(missing, string(id))
+		case err != nil:
+			return nil, nil, err
+		default:
+			prev = append(prev, p.NID)
 		}
 	}
-	return out, nil
+	return prev, missing, nil
 }
 
 // ErrLacking: more has to be known to complete a room; see Manager.Lacking.
@@ -137,7 +141,7 @@ func (m *Manager) Complete(ctx context.Context, room int64) error {
 		if a.dead.Load() {
 			return store.ErrStale
 		}
-		return (&mending{actor: a, b: b, fresh: map[int64]*event.Event{}}).run(ctx)
+		return (&mending{actor: a, b: b, fresh: map[int64]*event.Event{}, back: map[int64]*event.Event{}}).run(ctx)
 	})
 	return err
 }
@@ -169,8 +173,9 @@ type mending struct {
 	b *batch
 	// fresh are the events as they are from now on, those that change.
 	fresh map[int64]*event.Event
-	// back are those that take part although they did not so far.
-	back []*event.Event
+	// back are those that did not take part so far and may now, and order is that in which they do.
+	back  map[int64]*event.Event
+	order []*event.Event
 	// known is the current state as it was known so far.
 	known statetree.Ref
 	// missed tells that a server may have been in the room that was taken to be outside of it, and so
@@ -237,7 +242,11 @@ func (m *mending) states(ctx context.Context) error {
 				return err
 			}
 			more := len(stack)
-			for _, p := range e.Prev {
+			prev, missing, err := placed(ctx, s, e)
+			if err != nil {
+				return err
+			}
+			for _, p := range prev {
 				if open[p] && !slices.Contains(stack, p) {
 					stack = append(stack, p)
 				}
@@ -245,7 +254,7 @@ func (m *mending) states(ctx context.Context) error {
 			if len(stack) > more {
 				continue
 			}
-			if err := m.state(ctx, e, told); err != nil {
+			if err := m.state(ctx, e, prev, missing, told); err != nil {
 				return err
 			}
 			open[nid] = false
@@ -255,20 +264,14 @@ func (m *mending) states(ctx context.Context) error {
 }
 
 // state does so for one event.
-func (m *mending) state(ctx context.Context, was *event.Event, told map[string]statetree.Ref) error {
+func (m *mending) state(ctx context.Context, was *event.Event, prev []int64, missing []string, told map[string]statetree.Ref) error {
 	var roots []statetree.Ref
-	for _, nid := range was.Prev {
+	for _, nid := range prev {
 		p, err := m.event(ctx, nid)
 		if err != nil {
 			return err
 		}
-		if p.Flags&event.Outlier == 0 {
-			roots = append(roots, p.Root)
-		}
-	}
-	missing, err := unplaced(ctx, m.m.o.Store, was)
-	if err != nil {
-		return err
+		roots = append(roots, p.Root)
 	}
 	for _, id := range missing {
 		if told[id] == 0 {
@@ -300,7 +303,7 @@ func (m *mending) state(ctx context.Context, was *event.Event, told map[string]s
 	case e.Flags&event.Rejected != 0:
 		e.Pos, e.Current = 0, 0
 	case was.Pos == 0:
-		m.back = append(m.back, &e)
+		m.back[e.NID] = &e
 	}
 	return nil
 }
@@ -346,8 +349,7 @@ func (m *mending) refused(ctx context.Context, e *event.Event, before statetree.
 // state and the forward extremities that they lead to.
 func (m *mending) replay(ctx context.Context, since int64) (root statetree.Ref, tips []*event.Event, err error) {
 	const page = 100
-	sim := &actor{m: m.m}
-	// Of two states that follow each other only the newer one is resolved again.
+	r := &replay{mending: m, sim: &actor{m: m.m}}
 	for at := since - 1; ; {
 		events, err := m.m.o.Store.TimelineForward(ctx, m.nid, at, 1<<62, page)
 		if err != nil {
@@ -366,61 +368,123 @@ func (m *mending) replay(ctx context.Context, since int64) (root statetree.Ref, 
 			if e.Flags&event.Rejected != 0 {
 				continue
 			}
-			founds := e.Flags&event.Founding != 0
-			if founds {
-				sim.tips, root = nil, 0
-			}
-			sim.tips = sim.follow(m.through(ctx, e))
-			roots := make([]statetree.Ref, len(sim.tips))
-			for i, t := range sim.tips {
-				roots[len(roots)-1-i] = t.Root
-			}
-			now, err := m.resolve(ctx, roots)
+			due, err := r.due(ctx, e)
 			if err != nil {
 				return 0, nil, err
 			}
-			sim.tips[len(sim.tips)-1] = e
+			if err := r.readmit(ctx, append(due, e.Prev...)); err != nil {
+				return 0, nil, err
+			}
 			e.Current = 0
-			if now != e.Root {
-				e.Current = now
+			if err := r.land(ctx, e); err != nil {
+				return 0, nil, err
 			}
-			if !founds {
-				e.Flags &^= event.Turn
-				var changes []statetree.Change
-				if err := m.m.o.Store.State().Diff(ctx, root, now, func(c statetree.Change) { changes = append(changes, c) }); err != nil {
-					return 0, nil, err
-				}
-				m.turned(e, changes)
-			}
-			if root = now; m.fresh[e.NID] == nil && (e.Current != was.Current || e.Flags != was.Flags) {
+			if m.fresh[e.NID] == nil && (e.Current != was.Current || e.Flags != was.Flags) {
 				m.fresh[e.NID] = e
 			}
 		}
 		if len(events) < page {
-			return root, sim.tips, nil
+			break
 		}
 	}
+	// What nothing follows comes last.
+	if err := r.readmit(ctx, sortedKeys(m.back)); err != nil {
+		return 0, nil, err
+	}
+	return r.root, r.sim.tips, nil
+}
+
+// replay is the room as it would have been.
+type replay struct {
+	*mending
+	sim  *actor
+	root statetree.Ref
+}
+
+// land puts an event at the end of the room.
+func (r *replay) land(ctx context.Context, e *event.Event) error {
+	founds := e.Flags&event.Founding != 0
+	if founds {
+		r.sim.tips, r.root = nil, 0
+	}
+	prev, err := through(ctx, r.event, e)
+	if err != nil {
+		return err
+	}
+	r.sim.tips = r.sim.follow(e, prev)
+	roots := make([]statetree.Ref, len(r.sim.tips))
+	for i, t := range r.sim.tips {
+		roots[len(roots)-1-i] = t.Root
+	}
+	now, err := r.resolve(ctx, roots)
+	if err != nil {
+		return err
+	}
+	if now != e.Root {
+		e.Current = now
+	}
+	if !founds {
+		e.Flags &^= event.Turn
+		var changes []statetree.Change
+		if err := r.m.o.Store.State().Diff(ctx, r.root, now, func(c statetree.Change) { changes = append(changes, c) }); err != nil {
+			return err
+		}
+		r.turned(e, changes)
+	}
+	r.root = now
+	return nil
+}
+
+// due lists those that did not take part so far and came before an event, as their numbers tell, and after
+// all that they follow.
+func (r *replay) due(ctx context.Context, e *event.Event) (out []int64, err error) {
+	for _, nid := range sortedKeys(r.back) {
+		late := nid > e.NID
+		for _, p := range r.back[nid].Prev {
+			if x, err := r.event(ctx, p); err != nil {
+				return nil, err
+			} else if x.Pos >= e.Pos {
+				late = true
+			}
+		}
+		if !late {
+			out = append(out, nid)
+		}
+	}
+	return out, nil
+}
+
+// readmit takes in those of some events that did not take part so far: with check 6,
+// "Passes authorization rules based on the current state of the room, otherwise it is soft failed".
+func (r *replay) readmit(ctx context.Context, nids []int64) error {
+	for _, nid := range nids {
+		e := r.back[nid]
+		if e == nil {
+			continue
+		}
+		delete(r.back, nid)
+		if err := r.readmit(ctx, e.Prev); err != nil {
+			return err
+		}
+		e.Flags &^= event.SoftFailed
+		if reject, err := r.refused(ctx, e, r.root); err != nil {
+			return err
+		} else if reject != nil {
+			e.Flags |= event.SoftFailed
+			continue
+		}
+		if err := r.land(ctx, e); err != nil {
+			return err
+		}
+		r.order = append(r.order, e)
+	}
+	return nil
 }
 
 // miss notes that the server of a user may not have been told of devices.
 func (m *mending) miss(user string) {
 	server := store.ServerOf(user)
 	m.missed = m.missed || server != m.m.o.Signer.Server && m.joined[server] <= 0
-}
-
-// through is an event whose previous events are also those of the ones among them that are rejected.
-func (m *mending) through(ctx context.Context, e *event.Event) *event.Event {
-	c := *e
-	for i := 0; i < len(c.Prev) && i < 64; i++ {
-		if p, err := m.event(ctx, c.Prev[i]); err == nil && p.Flags&event.Rejected != 0 {
-			for _, x := range p.Prev {
-				if !slices.Contains(c.Prev, x) {
-					c.Prev = append(slices.Clip(c.Prev), x)
-				}
-			}
-		}
-	}
-	return &c
 }
 
 // turn brings the room to its complete state, and then takes those events in that are allowed after all.
@@ -463,64 +527,39 @@ func (m *mending) turn(ctx context.Context, partial store.RoomPartial, root stat
 	clear(a.current)
 	a.room.Root, a.tips = root, tips
 	a.room.Extremities = numbers(tips)
+	for _, t := range tips {
+		a.room.Depth = max(a.room.Depth, t.Depth)
+	}
 	b.first = append(b.first, func(t *store.Tx) error { return m.write(t, partial, carrier, l) })
-	slices.SortFunc(m.back, func(x, y *event.Event) int {
-		return cmp.Or(cmp.Compare(x.PDU.Depth, y.PDU.Depth), cmp.Compare(x.NID, y.NID))
-	})
-	for _, e := range m.back {
-		if err := m.readmit(ctx, e); err != nil {
+	for _, e := range m.order {
+		if err := m.show(ctx, e, root); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// readmit takes an event in that was refused over the incomplete state.
-func (m *mending) readmit(ctx context.Context, was *event.Event) error {
-	a, b := m.actor, m.b
+// show brings an event that takes part after all into the timeline, where the room's state has it already.
+func (m *mending) show(ctx context.Context, was *event.Event, root statetree.Ref) error {
 	e := *was
-	e.Flags &^= event.SoftFailed
-	auth, err := a.authEvents(ctx, event.Proto{Version: a.room.Version, Type: e.Type, Sender: string(e.Sender), StateKey: e.StateKey, Content: e.Content})
-	if err != nil {
-		return err
+	e.Current = 0
+	e.Flags &^= event.Turn
+	if e.Root != root {
+		e.Current = root
 	}
-	if a.allowedOver(ctx, &e, auth) != nil {
-		was.Flags |= event.SoftFailed
-		return nil
-	}
-	before := m.m.o.Store.StateBefore(was)
-	root := before.Root
-	if before.Key != 0 {
-		// land puts the event into the state again.
-		if root, err = m.without(ctx, before); err != nil {
+	if e.IsState() {
+		at, _, err := m.m.o.Store.State().Get(ctx, root, e.Key)
+		if err != nil {
 			return err
 		}
+		if at != e.NID {
+			e.Flags |= event.Turn // who works the state out of the timeline must not go by it
+		}
 	}
-	l := &landing{placed: true}
-	if err := a.land(ctx, b, &e, root, l); err != nil {
-		return err
-	}
-	if e.Flags&event.FromFederation != 0 {
-		l.servers = nil
-	}
-	return a.redactions(ctx, b, &e)
-}
-
-// without is the tree of a view.
-func (m *mending) without(ctx context.Context, v store.StateView) (statetree.Ref, error) {
-	edit := m.m.o.Store.State().Edit(v.Root)
-	var err error
-	if v.Event != 0 {
-		err = edit.Put(ctx, v.Key, v.Event)
-	} else {
-		err = edit.Delete(ctx, v.Key)
-	}
-	if err != nil {
-		return 0, err
-	}
-	root, packs := edit.Finish()
-	m.b.packs = append(m.b.packs, packs...)
-	return root, nil
+	m.b.add(&e, &landing{placed: true})
+	m.aloft[e.NID] = &e
+	m.room.Depth = max(m.room.Depth, e.Depth)
+	return m.redactions(ctx, m.b, &e)
 }
 
 // write writes what has become of the events, and the complete state.

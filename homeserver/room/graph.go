@@ -179,7 +179,11 @@ func (a *actor) land(ctx context.Context, b *batch, e *event.Event, before state
 	// The event is known from here on: resolving asks for it.
 	b.add(e, l)
 	a.aloft[e.NID] = e
-	tips := a.follow(e)
+	prev, err := through(ctx, a.event, e)
+	if err != nil {
+		return err
+	}
+	tips := a.follow(e, prev)
 	roots := make([]statetree.Ref, 0, len(tips))
 	roots = append(roots, e.Root)
 	for _, t := range tips {
@@ -275,11 +279,35 @@ func (a *actor) apply(ctx context.Context, b *batch, e *event.Event, before stat
 	return nil
 }
 
-// follow lists the tips once an event is one of them.
-func (a *actor) follow(e *event.Event) []*event.Event {
+// throughMax bounds how many events are looked through.
+const throughMax = 100
+
+// through lists the previous events of an event, and those of the ones among them that take no part: they
+// are followed by it as well.
+func through(ctx context.Context, get func(context.Context, int64) (*event.Event, error), e *event.Event) ([]int64, error) {
+	prev := e.Prev
+	for i := 0; i < len(prev) && i < throughMax; i++ {
+		p, err := get(ctx, prev[i])
+		if err != nil {
+			return nil, fmt.Errorf("a previous event: %w", err)
+		}
+		if p.Flags&(event.Rejected|event.SoftFailed) == 0 || p.Flags&event.Outlier != 0 {
+			continue
+		}
+		for _, nid := range p.Prev {
+			if !slices.Contains(prev, nid) {
+				prev = append(slices.Clip(prev), nid)
+			}
+		}
+	}
+	return prev, nil
+}
+
+// follow lists the tips once an event is one of them that follows those in prev.
+func (a *actor) follow(e *event.Event, prev []int64) []*event.Event {
 	tips := make([]*event.Event, 0, len(a.tips)+1)
 	for _, t := range a.tips {
-		if !slices.Contains(e.Prev, t.NID) {
+		if !slices.Contains(prev, t.NID) {
 			tips = append(tips, t)
 		}
 	}

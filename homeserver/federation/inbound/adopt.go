@@ -1,10 +1,12 @@
 package inbound
 
 import (
+	"context"
 	"encoding/json/jsontext"
 	"errors"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/federation/keyring"
@@ -92,12 +94,18 @@ func (a *API) resident(c *call) error {
 	if !in {
 		return mxerror.NotFound("This server is not in the room %s.", clip(c.room.ID))
 	}
-	// MSC3902: a server that knows part of a room's state alone can't tell who may come in.
-	if a.o.Store.Incomplete(c.room.NID) {
-		return mxerror.NotFound("This server does not know all of the state of the room %s yet.", clip(c.room.ID))
+	// MSC3902: a server that knows part of a room's state alone can't tell who may come in. Most rooms are
+	// complete in a moment.
+	ctx, cancel := context.WithTimeout(c.ctx, momentWait)
+	defer cancel()
+	if err := a.o.Store.WaitComplete(ctx, c.room.NID); err != nil {
+		return mxerror.NotFound("This server does not know all of the state of the room %s yet.", clip(c.room.ID)).Because(err)
 	}
 	return nil
 }
+
+// momentWait is how long who wants to come in waits for a room to be completed.
+const momentWait = 2 * time.Second
 
 // sendJoinV2 is PUT /v2/send_join/{roomId}/{eventId}.
 func (a *API) sendJoinV2(c *call) error {
