@@ -311,7 +311,9 @@ func (a *API) firstEvents(ctx context.Context, s *Session, q *createRoomRequest,
 		{"m.room.history_visibility", "history_visibility", p.history},
 		{"m.room.guest_access", "guest_access", p.guests},
 	} {
-		if !given(d.typ) {
+		// "If this event is absent, servers should act as if it is present and has the guest_access value
+		// "forbidden"": who joins needn't be told.
+		if !given(d.typ) && d.value != "forbidden" {
 			err = errors.Join(err, state(d.typ, "", map[string]string{d.field: d.value}))
 		}
 	}

@@ -299,10 +299,7 @@ func (b *builder) memberChanges(ctx context.Context, st Standing, came, went map
 	if was != "join" && now != "join" {
 		return nil
 	}
-	if was != now {
-		if now == "join" {
-			return b.everybody(ctx, st.Room, came)
-		}
+	if was == "join" && now != "join" {
 		return b.everybody(ctx, st.Room, went)
 	}
 	before, err := s.RootAt(ctx, st.Room, b.since())
@@ -313,11 +310,21 @@ func (b *builder) memberChanges(ctx context.Context, st Standing, came, went map
 	if err != nil {
 		return err
 	}
-	if s.Span(st.Room).Ends(b.since(), b.upto.Log) {
-		// "users ... who now share an encrypted room": who is in the room has become known.
-		if _, err := s.StateEvent(ctx, after, "m.room.encryption", ""); err == nil {
-			return b.everybody(ctx, st.Room, came)
-		} else if !errors.Is(err, store.ErrNotFound) {
+	if was != "join" || s.Span(st.Room).Ends(b.since(), b.upto.Log) {
+		// "users ... who now share an encrypted room with the client since the previous sync response",
+		// because the user came or because it has become known who is in the room. That is the user too,
+		// whose other devices the others send keys to from now on.
+		_, err := s.StateEvent(ctx, after, "m.room.encryption", "")
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		encrypted := err == nil
+		if encrypted || was != "join" {
+			own := came[b.q.User]
+			err := b.everybody(ctx, st.Room, came)
+			if !encrypted && !own {
+				delete(came, b.q.User)
+			}
 			return err
 		}
 	}
@@ -361,11 +368,11 @@ func (b *builder) memberChanges(ctx context.Context, st Standing, came, went map
 	return nil
 }
 
-// everybody adds those who are in a room, but for this user.
+// everybody adds those who are in a room.
 func (b *builder) everybody(ctx context.Context, room int64, users map[int64]bool) error {
 	members, err := b.s.o.Store.MembersOf(ctx, room)
 	for _, m := range members {
-		if m.Membership == "join" && m.User != b.q.User {
+		if m.Membership == "join" {
 			users[m.User] = true
 		}
 	}
