@@ -1,7 +1,10 @@
 package homeserver
 
 import (
+	"context"
 	"encoding/json/jsontext"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -9,6 +12,8 @@ import (
 	"time"
 
 	"github.com/tidwall/gjson"
+
+	"github.com/landbridge-im/landbridge/homeserver/client"
 )
 
 // TestPartialRoom uses a room before its members are known, and then with them.
@@ -281,5 +286,57 @@ func TestPartialSliding(t *testing.T) {
 	d.members(h, alice)
 	if !shows("$LAZY") || !shows("*") {
 		t.Error("the complete room is not shown")
+	}
+}
+
+// TestPartialRestart goes on with a room that was not complete when the server stopped.
+func TestPartialRestart(t *testing.T) {
+	t.Parallel()
+	p := peers(t, 2)
+	far := &afar{T: t, peer: p[1], to: p[0].name, Client: p[1].outside.client}
+	d := distantRoom(t, far)
+	// begin starts the server, until stop is called.
+	begin := func() (h *hs, stop func()) {
+		p[0].Configure(client.Settings{OpenRegistration: true, MaxBody: 1 << 20, SyncTimeout: time.Minute})
+		srv := httptest.NewServer(p[0].Client())
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error, 1)
+		go func() { done <- p[0].Run(ctx) }()
+		return &hs{t, p[0].Server, srv.URL, http.DefaultClient}, func() {
+			srv.Close()
+			cancel()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	h, stop := begin()
+	alice := h.user("alice")
+	d.enter(h, alice)
+	since := h.ok(alice, "GET", "/v3/sync", nil).Get("next_batch").Str
+	hello := d.message(d.at("carol"), "hello")
+	d.sends("1", hello)
+	h.eventually("a message", func() bool { return d.sees(h, alice, hello.ID) })
+	h.eventually("the state to be asked for", func() bool { return d.count("state_ids") > 0 })
+	stop()
+	again := p[0].o
+	if err := p[0].Close(); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if p[0].Server, err = Open(t.Context(), again); err != nil {
+		t.Fatal(err)
+	}
+	h, stop = begin()
+	defer stop()
+	if d.shown(h, alice, "since="+since).Exists() || !d.shown(h, alice, lazily).Exists() {
+		t.Error("after a restart the room is shown to the wrong clients")
+	}
+	d.release()
+	if got := d.members(h, alice); len(got) != 4 {
+		t.Errorf("members %v", got)
+	}
+	if got := d.shown(h, alice, "since="+since); !strings.Contains(all(got.Get("state.events"), "state_key"), d.at("dave")) {
+		t.Errorf("an eager client is told %s", got)
 	}
 }

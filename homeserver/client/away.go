@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
@@ -113,11 +114,19 @@ func (a *API) joinAway(c *call, l located, extra object) error {
 	return err
 }
 
+// momentWait is how long somebody waits for a room to be complete before others are asked.
+const momentWait = time.Second
+
 // joinAnother joins a room of which this server doesn't know all of the state, by way of another server.
 // taken is false where that is not so, or none could be reached.
 func (a *API) joinAnother(c *call, l located, extra object) (taken bool, err error) {
 	if a.o.Joins == nil || !a.o.Store.Incomplete(l.name.NID) {
 		return false, nil
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, momentWait)
+	defer cancel()
+	if a.o.Store.WaitComplete(ctx, l.name.NID) == nil {
+		return false, nil // as most rooms are in a moment
 	}
 	if err := c.limit(a.limits.Load().joins); err != nil {
 		return false, err

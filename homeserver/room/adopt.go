@@ -117,7 +117,7 @@ func (m *Manager) Adopt(ctx context.Context, room int64, r Received) (*event.Eve
 		if a.joined[a.m.o.Signer.Server] == 0 {
 			return mxerror.NotFound("This server is not in that room.")
 		}
-		snap.Servers = a.others
+		snap.Servers, snap.Prior = a.others, a.others
 		o, err := a.receive(ctx, b, r, 0)
 		if err != nil {
 			return err
@@ -142,5 +142,6 @@ func (m *Manager) Adopt(ctx context.Context, room int64, r Received) (*event.Eve
 	}
 	snap.Before = m.o.Store.StateBefore(out[0])
 	snap.Servers = append([]string{m.o.Signer.Server}, snap.Servers...)
+	snap.Prior = append([]string{m.o.Signer.Server}, snap.Prior...)
 	return out[0], snap, nil
 }

@@ -67,6 +67,6 @@ type Foundation struct {
 type Snapshot struct {
 	// Before is the state before its event.
 	Before store.StateView
-	// Servers are the servers that have members in the room.
-	Servers []string
+	// Servers are the servers that have members in the room, and Prior those that had before the event.
+	Servers, Prior []string
 }

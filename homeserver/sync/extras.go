@@ -310,21 +310,23 @@ func (b *builder) memberChanges(ctx context.Context, st Standing, came, went map
 	if err != nil {
 		return err
 	}
-	if was != "join" || s.Span(st.Room).Ends(b.since(), b.upto.Log) {
-		// "users ... who now share an encrypted room with the client since the previous sync response",
-		// because the user came or because it has become known who is in the room. That is the user too,
-		// whose other devices the others send keys to from now on.
-		_, err := s.StateEvent(ctx, after, "m.room.encryption", "")
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return err
+	// "users ... who now share an encrypted room with the client since the previous sync response".
+	_, err = s.StateEvent(ctx, after, "m.room.encryption", "")
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	encrypted := err == nil
+	if was != "join" {
+		// That is the user too, whose other devices the others send keys to from now on.
+		own := came[b.q.User]
+		err := b.everybody(ctx, st.Room, came)
+		if !encrypted && !own {
+			delete(came, b.q.User)
 		}
-		encrypted := err == nil
-		if encrypted || was != "join" {
-			own := came[b.q.User]
-			err := b.everybody(ctx, st.Room, came)
-			if !encrypted && !own {
-				delete(came, b.q.User)
-			}
+		return err
+	}
+	if span := s.Span(st.Room); encrypted && span.Ends(b.since(), b.upto.Log) {
+		if err := b.discovered(ctx, st.Room, span.Was, after, came); err != nil {
 			return err
 		}
 	}
@@ -366,6 +368,25 @@ func (b *builder) memberChanges(ctx context.Context, st Standing, came, went map
 		}
 	}
 	return nil
+}
+
+// discovered adds those who are in a room and of whom that has become known when it became complete.
+func (b *builder) discovered(ctx context.Context, room int64, was, is statetree.Ref, users map[int64]bool) error {
+	members, err := b.s.o.Store.MembersOf(ctx, room)
+	if err != nil {
+		return err
+	}
+	joined := map[int64]int64{}
+	for _, m := range members {
+		if m.Membership == "join" {
+			joined[m.Event] = m.User
+		}
+	}
+	return b.s.o.Store.State().Diff(ctx, was, is, func(c statetree.Change) {
+		if user := joined[c.New]; user != 0 && !c.InOld {
+			users[user] = true
+		}
+	})
 }
 
 // everybody adds those who are in a room.

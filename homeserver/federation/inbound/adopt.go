@@ -155,11 +155,8 @@ func (a *API) sendJoin(c *call, answer func(func(*writer) error) error) error {
 		w.value("origin", a.o.Server)
 		w.value("members_omitted", omit)
 		if omit {
-			servers := slices.Clone(snap.Servers)
-			if !slices.Contains(servers, a.o.Server) {
-				servers = append(servers, a.o.Server)
-			}
-			w.value("servers_in_room", servers)
+			// "A list of the servers active in the room (ie, those with joined members) before the join."
+			w.value("servers_in_room", snap.Prior)
 		}
 		w.name("event")
 		w.bytes(raw)

@@ -32,6 +32,7 @@ type Source interface {
 	JoinedServers(ctx context.Context, room int64) ([]string, error)
 	ReceiptsAfter(ctx context.Context, room, after, upto int64) ([]store.Receipt, error)
 	RoomByNID(ctx context.Context, nid int64) (store.RoomName, error)
+	Incomplete(room int64) bool
 	UserID(ctx context.Context, nid int64) (string, error)
 	Write(ctx context.Context, fn func(*store.Tx) error) error
 }
@@ -329,7 +330,8 @@ func (s *Senders) joins(e store.Entry) bool {
 // introduce tells of the devices of a user who has come into a room with servers that don't know
 // them yet: specification, "Device Management": m.device_list_update is sent "when that user joins a
 // room which contains servers which are not already receiving updates for that user's device list".
-// A device without identity keys is in no device list ("keys: Required"), and nobody needs to know it.
+// Where it isn't known yet who is in the room, devices without identity keys, which are of no use to
+// others, are not told of.
 func (s *Senders) introduce(ctx context.Context, e store.Entry) error {
 	if e.Event.Replaces != 0 {
 		if was, err := s.o.Source.Event(ctx, e.Event.Replaces); err == nil && was.Membership() == "join" {
@@ -340,6 +342,7 @@ func (s *Senders) introduce(ctx context.Context, e store.Entry) error {
 	if err != nil || !fresh {
 		return err
 	}
+	incomplete := s.o.Source.Incomplete(e.Room)
 	return s.o.Source.Write(ctx, func(t *store.Tx) error {
 		devices, err := t.DevicesOf(e.Member.User)
 		if err != nil || len(devices) == 0 {
@@ -347,11 +350,13 @@ func (s *Senders) introduce(ctx context.Context, e store.Entry) error {
 		}
 		var ids []string
 		for _, d := range devices {
-			_, err := t.DeviceKeys(store.DeviceName{User: e.Member.User, ID: d.ID})
-			if errors.Is(err, store.ErrNotFound) {
-				continue
-			} else if err != nil {
-				return err
+			if incomplete {
+				_, err := t.DeviceKeys(store.DeviceName{User: e.Member.User, ID: d.ID})
+				if errors.Is(err, store.ErrNotFound) {
+					continue
+				} else if err != nil {
+					return err
+				}
 			}
 			ids = append(ids, d.ID)
 		}
