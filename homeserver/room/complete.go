@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"maunium.net/go/mautrix/federation/pdu"
@@ -18,112 +19,6 @@ import (
 // A room that was joined with memberships left out (MSC3706) goes on over what is known. When the rest
 // is here, everything since the join is looked at anew, in one turn: the states, whether the rules
 // allow each event after all, and the room's current state.
-
-// isPartial tells whether an event was checked over a state that wasn't complete.
-func isPartial(e *event.Event) bool { return e.Flags&event.Partial != 0 }
-
-// claimed is a state together with what an event's authorisation rests on, by its own account: MSC3902:
-// while memberships aren't known, an event is checked over "the state resolution of the state before the
-// event and the event's auth events".
-func (s source) claimed(ctx context.Context, v event.Version, root statetree.Ref, auth []*event.Event) (statetree.Ref, []statetree.Pack, error) {
-	edit := s.State().Edit(root)
-	for _, x := range auth {
-		if x.IsState() && x.Flags&event.Rejected == 0 {
-			if err := edit.Put(ctx, x.Key, x.NID); err != nil {
-				return 0, nil, err
-			}
-		}
-	}
-	other, packs := edit.Finish()
-	out, more, err := s.resolve(ctx, v, []statetree.Ref{root, other})
-	return out, append(packs, more...), err
-}
-
-// StateClaimed is the state over which an event is checked that is known to be incomplete: root, resolved
-// with the event's auth events. The packs needn't be stored.
-func (m *Manager) StateClaimed(ctx context.Context, room int64, root statetree.Ref, auth []int64) (statetree.Ref, []statetree.Pack, error) {
-	name, err := m.o.Store.RoomByNID(ctx, room)
-	if err != nil {
-		return 0, nil, err
-	}
-	events, err := m.o.Store.Events(ctx, auth)
-	if err != nil {
-		return 0, nil, err
-	}
-	return source{Store: m.o.Store}.claimed(ctx, name.Version, root, events)
-}
-
-// allowedClaimed is check 6 for a room that isn't complete.
-func (a *actor) allowedClaimed(ctx context.Context, b *batch, e *event.Event) (reject, err error) {
-	var auth []*event.Event
-	for _, nid := range e.Auth {
-		x, err := a.event(ctx, nid)
-		if err != nil {
-			return nil, err
-		}
-		auth = append(auth, x)
-	}
-	root, packs, err := source{a.m.o.Store, a.aloft}.claimed(ctx, a.room.Version, a.room.Root, auth)
-	b.packs = append(b.packs, packs...)
-	if err != nil {
-		return nil, err
-	}
-	auth, err = a.authOver(ctx, event.Proto{Version: a.room.Version, Type: e.Type, Sender: string(e.Sender), StateKey: e.StateKey, Content: e.Content}, root)
-	if err != nil {
-		return nil, err
-	}
-	return a.allowedOver(ctx, e, auth), nil
-}
-
-// Lacking lists the events that are not here, and after which the state has to be known to complete that
-// of a room. It is empty for a room that lacks nothing.
-func (m *Manager) Lacking(ctx context.Context, room int64) ([]string, error) {
-	s := m.o.Store
-	told, err := s.ToldStates(ctx, room)
-	if err != nil {
-		return nil, err
-	}
-	nids, err := s.PartialEvents(ctx, room)
-	if err != nil {
-		return nil, err
-	}
-	var out []string
-	for chunk := range slices.Chunk(nids, 64) {
-		events, err := s.Events(ctx, chunk)
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range events {
-			_, missing, err := placed(ctx, s, e)
-			if err != nil {
-				return nil, err
-			}
-			for _, id := range missing {
-				if told[id] == 0 && !slices.Contains(out, id) {
-					out = append(out, id)
-				}
-			}
-		}
-	}
-	return out, nil
-}
-
-// placed lists the previous events of an event that have a place in the graph here, and those that don't.
-// One that was missing when the event came may have come since.
-func placed(ctx context.Context, s *store.Store, e *event.Event) (prev []int64, missing []string, err error) {
-	for _, id := range e.PrevEvents {
-		p, err := s.EventByID(ctx, string(id))
-		switch {
-		case errors.Is(err, store.ErrNotFound) || err == nil && p.Flags&event.Outlier != 0:
-			missing = append(missing, string(id))
-		case err != nil:
-			return nil, nil, err
-		default:
-			prev = append(prev, p.NID)
-		}
-	}
-	return prev, missing, nil
-}
 
 // ErrLacking: more has to be known to complete a room; see Manager.Lacking.
 var ErrLacking = errors.New("not all of the room's state is known yet")
@@ -345,148 +240,6 @@ func (m *mending) refused(ctx context.Context, e *event.Event, before statetree.
 	return authrules.AuthorizeOver(e.Version, e.PDU, auth, create), nil
 }
 
-// replay takes the events since the join in anew, in the order in which they came, and gives the current
-// state and the forward extremities that they lead to.
-func (m *mending) replay(ctx context.Context, since int64) (root statetree.Ref, tips []*event.Event, err error) {
-	const page = 100
-	r := &replay{mending: m, sim: &actor{m: m.m}}
-	for at := since - 1; ; {
-		events, err := m.m.o.Store.TimelineForward(ctx, m.nid, at, 1<<62, page)
-		if err != nil {
-			return 0, nil, err
-		}
-		for _, was := range events {
-			at = was.Pos
-			e := m.fresh[was.NID]
-			if e == nil {
-				c := *was
-				e = &c
-			}
-			if e.Membership() != "" {
-				m.miss(*e.StateKey)
-			}
-			if e.Flags&event.Rejected != 0 {
-				continue
-			}
-			due, err := r.due(ctx, e)
-			if err != nil {
-				return 0, nil, err
-			}
-			if err := r.readmit(ctx, append(due, e.Prev...)); err != nil {
-				return 0, nil, err
-			}
-			e.Current = 0
-			if err := r.land(ctx, e); err != nil {
-				return 0, nil, err
-			}
-			if m.fresh[e.NID] == nil && (e.Current != was.Current || e.Flags != was.Flags) {
-				m.fresh[e.NID] = e
-			}
-		}
-		if len(events) < page {
-			break
-		}
-	}
-	// What nothing follows comes last.
-	if err := r.readmit(ctx, sortedKeys(m.back)); err != nil {
-		return 0, nil, err
-	}
-	return r.root, r.sim.tips, nil
-}
-
-// replay is the room as it would have been.
-type replay struct {
-	*mending
-	sim  *actor
-	root statetree.Ref
-}
-
-// land puts an event at the end of the room.
-func (r *replay) land(ctx context.Context, e *event.Event) error {
-	founds := e.Flags&event.Founding != 0
-	if founds {
-		r.sim.tips, r.root = nil, 0
-	}
-	prev, err := through(ctx, r.event, e)
-	if err != nil {
-		return err
-	}
-	r.sim.tips = r.sim.follow(e, prev)
-	roots := make([]statetree.Ref, len(r.sim.tips))
-	for i, t := range r.sim.tips {
-		roots[len(roots)-1-i] = t.Root
-	}
-	now, err := r.resolve(ctx, roots)
-	if err != nil {
-		return err
-	}
-	if now != e.Root {
-		e.Current = now
-	}
-	if !founds {
-		e.Flags &^= event.Turn
-		var changes []statetree.Change
-		if err := r.m.o.Store.State().Diff(ctx, r.root, now, func(c statetree.Change) { changes = append(changes, c) }); err != nil {
-			return err
-		}
-		r.turned(e, changes)
-	}
-	r.root = now
-	return nil
-}
-
-// due lists those that did not take part so far and came before an event, as their numbers tell, and after
-// all that they follow.
-func (r *replay) due(ctx context.Context, e *event.Event) (out []int64, err error) {
-	for _, nid := range sortedKeys(r.back) {
-		late := nid > e.NID
-		for _, p := range r.back[nid].Prev {
-			if x, err := r.event(ctx, p); err != nil {
-				return nil, err
-			} else if x.Pos >= e.Pos {
-				late = true
-			}
-		}
-		if !late {
-			out = append(out, nid)
-		}
-	}
-	return out, nil
-}
-
-// readmit takes in those of some events that did not take part so far: with check 6,
-// "Passes authorization rules based on the current state of the room, otherwise it is soft failed".
-func (r *replay) readmit(ctx context.Context, nids []int64) error {
-	for _, nid := range nids {
-		e := r.back[nid]
-		if e == nil {
-			continue
-		}
-		delete(r.back, nid)
-		if err := r.readmit(ctx, e.Prev); err != nil {
-			return err
-		}
-		e.Flags &^= event.SoftFailed
-		if reject, err := r.refused(ctx, e, r.root); err != nil {
-			return err
-		} else if reject != nil {
-			e.Flags |= event.SoftFailed
-			continue
-		}
-		if err := r.land(ctx, e); err != nil {
-			return err
-		}
-		r.order = append(r.order, e)
-	}
-	return nil
-}
-
-// miss notes that the server of a user may not have been told of devices.
-func (m *mending) miss(user string) {
-	server := store.ServerOf(user)
-	m.missed = m.missed || server != m.m.o.Signer.Server && m.joined[server] <= 0
-}
-
 // turn brings the room to its complete state, and then takes those events in that are allowed after all.
 func (m *mending) turn(ctx context.Context, partial store.RoomPartial, root statetree.Ref, tips []*event.Event) error {
 	a, b := m.actor, m.b
@@ -572,8 +325,22 @@ func (m *mending) write(t *store.Tx, partial store.RoomPartial, carrier *event.E
 	if carrier.Pos, err = t.Log(store.Entry{Kind: store.KindComplete, Room: m.nid}); err != nil {
 		return err
 	}
+	// Servers are counted once each: they may be few, and their members many.
+	joined := map[string]int64{}
 	for _, c := range l.changes {
+		if c.joined != 0 {
+			joined[store.ServerOf(c.user)] += c.joined
+		}
+		c.joined = 0
 		if err := l.writeChange(t, carrier, c); err != nil {
+			return err
+		}
+	}
+	for _, server := range slices.Sorted(maps.Keys(joined)) {
+		if joined[server] == 0 {
+			continue
+		}
+		if err := t.MoveMembers(m.nid, server, joined[server], carrier.Pos); err != nil {
 			return err
 		}
 	}
@@ -602,19 +369,10 @@ func (m *mending) pokes(t *store.Tx, partial store.RoomPartial, carrier *event.E
 	if err != nil {
 		return err
 	}
-	for _, user := range sortedKeys(own) {
+	for _, user := range slices.Sorted(maps.Keys(own)) {
 		if err := t.DeviceListChanged(user, own[user]...); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func sortedKeys[V any](m map[int64]V) []int64 {
-	out := make([]int64, 0, len(m))
-	for k := range m {
-		out = append(out, k)
-	}
-	slices.Sort(out)
-	return out
 }

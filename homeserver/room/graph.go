@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
@@ -279,53 +278,6 @@ func (a *actor) apply(ctx context.Context, b *batch, e *event.Event, before stat
 	return nil
 }
 
-// throughMax bounds how many events are looked through.
-const throughMax = 100
-
-// through lists the previous events of an event, and those of the ones among them that take no part: they
-// are followed by it as well.
-func through(ctx context.Context, get func(context.Context, int64) (*event.Event, error), e *event.Event) ([]int64, error) {
-	prev := e.Prev
-	for i := 0; i < len(prev) && i < throughMax; i++ {
-		p, err := get(ctx, prev[i])
-		if err != nil {
-			return nil, fmt.Errorf("a previous event: %w", err)
-		}
-		if p.Flags&(event.Rejected|event.SoftFailed) == 0 || p.Flags&event.Outlier != 0 {
-			continue
-		}
-		for _, nid := range p.Prev {
-			if !slices.Contains(prev, nid) {
-				prev = append(slices.Clip(prev), nid)
-			}
-		}
-	}
-	return prev, nil
-}
-
-// follow lists the tips once an event is one of them that follows those in prev.
-func (a *actor) follow(e *event.Event, prev []int64) []*event.Event {
-	tips := make([]*event.Event, 0, len(a.tips)+1)
-	for _, t := range a.tips {
-		if !slices.Contains(prev, t.NID) {
-			tips = append(tips, t)
-		}
-	}
-	tips = append(tips, e)
-	for len(tips) > tipsMax {
-		// One with the same state as another changes nothing; else the one that is there longest.
-		drop := 0
-		for i, t := range tips[:len(tips)-1] {
-			if slices.ContainsFunc(tips[i+1:], func(x *event.Event) bool { return x.Root == t.Root }) {
-				drop = i
-				break
-			}
-		}
-		tips = slices.Delete(tips, drop, drop+1)
-	}
-	return tips
-}
-
 // changed brings all that is derived from the current state in step with one change of it. It is the
 // only way that the current state changes, for events made here too.
 func (a *actor) changed(ctx context.Context, b *batch, e *event.Event, l *landing, c statetree.Change) error {
@@ -395,26 +347,6 @@ func (a *actor) moved(ctx context.Context, b *batch, ch *change, user string, c 
 	}
 	a.list()
 	return nil
-}
-
-// recount gives the counts of members for a turn to change: a turn that fails puts the old ones back.
-func (a *actor) recount(b *batch) map[string]int64 {
-	if !b.counted {
-		a.joined, b.counted = maps.Clone(a.joined), true
-	}
-	return a.joined
-}
-
-// hold counts the servers that are said to be in an incomplete room, as the store does, instead of those
-// that were counted before.
-func (a *actor) hold(b *batch, servers []string) {
-	for _, s := range a.partial {
-		a.recount(b)[s]--
-	}
-	for _, s := range servers {
-		a.recount(b)[s]++
-	}
-	a.partial = servers
 }
 
 // list makes the list of the other servers in the room anew.

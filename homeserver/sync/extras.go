@@ -370,25 +370,6 @@ func (b *builder) memberChanges(ctx context.Context, st Standing, came, went map
 	return nil
 }
 
-// discovered adds those who are in a room and of whom that has become known when it became complete.
-func (b *builder) discovered(ctx context.Context, room int64, was, is statetree.Ref, users map[int64]bool) error {
-	members, err := b.s.o.Store.MembersOf(ctx, room)
-	if err != nil {
-		return err
-	}
-	joined := map[int64]int64{}
-	for _, m := range members {
-		if m.Membership == "join" {
-			joined[m.Event] = m.User
-		}
-	}
-	return b.s.o.Store.State().Diff(ctx, was, is, func(c statetree.Change) {
-		if user := joined[c.New]; user != 0 && !c.InOld {
-			users[user] = true
-		}
-	})
-}
-
 // everybody adds those who are in a room.
 func (b *builder) everybody(ctx context.Context, room int64, users map[int64]bool) error {
 	members, err := b.s.o.Store.MembersOf(ctx, room)

@@ -3,7 +3,6 @@ package sync
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/landbridge-im/landbridge/homeserver/store"
 )
@@ -116,26 +115,6 @@ func (b *builder) joined(ctx context.Context, st Standing) (bool, error) {
 
 // lazy tells whether the client gets the members of rooms by and by.
 func (b *builder) lazy() bool { return b.q.Filter.Room.State.LazyLoadMembers }
-
-// whole tells whether a room is shown: MSC3902: rooms of which not all of the state is known are left out
-// for clients that count on being told of all members. fresh tells that it was left out so far.
-func (b *builder) whole(room int64) (shown, fresh bool) {
-	if b.lazy() {
-		return true, false
-	}
-	span := b.s.o.Store.Span(room)
-	return !span.At(b.upto.Log), b.since() > 0 && span.At(b.since())
-}
-
-// loadRoomData reads all of the user's account data of a room that the client has not been shown yet.
-func (b *builder) loadRoomData(ctx context.Context, room int64) error {
-	all, err := b.s.o.Store.AccountDataAfter(ctx, b.q.User, 0, b.upto.Log)
-	if err != nil {
-		return err
-	}
-	b.data[room] = slices.DeleteFunc(all, func(d store.AccountData) bool { return d.Room != room })
-	return nil
-}
 
 // roomData writes the user's account data of a room.
 func (b *builder) roomData(st Standing, name store.RoomName, comma func()) {

@@ -391,45 +391,6 @@ func (b *builder) stateChange(ctx context.Context, st Standing, p part, after st
 	return d, nil
 }
 
-// corrected adds what has turned out to be otherwise than a client was told, when the room became
-// complete.
-func (b *builder) corrected(ctx context.Context, room int64, p part, after statetree.Ref, entries []StateEntry) ([]StateEntry, error) {
-	span := b.s.o.Store.Span(room)
-	if !span.Ends(p.from, p.upto) {
-		return entries, nil
-	}
-	err := b.s.o.Store.State().Diff(ctx, span.Was, after, func(c statetree.Change) {
-		if c.InOld && c.InNew && !slices.ContainsFunc(entries, func(e StateEntry) bool { return e.Key == c.Key }) {
-			entries = append(entries, StateEntry{c.Key, c.New})
-		}
-	})
-	return entries, err
-}
-
-// MemberAt finds the membership of a user in a state. Where a room is not complete, and so does not know
-// it, it is that which an event of the user's among some rests on. ErrNotFound if there is none.
-func MemberAt(ctx context.Context, s *store.Store, root statetree.Ref, user string, events []*event.Event) (*event.Event, error) {
-	e, err := s.StateEvent(ctx, root, "m.room.member", user)
-	if !errors.Is(err, store.ErrNotFound) {
-		return e, err
-	}
-	for _, by := range slices.Backward(events) {
-		if string(by.Sender) != user || !by.Has(event.Partial) {
-			continue
-		}
-		cited, err := s.Events(ctx, by.Auth)
-		if err != nil {
-			return nil, err
-		}
-		for _, x := range cited {
-			if x.Is("m.room.member", user) {
-				return x, nil
-			}
-		}
-	}
-	return nil, store.ErrNotFound
-}
-
 // lazyUsers are the users whose memberships a lazily loading client needs: the senders, and where
 // it meets the room, also its own ("servers MUST include the syncing user's own membership event
 // when they join a room, or when the full state of rooms is requested") and those of the heroes

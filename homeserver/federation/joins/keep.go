@@ -37,10 +37,30 @@ type keeper struct {
 	waiting map[string]*event.Event
 	// wanted are the ids that are not here yet.
 	wanted map[string]bool
+	// cited are auth events that were looked up of late: most members rest on the same few.
+	cited map[string]*event.Event
+}
+
+// citedMax is how many of them are remembered.
+const citedMax = 256
+
+// auth finds an event that others rest on.
+func (k *keeper) auth(id string) (*event.Event, error) {
+	if e := k.cited[id]; e != nil {
+		return e, nil
+	}
+	e, err := k.j.o.Store.EventByID(k.ctx, id)
+	if err == nil {
+		if len(k.cited) >= citedMax {
+			clear(k.cited)
+		}
+		k.cited[id] = e
+	}
+	return e, err
 }
 
 func (j *Joins) keep(ctx context.Context, name store.RoomName) *keeper {
-	return &keeper{j: j, ctx: ctx, room: name, waiting: map[string]*event.Event{}, wanted: map[string]bool{}}
+	return &keeper{j: j, ctx: ctx, room: name, waiting: map[string]*event.Event{}, wanted: map[string]bool{}, cited: map[string]*event.Event{}}
 }
 
 // stateAfter fetches and stores the state after an event, as a server tells it, with what it rests on.
@@ -197,13 +217,12 @@ func (k *keeper) ready() (out []*event.Event, err error) {
 // store makes outliers of events whose auth events are here, with check 4 made: "Passes authorization
 // rules based on the event's auth events, otherwise it is rejected."
 func (k *keeper) store(events []*event.Event) error {
-	s := k.j.o.Store
 	list := make([]room.Received, 0, len(events))
 	for _, e := range events {
 		r := room.Received{Event: e}
 		auth := make([]*pdu.PDU, 0, len(e.AuthEvents))
 		for _, a := range e.AuthEvents {
-			x, err := s.EventByID(k.ctx, string(a))
+			x, err := k.auth(string(a))
 			if err != nil {
 				return err
 			}
@@ -238,7 +257,7 @@ func (k *keeper) store(events []*event.Event) error {
 func (k *keeper) lookUp(ids []id.EventID) ([]*pdu.PDU, error) {
 	var out []*pdu.PDU
 	for _, x := range ids {
-		e, err := k.j.o.Store.EventByID(k.ctx, string(x))
+		e, err := k.auth(string(x))
 		if err != nil {
 			return nil, err
 		}
