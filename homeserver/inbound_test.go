@@ -22,7 +22,12 @@ import (
 // its keys and its way of asking others are real.
 func resident(t *testing.T) (h *hs, name string, far *afar) {
 	t.Helper()
-	p := peers(t, 2)
+	return residentOf(t, peers(t, 2))
+}
+
+// residentOf is resident with servers that are there already.
+func residentOf(t *testing.T, p []*peer) (h *hs, name string, far *afar) {
+	t.Helper()
 	p[0].Configure(client.Settings{OpenRegistration: true, MaxBody: 1 << 20, SyncTimeout: time.Minute})
 	srv := httptest.NewServer(p[0].Client())
 	ctx, stop := context.WithCancel(t.Context())

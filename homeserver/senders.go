@@ -7,6 +7,7 @@ import (
 	"mime"
 	"time"
 
+	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/federation/fclient"
 	"github.com/landbridge-im/landbridge/homeserver/federation/joins"
 	"github.com/landbridge-im/landbridge/homeserver/federation/outbound"
@@ -14,6 +15,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/media"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 	"github.com/landbridge-im/landbridge/homeserver/presence"
+	"github.com/landbridge-im/landbridge/homeserver/store"
 )
 
 // openSenders makes the parts that send to other servers and go to their rooms, if there may be any.
@@ -21,7 +23,10 @@ func (s *Server) openSenders(k *keys.Keys) {
 	if !s.o.Federation.Enabled {
 		return
 	}
-	s.joins = joins.New(joins.Options{Store: s.store, Rooms: s.rooms, Remote: s.outside.client, Keys: s.outside.ring, Policy: s.outside.policy, Signer: s.signer, Log: s.o.Log, Now: s.o.Now})
+	s.joins = joins.New(joins.Options{Store: s.store, Rooms: s.rooms, Remote: s.outside.client, Keys: s.outside.ring, Policy: s.outside.policy, Signer: s.signer,
+		Take: func(ctx context.Context, from string, name store.RoomName, e *event.Event) error {
+			return s.inbound.Take(ctx, from, name, e)
+		}, Log: s.o.Log, Now: s.o.Now})
 	s.senders = outbound.New(outbound.Options{Server: s.o.Name, Source: s.store, Remote: s.outside.client, Backoff: s.outside.backoff, Devices: k,
 		Typing: s.typing.In, Present: s.present, Log: s.o.Log, Now: s.o.Now})
 	s.outside.backoff.OnWake(s.senders.Wake)

@@ -383,6 +383,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.media.Run(ctx) })
 	if s.o.Federation.Enabled {
 		g.Go(func() error { return s.inbound.Run(ctx) })
+		g.Go(func() error { return s.joins.Run(ctx) })
 	}
 	return g.Wait()
 }

@@ -145,7 +145,7 @@ func TestSyncFilters(t *testing.T) {
 	t.Parallel()
 	h := start(t)
 	alice, bob := h.user("alice"), h.user("bob")
-	room := h.room(alice, map[string]any{"preset": "public_chat", "initial_state": []obj{{"type": "m.room.guest_access", "content": obj{"guest_access": "forbidden"}}}})
+	room := h.room(alice, map[string]any{"preset": "public_chat", "topic": "t"})
 	other := h.room(alice, map[string]any{"preset": "public_chat"})
 	h.join(bob, room)
 	h.text(alice, room, "1", "text")
@@ -261,7 +261,7 @@ func TestSyncLeaving(t *testing.T) {
 	t.Parallel()
 	h := start(t)
 	alice, bob := h.user("alice"), h.user("bob")
-	room := h.room(alice, map[string]any{"preset": "public_chat", "initial_state": []obj{{"type": "m.room.guest_access", "content": obj{"guest_access": "forbidden"}}}})
+	room := h.room(alice, map[string]any{"preset": "public_chat", "topic": "t"})
 	leave := func(s gjson.Result) gjson.Result { return s.Get(path("rooms", "leave", room)) }
 	archived := filter(map[string]any{"room": map[string]any{"include_leave": true}})
 

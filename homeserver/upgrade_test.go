@@ -23,6 +23,7 @@ func TestUpgrade(t *testing.T) {
 				users["@alice:test"] = 100
 			}
 			h.state(alice, old, "m.room.power_levels", "", obj{"users": users, "state_default": 60, "events": obj{"m.room.tombstone": 100}})
+			h.state(alice, old, "m.room.guest_access", "", obj{"guest_access": "forbidden"})
 			h.ok(bob, "PUT", "/v3/user/@bob:test/rooms/"+old+"/tags/u.work", obj{"order": 0.5})
 			h.ok(bob, "PUT", "/v3/user/@bob:test/account_data/m.direct", obj{"@alice:test": []string{"!x:test", old}})
 			h.ok(bob, "PUT", "/v3/pushrules/global/room/"+esc(old), obj{"actions": []string{}})

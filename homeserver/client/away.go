@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
@@ -18,6 +19,7 @@ import (
 type Joins interface {
 	Resident(ctx context.Context, roomID string) (store.RoomName, bool, error)
 	Join(ctx context.Context, user, roomID string, via []string, content jsontext.Value) (name store.RoomName, local bool, err error)
+	Another(ctx context.Context, user string, name store.RoomName, via []string, content jsontext.Value) (taken bool, err error)
 	Vouched(ctx context.Context, user string, name store.RoomName, via []string, content jsontext.Value) error
 	Knock(ctx context.Context, user, roomID string, via []string, content jsontext.Value) (name store.RoomName, local bool, err error)
 	Leave(ctx context.Context, user string, name store.RoomName, via []string, content jsontext.Value) error
@@ -113,6 +115,33 @@ func (a *API) joinAway(c *call, l located, extra object) error {
 	// Somebody else was faster, and so the room is here now.
 	_, err = a.o.Rooms.Send(c.ctx, name.NID, room.Proposal{Sender: c.session.UserID, Type: "m.room.member", StateKey: &c.session.UserID, Content: content})
 	return err
+}
+
+// momentWait is how long somebody waits for a room to be complete before others are asked.
+const momentWait = time.Second
+
+// joinAnother joins a room of which this server doesn't know all of the state, by way of another server.
+// taken is false where that is not so, or none could be reached.
+func (a *API) joinAnother(c *call, l located, extra object) (taken bool, err error) {
+	if a.o.Joins == nil || !a.o.Store.Incomplete(l.name.NID) {
+		return false, nil
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, momentWait)
+	defer cancel()
+	if a.o.Store.WaitComplete(ctx, l.name.NID) == nil {
+		return false, nil // as most rooms are in a moment
+	}
+	if err := c.limit(a.limits.Load().joins); err != nil {
+		return false, err
+	}
+	if err := a.guestMayJoin(c, l.name); err != nil {
+		return false, err
+	}
+	content, err := a.memberContent(c.ctx, c.session.UserID, "join", extra)
+	if err != nil {
+		return false, err
+	}
+	return a.o.Joins.Another(c.ctx, c.session.UserID, l.name, l.via, content)
 }
 
 // joinVouched joins a restricted room that this server is in while nobody of it may invite: "If the

@@ -126,6 +126,4 @@ func (a *API) deleteDevices(c *call) (any, error) {
 
 // renamed tells those who see a device that it has another name: specification, server-server API,
 // "Device Management": "changes in device information such as the device's human-readable name".
-func renamed(t *store.Tx, d store.DeviceName) error {
-	return t.DeviceListChanged(d.User, d.ID)
-}
+func renamed(t *store.Tx, d store.DeviceName) error { return t.DeviceListChanged(d.User, d.ID) }

@@ -77,7 +77,23 @@ func (c *call) target() (r store.RoomName, q membershipRequest, err error) {
 	if q.UserID == "" {
 		return r, q, mxerror.MissingParam("user_id is missing.")
 	}
-	return r, q, checkUserID(q.UserID)
+	if err := checkUserID(q.UserID); err != nil {
+		return r, q, err
+	}
+	return r, q, c.knows(r.NID, q.UserID)
+}
+
+// knows waits until the standing of somebody else in a room is known: what may become of them depends
+// on it.
+func (c *call) knows(room int64, userID string) error {
+	if !c.api.o.Store.Incomplete(room) || userID == c.session.UserID {
+		return nil
+	}
+	m, err := c.api.standing(c.ctx, store.RoomName{NID: room}, userID)
+	if err == nil && m.Membership == "" {
+		err = c.whole(room)
+	}
+	return err
 }
 
 // setMembership proposes a membership event.
@@ -175,6 +191,8 @@ func (a *API) joinRoom(c *call) (any, error) {
 			return nil, err
 		}
 		err = a.joinAway(c, l, extra)
+	} else if taken, failed := a.joinAnother(c, l, extra); taken || failed != nil {
+		err = failed
 	} else if _, err = a.setMembership(c, l.name, c.session.UserID, "join", extra); mxerror.Is(err, "M_UNABLE_TO_GRANT_JOIN") && a.o.Joins != nil {
 		err = a.joinVouched(c, l, extra)
 	}

@@ -3,10 +3,12 @@ package client
 import (
 	"encoding/json/jsontext"
 	"errors"
+	"maps"
 	"slices"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
+	"github.com/landbridge-im/landbridge/homeserver/statetree"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/homeserver/sync"
 )
@@ -193,7 +195,7 @@ func (a *API) lazyMembers(c *call, v view, events []*event.Event, dst []byte) ([
 			continue
 		}
 		done = append(done, sender)
-		m, err := a.o.Store.StateEvent(c.ctx, v.root, "m.room.member", sender)
+		m, err := sync.MemberAt(c.ctx, a.o.Store, v.root, sender, events)
 		if errors.Is(err, store.ErrNotFound) {
 			continue
 		} else if err != nil {
@@ -326,6 +328,15 @@ func lastOf(events []*event.Event, none store.Place, back bool) *sync.Position {
 // contextState is "the state of the room at the last event returned".
 func (a *API) contextState(c *call, last *event.Event, events []*event.Event, f sync.EventFilter) ([]*event.Event, error) {
 	s := a.o.Store
+	if last.Has(event.Partial) && !f.LazyLoadMembers {
+		if err := c.whole(last.Room); err != nil {
+			return nil, err
+		}
+		var err error
+		if last, err = s.Event(c.ctx, last.NID); err != nil {
+			return nil, err
+		}
+	}
 	senders := map[string]bool{}
 	for _, e := range events {
 		senders[string(e.Sender)] = true
@@ -336,7 +347,26 @@ func (a *API) contextState(c *call, last *event.Event, events []*event.Event, f 
 	}
 	slices.Sort(nids)
 	all, err := s.Events(c.ctx, nids)
+	if err == nil && last.Has(event.Partial) {
+		all, err = a.citedMembers(c, last.Root, senders, events, all)
+	}
 	return slices.DeleteFunc(all, func(e *event.Event) bool {
 		return f.LazyLoadMembers && e.Type == "m.room.member" && !senders[*e.StateKey] || !f.Allows(e)
 	}), err
+}
+
+// citedMembers adds the memberships of senders that a room which isn't complete doesn't know.
+func (a *API) citedMembers(c *call, root statetree.Ref, senders map[string]bool, events, all []*event.Event) ([]*event.Event, error) {
+	for _, sender := range slices.Sorted(maps.Keys(senders)) {
+		m, err := sync.MemberAt(c.ctx, a.o.Store, root, sender, events)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		} else if err != nil {
+			return nil, err
+		}
+		if !slices.ContainsFunc(all, func(e *event.Event) bool { return e.NID == m.NID }) {
+			all = append(all, m)
+		}
+	}
+	return all, nil
 }

@@ -266,7 +266,7 @@ func (s *searching) visible(h search.Hit) (*event.Event, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	if e.Has(event.Redacted) || !s.criteria.Filter.Allows(e) {
+	if e.Pos == 0 || e.Has(event.Redacted) || !s.criteria.Filter.Allows(e) {
 		return nil, nil
 	}
 	ok, err = sync.Visible(s.ctx, s.api.o.Store, e, sync.Reader{ID: s.session.UserID, Current: v.membership})

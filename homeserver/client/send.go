@@ -202,6 +202,9 @@ func (a *API) checkState(c *call, nid int64, typ, key string, content jsontext.V
 		if checkUserID(key) != nil {
 			return mxerror.InvalidParam("The state key of a membership must be a user id.")
 		}
+		if err := c.knows(nid, key); err != nil {
+			return err
+		}
 		return a.checkMember(c, nid, key, content)
 	}
 	return nil

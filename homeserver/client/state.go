@@ -1,9 +1,11 @@
 package client
 
 import (
+	"context"
 	"encoding/json/jsontext"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
@@ -83,6 +85,33 @@ func (c *call) lookParam(i int) (view, error) {
 	return c.look(r)
 }
 
+// wholeWait is how long a client waits for all of a room's state.
+const wholeWait = 50 * time.Second
+
+// whole waits until all of a room's state is here: MSC3902: requests that need the members of a room
+// "block until the full state is available".
+func (c *call) whole(room int64) error {
+	ctx, cancel := context.WithTimeout(c.ctx, wholeWait)
+	defer cancel()
+	err := c.api.o.Store.WaitComplete(ctx, room)
+	if err != nil && c.ctx.Err() == nil {
+		return mxerror.New(504, "M_UNKNOWN", "This server is still fetching the members of the room; try again later.").Because(err)
+	}
+	return err
+}
+
+// wholeParam is lookParam for what needs all of the room's state.
+func (c *call) wholeParam(i int) (view, error) {
+	v, err := c.lookParam(i)
+	if err != nil || !c.api.o.Store.Incomplete(v.room.NID) {
+		return v, err
+	}
+	if err := c.whole(v.room.NID); err != nil {
+		return v, err
+	}
+	return c.look(v.room)
+}
+
 // render is how this client sees events.
 func (c *call) render() sync.Render {
 	return sync.Render{Store: c.api.o.Store, User: c.session.UserID, Scope: c.session.Scope(), RoomID: true, Membership: true, NowMS: c.api.o.Now().UnixMilli()}
@@ -97,7 +126,7 @@ func (c *call) renderBundled(v view) sync.Render {
 
 // getState is GET /rooms/{roomId}/state.
 func (a *API) getState(c *call) (any, error) {
-	v, err := c.lookParam(0)
+	v, err := c.wholeParam(0)
 	if err != nil {
 		return nil, err
 	}
@@ -125,6 +154,11 @@ func (a *API) getStateEvent(c *call) (any, error) {
 		key = c.params[2]
 	}
 	e, err := a.o.Store.StateEvent(c.ctx, v.root, c.params[1], key)
+	if errors.Is(err, store.ErrNotFound) && c.params[1] == "m.room.member" && a.o.Store.Incomplete(v.room.NID) {
+		if v, err = c.wholeParam(0); err == nil {
+			e, err = a.o.Store.StateEvent(c.ctx, v.root, c.params[1], key)
+		}
+	}
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, mxerror.NotFound("The room has no such state.")
 	} else if err != nil {
@@ -143,7 +177,7 @@ func (a *API) getStateEvent(c *call) (any, error) {
 
 // members is GET /rooms/{roomId}/members.
 func (a *API) members(c *call) (any, error) {
-	v, err := c.lookParam(0)
+	v, err := c.wholeParam(0)
 	if err != nil {
 		return nil, err
 	}
@@ -224,6 +258,9 @@ func (a *API) memberEvents(c *call, root statetree.Ref) ([]*event.Event, error) 
 func (a *API) joinedMembers(c *call) (any, error) {
 	r, err := c.room(0)
 	if err != nil {
+		return nil, err
+	}
+	if err := c.whole(r.NID); err != nil {
 		return nil, err
 	}
 	row, err := a.o.Store.LoadRoom(c.ctx, r.NID)

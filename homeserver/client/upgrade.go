@@ -56,6 +56,9 @@ func (a *API) upgrade(c *call) (any, error) {
 	} else if !ok {
 		return nil, mxerror.Forbidden("You may not send m.room.tombstone in this room, which upgrading it needs.")
 	}
+	if err := c.whole(r.NID); err != nil { // bans are taken along
+		return nil, err
+	}
 	if err := c.limit(a.limits.Load().messages); err != nil {
 		return nil, err
 	}

@@ -44,6 +44,8 @@ const (
 	// they are news to nobody. They are not counted as unread, pushed, or told to application
 	// services, which brought them.
 	Imported
+	// Founding events are joins by way of another server, at which what is here of the room begins anew.
+	Founding
 )
 
 // Event is one event of a room. It is immutable; share it freely between goroutines, and make

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -50,8 +51,9 @@ type actor struct {
 	power   *Power
 	// resolved remembers what forks resolve to, by the sorted states.
 	resolved map[string]statetree.Ref
-	// joined counts the joined members by server; partial are servers in the room of which that is
-	// not known yet, and others all servers in it but this one. The lists are never written to.
+	// joined counts the joined members by server. partial are the servers in the room of which it is
+	// not known yet how many; they are counted with one more, and nil means that the room is
+	// complete. others are all servers in it but this one. The lists are never written to.
 	joined          map[string]int64
 	partial, others []string
 	// flying are batches that the store has not answered yet, oldest first, and aloft the
@@ -215,6 +217,9 @@ func (a *actor) settle() {
 			delete(a.aloft, e.NID)
 			a.recent.add(e)
 		}
+		for _, e := range b.mended {
+			delete(a.aloft, e.NID)
+		}
 	}
 	a.flying = a.flying[n:]
 }
@@ -225,18 +230,19 @@ type mark struct {
 	tips   []*event.Event
 	power  *Power
 	joined map[string]int64
-	others []string
+
+	partial, others []string
 }
 
-func (a *actor) mark() mark { return mark{a.room, a.tips, a.power, a.joined, a.others} }
+func (a *actor) mark() mark { return mark{a.room, a.tips, a.power, a.joined, a.partial, a.others} }
 
 func (a *actor) restore(m mark, b *batch) {
-	a.room, a.tips, a.power, a.joined, a.others = m.room, m.tips, m.power, m.joined, m.others
+	a.room, a.tips, a.power, a.joined, a.partial, a.others = m.room, m.tips, m.power, m.joined, m.partial, m.others
 	clear(a.resolved) // some of it may be in the packs that are dropped
 	for _, k := range b.touched {
 		delete(a.current, k)
 	}
-	for _, e := range b.events {
+	for _, e := range slices.Concat(b.events, b.mended) {
 		delete(a.aloft, e.NID)
 	}
 	a.m.o.Store.State().Dropped(b.packs)
@@ -303,9 +309,12 @@ func (a *actor) levels(ctx context.Context) (*Power, error) {
 
 // append hangs an event that was made here at the end of the room.
 func (a *actor) append(ctx context.Context, b *batch, e *event.Event) error {
-	_, before, err := a.cite(ctx, b)
+	tips, before, err := a.cite(ctx, b)
 	if err != nil {
 		return err
+	}
+	if slices.ContainsFunc(tips, isPartial) {
+		e.Flags |= event.Partial
 	}
 	return a.land(ctx, b, e, before, &landing{})
 }

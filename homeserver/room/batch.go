@@ -24,8 +24,14 @@ type batch struct {
 	// fresh means that the room itself is new.
 	fresh bool
 	room  store.Room
-	// extra is written along.
-	extra []func(*store.Tx) error
+	// mended are events that are there already and have other states now.
+	mended []*event.Event
+	// first is written before the events, and extra after them.
+	first, extra []func(*store.Tx) error
+	// bulk tells that the turn brings many changes: what is worked out from all of them comes last.
+	bulk bool
+	// counted tells that the actor's counts of members are this turn's own already.
+	counted bool
 	// result is what the proposer is answered with.
 	result []*event.Event
 	// after, for a turn that made nothing, is the batch in flight that it is answered from.
@@ -66,6 +72,8 @@ type change struct {
 	member     int64
 	// joined is 1 for who has joined and -1 for who has left.
 	joined int64
+	// found tells that it is no change, but has become known only now.
+	found bool
 }
 
 // encode makes the stored form of the events and enforces their size.
@@ -111,7 +119,7 @@ func (b *batch) add(e *event.Event, l *landing) {
 
 // empty tells whether there is nothing to write.
 func (b *batch) empty() bool {
-	return len(b.events)+len(b.past)+len(b.extra)+len(b.pruned) == 0 && !b.fresh
+	return len(b.events)+len(b.past)+len(b.first)+len(b.extra)+len(b.pruned) == 0 && !b.fresh
 }
 
 // write is the batch's part of a transaction. It may run more than once.
@@ -121,6 +129,11 @@ func (b *batch) write(t *store.Tx) error {
 	}
 	if b.fresh {
 		if err := t.AddRoom(b.room); err != nil {
+			return err
+		}
+	}
+	for _, fn := range b.first {
+		if err := fn(t); err != nil {
 			return err
 		}
 	}
@@ -146,7 +159,7 @@ func (b *batch) write(t *store.Tx) error {
 			return err
 		}
 	}
-	if len(b.events) > 0 {
+	if len(b.events)+len(b.first) > 0 {
 		t.SetRoom(room)
 	}
 	return nil
@@ -186,7 +199,7 @@ func (l *landing) write(t *store.Tx, e *event.Event) (err error) {
 // writeChange writes what follows from a change of the current state. Standings that change have
 // the position of the event that changed them.
 func (l *landing) writeChange(t *store.Tx, e *event.Event, c change) error {
-	if !c.self && !(l.quiet && (c.user == "" || store.ServerOf(c.user) != l.own)) {
+	if !c.self && !((l.quiet || c.found) && (c.user == "" || store.ServerOf(c.user) != l.own)) {
 		entry := store.Entry{Kind: store.KindState, Room: e.Room, User: c.key, Ref: c.ref}
 		if c.ref != 0 {
 			entry.User = e.Author

@@ -26,7 +26,7 @@ type Received struct {
 	// SoftFail is why the event is not to be shown to clients although the rules allow it, e.g.
 	// because a policy server refuses it. Check 6 is made by Receive.
 	SoftFail error
-	// Partial tells that Before isn't complete.
+	// Partial tells that Before isn't complete, because that after one of Prev isn't.
 	Partial bool
 	// Missing are the ids of previous events that stay unknown.
 	Missing []string
@@ -69,6 +69,6 @@ type Foundation struct {
 type Snapshot struct {
 	// Before is the state before its event.
 	Before store.StateView
-	// Servers are the servers that had members in the room before it.
+	// Servers are the servers that had members in the room before its event.
 	Servers []string
 }

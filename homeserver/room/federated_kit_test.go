@@ -82,7 +82,20 @@ func (s *side) take(e *event.Event) Outcome {
 	if r.Before, r.Packs, err = s.m.StateBefore(ctx, s.room.NID, r.Prev); err != nil {
 		s.Fatal(err)
 	}
+	prevs, err := s.s.Events(ctx, r.Prev)
+	if err != nil {
+		s.Fatal(err)
+	}
+	r.Partial = slices.ContainsFunc(prevs, isPartial)
 	view := store.StateView{Root: r.Before}
+	if r.Partial {
+		root, packs, err := s.m.StateClaimed(ctx, s.room.NID, r.Before, r.Auth)
+		if err != nil {
+			s.Fatal(err)
+		}
+		defer s.s.State().Dropped(packs)
+		view.Root = root
+	}
 	create, err := s.s.StateOf(ctx, view, "m.room.create", "")
 	if err != nil {
 		s.Fatal(err)

@@ -27,6 +27,11 @@ func (m *Manager) Found(ctx context.Context, f Foundation) (store.RoomName, erro
 			return err
 		}
 		b.packs = append(b.packs, packs...)
+		if f.Partial {
+			if before, err = a.ownMembers(ctx, b, before); err != nil {
+				return err
+			}
+		}
 		return a.found(ctx, b, f, before)
 	})
 	return f.Room, err
@@ -47,7 +52,7 @@ func (a *actor) found(ctx context.Context, b *batch, f Foundation, before statet
 		had = nil
 	}
 	e := a.copy(f.Join, had)
-	e.Flags |= event.FromFederation
+	e.Flags |= event.FromFederation | event.Founding
 	if f.Partial {
 		e.Flags |= event.Partial
 	}
@@ -60,8 +65,7 @@ func (a *actor) found(ctx context.Context, b *batch, f Foundation, before statet
 	if err != nil {
 		return err
 	}
-	// Members that are no longer in the state have left as far as is known here. With memberships left
-	// out, those that were known stay what they were until the rest is here.
+	// Members that are no longer in the state have left as far as is known here.
 	a.turned(e, changes)
 	slices.SortFunc(changes, func(x, y statetree.Change) int {
 		return cmp.Or(cmp.Compare(bit(y.Key == e.Key), bit(x.Key == e.Key)), cmp.Compare(x.Key, y.Key))
@@ -71,18 +75,19 @@ func (a *actor) found(ctx context.Context, b *batch, f Foundation, before statet
 	clear(a.current)
 	clear(a.resolved)
 	a.power = nil
-	a.partial = nil
-	if f.Partial {
-		a.partial = f.Servers
+	b.bulk = true
+	servers := slices.DeleteFunc(slices.Clone(f.Servers), func(s string) bool { return s == a.m.o.Signer.Server })
+	if !f.Partial {
+		servers = nil
+	} else if servers == nil {
+		servers = []string{}
 	}
+	a.hold(b, servers)
 	for chunk := range slices.Chunk(changes, 64) {
 		if err := a.warm(ctx, chunk); err != nil {
 			return err
 		}
 		for _, c := range chunk {
-			if f.Partial && !c.InNew {
-				continue
-			}
 			if err := a.changed(ctx, b, e, l, c); err != nil {
 				return err
 			}
@@ -107,10 +112,47 @@ func (a *actor) found(ctx context.Context, b *batch, f Foundation, before statet
 		if !f.Partial {
 			return t.DeleteRoomPartial(a.nid)
 		}
-		return t.SetRoomPartial(store.RoomPartial{Room: a.nid, Join: e.NID, Via: f.Via, Servers: f.Servers, Since: e.Pos})
+		return t.SetRoomPartial(store.RoomPartial{Room: a.nid, Join: e.NID, Via: f.Via, Servers: servers, Since: e.Pos})
 	})
 	b.result = []*event.Event{e}
 	return nil
+}
+
+// ownMembers adds to a state, of which memberships were left out, those of users of this server as they
+// were when the room was left.
+func (a *actor) ownMembers(ctx context.Context, b *batch, before statetree.Ref) (statetree.Ref, error) {
+	s := a.m.o.Store
+	if a.room.Root == 0 {
+		return before, nil
+	}
+	users, err := s.MembersFrom(ctx, a.nid, a.m.o.Signer.Server)
+	if err != nil {
+		return 0, err
+	}
+	edit := s.State().Edit(before)
+	for _, user := range users {
+		k, err := s.StateKeyNID(ctx, store.StateKey{Type: "m.room.member", Key: user})
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		} else if err != nil {
+			return 0, err
+		}
+		had, ok, err := s.State().Get(ctx, a.room.Root, k)
+		if err != nil {
+			return 0, err
+		}
+		if _, told, err := s.State().Get(ctx, before, k); err != nil {
+			return 0, err
+		} else if !ok || told {
+			continue
+		}
+		if err := edit.Put(ctx, k, had); err != nil {
+			return 0, err
+		}
+	}
+	root, packs := edit.Finish()
+	b.packs = append(b.packs, packs...)
+	return root, nil
 }
 
 // warm reads the events of changes all at once.

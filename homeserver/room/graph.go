@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
@@ -179,7 +178,11 @@ func (a *actor) land(ctx context.Context, b *batch, e *event.Event, before state
 	// The event is known from here on: resolving asks for it.
 	b.add(e, l)
 	a.aloft[e.NID] = e
-	tips := a.follow(e)
+	prev, err := through(ctx, a.event, e)
+	if err != nil {
+		return err
+	}
+	tips := a.follow(e, prev)
 	roots := make([]statetree.Ref, 0, len(tips))
 	roots = append(roots, e.Root)
 	for _, t := range tips {
@@ -275,29 +278,6 @@ func (a *actor) apply(ctx context.Context, b *batch, e *event.Event, before stat
 	return nil
 }
 
-// follow lists the tips once an event is one of them.
-func (a *actor) follow(e *event.Event) []*event.Event {
-	tips := make([]*event.Event, 0, len(a.tips)+1)
-	for _, t := range a.tips {
-		if !slices.Contains(e.Prev, t.NID) {
-			tips = append(tips, t)
-		}
-	}
-	tips = append(tips, e)
-	for len(tips) > tipsMax {
-		// One with the same state as another changes nothing; else the one that is there longest.
-		drop := 0
-		for i, t := range tips[:len(tips)-1] {
-			if slices.ContainsFunc(tips[i+1:], func(x *event.Event) bool { return x.Root == t.Root }) {
-				drop = i
-				break
-			}
-		}
-		tips = slices.Delete(tips, drop, drop+1)
-	}
-	return tips
-}
-
 // changed brings all that is derived from the current state in step with one change of it. It is the
 // only way that the current state changes, for events made here too.
 func (a *actor) changed(ctx context.Context, b *batch, e *event.Event, l *landing, c statetree.Change) error {
@@ -321,7 +301,7 @@ func (a *actor) changed(ctx context.Context, b *batch, e *event.Event, l *landin
 	}
 	ch := change{key: c.Key, ref: c.New, self: self}
 	if k.Type == "m.room.member" {
-		if err := a.moved(ctx, &ch, k.Key, c); err != nil {
+		if err := a.moved(ctx, b, &ch, k.Key, c); err != nil {
 			return err
 		}
 	}
@@ -330,7 +310,7 @@ func (a *actor) changed(ctx context.Context, b *batch, e *event.Event, l *landin
 }
 
 // moved works out what a change of a membership means.
-func (a *actor) moved(ctx context.Context, ch *change, user string, c statetree.Change) error {
+func (a *actor) moved(ctx context.Context, b *batch, ch *change, user string, c statetree.Change) error {
 	membership := func(nid int64) (string, error) {
 		if nid == 0 {
 			return "leave", nil
@@ -361,9 +341,8 @@ func (a *actor) moved(ctx context.Context, ch *change, user string, c statetree.
 	}
 	server := store.ServerOf(user)
 	n := a.joined[server] + ch.joined
-	a.joined = maps.Clone(a.joined) // a turn that fails puts the old one back
-	a.joined[server] = n
-	if server == a.m.o.Signer.Server || n > 1 || n == 1 && ch.joined < 0 {
+	a.recount(b)[server] = n
+	if b.bulk || server == a.m.o.Signer.Server || n > 1 || n == 1 && ch.joined < 0 {
 		return nil
 	}
 	a.list()
@@ -375,11 +354,6 @@ func (a *actor) list() {
 	var out []string
 	for server, n := range a.joined {
 		if n > 0 && server != a.m.o.Signer.Server {
-			out = append(out, server)
-		}
-	}
-	for _, server := range a.partial {
-		if server != a.m.o.Signer.Server && !slices.Contains(out, server) {
 			out = append(out, server)
 		}
 	}

@@ -155,6 +155,10 @@ func (a *actor) receive(ctx context.Context, b *batch, r Received, flags event.F
 	} else if err := a.depth(ctx, e); err != nil {
 		return Outcome{}, err
 	}
+	if r.Partial && !e.Has(event.Partial) {
+		// The room has become complete since the checks were made.
+		return Outcome{}, store.ErrStale
+	}
 	out := Outcome{Event: e, Rejected: r.Reject}
 	if e.Flags&event.Rejected != 0 {
 		if out.Rejected == nil {
@@ -173,6 +177,11 @@ func (a *actor) receive(ctx context.Context, b *batch, r Received, flags event.F
 			return Outcome{}, err
 		}
 		out.SoftFailed = a.allowedOver(ctx, e, auth)
+		if out.SoftFailed != nil && a.partial != nil {
+			if out.SoftFailed, err = a.allowedClaimed(ctx, b, e); err != nil {
+				return Outcome{}, err
+			}
+		}
 	}
 	if out.SoftFailed != nil {
 		e.Flags |= event.SoftFailed
@@ -224,9 +233,6 @@ func (a *actor) copy(r Received, had *event.Event) *event.Event {
 			e.Flags |= event.RejectedByAuth
 		}
 	}
-	if r.Partial {
-		e.Flags |= event.Partial
-	}
 	return &e
 }
 
@@ -238,7 +244,8 @@ func nonNil(nids []int64) []int64 {
 }
 
 // depth works out where an event stands: behind the deepest of its previous events, or, if none is
-// here, where it claims to, but not behind the end of the room.
+// here, where it claims to, but not behind the end of the room; and whether the state before it is
+// complete.
 func (a *actor) depth(ctx context.Context, e *event.Event) error {
 	deepest, found := int64(0), false
 	for _, nid := range e.Prev {
@@ -248,6 +255,7 @@ func (a *actor) depth(ctx context.Context, e *event.Event) error {
 		}
 		if p.Flags&event.Outlier == 0 {
 			deepest, found = max(deepest, p.Depth), true
+			e.Flags |= p.Flags & event.Partial
 		}
 	}
 	if found {

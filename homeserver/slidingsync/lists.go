@@ -42,6 +42,9 @@ func (b *builder) lists(ctx context.Context) (map[string]listResult, error) {
 		if err != nil {
 			return nil, err
 		}
+		if l.Required.everybody() {
+			match = slices.DeleteFunc(match, func(st homesync.Standing) bool { return b.store.Span(st.Room).At(b.view.Pos) })
+		}
 		res := listResult{Count: len(match)}
 		windows := l.windows()
 		if windows == nil && len(match) > 0 {
@@ -94,7 +97,7 @@ func (b *builder) subscriptions(ctx context.Context) error {
 			return err
 		}
 		st, ok := b.rooms[name.NID]
-		if !ok || st.Forgotten {
+		if !ok || st.Forgotten || c.Required.everybody() && b.store.Span(name.NID).At(b.view.Pos) {
 			continue
 		}
 		if ok, err := b.mayShow(ctx, st); err != nil {

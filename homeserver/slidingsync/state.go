@@ -90,6 +90,14 @@ func (n *needs) members() bool {
 	return false
 }
 
+// everybody tells whether a configuration asks for members other than the reader and those who say
+// something: of a room that isn't complete they aren't known, so that it is left out (MSC3902).
+func (r Required) everybody() bool {
+	return !r.Lazy && slices.ContainsFunc(r.Include, func(e Element) bool {
+		return (e.Type == nil || *e.Type == member) && (e.Key == nil || *e.Key != me)
+	})
+}
+
 // whole lists the events of a state that are asked for.
 func (n *needs) whole(ctx context.Context, s *store.Store, room int64, root statetree.Ref) (nids []int64, err error) {
 	keys, all := n.exact()
@@ -176,7 +184,13 @@ func (b *builder) lazyMembers(ctx context.Context, room int64, root statetree.Re
 			return nil, err
 		}
 		if nid == 0 {
-			continue
+			m, err := homesync.MemberAt(ctx, b.store, root, user, timeline)
+			if errors.Is(err, store.ErrNotFound) {
+				continue
+			} else if err != nil {
+				return nil, err
+			}
+			nid = m.NID
 		}
 		k := homesync.LazyKey{Scope: b.conn.scope, Room: room, User: user}
 		if initial || !b.s.lazy.Has(k, nid, b.base.seq) {

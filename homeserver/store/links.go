@@ -139,15 +139,6 @@ func (t *Tx) AddOutlier(e *event.Event, raw []byte) error {
 // rejected or soft-failed.
 func (t *Tx) AddUnseen(e *event.Event, raw []byte) error { return t.AddOutlier(e, raw) }
 
-// Reroot gives a stored event other states and flags: Root, Current and Flags of e.
-func (t *Tx) Reroot(e *event.Event) error {
-	if err := t.exec("event_reroot", e.NID, int64(e.Root), int64(e.Current), int64(e.Flags)); err != nil {
-		return err
-	}
-	t.after = append(t.after, func() { t.w.s.events.prune(e, eventOverhead); t.w.s.links.Remove(e.NID) })
-	return nil
-}
-
 // PlaceEvent gives an event that was an outlier its place. With logged it comes into the timeline
 // and the log, as by AddEvent.
 func (t *Tx) PlaceEvent(e *event.Event, raw []byte, logged bool) error {

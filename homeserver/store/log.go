@@ -29,6 +29,9 @@ const (
 	KindState
 	// KindEDU is a message for the server Ref; see Store.EDUs.
 	KindEDU
+	// KindComplete tells that all of the state of a room is here that was joined without; see
+	// Store.Span. What has changed otherwise than by becoming known follows as KindState.
+	KindComplete
 )
 
 // Entry is one entry of the log. Everything that a client, an application service, a remote

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json/v2"
 	"errors"
 	"fmt"
 	"slices"
@@ -218,45 +217,6 @@ func (s *Store) ReceivedTxn(ctx context.Context, origin, txn string) (answer []b
 
 // ForgetReceivedTxns forgets the transactions from before a time in milliseconds.
 func (t *Tx) ForgetReceivedTxns(before int64) error { return t.exec("received_txn_old", before) }
-
-// RoomPartial tells that not all of a room's state is here. Join is the event by which the first
-// user of this server came, Via the server that is asked, Servers are those that were in the room.
-type RoomPartial struct {
-	Room, Join int64
-	Via        string
-	Servers    []string
-	Since      int64
-}
-
-func scanPartial(r scanner) (p RoomPartial, err error) {
-	var servers []byte
-	if err = r.Scan(&p.Room, &p.Join, &p.Via, &servers, &p.Since); err == nil {
-		err = json.Unmarshal(servers, &p.Servers)
-	}
-	return p, err
-}
-
-// RoomPartial reads what a room lacks; ErrNotFound if nothing.
-func (s *Store) RoomPartial(ctx context.Context, room int64) (RoomPartial, error) {
-	return scanPartial(s.row(ctx, "room_partial_get", room))
-}
-
-// PartialRooms lists the rooms that aren't complete, the oldest first.
-func (s *Store) PartialRooms(ctx context.Context) ([]RoomPartial, error) {
-	return collect(ctx, s, "room_partial_list", scanPartial)
-}
-
-// SetRoomPartial records that a room isn't complete.
-func (t *Tx) SetRoomPartial(p RoomPartial) error {
-	servers, err := json.Marshal(p.Servers)
-	if err != nil {
-		return err
-	}
-	return t.exec("room_partial_put", p.Room, p.Join, p.Via, servers, p.Since)
-}
-
-// DeleteRoomPartial records that it is.
-func (t *Tx) DeleteRoomPartial(room int64) error { return t.exec("room_partial_delete", room) }
 
 // SetInviteState keeps what another server told of a room with an invitation or a knock: a JSON array of
 // stripped events. Nil removes it.

@@ -147,7 +147,7 @@ func TestPlaces(t *testing.T) {
 		}
 		turned := placed
 		turned.Current = 99
-		f.write(func(tx *Tx) error { return tx.Reroot(&turned) })
+		f.write(func(tx *Tx) error { return tx.Mend(&turned) })
 		if root, err := f.RootAt(ctx, first.Room, placed.Pos); err != nil || root != 99 {
 			t.Errorf("the current state is %d, %v", root, err)
 		}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/statetree"
@@ -73,6 +74,32 @@ func (s *Store) ClientEvent(ctx context.Context, id string) (*event.Event, error
 // EventNID is the number of an event, in its place or not; ErrNotFound if it isn't known.
 func (s *Store) EventNID(ctx context.Context, id string) (nid int64, err error) {
 	return nid, s.row(ctx, "event_nid_by_id", id).Scan(&nid)
+}
+
+// EventNIDs finds the numbers of those of some events that are known and of a room, in their place or not.
+func (s *Store) EventNIDs(ctx context.Context, room int64, ids []string) (map[string]int64, error) {
+	out := make(map[string]int64, len(ids))
+	for chunk := range slices.Chunk(ids, eventBatch) {
+		args := make([]any, 1+eventBatch)
+		args[0] = room
+		for i := range eventBatch {
+			args[1+i] = "" // no event has that id
+			if i < len(chunk) {
+				args[1+i] = chunk[i]
+			}
+		}
+		err := s.each(ctx, "event_nids_of_room", func(r scanner) error {
+			var id string
+			var nid int64
+			err := r.Scan(&id, &nid)
+			out[id] = nid
+			return err
+		}, args...)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 // EventsByID reads events by id, in the order given; nil for those that aren't known.

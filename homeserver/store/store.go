@@ -62,6 +62,7 @@ type Store struct {
 	events *eventCache
 	links  *lru.Cache[int64, Link]
 	rooms  *roomNames
+	spans  spans
 
 	counters counters
 	epoch    atomic.Int64
@@ -192,6 +193,9 @@ func (s *Store) start(ctx context.Context) error {
 	s.names.init()
 	if err := s.loadErased(ctx); err != nil {
 		return fmt.Errorf("reading who was erased: %w", err)
+	}
+	if err := s.loadSpans(ctx); err != nil {
+		return fmt.Errorf("reading which rooms are incomplete: %w", err)
 	}
 	s.rooms = newRoomNames()
 	if s.links, err = lru.New[int64, Link](linkCache); err != nil {

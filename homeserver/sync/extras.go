@@ -299,31 +299,8 @@ func (b *builder) memberChanges(ctx context.Context, st Standing, came, went map
 	if was != "join" && now != "join" {
 		return nil
 	}
-	if was != now {
-		if now == "join" {
-			// Other servers are told of the user's devices, which their other devices may want to know.
-			servers, err := s.JoinedServers(ctx, st.Room)
-			if err != nil {
-				return err
-			}
-			if len(servers) > 1 {
-				came[b.q.User] = true
-			}
-		}
-		members, err := s.MembersOf(ctx, st.Room)
-		if err != nil {
-			return err
-		}
-		for _, m := range members {
-			if m.Membership == "join" && m.User != b.q.User {
-				if now == "join" {
-					came[m.User] = true
-				} else {
-					went[m.User] = true
-				}
-			}
-		}
-		return nil
+	if was == "join" && now != "join" {
+		return b.everybody(ctx, st.Room, went)
 	}
 	before, err := s.RootAt(ctx, st.Room, b.since())
 	if err != nil {
@@ -332,6 +309,31 @@ func (b *builder) memberChanges(ctx context.Context, st Standing, came, went map
 	after, err := s.RootAt(ctx, st.Room, b.upto.Log)
 	if err != nil {
 		return err
+	}
+	// "users ... who now share an encrypted room with the client since the previous sync response".
+	_, err = s.StateEvent(ctx, after, "m.room.encryption", "")
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	encrypted := err == nil
+	if was != "join" {
+		// That is the user too, whose other devices the others send keys to from now on, and of whose devices
+		// other servers are told.
+		own := came[b.q.User]
+		servers, err := s.JoinedServers(ctx, st.Room)
+		if err != nil {
+			return err
+		}
+		err = b.everybody(ctx, st.Room, came)
+		if !encrypted && !own && len(servers) < 2 {
+			delete(came, b.q.User)
+		}
+		return err
+	}
+	if span := s.Span(st.Room); encrypted && span.Ends(b.since(), b.upto.Log) {
+		if err := b.discovered(ctx, st.Room, span.Was, after, came); err != nil {
+			return err
+		}
 	}
 	var changes []statetree.Change
 	if err := s.State().Diff(ctx, before, after, func(c statetree.Change) { changes = append(changes, c) }); err != nil {
@@ -371,6 +373,17 @@ func (b *builder) memberChanges(ctx context.Context, st Standing, came, went map
 		}
 	}
 	return nil
+}
+
+// everybody adds those who are in a room.
+func (b *builder) everybody(ctx context.Context, room int64, users map[int64]bool) error {
+	members, err := b.s.o.Store.MembersOf(ctx, room)
+	for _, m := range members {
+		if m.Membership == "join" {
+			users[m.User] = true
+		}
+	}
+	return err
 }
 
 // shares tells whether a user is this one or is in a room with this one.

@@ -77,6 +77,8 @@ func (n *Notifier) Publish(entries []store.Entry) {
 			n.event(e)
 		case store.KindState:
 			n.state(e)
+		case store.KindComplete:
+			n.complete(e)
 		case store.KindEDU: // for servers
 		case store.KindReceipt:
 			if r := n.rooms[e.Room]; r != nil {
@@ -139,6 +141,19 @@ func (n *Notifier) state(e store.Entry) {
 		if e.Member != nil {
 			r.members = max(r.members, e.Pos)
 		}
+		r.tell(e.Pos)
+	}
+}
+
+// complete takes in that all of a room's state is here, and that what was known of its past is otherwise
+// now.
+func (n *Notifier) complete(e store.Entry) {
+	for _, touched := range n.loading {
+		touched[e.Room] = e.Pos
+	}
+	if r := n.rooms[e.Room]; r != nil {
+		r.recent, r.from, r.root, r.rootPos = nil, e.Pos, 0, 0
+		r.last, r.members = max(r.last, e.Pos), max(r.members, e.Pos)
 		r.tell(e.Pos)
 	}
 }

@@ -29,8 +29,12 @@ func (b *builder) joined(ctx context.Context, st Standing) (bool, error) {
 	if st.Membership.Membership != "join" {
 		return false, nil
 	}
+	shown, fresh := b.whole(st.Room)
+	if !shown {
+		return false, nil
+	}
 	typing, typed := b.s.o.Typing.Since(st.Room, b.q.Since.Brief)
-	if news := b.q.Initial || b.q.FullState || st.Last > b.since() || st.Receipts > b.since() || typed || len(b.data[st.Room]) > 0; !news {
+	if news := fresh || b.q.Initial || b.q.FullState || st.Last > b.since() || st.Receipts > b.since() || typed || len(b.data[st.Room]) > 0; !news {
 		return false, nil
 	}
 	name, ok, err := b.wants(ctx, st)
@@ -38,6 +42,13 @@ func (b *builder) joined(ctx context.Context, st Standing) (bool, error) {
 		return false, err
 	}
 	from := b.since()
+	if fresh {
+		from = 0
+		b.hall[st.Room] = true
+		if err := b.loadRoomData(ctx, st.Room); err != nil {
+			return false, err
+		}
+	}
 	if from > 0 && st.Pos > from {
 		// Joined since, or only a new display name? Somebody who has just come gets the room
 		// from the start.
@@ -101,6 +112,9 @@ func (b *builder) joined(ctx context.Context, st Standing) (bool, error) {
 	o.str("}")
 	return true, nil
 }
+
+// lazy tells whether the client gets the members of rooms by and by.
+func (b *builder) lazy() bool { return b.q.Filter.Room.State.LazyLoadMembers }
 
 // roomData writes the user's account data of a room.
 func (b *builder) roomData(st Standing, name store.RoomName, comma func()) {
@@ -167,6 +181,9 @@ func (b *builder) left(ctx context.Context, st Standing) (bool, error) {
 	if from > 0 && !old {
 		if was, err = b.membershipAt(ctx, st, from); err != nil {
 			return false, err
+		}
+		if !b.lazy() && b.s.o.Store.Span(st.Room).At(from) {
+			was = "" // it was never shown
 		}
 	}
 	if was != "join" {

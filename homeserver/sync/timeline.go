@@ -387,6 +387,11 @@ func (b *builder) stateChange(ctx context.Context, st Standing, p part, after st
 	if err != nil {
 		return d, err
 	}
+	if known {
+		if entries, err = b.corrected(ctx, st.Room, p, after, entries); err != nil {
+			return d, err
+		}
+	}
 	seen := make(map[int64]bool, len(entries))
 	for _, c := range entries {
 		if c.NID == 0 {
@@ -410,7 +415,7 @@ func (b *builder) stateChange(ctx context.Context, st Standing, p part, after st
 			return d, err
 		}
 		for _, user := range users {
-			e, err := s.StateEvent(ctx, after, "m.room.member", user)
+			e, err := MemberAt(ctx, s, after, user, timeline)
 			if errors.Is(err, store.ErrNotFound) {
 				continue
 			} else if err != nil {

@@ -1,10 +1,12 @@
 package inbound
 
 import (
+	"context"
 	"encoding/json/jsontext"
 	"errors"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/federation/keyring"
@@ -104,15 +106,18 @@ func (a *API) resident(c *call) error {
 	if !in {
 		return mxerror.NotFound("This server is not in the room %s.", clip(c.room.ID))
 	}
-	_, err = a.o.Store.RoomPartial(c.ctx, c.room.NID)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
+	// MSC3902: a server that knows part of a room's state alone can't tell who may come in. Most rooms are
+	// complete in a moment.
+	ctx, cancel := context.WithTimeout(c.ctx, momentWait)
+	defer cancel()
+	if err := a.o.Store.WaitComplete(ctx, c.room.NID); err != nil {
+		return mxerror.NotFound("This server does not know all of the state of the room %s yet.", clip(c.room.ID)).Because(err)
 	}
-	if err == nil {
-		err = mxerror.New(http.StatusNotFound, "M_UNABLE_TO_GRANT_JOIN", "This server does not know all of the room's state yet.")
-	}
-	return err
+	return nil
 }
+
+// momentWait is how long who wants to come in waits for a room to be completed.
+const momentWait = 2 * time.Second
 
 // sendJoinV2 is PUT /v2/send_join/{roomId}/{eventId}.
 func (a *API) sendJoinV2(c *call) error {
@@ -162,11 +167,8 @@ func (a *API) sendJoin(c *call, answer func(func(*writer) error) error) error {
 		w.value("origin", a.o.Server)
 		w.value("members_omitted", omit)
 		if omit {
-			servers := slices.Clone(snap.Servers)
-			if !slices.Contains(servers, a.o.Server) {
-				servers = append(servers, a.o.Server)
-			}
-			w.value("servers_in_room", servers)
+			// "A list of the servers active in the room (ie, those with joined members) before the join."
+			w.value("servers_in_room", snap.Servers)
 		}
 		w.name("event")
 		w.bytes(raw)

@@ -6,6 +6,7 @@ import (
 	"encoding/json/v2"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -83,10 +84,16 @@ func (n *edus) member(ctx context.Context, origin, roomID, user string) (room, n
 	if err != nil {
 		return 0, 0, err
 	}
-	if nid, err = n.o.Store.UserNID(ctx, user); err != nil {
-		return 0, 0, err
+	nid, err = n.o.Store.UserNID(ctx, user)
+	var m store.Membership
+	if err == nil {
+		m, err = n.o.Store.Membership(ctx, r.NID, nid)
 	}
-	m, err := n.o.Store.Membership(ctx, r.NID, nid)
+	if errors.Is(err, store.ErrNotFound) && n.o.Store.Incomplete(r.NID) && len(user) <= idMax {
+		// Whether the user is in the room isn't known yet; the server is, and answers for it.
+		nid, err = n.o.Store.NameUser(ctx, user)
+		return r.NID, nid, err
+	}
 	if err == nil && m.Membership != "join" {
 		err = errors.New("the user is not in the room")
 	}
@@ -233,6 +240,9 @@ func (n *edus) deviceList(ctx context.Context, origin string, raw jsontext.Value
 	case q.Device == "" || len(q.Device) > idMax || len(q.Name) > idMax || len(q.Keys) > event.MaxSize || len(q.Prev) > prevIDsMax:
 		return errors.New("the update is too long, or has no device")
 	}
+	if err := n.pokeLater(ctx, origin, q.User); err != nil {
+		return err
+	}
 	return n.o.Devices.TakeDeviceListUpdate(ctx, q)
 }
 
@@ -248,7 +258,60 @@ func (n *edus) signingKey(ctx context.Context, origin string, raw jsontext.Value
 	if store.ServerOf(q.User) != origin {
 		return errNotTheirs
 	}
+	if err := n.pokeLater(ctx, origin, q.User); err != nil {
+		return err
+	}
 	return n.o.Devices.TakeSigningKeys(ctx, q.User, q.Master, q.Self)
+}
+
+// pokeLater remembers that a user's keys changed for those in incomplete rooms of which it isn't known
+// whether the user is in them.
+func (n *edus) pokeLater(ctx context.Context, origin, user string) error {
+	nid, err := n.o.Store.UserNID(ctx, user)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	unsure, wrong := n.unsure(ctx, origin, nid)
+	if wrong != nil || len(unsure) == 0 {
+		return wrong
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		if len(user) > idMax {
+			return errNotTheirs
+		}
+		if nid, err = n.o.Store.NameUser(ctx, user); err != nil {
+			return err
+		}
+	}
+	return n.o.Store.Write(ctx, func(t *store.Tx) error {
+		for _, room := range unsure {
+			if err := t.PokeLater(room, nid); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// unsure lists the incomplete rooms that a server is in and of which it isn't known whether a user of
+// it is; 0 is a user of whom nothing is known.
+func (n *edus) unsure(ctx context.Context, origin string, user int64) (rooms []int64, err error) {
+	partial, err := n.o.Store.PartialRooms(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range partial {
+		if !slices.Contains(p.Servers, origin) {
+			continue
+		}
+		m, err := n.o.Store.Membership(ctx, p.Room, user)
+		if errors.Is(err, store.ErrNotFound) || err == nil && m.Membership != "join" {
+			rooms = append(rooms, p.Room)
+		} else if err != nil {
+			return nil, err
+		}
+	}
+	return rooms, nil
 }
 
 // toDevice hands messages to devices: "message_id: Unique ID for the message, used for idempotence."

@@ -41,6 +41,15 @@ type gap struct {
 	slot bool
 }
 
+// Take takes in a verified event that a server has taken in already, with what is missing before it.
+func (a *API) Take(ctx context.Context, from string, r store.RoomName, e *event.Event) error {
+	ctx, cancel := context.WithTimeout(ctx, takeTime)
+	defer cancel()
+	g := &gap{i: a.intake, room: r, origin: from}
+	defer g.release()
+	return g.receive(ctx, e, false)
+}
+
 // call waits until it may call other servers.
 func (g *gap) call(ctx context.Context) error {
 	if g.slot {
@@ -203,9 +212,8 @@ func (g *gap) between(ctx context.Context, e *event.Event) (_ []*event.Event, ba
 			found[x.ID] = x
 			fresh++
 		}
-		// A server that tells of fewer than it may has no more to tell.
-		if fresh == 0 || len(found) >= gapEvents || len(list) < gapLimit {
-			break
+		if fresh == 0 || len(list) < gapLimit || len(found) >= gapEvents {
+			break // "stopping at the limit": a server that tells fewer has no more to tell
 		}
 		q.Latest = nil
 		for _, x := range found {
@@ -292,11 +300,12 @@ func (g *gap) one(ctx context.Context, e *event.Event) error {
 		if err != nil {
 			return fmt.Errorf("the state at %s, which is not known: %w", id, err)
 		}
-		if err := g.keepPacks(ctx, packs); err != nil {
+		if err := g.keepTold(ctx, id, root, packs); err != nil {
 			return err
 		}
 		told = append(told, root)
 	}
+	// Last, since states bring auth events along.
 	if err := g.authOf(ctx, e); err != nil {
 		return err
 	}
@@ -310,6 +319,26 @@ func (g *gap) keepPacks(ctx context.Context, packs []statetree.Pack) error {
 		return nil
 	}
 	err := g.i.o.Store.Write(ctx, func(t *store.Tx) error { return t.AddPacks(packs) })
+	if err != nil {
+		g.i.o.Store.State().Dropped(packs)
+		return err
+	}
+	g.i.o.Store.State().Stored(packs)
+	return nil
+}
+
+// keepTold stores the state that was told for after an event. While the room is incomplete, which event
+// it is of is remembered too: it is needed again when the room is completed.
+func (g *gap) keepTold(ctx context.Context, id string, root statetree.Ref, packs []statetree.Pack) error {
+	if !g.i.o.Store.Incomplete(g.room.NID) {
+		return g.keepPacks(ctx, packs)
+	}
+	err := g.i.o.Store.Write(ctx, func(t *store.Tx) error {
+		if err := t.AddPacks(packs); err != nil {
+			return err
+		}
+		return t.SetToldState(g.room.NID, id, root)
+	})
 	if err != nil {
 		g.i.o.Store.State().Dropped(packs)
 		return err

@@ -274,6 +274,7 @@ func (i *Intake) assemble(ctx context.Context, r store.RoomName, e *event.Event,
 			return out, fmt.Errorf("%w: %s is of another room", errNever, id)
 		}
 		out.Prev = append(out.Prev, x.NID)
+		out.Partial = out.Partial || x.Has(event.Partial)
 		// The state after an outlier isn't known here; what it is is told.
 		if !x.Has(event.Outlier) {
 			prevs = append(prevs, x.NID)
@@ -295,14 +296,8 @@ func (i *Intake) assemble(ctx context.Context, r store.RoomName, e *event.Event,
 			return out, err
 		}
 	}
-	if _, err := s.RoomPartial(ctx, r.NID); err == nil {
-		out.Partial = true
-	} else if !errors.Is(err, store.ErrNotFound) {
-		s.State().Dropped(out.Packs)
-		return out, err
-	}
 	if out.Reject == nil {
-		if out.Reject, err = i.check.byState(ctx, e, out.Before); err != nil {
+		if out.Reject, err = i.byState(ctx, r, out); err != nil {
 			s.State().Dropped(out.Packs)
 			return out, err
 		}
@@ -325,6 +320,20 @@ func (i *Intake) wanted(ctx context.Context, room int64, e *event.Event) (no, er
 		return err, nil
 	}
 	return nil, err
+}
+
+// byState is check 5, over what the event claims too where not all of the state before it is known.
+func (i *Intake) byState(ctx context.Context, r store.RoomName, in room.Received) (reject, err error) {
+	before := in.Before
+	if in.Partial {
+		root, packs, err := i.o.Rooms.StateClaimed(ctx, r.NID, before, in.Auth)
+		defer i.o.Store.State().Dropped(packs)
+		if err != nil {
+			return nil, err
+		}
+		before = root
+	}
+	return i.check.byState(ctx, in.Event, before)
 }
 
 // place takes in an event whose auth events are all here.

@@ -17,6 +17,7 @@ type Rooms interface {
 	Number(ctx context.Context, room int64, e *event.Event) (known bool, err error)
 	StateBefore(ctx context.Context, room int64, prev []int64, more ...statetree.Ref) (statetree.Ref, []statetree.Pack, error)
 	StateTree(ctx context.Context, events []int64) (statetree.Ref, []statetree.Pack, error)
+	StateClaimed(ctx context.Context, room int64, root statetree.Ref, auth []int64) (statetree.Ref, []statetree.Pack, error)
 	Receive(ctx context.Context, room int64, list []room.Received) ([]room.Outcome, error)
 	Outliers(ctx context.Context, room int64, list []room.Received) error
 	ReceiveMembership(ctx context.Context, room int64, r room.Received) (*event.Event, error)

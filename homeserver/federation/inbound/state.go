@@ -6,6 +6,7 @@ import (
 	"encoding/json/v2"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
@@ -26,11 +27,29 @@ func (a *API) stateOf(c *call) (state []int64, err error) {
 	if e == nil || e.Room != c.room.NID || e.Has(event.Outlier) {
 		return nil, mxerror.NotFound("This server does not know the state before the event %s.", clip(id))
 	}
+	if e.Has(event.Partial) {
+		if e, err = a.whole(c, e); err != nil {
+			return nil, err
+		}
+	}
 	view := a.o.Store.StateBefore(e)
 	if !view.Complete {
 		return nil, mxerror.NotFound("This server does not know all of the state before the event %s yet.", clip(id))
 	}
 	return walk(c.ctx, a.o.Store, view)
+}
+
+// wholeWait is how long another server waits for a room to be completed.
+const wholeWait = 30 * time.Second
+
+// whole waits until the state at an event is complete.
+func (a *API) whole(c *call, e *event.Event) (*event.Event, error) {
+	ctx, cancel := context.WithTimeout(c.ctx, wholeWait)
+	defer cancel()
+	if err := a.o.Store.WaitComplete(ctx, e.Room); err != nil {
+		return e, c.ctx.Err() // it is as it was
+	}
+	return a.o.Store.Event(c.ctx, e.NID)
 }
 
 // walk lists the events of a state, the oldest first.

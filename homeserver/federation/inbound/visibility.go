@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
+	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 	"github.com/landbridge-im/landbridge/homeserver/statetree"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 )
@@ -48,6 +49,10 @@ func (v *sight) sees(ctx context.Context, e *event.Event) (bool, error) {
 		return v.memo.visible, nil
 	}
 	ok, err := v.at(ctx, e.Room, root)
+	if err == nil && !ok && e.Has(event.Partial) {
+		// Pruned, it would stay so with who asks.
+		return false, mxerror.NotFound("This server does not know yet who could see the event %s.", clip(e.ID))
+	}
 	if err == nil {
 		v.memo.room, v.memo.root, v.memo.visible = e.Room, root, ok
 	}

@@ -23,12 +23,23 @@ type Rooms interface {
 	Prepare(ctx context.Context, room int64, p room.Proposal) (event.Proto, error)
 	StateBefore(ctx context.Context, room int64, prev []int64, more ...statetree.Ref) (statetree.Ref, []statetree.Pack, error)
 	Adopt(ctx context.Context, room int64, r room.Received) (*event.Event, room.Snapshot, error)
+	StateTree(ctx context.Context, events []int64) (statetree.Ref, []statetree.Pack, error)
+	Lacking(ctx context.Context, room int64) ([]string, error)
+	Complete(ctx context.Context, room int64) error
+	GiveUp(ctx context.Context, room int64) error
 }
 
 var _ Rooms = (*room.Manager)(nil)
 
-// found makes the room out of a join, the state before it and the auth chain of both.
-func (j *Joins) found(ctx context.Context, join *event.Event, passed, state []*event.Event) (store.RoomName, error) {
+// lack tells that memberships were left out of a state: by which server, and which are in the room.
+type lack struct {
+	via     string
+	servers []string
+}
+
+// found makes the room out of a join, the state before it and the auth chain of both. lacks is nil
+// where the state is complete.
+func (j *Joins) found(ctx context.Context, join *event.Event, passed, state []*event.Event, lacks *lack) (store.RoomName, error) {
 	// What was begun is ended, whether or not somebody waits for it: the other servers think that we
 	// are in the room.
 	ctx = context.WithoutCancel(ctx)
@@ -45,7 +56,11 @@ func (j *Joins) found(ctx context.Context, join *event.Event, passed, state []*e
 				return name, fmt.Errorf("numbering the state of a room: %w", err)
 			}
 			if nids[e.ID] = e.NID; !known {
-				fresh = append(fresh, room.Received{Event: e, Auth: numbers(nids, e)})
+				auth, err := j.numbers(ctx, nids, e)
+				if err != nil {
+					return name, err
+				}
+				fresh = append(fresh, room.Received{Event: e, Auth: auth})
 			}
 		}
 		if err := j.o.Rooms.Outliers(ctx, name.NID, fresh); err != nil {
@@ -59,7 +74,10 @@ func (j *Joins) found(ctx context.Context, join *event.Event, passed, state []*e
 	if _, err := j.o.Rooms.Number(ctx, name.NID, join); err != nil {
 		return name, fmt.Errorf("numbering a join: %w", err)
 	}
-	f.Join = room.Received{Event: join, Auth: numbers(nids, join)}
+	f.Join = room.Received{Event: join}
+	if f.Join.Auth, err = j.numbers(ctx, nids, join); err != nil {
+		return name, err
+	}
 	for _, p := range join.PrevEvents {
 		if nid, err := j.o.Store.EventNID(ctx, string(p)); err == nil {
 			f.Join.Prev = append(f.Join.Prev, nid)
@@ -67,18 +85,28 @@ func (j *Joins) found(ctx context.Context, join *event.Event, passed, state []*e
 			f.Join.Missing = append(f.Join.Missing, string(p))
 		}
 	}
+	if lacks != nil {
+		f.Partial, f.Via, f.Servers = true, lacks.via, lacks.servers
+		defer j.poke()
+	}
 	return j.o.Rooms.Found(ctx, f)
 }
 
-// numbers are those of an event's auth events.
-func numbers(nids map[string]int64, e *event.Event) []int64 {
+// numbers are those of an event's auth events, which are here by now.
+func (j *Joins) numbers(ctx context.Context, nids map[string]int64, e *event.Event) ([]int64, error) {
 	var out []int64
 	for _, a := range e.AuthEvents {
-		if nid := nids[string(a)]; nid != 0 {
-			out = append(out, nid)
+		nid := nids[string(a)]
+		if nid == 0 {
+			var err error
+			if nid, err = j.o.Store.EventNID(ctx, string(a)); err != nil {
+				return nil, fmt.Errorf("the auth event %.64s: %w", a, err)
+			}
+			nids[string(a)] = nid
 		}
+		out = append(out, nid)
 	}
-	return out
+	return out, nil
 }
 
 // outside records a membership in a room that this server is not in.

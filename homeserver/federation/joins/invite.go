@@ -5,6 +5,7 @@ import (
 	"encoding/json/jsontext"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/federation/fclient"
@@ -123,10 +124,14 @@ func (j *Joins) adopt(ctx context.Context, name store.RoomName, e *event.Event) 
 			*list.out = append(*list.out, nid)
 		}
 	}
+	prev, err := j.o.Store.Events(ctx, r.Prev)
+	if err != nil {
+		return nil, err
+	}
+	r.Partial = slices.ContainsFunc(prev, func(p *event.Event) bool { return p.Has(event.Partial) })
 	if _, err := j.o.Rooms.Number(ctx, name.NID, e); err != nil {
 		return nil, err
 	}
-	var err error
 	if r.Before, r.Packs, err = j.o.Rooms.StateBefore(ctx, name.NID, r.Prev); err != nil {
 		return nil, err
 	}

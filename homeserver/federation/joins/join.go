@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/federation/fclient"
+	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 )
 
@@ -25,8 +27,8 @@ func (j *Joins) Join(ctx context.Context, user, room string, via []string, conte
 	if name, ok, err := j.Resident(ctx, room); err != nil || ok {
 		return name, true, err
 	}
-	servers := j.candidates(via, room)
-	if len(servers) == 0 {
+	servers := j.field(via, serverOf(room))
+	if len(servers.named)+len(servers.others) == 0 {
 		return store.RoomName{}, false, errNoServers
 	}
 	ask := func(ctx context.Context, server string) (fclient.Template, error) {
@@ -71,12 +73,9 @@ func (j *Joins) joinBy(ctx context.Context, server string, t fclient.Template, r
 		return store.RoomName{}, err
 	}
 	g := j.gather(ctx, join.Version, room)
-	answer, err := j.o.Remote.SendJoin(ctx, server, room, join.ID, raw, false, g.add)
+	answer, err := j.o.Remote.SendJoin(ctx, server, room, join.ID, raw, true, g.add)
 	if err != nil {
 		return store.RoomName{}, err
-	}
-	if answer.MembersOmitted {
-		return store.RoomName{}, fmt.Errorf("%s left members out although it was asked not to", server)
 	}
 	if err := g.verify(); err != nil {
 		return store.RoomName{}, err
@@ -94,13 +93,31 @@ func (j *Joins) joinBy(ctx context.Context, server string, t fclient.Template, r
 	if err != nil {
 		return store.RoomName{}, fmt.Errorf("the state by %s: %w", server, err)
 	}
-	if err := g.checkJoin(join, state); err != nil {
+	if err := g.checkJoin(join, state, answer.MembersOmitted); err != nil {
 		return store.RoomName{}, fmt.Errorf("the state by %s: %w", server, err)
 	}
 	if left := len(g.events) - len(passed) + g.dropped; left > 0 {
 		j.o.Log.WarnContext(ctx, "events of a room's state were left out at joining", "room", room, "server", server, "events", left)
 	}
-	return j.found(ctx, join, passed, state)
+	var lacks *lack
+	if answer.MembersOmitted {
+		lacks = &lack{via: server, servers: j.partialServers(server, answer.ServersInRoom)}
+	}
+	return j.found(ctx, join, passed, state, lacks)
+}
+
+// partialServers are the servers that are said to be in a room: "servers_in_room ... Required if
+// members_omitted is true". It is one that answers the join in any case.
+func (j *Joins) partialServers(server string, said []string) []string {
+	out := []string{server}
+	seen := map[string]bool{server: true, j.o.Signer.Server: true}
+	for _, s := range said {
+		if s != "" && len(s) <= 255 && !seen[s] {
+			seen[s] = true
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // Leave takes a user out of a room that nobody of this server is in: it turns down an invitation or
@@ -130,7 +147,7 @@ func (j *Joins) Leave(ctx context.Context, user string, name store.RoomName, via
 		left = e
 		return nil
 	}
-	servers := j.candidates(via, name.ID)
+	servers := j.field(via, serverOf(name.ID))
 	if err := race(ctx, servers, ask, use, func(error) bool { return ctx.Err() != nil }); err != nil || left == nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -155,8 +172,8 @@ func (j *Joins) Knock(ctx context.Context, user, room string, via []string, cont
 	if name, ok, err := j.Resident(ctx, room); err != nil || ok {
 		return name, true, err
 	}
-	servers := j.candidates(via, room)
-	if len(servers) == 0 {
+	servers := j.field(via, serverOf(room))
+	if len(servers.named)+len(servers.others) == 0 {
 		return store.RoomName{}, false, errNoServers
 	}
 	var knock *event.Event
@@ -188,39 +205,80 @@ func (j *Joins) Knock(ctx context.Context, user, room string, via []string, cont
 	return name, false, err
 }
 
+// anotherTime is how long other servers may take to let somebody else in.
+const anotherTime = 20 * time.Second
+
+// Another takes a further user into a room that this server is in without knowing all of its state, and
+// so who is banned: other servers decide. taken is false, without an error, where none of them could be
+// reached: whether the user may be in the room turns out when the state is complete.
+func (j *Joins) Another(ctx context.Context, user string, name store.RoomName, via []string, content jsontext.Value) (taken bool, err error) {
+	asking, cancel := context.WithTimeout(ctx, anotherTime)
+	defer cancel()
+	ask := func(ctx context.Context, server string) (fclient.Template, error) {
+		return j.o.Remote.MakeJoin(ctx, server, name.ID, user, versions())
+	}
+	use := func(server string, t fclient.Template) error {
+		join, err := j.sendJoin(fclient.Urgent(asking), server, t, name, user, content)
+		if err != nil {
+			return err
+		}
+		// From here on the others take the user to be in the room.
+		if err := j.o.Take(context.WithoutCancel(ctx), server, name, join); err != nil {
+			return fmt.Errorf("taking in the join by %s: %w", server, err)
+		}
+		taken = true
+		return nil
+	}
+	if err := race(asking, j.field(via, ""), ask, use, func(error) bool { return false }); err != nil && !taken {
+		if e, ok := mxerror.As(public(err)); ok && e.Status == 403 {
+			return false, e
+		}
+		j.o.Log.InfoContext(ctx, "no server of an incomplete room let a further user in", "room", name.ID, "err", err)
+	}
+	return taken, ctx.Err()
+}
+
+// sendJoin completes a template and sends it, for a room whose state is here as far as it is needed.
+func (j *Joins) sendJoin(ctx context.Context, server string, t fclient.Template, name store.RoomName, user string, content jsontext.Value) (*event.Event, error) {
+	join, err := j.complete(t, name.ID, user, "join", content)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := join.JSON()
+	if err != nil {
+		return nil, err
+	}
+	skip := func(fclient.Section, jsontext.Value) error { return nil } // we have the state
+	answer, err := j.o.Remote.SendJoin(ctx, server, name.ID, join.ID, raw, true, skip)
+	if err != nil {
+		return nil, err
+	}
+	if answer.Event != nil {
+		if err := merge(join, answer.Event, name.ID); err != nil {
+			return nil, fmt.Errorf("%s answered a join with something else: %w", server, err)
+		}
+	}
+	if err := j.verify(ctx, join); err != nil {
+		return nil, fmt.Errorf("the join by %s: %w", server, err)
+	}
+	return join, nil
+}
+
 // Vouched joins a restricted room that this server is in by another one that vouches for the user.
 func (j *Joins) Vouched(ctx context.Context, user string, name store.RoomName, via []string, content jsontext.Value) error {
 	ask := func(ctx context.Context, server string) (fclient.Template, error) {
 		return j.o.Remote.MakeJoin(ctx, server, name.ID, user, versions())
 	}
 	use := func(server string, t fclient.Template) error {
-		join, err := j.complete(t, name.ID, user, "join", content)
+		join, err := j.sendJoin(fclient.Urgent(ctx), server, t, name, user, content)
 		if err != nil {
 			return err
-		}
-		raw, err := join.JSON()
-		if err != nil {
-			return err
-		}
-		ctx := fclient.Urgent(ctx)
-		skip := func(fclient.Section, jsontext.Value) error { return nil } // we have the state
-		answer, err := j.o.Remote.SendJoin(ctx, server, name.ID, join.ID, raw, true, skip)
-		if err != nil {
-			return err
-		}
-		if answer.Event != nil {
-			if err := merge(join, answer.Event, name.ID); err != nil {
-				return fmt.Errorf("%s answered a join with something else: %w", server, err)
-			}
-		}
-		if err := j.verify(ctx, join); err != nil {
-			return fmt.Errorf("the join by %s: %w", server, err)
 		}
 		_, err = j.adopt(ctx, name, join)
 		return err
 	}
-	servers := j.servers(via)
-	if len(servers) == 0 {
+	servers := j.field(via, "")
+	if len(servers.named) == 0 {
 		return errNoServers
 	}
 	return public(race(ctx, servers, ask, use, func(error) bool { return ctx.Err() != nil }))

@@ -31,6 +31,9 @@ type Remote interface {
 	SendLeave(ctx context.Context, server, room, eventID string, leave jsontext.Value) error
 	SendInvite(ctx context.Context, server, room, eventID string, invite fclient.Invite) (jsontext.Value, error)
 	SendInviteV1(ctx context.Context, server, room, eventID string, invite jsontext.Value) (jsontext.Value, error)
+	Event(ctx context.Context, server, eventID string) (jsontext.Value, error)
+	State(ctx context.Context, server, room, eventID string, each fclient.Each) error
+	StateIDs(ctx context.Context, server, room, eventID string) (state, auth []string, err error)
 }
 
 var _ Remote = (*fclient.Client)(nil)
@@ -57,7 +60,9 @@ type Options struct {
 	Keys   Keys
 	Policy Policy
 	Signer event.Signer
-	Log    *slog.Logger
+	// Take takes in an event that another server has taken in already, with what is missing before it.
+	Take func(ctx context.Context, from string, name store.RoomName, e *event.Event) error
+	Log  *slog.Logger
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -65,6 +70,8 @@ type Options struct {
 // Joins changes memberships of rooms that other servers are in. It is safe for concurrent use.
 type Joins struct {
 	o Options
+	// wake tells Run that a room was joined without all of its state.
+	wake chan struct{}
 
 	mu sync.Mutex
 	// under are the rooms that somebody is just joining; the channel is closed when they are done.
@@ -76,7 +83,7 @@ func New(o Options) *Joins {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Joins{o: o, under: map[string]chan struct{}{}}
+	return &Joins{o: o, under: map[string]chan struct{}{}, wake: make(chan struct{}, 1)}
 }
 
 // alone waits until nobody joins a room, and keeps others from it until done is called.
@@ -117,13 +124,14 @@ func (j *Joins) servers(lists ...[]string) []string {
 	return out[:min(len(out), serversMax)]
 }
 
-// candidates are the servers that may help into a room: those that the user named, and if that is none,
-// the one that made the room: "via: The servers to attempt to join the room through."
-func (j *Joins) candidates(via []string, room string) []string {
-	if servers := j.servers(via); len(servers) > 0 {
-		return servers
+// field are the servers that were named to help, and the one in a room's id, which may: it made the room,
+// and perhaps has left since.
+func (j *Joins) field(via []string, origin string) field {
+	f := field{named: j.servers(via)}
+	if f.others = j.servers([]string{origin}); slices.Contains(f.named, origin) {
+		f.others = nil
 	}
-	return j.servers([]string{serverOf(room)})
+	return f
 }
 
 // versions are the room versions that this server speaks.

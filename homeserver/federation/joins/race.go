@@ -22,11 +22,16 @@ const (
 	serversMax = 20
 	// patience bounds the search for a server that helps.
 	patience = 60 * time.Second
+	// headStart is what the servers have that were named before all others are asked as well.
+	headStart = 3 * time.Second
 )
+
+// field are the servers of a race: those that were named for it, and others that may help too.
+type field struct{ named, others []string }
 
 // race asks servers for the same, a few at once, and gives each good answer to use, in the order in
 // which they come, until use is content. permanent tells which of its errors end the race.
-func race[T any](ctx context.Context, servers []string, ask func(context.Context, string) (T, error), use func(server string, v T) error, permanent func(error) bool) error {
+func race[T any](ctx context.Context, servers field, ask func(context.Context, string) (T, error), use func(server string, v T) error, permanent func(error) bool) error {
 	type result struct {
 		server string
 		v      T
@@ -36,7 +41,14 @@ func race[T any](ctx context.Context, servers []string, ask func(context.Context
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer stop()
-	left := slices.Clone(servers[:min(len(servers), serversMax)])
+	left := slices.Concat(servers.named, servers.others)
+	left = left[:min(len(left), serversMax)]
+	early := min(atOnce, len(servers.named))
+	if early == 0 {
+		early = atOnce
+	}
+	late := time.NewTimer(headStart)
+	defer late.Stop()
 	results := make(chan result, atOnce)
 	running := 0
 	next := func() {
@@ -54,7 +66,7 @@ func race[T any](ctx context.Context, servers []string, ask func(context.Context
 			}
 		})
 	}
-	for range atOnce {
+	for range early {
 		next()
 	}
 	var failed error
@@ -62,6 +74,11 @@ func race[T any](ctx context.Context, servers []string, ask func(context.Context
 		var r result
 		select {
 		case r = <-results:
+		case <-late.C:
+			for running < atOnce && len(left) > 0 {
+				next()
+			}
+			continue
 		case <-asking.Done():
 			if failed == nil {
 				failed = asking.Err()

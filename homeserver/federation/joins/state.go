@@ -16,6 +16,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/federation/fclient"
 	"github.com/landbridge-im/landbridge/homeserver/federation/keyring"
+	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 )
 
 const (
@@ -38,10 +39,12 @@ type gathering struct {
 	// state are the ids of those that are the room's state.
 	state   map[string]bool
 	dropped int
+	// known are events that were here before, by id; nil for those that weren't.
+	known map[string]*event.Event
 }
 
 func (j *Joins) gather(ctx context.Context, v event.Version, room string) *gathering {
-	return &gathering{j: j, ctx: ctx, v: v, room: room, events: map[string]*event.Event{}, state: map[string]bool{}}
+	return &gathering{j: j, ctx: ctx, v: v, room: room, events: map[string]*event.Event{}, state: map[string]bool{}, known: map[string]*event.Event{}}
 }
 
 // add takes one event. What isn't an event of the room is left out: it could have been added by
@@ -68,10 +71,39 @@ func (g *gathering) add(s fclient.Section, raw jsontext.Value) error {
 	return g.verify()
 }
 
+// find finds an event among what has gathered, or that was here before: of a room that this server was in
+// not everything is told again. Nil if there is none that passed its checks.
+func (g *gathering) find(id string) *event.Event {
+	if e := g.events[id]; e != nil {
+		return e
+	}
+	e, asked := g.known[id]
+	if !asked {
+		had, err := g.j.o.Store.EventByID(g.ctx, id)
+		if err == nil && had.InRoom == g.room && !had.Has(event.Rejected) {
+			e = had
+		}
+		g.known[id] = e
+	}
+	return e
+}
+
 // verify checks the signatures of what has gathered.
 func (g *gathering) verify() error {
+	good := g.j.verifyAll(g.ctx, g.chunk)
+	for _, e := range good {
+		g.events[e.ID] = e
+	}
+	g.dropped += len(g.chunk) - len(good)
+	g.chunk = g.chunk[:0]
+	return g.ctx.Err()
+}
+
+// verifyAll checks the signatures of events, on all processors, and gives those that are good. What has
+// a wrong content hash is pruned.
+func (j *Joins) verifyAll(ctx context.Context, chunk []*event.Event) (good []*event.Event) {
 	var needs []keyring.Need
-	for _, e := range g.chunk {
+	for _, e := range chunk {
 		for _, server := range signers(e) {
 			for keyID := range e.Signatures[server] {
 				needs = append(needs, keyring.Need{Server: server, KeyID: string(keyID), At: e.OriginServerTS})
@@ -79,32 +111,30 @@ func (g *gathering) verify() error {
 			}
 		}
 	}
-	g.j.o.Keys.Prefetch(g.ctx, needs)
-	good := make([]bool, len(g.chunk))
+	j.o.Keys.Prefetch(ctx, needs)
+	ok := make([]bool, len(chunk))
 	var wg sync.WaitGroup
 	next := make(chan int)
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
 			for i := range next {
-				good[i] = g.j.verify(g.ctx, g.chunk[i]) == nil
+				if ok[i] = j.verify(ctx, chunk[i]) == nil; ok[i] {
+					pruneForged(chunk[i])
+				}
 			}
 		})
 	}
-	for i := range g.chunk {
+	for i := range chunk {
 		next <- i
 	}
 	close(next)
 	wg.Wait()
-	for i, e := range g.chunk {
-		if !good[i] {
-			g.dropped++
-			continue
+	for i, e := range chunk {
+		if ok[i] {
+			good = append(good, e)
 		}
-		pruneForged(e)
-		g.events[e.ID] = e
 	}
-	g.chunk = g.chunk[:0]
-	return g.ctx.Err()
+	return good
 }
 
 // verify checks that all have signed an event who must.
@@ -131,10 +161,11 @@ func (g *gathering) ordered() []*event.Event {
 	check := func(e *event.Event) bool {
 		auth := make([]*pdu.PDU, 0, len(e.AuthEvents))
 		for _, a := range e.AuthEvents {
-			if status[string(a)] != done {
+			x := g.find(string(a))
+			if x == nil || g.events[x.ID] != nil && status[x.ID] != done {
 				return false
 			}
-			auth = append(auth, g.events[string(a)].PDU)
+			auth = append(auth, x.PDU)
 		}
 		return authrules.Authorize(g.v, e.PDU, auth, g.lookUp, g.j.o.Keys.GetKey(g.ctx)) == nil
 	}
@@ -173,7 +204,7 @@ func (g *gathering) ordered() []*event.Event {
 func (g *gathering) lookUp(ids []id.EventID) ([]*pdu.PDU, error) {
 	var out []*pdu.PDU
 	for _, x := range ids {
-		e := g.events[string(x)]
+		e := g.find(string(x))
 		if e == nil {
 			return nil, fmt.Errorf("event %.64s is not there", x)
 		}
@@ -182,8 +213,9 @@ func (g *gathering) lookUp(ids []id.EventID) ([]*pdu.PDU, error) {
 	return out, nil
 }
 
-// checkJoin applies the rules to a join, over the state before it.
-func (g *gathering) checkJoin(join *event.Event, state []*event.Event) error {
+// checkJoin applies the rules to a join, over the state before it. Where memberships were left out of
+// that, those count that the join cites.
+func (g *gathering) checkJoin(join *event.Event, state []*event.Event, partial bool) error {
 	byKey := map[pdu.StateKey]*event.Event{}
 	var create *event.Event
 	for _, e := range state {
@@ -198,24 +230,29 @@ func (g *gathering) checkJoin(join *event.Event, state []*event.Event) error {
 	if v := create.ContentString("room_version"); v != string(g.v) {
 		return fmt.Errorf("the room is of version %.16q and not %s", v, g.v)
 	}
+	// The events that it cites must be there and allow it as well.
+	var cited []*pdu.PDU
+	for _, a := range join.AuthEvents {
+		e := g.find(string(a))
+		if e == nil {
+			return fmt.Errorf("auth event %.64s of the join is not there", a)
+		}
+		cited = append(cited, e.PDU)
+		if e.IsState() && partial && e.Type == "m.room.member" {
+			if k := (pdu.StateKey{Type: e.Type, StateKey: *e.StateKey}); byKey[k] == nil {
+				byKey[k] = e
+			}
+		}
+	}
 	var auth []*pdu.PDU
 	for _, k := range join.AuthEventSelection(g.v) {
 		if e := byKey[k]; e != nil {
 			auth = append(auth, e.PDU)
 		}
 	}
-	// The events that it cites must be there and allow it as well.
-	var cited []*pdu.PDU
-	for _, a := range join.AuthEvents {
-		e := g.events[string(a)]
-		if e == nil {
-			return fmt.Errorf("auth event %.64s of the join is not there", a)
-		}
-		cited = append(cited, e.PDU)
-	}
 	for _, list := range [][]*pdu.PDU{cited, auth} {
 		if err := authrules.Authorize(g.v, join.PDU, list, g.lookUp, g.j.o.Keys.GetKey(g.ctx)); err != nil {
-			return fmt.Errorf("the join is not allowed: %w", err)
+			return mxerror.Forbidden("The room's rules do not let you join.").Because(err)
 		}
 	}
 	return nil

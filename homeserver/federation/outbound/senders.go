@@ -34,6 +34,7 @@ type Source interface {
 	JoinedServers(ctx context.Context, room int64) ([]string, error)
 	ReceiptsAfter(ctx context.Context, room, after, upto int64) ([]store.Receipt, error)
 	RoomByNID(ctx context.Context, nid int64) (store.RoomName, error)
+	Incomplete(room int64) bool
 	UserID(ctx context.Context, nid int64) (string, error)
 	UserNID(ctx context.Context, id string) (int64, error)
 	JoinedFrom(ctx context.Context, room int64, server string) (int64, error)
@@ -349,6 +350,8 @@ func (s *Senders) joins(e store.Entry) bool {
 // introduce tells of the devices of a user who has come into a room with servers that don't know
 // them yet: specification, "Device Management": m.device_list_update is sent "when that user joins a
 // room which contains servers which are not already receiving updates for that user's device list".
+// Where it isn't known yet who is in the room, devices without identity keys, which are of no use to
+// others, are not told of.
 func (s *Senders) introduce(ctx context.Context, e store.Entry) error {
 	if e.Event.Replaces != 0 {
 		if was, err := s.o.Source.Event(ctx, e.Event.Replaces); err == nil && was.Membership() == "join" {
@@ -359,6 +362,7 @@ func (s *Senders) introduce(ctx context.Context, e store.Entry) error {
 	if err != nil || !fresh {
 		return err
 	}
+	incomplete := s.o.Source.Incomplete(e.Room)
 	return s.o.Source.Write(ctx, func(t *store.Tx) error {
 		devices, err := t.DevicesOf(e.Member.User)
 		if err != nil || len(devices) == 0 {
@@ -366,7 +370,18 @@ func (s *Senders) introduce(ctx context.Context, e store.Entry) error {
 		}
 		var ids []string
 		for _, d := range devices {
+			if incomplete {
+				_, err := t.DeviceKeys(store.DeviceName{User: e.Member.User, ID: d.ID})
+				if errors.Is(err, store.ErrNotFound) {
+					continue
+				} else if err != nil {
+					return err
+				}
+			}
 			ids = append(ids, d.ID)
+		}
+		if len(ids) == 0 {
+			return nil
 		}
 		return t.IntroduceDevices(e.Member.User, ids...)
 	})

@@ -68,6 +68,8 @@ func (w *world) NewServers(context.Context, int64, int64, string) (bool, error) 
 func (w *world) UserID(_ context.Context, nid int64) (string, error) {
 	return fmt.Sprintf("@u%d:here", nid), nil
 }
+func (w *world) Incomplete(int64) bool { return false }
+
 func (w *world) RoomByNID(_ context.Context, nid int64) (store.RoomName, error) {
 	return store.RoomName{NID: nid, ID: fmt.Sprintf("!r%d", nid)}, nil
 }

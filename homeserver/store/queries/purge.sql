@@ -54,8 +54,10 @@ DELETE FROM admin_task WHERE state <> 'active' AND changed_ts < $1
 DELETE FROM room_server WHERE room_nid = $1
 -- name: purge_missing_prev
 DELETE FROM missing_prev WHERE room_nid = $1
--- name: purge_room_partial
-DELETE FROM room_partial WHERE room_nid = $1
+-- name: purge_told_state
+DELETE FROM told_state WHERE room_nid = $1
+-- name: purge_partial_poke
+DELETE FROM partial_poke WHERE room_nid = $1
 -- name: purge_invite_state
 DELETE FROM invite_state WHERE room_nid = $1
 -- name: purge_waiting_redaction

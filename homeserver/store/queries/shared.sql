@@ -48,15 +48,6 @@ INSERT INTO received_txn (origin, txn, ts, answer) VALUES ($1, $2, $3, $4) ON CO
 SELECT answer FROM received_txn WHERE origin = $1 AND txn = $2
 -- name: received_txn_old
 DELETE FROM received_txn WHERE ts < $1
--- name: room_partial_put
-INSERT INTO room_partial (room_nid, join_nid, via, servers, since_pos) VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (room_nid) DO UPDATE SET join_nid = excluded.join_nid, via = excluded.via, servers = excluded.servers
--- name: room_partial_get
-SELECT room_nid, join_nid, via, servers, since_pos FROM room_partial WHERE room_nid = $1
--- name: room_partial_list
-SELECT room_nid, join_nid, via, servers, since_pos FROM room_partial ORDER BY since_pos
--- name: room_partial_delete
-DELETE FROM room_partial WHERE room_nid = $1
 -- name: invite_state_put
 INSERT INTO invite_state (room_nid, user_nid, json) VALUES ($1, $2, $3) ON CONFLICT (room_nid, user_nid) DO UPDATE SET json = excluded.json
 -- name: invite_state_get
@@ -103,8 +94,6 @@ DELETE FROM remote_device_list WHERE user_nid = $1
 SELECT user_nid, stale, stream FROM remote_device_list WHERE stale = 1 AND user_nid > $1 ORDER BY user_nid LIMIT $2
 -- name: event_local
 SELECT nid FROM event WHERE room_nid = $1 AND pos > $2 AND pos <= $3 AND (flags & $4) = 0 ORDER BY pos LIMIT $5
--- name: event_reroot
-UPDATE event SET root = $2, current = $3, flags = $4 WHERE nid = $1
 -- name: event_place
 UPDATE event SET pos = $2, depth = $3, root = $4, current = $5, replaces = $6, flags = $7, prev = $8, auth = $9 WHERE nid = $1
 -- name: event_links
