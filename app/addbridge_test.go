@@ -26,7 +26,7 @@ func TestAddBridge(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out, errOut lockedBuffer
-	s := &serving{cfg: cfg, std: stdio{Out: &out, Err: &errOut}, began: time.Now()}
+	s := &serving{cfg: cfg, std: stdio{Out: &out, Err: &errOut, build: Build{Version: "dev", Modules: Modules()}}, began: time.Now()}
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	ended := make(chan error, 1)

@@ -47,7 +47,7 @@ func serveIn(t *testing.T, dir, more string) *served {
 	ctx, cancel := context.WithCancel(t.Context())
 	s.stop = cancel
 	go func() {
-		s.ended <- run(ctx, []string{"serve", "-c", s.conf}, stdio{In: strings.NewReader(""), Out: &s.out, Err: &s.err})
+		s.ended <- run(ctx, []string{"serve", "-c", s.conf}, stdio{In: strings.NewReader(""), Out: &s.out, Err: &s.err, build: testBuild})
 	}()
 	t.Cleanup(s.end)
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
@@ -157,7 +157,7 @@ func raw(t *testing.T, dir string) *sql.DB {
 // TestUpgrade: from each schema that was ever in use the server starts, and has made a backup before.
 func TestUpgrade(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("../../homeserver/store/testdata/schema/*_sqlite.sql")
+	files, err := filepath.Glob("../homeserver/store/testdata/schema/*_sqlite.sql")
 	if err != nil || len(files) < 10 {
 		t.Fatal(files, err)
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/landbridge-im/landbridge/migration/plan"
 )
 
-const migratePlanUsage = "landbridge migrate plan EXPORT [-o MAPPING] [-html REPORT] [-c FILE]"
+const migratePlanUsage = "landbridge migrate plan EXPORT [-o NEW] [-html REPORT] [-mapping FILE] [-from FORMAT] [-bridge ID] [-workspace ID] [-zone ZONE] [-c FILE]"
 
 func runMigratePlan(ctx context.Context, args []string, std stdio) (err error) {
 	fs := newFlags("landbridge migrate plan")

@@ -14,7 +14,7 @@ import (
 	"github.com/landbridge-im/landbridge/migration/takeover"
 )
 
-const migrateRunUsage = "landbridge migrate run EXPORT [-mapping FILE] [-no-files] [-c FILE]"
+const migrateRunUsage = "landbridge migrate run EXPORT [-mapping FILE] [-no-files] [-no-bridge] [-from FORMAT] [-bridge ID] [-workspace ID] [-zone ZONE] [-json] [-c FILE]"
 
 func runMigrateRun(ctx context.Context, args []string, std stdio) (err error) {
 	fs := newFlags("landbridge migrate run")

@@ -9,7 +9,7 @@ import (
 	"github.com/landbridge-im/landbridge/migration/verify"
 )
 
-const migrateVerifyUsage = "landbridge migrate verify EXPORT [-mapping FILE] [-json] [-c FILE]"
+const migrateVerifyUsage = "landbridge migrate verify EXPORT [-mapping FILE] [-from FORMAT] [-bridge ID] [-workspace ID] [-zone ZONE] [-json] [-c FILE]"
 
 func runMigrateVerify(ctx context.Context, args []string, std stdio) (err error) {
 	fs := newFlags("landbridge migrate verify")

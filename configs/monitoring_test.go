@@ -17,7 +17,7 @@ var metricName = regexp.MustCompile(`landbridge_[a-z_]+`)
 func TestMonitoring(t *testing.T) {
 	t.Parallel()
 	source := ""
-	for _, pattern := range []string{"../homeserver/metrics.go", "../appservice/metrics.go", "../cmd/landbridge/*.go"} {
+	for _, pattern := range []string{"../homeserver/metrics.go", "../appservice/metrics.go", "../app/*.go"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {
 			t.Fatal(pattern, err)

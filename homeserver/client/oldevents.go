@@ -76,6 +76,9 @@ func (a *API) oldEvents(c *call) (any, error) {
 	}
 	if p := a.o.Presence; p != nil {
 		defer p.Synced(c.ctx, c.session.User, c.session.UserID, c.session.DeviceID, "")()
+		if c.query.Get("from") == "" {
+			s.since = a.o.Sync.Now() // that the user is there now is no news to them
+		}
 	}
 	wait := min(max(ms, 0), a.settings.Load().SyncTimeout.Milliseconds())
 	deadline := time.NewTimer(time.Duration(wait) * time.Millisecond)

@@ -28,8 +28,6 @@ func (a *API) pushRoutes() {
 		a.on(get, v3, path, user, nowhere)
 		a.on(put, v3, path, user, nowhere)
 	}
-	a.on(put, v3, "/pushrules/", user, nowhere)
-	a.on(put, v3, "/pushrules/global/", user, nowhere)
 	a.on(get, v3, rule, user, a.getPushRule)
 	a.on(put, v3, rule, user, a.putPushRule)
 	a.on(del, v3, rule, user, a.deletePushRule)

@@ -69,22 +69,22 @@ func TestThumbnails(t *testing.T) {
 		gotH    int
 		gotType string
 	}{
-		{"png", 255, 640, 480, "width=320&height=240", 320, 240, "image/jpeg"},
-		{"png", 255, 640, 480, "width=319&height=200&method=scale", 320, 240, "image/jpeg"},
+		{"png", 255, 640, 480, "width=320&height=240", 320, 240, "image/png"},
+		{"png", 255, 640, 480, "width=319&height=200&method=scale", 320, 240, "image/png"},
 		// Never smaller than wanted, in either direction.
 		{"jpeg", 255, 1000, 500, "width=320&height=240", 480, 240, "image/jpeg"},
 		{"gif", 255, 500, 1000, "width=320&height=240&animated=true", 320, 640, "image/jpeg"},
-		{"png", 255, 1001, 999, "width=100&height=100", 320, 320, "image/jpeg"},
+		{"png", 255, 1001, 999, "width=100&height=100", 320, 320, "image/png"},
 		{"png", 128, 640, 480, "width=90&height=90&method=crop", 96, 96, "image/png"},
-		{"png", 255, 640, 480, "width=190&height=95&method=crop", 192, 96, "image/jpeg"},
-		{"png", 255, 640, 480, "width=10&height=30&method=crop", 11, 32, "image/jpeg"},
-		{"png", 255, 640, 100, "width=200&height=150&method=crop", 133, 100, "image/jpeg"}, // the largest in these proportions
+		{"png", 255, 640, 480, "width=190&height=95&method=crop", 192, 96, "image/png"},
+		{"png", 255, 640, 480, "width=10&height=30&method=crop", 11, 32, "image/png"},
+		{"png", 255, 640, 100, "width=200&height=150&method=crop", 133, 100, "image/png"}, // the largest in these proportions
 		// Never larger than it is: the original.
 		{"png", 255, 20, 10, "width=320&height=240", 20, 10, "image/png"},
 		{"png", 255, 20, 10, "width=96&height=96&method=crop", 20, 10, "image/png"},
 		{"gif", 255, 20, 10, "width=96&height=96", 20, 10, "image/gif"},
 		{"png", 255, 1000, 1, "width=32&height=32", 1000, 1, "image/png"},
-		{"png", 255, 1, 1000, "width=32&height=32&method=crop", 1, 1, "image/jpeg"},
+		{"png", 255, 1, 1000, "width=32&height=32&method=crop", 1, 1, "image/png"},
 		{"jpeg", 255, 1700, 1300, "width=99999&height=99999", 1700, 1300, "image/jpeg"},
 		{"jpeg", 255, 1700, 1300, "width=1600&height=1200", 1600, 1224, "image/jpeg"},
 	} {
