@@ -55,6 +55,7 @@ func commands() []command {
 		{"backup", "copy everything to one file, check and list such files", runBackup},
 		{"restore", "make a data folder of a backup", runRestore},
 		{"doctor", "look for what keeps the server from working, and say how to mend it", runDoctor},
+		{"slack", "print what the bridge to Slack needs there", runSlack},
 		{"registration", "make, check and list registration files of application services", runRegistration},
 		{"config", "check and show the configuration", runConfig},
 		{"completion", "print what makes a shell complete commands and flags", runCompletion},

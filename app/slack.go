@@ -1,0 +1,32 @@
+package app
+
+import (
+	"context"
+
+	"github.com/landbridge-im/landbridge/bridges/slack"
+)
+
+func runSlack(ctx context.Context, args []string, std stdio) error {
+	return dispatch(ctx, "landbridge slack", []command{
+		{"manifest", "print the description of the app that Slack is to make", runSlackManifest},
+	}, args, std)
+}
+
+func runSlackManifest(_ context.Context, args []string, std stdio) error {
+	fs := newFlags("landbridge slack manifest")
+	name := fs.String("name", "Landbridge", "what the app, and its bot, is `called`")
+	events := fs.String("events-url", "", "the https `address` to which Slack sends events; without it Socket Mode is used")
+	rest, err := parseFlags(fs, "landbridge slack manifest [-name NAME] [-events-url ADDRESS]", args, std)
+	if err != nil {
+		return err
+	}
+	if len(rest) > 0 {
+		return usageError("landbridge slack manifest: unexpected argument %q", rest[0])
+	}
+	raw, err := slack.Manifest(*name, *events)
+	if err != nil {
+		return err
+	}
+	_, err = std.Out.Write(raw)
+	return err
+}
