@@ -331,9 +331,19 @@ func (m *mending) write(t *store.Tx, partial store.RoomPartial, carrier *event.E
 		if c.joined != 0 {
 			joined[store.ServerOf(c.user)] += c.joined
 		}
+		gone := c.joined < 0
 		c.joined = 0
 		if err := l.writeChange(t, carrier, c); err != nil {
 			return err
+		}
+		if gone { // of whose devices nothing was heard all the while
+			user, err := t.NameUser(c.user)
+			if err == nil {
+				err = t.StaleDeviceList(user)
+			}
+			if err != nil {
+				return err
+			}
 		}
 	}
 	for _, server := range slices.Sorted(maps.Keys(joined)) {

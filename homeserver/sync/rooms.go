@@ -169,7 +169,10 @@ func (b *builder) left(ctx context.Context, st Standing) (bool, error) {
 		return false, nil
 	}
 	old := b.q.Initial || st.Pos <= b.since()
-	if old && (st.Forgotten || !b.q.Filter.Room.IncludeLeave || !b.q.Initial && !b.q.FullState) {
+	// Who was banned is told so at every first sync, as by other servers: the room is not one that the user
+	// has left.
+	told := b.q.Filter.Room.IncludeLeave || m == "ban" && b.q.Initial
+	if old && (st.Forgotten || !told || !b.q.Initial && !b.q.FullState) {
 		return false, nil
 	}
 	name, ok, err := b.wants(ctx, st)

@@ -124,12 +124,13 @@ func (j *Joins) servers(lists ...[]string) []string {
 	return out[:min(len(out), serversMax)]
 }
 
-// field are the servers that were named to help, and the one in a room's id, which may: it made the room,
-// and perhaps has left since.
+// field are the servers that may help into a room: those that the user named, and if that is none, the one
+// in the room's id, which made it and perhaps has left since: "via: The servers to attempt to join the room
+// through."
 func (j *Joins) field(via []string, origin string) field {
 	f := field{named: j.servers(via)}
-	if f.others = j.servers([]string{origin}); slices.Contains(f.named, origin) {
-		f.others = nil
+	if len(f.named) == 0 {
+		f.others = j.servers([]string{origin})
 	}
 	return f
 }
