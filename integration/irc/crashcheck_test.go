@@ -215,7 +215,23 @@ func (r *crashRoom) settle(ctx context.Context, t *testing.T) {
 		}
 		cancel()
 	}
+	// What the bridge has acknowledged is stored, and may come into the room a moment later. What never
+	// comes is found by the checks.
+	last := map[string]string{}
+	r.witness.mu.Lock()
+	for _, h := range r.witness.heard {
+		last[h.nick] = h.text
+	}
+	r.witness.mu.Unlock()
+	for _, text := range last {
+		one, cancel := context.WithTimeout(ctx, arrival)
+		_, _, _ = r.reader.Await(one, 0, r.room, "the last line", message(text))
+		cancel()
+	}
 }
+
+// arrival is how long the last lines from IRC may take.
+const arrival = 10 * time.Second
 
 type spoken struct {
 	who, text string

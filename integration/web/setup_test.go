@@ -36,7 +36,7 @@ func TestSetupWithTokens(t *testing.T) {
 	}
 	b := newBrowser(t, s.URL())
 	b.goTo("/console/setup")
-	b.fill("#name", "anna")
+	b.fill("#user", "anna")
 	b.fill("#password", client.Password)
 	b.click("main button")
 	b.click("main >> text=Slack")

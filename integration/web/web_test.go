@@ -145,13 +145,13 @@ func TestPages(t *testing.T) {
 	b.look("start")
 
 	// Who is not signed in is asked to, and comes back to where they wanted to go.
-	b.visit("/console/users", "Sign in as an administrator")
+	b.visit("/console/users", "User name or e-mail address")
 	b.look("sign-in")
-	b.fill("#name", "anna")
+	b.fill("#user", "anna")
 	b.fill("#password", "wrong")
 	b.click("main button")
 	b.see("The user name or the password is wrong")
-	b.fill("#name", "anna")
+	b.fill("#user", "anna")
 	b.fill("#password", client.Password)
 	b.click("main button")
 	b.see("@berta:test")
@@ -212,10 +212,10 @@ func TestPages(t *testing.T) {
 	b.look("audit-full")
 	b.goTo("/console/")
 	b.click("text=Sign out")
-	b.visit("/console/", "Sign in as an administrator")
+	b.visit("/console/", "User name or e-mail address")
 
 	// Somebody who is no administrator.
-	b.fill("#name", "carl")
+	b.fill("#user", "carl")
 	if _, err := (&client.Client{URL: s.URL()}).Register(ctx, "carl"); err != nil {
 		t.Fatal(err)
 	}
