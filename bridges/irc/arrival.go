@@ -197,9 +197,14 @@ func each[T any](list []T, f func(T)) {
 }
 
 // introduceAll is introduce for many at a time. Those who are being introduced
-// elsewhere are left out.
+// elsewhere are left to that, and waited for: nobody can join who has no account yet.
 func (n *network) introduceAll(ctx context.Context, group []member) {
 	mine := n.people.claimNew(group)
+	defer func() {
+		for _, m := range group {
+			n.people.await(m.ghost)
+		}
+	}()
 	names := make(map[networkid.UserID]string, len(mine))
 	defer func() {
 		for _, m := range mine {

@@ -49,6 +49,21 @@ func TestPeopleAreClaimedOnce(t *testing.T) {
 	if len(mine) != 2 || mine[0].nick != "B" || mine[1].nick != "C" {
 		t.Fatalf("claimed %v", mine)
 	}
+	arrived := make(chan string)
+	go func() {
+		p.await("net.a") // until the account is there
+		name, _ := p.name("net.a")
+		arrived <- name
+	}()
+	p.release("net.a", "A")
+	if name := <-arrived; name != "A" {
+		t.Errorf("who is being introduced was not waited for: %q", name)
+	}
+	if _, ok := p.claim("net.a", "Ay"); !ok {
+		t.Error("a rename cannot be claimed")
+	}
+	p.await("net.a") // a rename is not waited for
+	p.release("net.a", "A")
 	waited := make(chan bool)
 	go func() {
 		known, ok := p.claim("net.b", "Bee") // waits for the release

@@ -63,6 +63,20 @@ func (p *people) claimNew(list []member) []member {
 	return mine
 }
 
+// await returns when a ghost that was never introduced before in this run is not being introduced any
+// more. It does not wait for renames: those wait for the rooms.
+func (p *people) await(id networkid.UserID) {
+	p.mu.Lock()
+	busy := p.busy[id]
+	if _, known := p.names[id]; known {
+		busy = nil
+	}
+	p.mu.Unlock()
+	if busy != nil {
+		<-busy
+	}
+}
+
 // name returns the name under which a ghost was introduced in this run.
 func (p *people) name(id networkid.UserID) (string, bool) {
 	p.mu.Lock()
