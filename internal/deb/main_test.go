@@ -11,6 +11,7 @@ import (
 
 // TestBuild: Debian's own tool understands the package, and the same input gives the same bytes.
 func TestBuild(t *testing.T) {
+	t.Setenv("SOURCE_DATE_EPOCH", "0") // make sets it for the whole build
 	files := []file{{"etc/landbridge/landbridge.yaml", 0o640, []byte("{}\n")}, {"usr/bin/landbridge", 0o755, []byte("#!/bin/sh\n")}}
 	raw, err := build(files, debianVersion("v1.2-3-gabc"), "amd64")
 	if err != nil {
