@@ -50,6 +50,9 @@ type Service struct {
 	Transactions int64
 }
 
+// signInLife is how long somebody who has signed in may use the console before they have to do so again.
+const signInLife = 12 * time.Hour
+
 // Backend is the server behind the pages.
 type Backend interface {
 	// Admin calls the administrators' API on behalf of one of them; path begins behind its prefix. out

@@ -13,7 +13,6 @@ import (
 
 // Bounds of sign-ins: how long they are good at most and without use, and how many there are.
 const (
-	signInLife = 12 * time.Hour
 	signInIdle = time.Hour
 	signIns    = 1000
 )
