@@ -72,6 +72,12 @@ var (
 	ErrUnknown = errors.New("no such bridge")
 	// ErrExists means that the host has an instance of that id already.
 	ErrExists = errors.New("bridge exists already")
+	// ErrLinked means that a remote person has an account already.
+	ErrLinked = errors.New("this person is linked to an account already")
+	// ErrBadCode means that a code for linking is wrong, used or too old.
+	ErrBadCode = errors.New("the code is not valid (any more)")
+	// ErrNotReachable means that a remote person takes no direct messages.
+	ErrNotReachable = errors.New("this person takes no direct messages")
 )
 
 // raise sets the process-wide knobs of bridgev2 to what several bridges need. A

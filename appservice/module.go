@@ -35,6 +35,8 @@ type Env struct {
 	// AliasPrefix begins the localparts of the room aliases that are the
 	// instance's own: nobody else can make them.
 	AliasPrefix string
+	// Links ties people of the network to accounts; nil if nobody keeps such ties.
+	Links Links
 }
 
 // Bridge is a configured bridge, not yet started. A Bridge is started at most
