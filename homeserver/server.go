@@ -24,6 +24,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/federation/joins"
 	"github.com/landbridge-im/landbridge/homeserver/federation/keyring"
 	"github.com/landbridge-im/landbridge/homeserver/federation/outbound"
+	"github.com/landbridge-im/landbridge/homeserver/guests"
 	"github.com/landbridge-im/landbridge/homeserver/importer"
 	"github.com/landbridge-im/landbridge/homeserver/keys"
 	"github.com/landbridge-im/landbridge/homeserver/media"
@@ -127,6 +128,7 @@ type Server struct {
 	accounts *accounts.Accounts
 	services *appservices.Services
 	delayed  *delayed.Events
+	guests   *guests.Guests
 	notices  *notices.Notices
 	unread   *unread.Counter
 	pushers  *pushers.Pushers
@@ -213,6 +215,7 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	s.pushers = pushers.New(pushers.Options{Store: s.store, Unread: s.unread, Mailer: o.Mailer, HasEmail: s.hasEmail,
 		AllowLoopback: o.Push.AllowLoopback, AllowNetworks: o.Push.AllowNetworks, RootCAs: o.Federation.RootCAs, Backoff: o.Push.Backoff, Subject: o.PublicURL, ServerName: o.Name, Log: o.Log, Now: o.Now})
 	s.delayed = delayed.New(delayed.Options{Store: s.store, Rooms: s.rooms, Log: o.Log, Now: o.Now})
+	s.guests = guests.New(guests.Options{Store: s.store, Rooms: s.rooms, Log: o.Log})
 	s.notices = notices.New(notices.Options{Store: s.store, Rooms: s.rooms, Accounts: s.accounts, ServerName: o.Name})
 	syncing := sync.Options{Store: s.store, Notifier: s.notifier, Typing: s.typing, Devices: newDevices(s.store), Counter: s.unread, Now: o.Now, Draining: s.draining}
 	if !o.NoPresence {
@@ -237,7 +240,7 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 		newAPI = s.oauth
 	}
 	s.client = client.New(client.Options{OAuth: newAPI, Remote: remote, History: s.history(), Joins: away, ServerName: o.Name, PublicURL: o.PublicURL, Store: s.store, Rooms: s.rooms, Sync: syncer, Sliding: slidingsync.New(syncer),
-		Notifier: s.notifier, Typing: s.typing, Presence: s.presence, Accounts: s.accounts, Services: s.services, Media: s.media, Preview: s.preview, Keys: s.keys, Delayed: s.delayed, Notices: s.notices,
+		Notifier: s.notifier, Typing: s.typing, Presence: s.presence, Accounts: s.accounts, Services: s.services, Media: s.media, Preview: s.preview, Keys: s.keys, Delayed: s.delayed, Guests: s.guests, Notices: s.notices,
 		Directory: s.people, Search: s.search, Unread: s.unread, Pushers: s.pushers, VoIP: o.VoIP, Log: o.Log, Now: o.Now,
 		SSO: single, TrustedClients: o.TrustedClients, WellKnown: o.WellKnown, TrustedProxies: o.TrustedProxies}, o.Settings)
 	s.admin, err = admin.New(ctx, admin.Options{ServerName: o.Name, Version: o.Version, Store: s.store, Rooms: s.rooms, Accounts: s.accounts, Media: s.media,
@@ -280,6 +283,9 @@ func (s *Server) publish(entries []store.Entry) {
 	}
 	if s.pushers != nil {
 		s.pushers.Publish(entries)
+	}
+	if s.guests != nil {
+		s.guests.Publish(entries)
 	}
 	for _, e := range entries {
 		// Whoever has gone does not type any more.
@@ -370,6 +376,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	g.Go(func() error { return s.keys.Run(ctx) })
 	g.Go(func() error { return s.delayed.Run(ctx) })
+	g.Go(func() error { return s.guests.Run(ctx) })
 	g.Go(func() error { return s.admin.Run(ctx) })
 	g.Go(func() error { return s.unread.Run(ctx) })
 	g.Go(func() error { return s.pushers.Run(ctx) })
