@@ -13,6 +13,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/delayed"
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/guests"
+	"github.com/landbridge-im/landbridge/homeserver/identity"
 	"github.com/landbridge-im/landbridge/homeserver/keys"
 	"github.com/landbridge-im/landbridge/homeserver/media"
 	"github.com/landbridge-im/landbridge/homeserver/notices"
@@ -58,6 +59,7 @@ type Options struct {
 	TrustedProxies []netip.Prefix
 	Delayed        *delayed.Events
 	Guests         *guests.Guests
+	Identity       *identity.Client
 	Notices        *notices.Notices
 	Unread         *unread.Counter
 	Pushers        *pushers.Pushers
