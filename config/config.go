@@ -23,6 +23,7 @@ type Config struct {
 	Federation   Federation   `yaml:"federation"`
 	Media        Media        `yaml:"media"`
 	Push         Push         `yaml:"push"`
+	Identity     Identity     `yaml:"identity_servers"`
 	VoIP         VoIP         `yaml:"voip"`
 	URLPreviews  URLPreviews  `yaml:"url_previews"`
 	Limits       Limits       `yaml:"limits" reload:"yes"`
@@ -202,6 +203,14 @@ type Push struct {
 	AllowNetworks []string `yaml:"allow_networks"`
 }
 
+// Identity is with which identity servers this one works in its users' names.
+type Identity struct {
+	// Trusted are their names; "*" stands for whatever server a user's client names.
+	Trusted []string `yaml:"trusted"`
+	// AllowNetworks are networks (CIDR) in which they may be beside the public internet.
+	AllowNetworks []string `yaml:"allow_networks"`
+}
+
 // VoIP is what clients are told about calls.
 type VoIP struct {
 	TURNURIs []string `yaml:"turn_uris"`
@@ -338,6 +347,7 @@ func Default() *Config {
 		},
 		Federation: Federation{Listen: []string{}, KeyServers: []string{}},
 		Push:       Push{AllowNetworks: []string{}},
+		Identity:   Identity{Trusted: []string{}, AllowNetworks: []string{}},
 		VoIP:       VoIP{TURNURIs: []string{}, TURNUserLifetime: Duration(24 * time.Hour), LiveKitURLs: []string{}},
 		Media:      Media{MaxUpload: 50 << 20, CacheSize: 10 << 30, ThumbnailCacheSize: 1 << 30, S3: S3{Region: "us-east-1"}},
 		URLPreviews: URLPreviews{

@@ -74,9 +74,14 @@ func parseTime(s string) (time.Time, error) {
 }
 
 // Networks are url_previews.allow_networks.
-func (p URLPreviews) Networks() []netip.Prefix {
+func (p URLPreviews) Networks() []netip.Prefix { return networks(p.AllowNetworks) }
+
+// Networks are identity_servers.allow_networks.
+func (i Identity) Networks() []netip.Prefix { return networks(i.AllowNetworks) }
+
+func networks(list []string) []netip.Prefix {
 	var out []netip.Prefix
-	for _, s := range p.AllowNetworks {
+	for _, s := range list {
 		if n, err := netip.ParsePrefix(s); err == nil { // the configuration has been checked
 			out = append(out, n)
 		}

@@ -30,6 +30,7 @@ func (c *Config) validate(bad map[string]bool) Problems {
 	v.voip()
 	v.media()
 	v.previews()
+	v.identity()
 	v.size("limits.max_request_body", c.Limits.MaxRequestBody, 64<<10, 1<<30)
 	if d := c.Limits.SyncTimeoutMax.Std(); d < time.Second || d > time.Hour {
 		v.add("limits.sync_timeout_max", "must be from 1s to 1h but is "+c.Limits.SyncTimeoutMax.String(), "write 1m")

@@ -12,6 +12,8 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/appservices"
 	"github.com/landbridge-im/landbridge/homeserver/delayed"
 	"github.com/landbridge-im/landbridge/homeserver/event"
+	"github.com/landbridge-im/landbridge/homeserver/guests"
+	"github.com/landbridge-im/landbridge/homeserver/identity"
 	"github.com/landbridge-im/landbridge/homeserver/keys"
 	"github.com/landbridge-im/landbridge/homeserver/media"
 	"github.com/landbridge-im/landbridge/homeserver/notices"
@@ -56,6 +58,8 @@ type Options struct {
 	// TrustedProxies say truly in X-Forwarded-For whose requests they pass on.
 	TrustedProxies []netip.Prefix
 	Delayed        *delayed.Events
+	Guests         *guests.Guests
+	Identity       *identity.Client
 	Notices        *notices.Notices
 	Unread         *unread.Counter
 	Pushers        *pushers.Pushers

@@ -149,6 +149,9 @@ func (a *actor) receive(ctx context.Context, b *batch, r Received, flags event.F
 	}
 	e := a.copy(r, had)
 	e.Flags |= flags
+	if len(r.Missing) > 0 {
+		e.Flags |= event.Gap
+	}
 	b.packs = append(b.packs, r.Packs...)
 	if r.Past {
 		e.Depth = min(max(r.Depth, 0), maxDepth)
