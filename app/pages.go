@@ -37,10 +37,13 @@ func (s *serving) openPages() (err error) {
 	c := s.cfg
 	p := &s.pages
 	p.site = s.hs.Pages()
+	if s.desk, err = s.openDesk(); err != nil {
+		return err
+	}
 	so := start.Options{Site: p.site, Server: c.Server.Name, Address: c.PublicURL(), Rooms: s.publicRooms, Networks: s.networks,
 		Policy: s.policy, Console: console.Path + "/", Reading: reading.Path, Log: s.log}
 	co := console.Options{Site: p.site, Server: c.Server.Name, Version: s.std.build.Version, Store: s.hs.Store(), Backend: backend{s},
-		Metrics: s.metrics, Lines: s.lines, Log: s.log}
+		Metrics: s.metrics, Lines: s.lines, Desk: s.desk, Log: s.log}
 	if c.OAuth.Enabled { // and with it the pages of accounts
 		so.SignUp, so.Account = oauth.PathSignUp, oauth.PathAccount
 		co.SignIn = oauth.SignInTo
@@ -178,6 +181,9 @@ func (b backend) Portals(ctx context.Context, id, search string, offset, limit i
 
 // SetBridge implements console.Backend.
 func (b backend) SetBridge(ctx context.Context, id, action string) error {
+	if held := b.s.held.Load(); held != nil && *held == id {
+		return errHeld
+	}
 	switch action {
 	case "start":
 		return b.s.host.Start(ctx, id)

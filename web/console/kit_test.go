@@ -20,6 +20,7 @@ import (
 	"github.com/landbridge-im/landbridge/backup"
 	"github.com/landbridge-im/landbridge/doctor"
 	"github.com/landbridge-im/landbridge/homeserver/store"
+	"github.com/landbridge-im/landbridge/migration/desk"
 	"github.com/landbridge-im/landbridge/web/page"
 )
 
@@ -118,6 +119,7 @@ type rig struct {
 	fake  *fake
 	c     *Console
 	site  *page.Site
+	desk  *desk.Desk
 	jar   map[string]string
 	mu    sync.Mutex
 	at    time.Time
@@ -150,7 +152,8 @@ func newRig(t *testing.T) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.c, err = New(Options{Site: r.site, Server: "x", Version: "1", Store: s, Backend: r.fake, Metrics: prometheus.NewRegistry(), Lines: NewLines(), Log: log, Now: r.now})
+	r.desk = newDesk(t, log)
+	r.c, err = New(Options{Site: r.site, Server: "x", Version: "1", Store: s, Backend: r.fake, Metrics: prometheus.NewRegistry(), Lines: NewLines(), Desk: r.desk, Claims: r.fake, Log: log, Now: r.now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,24 +1,27 @@
 package console
 
 import (
-	_ "embed"
 	"encoding/json/v2"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"path"
 	"strings"
 	"time"
 )
 
-//go:embed pages/console.js
-var scriptText string
-
-// script serves what the log's page does beyond HTML.
-func script(w http.ResponseWriter, _ *http.Request) {
+// script serves what pages do beyond HTML.
+func (c *Console) script(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("name")
+	raw, err := pages.ReadFile("pages/" + name)
+	if err != nil || path.Ext(name) != ".js" {
+		http.NotFound(w, r)
+		return
+	}
 	w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cache-Control", "no-cache")
-	_, _ = w.Write([]byte(scriptText)) // the browser may be gone
+	_, _ = w.Write(raw) // the browser may be gone
 }
 
 type shownLine struct {
