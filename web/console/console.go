@@ -84,6 +84,10 @@ type Backend interface {
 	// nothing. AddBridge writes it into the configuration file and starts it. Both name the file.
 	CheckBridge(ctx context.Context, entry string) (file string, err error)
 	AddBridge(ctx context.Context, entry string) (file string, err error)
+	// ExamineBridge has a configured bridge look for what keeps it from working, and ExamineEntry one that
+	// is not written yet. Each finding is told as it comes.
+	ExamineBridge(ctx context.Context, id string, tell func(doctor.Finding)) error
+	ExamineEntry(ctx context.Context, entry string, tell func(doctor.Finding)) error
 	// Disk tells how many bytes are used by what.
 	Disk() map[string]int64
 }
@@ -117,9 +121,10 @@ type Console struct {
 	began time.Time
 	ended chan struct{} // closed when Run ends
 
-	drafts drafts
-	totals remembered[store.Totals]
-	disk   remembered[map[string]int64]
+	drafts    kept[tokenDraft]
+	examinees kept[string] // entries of bridges that are being set up
+	totals    remembered[store.Totals]
+	disk      remembered[map[string]int64]
 }
 
 //go:embed pages
@@ -177,6 +182,8 @@ func (c *Console) routes() {
 	post("/setup/irc", c.setupIRC)
 	get("/setup/with/{kind}", c.setupToken)
 	post("/setup/with/{kind}", c.setupToken)
+	get("/setup/examine", c.examineEntry)
+	get("/bridges/examine", c.examineBridge)
 	get("/log", c.log)
 	get("/log/stream", c.logStream)
 	get("/audit", c.audit)

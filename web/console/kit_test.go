@@ -112,6 +112,16 @@ func (f *fake) AddBridge(_ context.Context, entry string) (string, error) {
 	return "landbridge.yaml", f.note("add " + entry)
 }
 
+func (f *fake) ExamineBridge(_ context.Context, id string, tell func(doctor.Finding)) error {
+	tell(doctor.Finding{Area: "bridge " + id + ": the token", Verdict: doctor.Bad, Text: "it was revoked", Mend: "make another"})
+	return nil
+}
+
+func (f *fake) ExamineEntry(_ context.Context, entry string, tell func(doctor.Finding)) error {
+	tell(doctor.Finding{Area: "entry", Verdict: doctor.Good, Text: strings.SplitN(entry, "\n", 2)[0]})
+	return nil
+}
+
 // rig is a console with a database and a browser.
 type rig struct {
 	t     *testing.T

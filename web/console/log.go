@@ -63,6 +63,16 @@ const (
 	streamLife = 5 * time.Minute
 )
 
+// stream begins an answer of server-sent events.
+func (v *visit) stream() *http.ResponseController {
+	h := v.w.Header()
+	v.c.o.Site.Headers(h)
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("X-Accel-Buffering", "no")
+	v.w.WriteHeader(http.StatusOK)
+	return http.NewResponseController(v.w)
+}
+
 // logStream sends fresh lines as server-sent events.
 func (c *Console) logStream(v *visit) error {
 	level, _, text := v.filter()
@@ -71,12 +81,7 @@ func (c *Console) logStream(v *visit) error {
 		return problemf("Too many follow the log already.")
 	}
 	defer stop()
-	h := v.w.Header()
-	c.o.Site.Headers(h)
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("X-Accel-Buffering", "no")
-	out := http.NewResponseController(v.w)
-	v.w.WriteHeader(http.StatusOK)
+	out := v.stream()
 	beat, end := time.NewTicker(streamBeat), time.NewTimer(streamLife)
 	defer beat.Stop()
 	defer end.Stop()
