@@ -35,9 +35,7 @@ type Config struct {
 	Log          Log          `yaml:"log"`
 	Metrics      Metrics      `yaml:"metrics"`
 	Backup       Backup       `yaml:"backup" reload:"yes"`
-	Retention    Retention    `yaml:"retention" reload:"yes"`
 	Migration    Migration    `yaml:"migration" reload:"yes"`
-	Tracing      Tracing      `yaml:"tracing"`
 
 	origins map[string]origin // by key path, of values that are not defaults
 }
@@ -360,8 +358,6 @@ func Default() *Config {
 		Log:         Log{Level: "info", Format: "text"},
 		Metrics:     Metrics{Listen: "127.0.0.1:9008"},
 		Backup:      Backup{Keep: 7, KeepWeekly: 4, Media: true, BeforeUpgrade: true},
-		Retention:   Retention{RoomsMin: Duration(24 * time.Hour), Every: Duration(24 * time.Hour)},
 		Migration:   Migration{MaxUpload: 20 << 30},
-		Tracing:     Tracing{Sample: 0.01, Service: "landbridge"},
 	}
 }

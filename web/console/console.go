@@ -39,6 +39,18 @@ type Portal struct {
 	Name, Remote, Room string
 	// Messages is how many have gone through it, and LastTS when the last one did, in milliseconds.
 	Messages, LastTS int64
+	// What went through it since the bridge was started: what got across each way, what did not, what
+	// waits to be handled, and how long the last event took.
+	ToRemote, ToMatrix, Failed int64
+	Waiting                    int
+	Latency                    time.Duration
+}
+
+// Letter is an event from Matrix that did not get across.
+type Letter struct {
+	Event, Room, Sender, Type, Reason string
+	Tries                             int
+	AtTS                              int64
 }
 
 // Service is a registered application service.
@@ -64,11 +76,18 @@ type Backend interface {
 	Bridges() []Bridge
 	// Portals lists portals of a bridge whose name contains a text, from an offset.
 	Portals(ctx context.Context, bridge, search string, offset, limit int) (list []Portal, total int, err error)
+	// Letters lists what did not get across a bridge; nothing while it does not run. RetryLetters and
+	// DropLetters act on those named, all if none is, and tell on how many.
+	Letters(ctx context.Context, bridge string) ([]Letter, error)
+	RetryLetters(ctx context.Context, bridge string, events []string) (int, error)
+	DropLetters(ctx context.Context, bridge string, events []string) (int, error)
 	// SetBridge starts, stops or restarts a bridge.
 	SetBridge(ctx context.Context, id, action string) error
 	Services() []Service
 	// Retry makes the server try another one again at once.
 	Retry(ctx context.Context, server string) error
+	// LastFailure tells why a call to another server failed last; "" if that is not remembered.
+	LastFailure(server string) (text string, at time.Time)
 	Doctor(ctx context.Context) []doctor.Finding
 	Backup(ctx context.Context) (path string, err error)
 	Backups() ([]backup.Stored, error)
@@ -176,6 +195,7 @@ func (c *Console) routes() {
 	get("/bridges", c.bridges)
 	get("/bridges/show", c.bridge)
 	post("/bridges/do", c.bridgeDo)
+	post("/bridges/letters", c.lettersDo)
 	get("/charts", c.charts)
 	get("/setup", c.setup)
 	get("/setup/irc", c.setupIRC)

@@ -112,6 +112,17 @@ func (f *fake) AddBridge(_ context.Context, entry string) (string, error) {
 	return "landbridge.yaml", f.note("add " + entry)
 }
 
+func (f *fake) Letters(context.Context, string) ([]Letter, error) {
+	return []Letter{{Event: "$e", Room: "!room:x", Sender: "@anna:x", Type: "m.room.message", Reason: "the network is away", Tries: 2, AtTS: 1}}, nil
+}
+func (f *fake) RetryLetters(_ context.Context, bridge string, events []string) (int, error) {
+	return 1, f.note("retry letters " + bridge + " " + strings.Join(events, ","))
+}
+func (f *fake) DropLetters(_ context.Context, bridge string, events []string) (int, error) {
+	return 1, f.note("drop letters " + bridge + " " + strings.Join(events, ","))
+}
+func (f *fake) LastFailure(string) (string, time.Time) { return "connection refused", time.Unix(1, 0) }
+
 func (f *fake) ExamineBridge(_ context.Context, id string, tell func(doctor.Finding)) error {
 	tell(doctor.Finding{Area: "bridge " + id + ": the token", Verdict: doctor.Bad, Text: "it was revoked", Mend: "make another"})
 	return nil
