@@ -28,6 +28,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver"
 	"github.com/landbridge-im/landbridge/homeserver/client"
 	"github.com/landbridge-im/landbridge/homeserver/event"
+	"github.com/landbridge-im/landbridge/migration/desk"
 	"github.com/landbridge-im/landbridge/registration"
 	"github.com/landbridge-im/landbridge/web/console"
 )
@@ -98,6 +99,8 @@ type serving struct {
 	backups   backups
 	lines     *console.Lines
 	pages     webPages
+	desk      *desk.Desk
+	held      atomic.Pointer[string] // the bridge that must not run now
 	watch     *registration.Watcher
 	roots     *x509.CertPool // who vouches for other machines; nil: the system's
 }
@@ -324,6 +327,7 @@ func (s *serving) serve(ctx context.Context, listeners []listener) error {
 	g.Go(func() error { return s.runBridges(ctx) })
 	g.Go(func() error { return s.runBackups(ctx) })
 	g.Go(func() error { return s.pages.console.Run(ctx) })
+	g.Go(func() error { return s.desk.Work(ctx) })
 	for _, l := range listeners {
 		if l.handler == nil {
 			g.Go(func() error { return serveMetrics(ctx, s.metrics, s.log, l.Listener) })

@@ -36,6 +36,7 @@ type Config struct {
 	Log          Log          `yaml:"log"`
 	Metrics      Metrics      `yaml:"metrics"`
 	Backup       Backup       `yaml:"backup" reload:"yes"`
+	Migration    Migration    `yaml:"migration" reload:"yes"`
 
 	origins map[string]origin // by key path, of values that are not defaults
 }
@@ -367,5 +368,6 @@ func Default() *Config {
 		Log:         Log{Level: "info", Format: "text"},
 		Metrics:     Metrics{Listen: "127.0.0.1:9008"},
 		Backup:      Backup{Keep: 7, KeepWeekly: 4, Media: true, BeforeUpgrade: true},
+		Migration:   Migration{MaxUpload: 20 << 30},
 	}
 }

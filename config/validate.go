@@ -47,6 +47,7 @@ func (c *Config) validate(bad map[string]bool) Problems {
 	v.oneOf("log.format", c.Log.Format, "text", "json")
 	v.address("metrics.listen", c.Metrics.Listen)
 	v.backup()
+	v.operations()
 	v.distinctAddresses()
 	return v.problems
 }

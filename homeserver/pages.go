@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
+	"github.com/landbridge-im/landbridge/homeserver/admin"
 	"github.com/landbridge-im/landbridge/homeserver/client"
 	"github.com/landbridge-im/landbridge/internal/inproc"
 )
@@ -18,13 +20,6 @@ import (
 // made sure of. path begins behind the API's prefix; body and out may be nil. An error of the API is
 // its sentence.
 func (s *Server) Admin(ctx context.Context, user int64, userID, method, path string, body, out any) error {
-	var raw []byte
-	if body != nil {
-		var err error
-		if raw, err = json.Marshal(body); err != nil {
-			return err
-		}
-	}
 	account, err := s.store.Account(ctx, user)
 	if err != nil {
 		return err
@@ -32,18 +27,29 @@ func (s *Server) Admin(ctx context.Context, user int64, userID, method, path str
 	if !account.Admin {
 		return errors.New("you are no administrator any more")
 	}
-	ctx = client.WithSession(ctx, &accounts.Session{UserID: userID, User: user, Kind: account.Kind, Admin: true})
-	req, err := http.NewRequestWithContext(ctx, method, "http://in-process"+client.AdminPrefix+path, bytes.NewReader(raw))
+	return s.as(admin.Audited(ctx), &accounts.Session{UserID: userID, User: user, Kind: account.Kind, Admin: true}, method, client.AdminPrefix+path, body, out)
+}
+
+// as makes a request in the process.
+func (s *Server) as(ctx context.Context, who *accounts.Session, method, path string, body, out any) error {
+	var raw []byte
+	if body != nil {
+		var err error
+		if raw, err = json.Marshal(body); err != nil {
+			return err
+		}
+	}
+	req, err := http.NewRequestWithContext(client.WithSession(ctx, who), method, "http://in-process"+path, bytes.NewReader(raw))
 	if err != nil {
 		return err
 	}
 	res, err := inproc.Transport(s.client).RoundTrip(req)
 	if err != nil {
-		return fmt.Errorf("asking the administrators' API: %w", err)
+		return fmt.Errorf("asking the server: %w", err)
 	}
 	defer res.Body.Close()
 	if raw, err = io.ReadAll(res.Body); err != nil {
-		return fmt.Errorf("reading the administrators' API: %w", err)
+		return fmt.Errorf("reading the server's answer: %w", err)
 	}
 	if res.StatusCode/100 != 2 {
 		var e struct {
@@ -58,6 +64,12 @@ func (s *Server) Admin(ctx context.Context, user int64, userID, method, path str
 		return nil
 	}
 	return json.Unmarshal(raw, out)
+}
+
+// LastFailure tells why a call to another server failed last, and when; "" if that is not remembered.
+func (s *Server) LastFailure(server string) (text string, at time.Time) {
+	e, _ := s.outside.backoff.LastError(server)
+	return e.Text, e.At
 }
 
 // TryAgain forgets that another server could not be reached.

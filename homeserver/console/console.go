@@ -8,6 +8,8 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
+	"time"
 
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
@@ -37,15 +39,15 @@ const maxBody = 64 << 10
 func New(o Options) http.Handler {
 	c := &console{o}
 	mux := http.NewServeMux()
-	serve(mux, c, "/user/create", c.createUser)
+	changing(mux, c, "/user/create", func(q CreateUser) string { return q.Name }, c.createUser)
 	serve(mux, c, "/user/list", c.listUsers)
 	serve(mux, c, "/user/show", c.showUser)
-	serve(mux, c, "/user/password", c.setPassword)
-	serve(mux, c, "/user/deactivate", c.deactivate)
-	serve(mux, c, "/user/set", c.setUser)
-	serve(mux, c, "/token/create", c.createToken)
+	changing(mux, c, "/user/password", func(q SetPassword) string { return q.Name }, c.setPassword)
+	changing(mux, c, "/user/deactivate", func(q Deactivate) string { return q.Name }, c.deactivate)
+	changing(mux, c, "/user/set", func(q SetUser) string { return q.Name }, c.setUser)
+	changing(mux, c, "/token/create", nothing, c.createToken)
 	serve(mux, c, "/token/list", c.listTokens)
-	serve(mux, c, "/token/delete", c.deleteToken)
+	changing(mux, c, "/token/delete", nothing, c.deleteToken)
 	serve(mux, c, "/room/list", c.listRooms)
 	serve(mux, c, "/room/show", c.showRoom)
 	if o.Import != nil {
@@ -84,6 +86,26 @@ func serve[Q, R any](mux *http.ServeMux, c *console, path string, do func(contex
 			return
 		}
 		c.answer(w, http.StatusOK, out)
+	})
+}
+
+// nothing is said of a token: it is a secret.
+func nothing[Q any](Q) string { return "" }
+
+// changing adds a command that changes something, and is written into the audit log. about tells of whom or what.
+func changing[Q, R any](mux *http.ServeMux, c *console, path string, about func(Q) string, do func(context.Context, Q) (R, error)) {
+	noun, verb, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	serve(mux, c, path, func(ctx context.Context, q Q) (R, error) {
+		out, err := do(ctx, q)
+		entry := store.Audit{TS: time.Now().UnixMilli(), Who: "command line", Did: verb + " " + noun, To: about(q)}
+		if err != nil {
+			entry.Did, entry.More = entry.Did+" (failed)", err.Error()
+		}
+		werr := c.o.Store.Write(context.WithoutCancel(ctx), func(t *store.Tx) error { return t.AddAudit(entry) })
+		if werr != nil {
+			c.o.Log.ErrorContext(ctx, "writing the audit log", "did", entry.Did, "err", werr)
+		}
+		return out, err
 	})
 }
 

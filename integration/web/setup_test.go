@@ -64,6 +64,8 @@ func TestSetupWithTokens(t *testing.T) {
 	if text := b.do(step{Do: "text"}); strings.Contains(text, slacktest.BotToken) || !strings.Contains(text, "bot_token_file: ") {
 		t.Errorf("the page shows %s", text)
 	}
+	b.see("The configuration is good.")
+	b.see("Looked at everything.")
 	b.look("setup-slack-review")
 	b.click("button[value=done]")
 	b.see("has been started")
@@ -87,6 +89,7 @@ func TestSetupWithTokens(t *testing.T) {
 	b.see("The tokens are good")
 	b.click("button[value=review]")
 	b.see("The module has checked it")
+	b.see("Looked at everything.")
 	b.look("setup-discord-review")
 	b.click("button[value=done]")
 	b.see("has been started")
