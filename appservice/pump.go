@@ -51,6 +51,7 @@ type pump struct {
 	br      *bridgev2.Bridge
 	conn    *connector
 	keys    keyHandler // nil without encryption
+	may     *permissions
 	log     *slog.Logger
 	metrics *instanceMetrics
 
@@ -81,8 +82,8 @@ type work struct {
 	received time.Time
 }
 
-func newPump(box *store.Inbox, br *bridgev2.Bridge, conn *connector, keys keyHandler, log *slog.Logger, metrics *instanceMetrics) *pump {
-	p := &pump{box: box, br: br, conn: conn, keys: keys, log: log, metrics: metrics,
+func newPump(box *store.Inbox, br *bridgev2.Bridge, conn *connector, keys keyHandler, may *permissions, log *slog.Logger, metrics *instanceMetrics) *pump {
+	p := &pump{box: box, br: br, conn: conn, keys: keys, may: may, log: log, metrics: metrics,
 		lanes: make(map[string]*lane), deviceMove: make(chan struct{})}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	return p
@@ -306,6 +307,9 @@ func (p *pump) dispatch(w work) (err error) {
 	}
 	if evt.Type == event.EventEncrypted {
 		p.waitForKeys(w.after)
+	}
+	if p.commanding(ctx, evt, w.Kind) && p.command(ctx, evt) {
+		return p.ctx.Err()
 	}
 	p.conn.EventProcessor.Dispatch(ctx, evt)
 	if (w.Kind == store.KindEvent || w.Kind == kindEcho) && p.isOwn(evt) {
