@@ -3,8 +3,10 @@ package irc
 import (
 	"context"
 	"errors"
+	htmlpkg "html"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -267,9 +269,32 @@ func (n *network) withdraw(ctx context.Context, portal *bridgev2.Portal, l *line
 	}
 }
 
+// toMatrix is format.ToMatrix for a message of one or several lines, each with a format of its own.
+func toMatrix(text string) (plain, html string) {
+	lines := strings.Split(text, "\n")
+	if len(lines) == 1 {
+		return format.ToMatrix(text)
+	}
+	var plains, htmls []string
+	formatted := false
+	for _, line := range lines {
+		p, h := format.ToMatrix(line)
+		formatted = formatted || h != ""
+		if h == "" {
+			h = htmlpkg.EscapeString(p)
+		}
+		plains, htmls = append(plains, p), append(htmls, h)
+	}
+	plain = strings.Trim(strings.Join(plains, "\n"), "\n")
+	if formatted {
+		html = strings.Join(htmls, "<br>")
+	}
+	return plain, html
+}
+
 // convertIncoming makes a Matrix message, or nil if there is nothing to see.
 func convertIncoming(l *line) (*event.MessageEventContent, *MessageMetadata) {
-	plain, html := format.ToMatrix(l.Text)
+	plain, html := toMatrix(l.Text)
 	if plain == "" {
 		return nil, nil
 	}
