@@ -39,6 +39,7 @@ type Bridge struct {
 
 	br    *bridgev2.Bridge
 	store *store
+	pages string // the address of the pages of long messages, up to their ids; empty without one
 
 	mu     sync.Mutex
 	server *demonet.Server
@@ -70,7 +71,7 @@ func New(_ context.Context, cfg *yaml.Node, deps Deps) (*Bridge, error) {
 func demoNetwork(aliasPrefix string) NetworkConfig {
 	n := NetworkConfig{
 		ID: "demo", Name: "Demonstration network", Nick: "landbridge", Realname: "Landbridge",
-		RelayFormat: "<{name}> ", Burst: 100, PerSecond: 100, Queue: 10_000, OutageNotice: time.Minute,
+		RelayFormat: "<{name}> ", TellReactions: true, LongMessage: 5, Burst: 100, PerSecond: 100, Queue: 10_000, OutageNotice: time.Minute,
 	}
 	for _, name := range demonet.Channels() {
 		n.Channels = append(n.Channels, ChannelConfig{Name: name})

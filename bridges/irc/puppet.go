@@ -26,12 +26,13 @@ type puppet struct {
 	session *session.Session
 	outbox  *outbox
 
-	mu       sync.Mutex
-	nick     string   // that the server knows, or the one that is asked for
-	channels []string // that it should be in, as configured
-	failures int      // attempts to connect since the last that succeeded
-	stop     context.CancelFunc
-	done     chan struct{} // closed when it has ended; nil before it was started
+	mu         sync.Mutex
+	nick       string   // that the server knows, or the one that is asked for
+	channels   []string // that it should be in, as configured
+	lastNotice string   // of a server
+	failures   int      // attempts to connect since the last that succeeded
+	stop       context.CancelFunc
+	done       chan struct{} // closed when it has ended; nil before it was started
 }
 
 var (
@@ -55,6 +56,7 @@ func newPuppet(n *network, user id.UserID, nick string, channels []string) *pupp
 		}
 	}
 	p.outbox = newOutbox(outboxKey(n.cfg.ID, user), n.b.store, p, p.log, n.cfg.Queue, n.settled)
+	p.outbox.isKnown = n.isOther
 	return p
 }
 
@@ -134,7 +136,7 @@ func (p *puppet) setNick(nick string) {
 }
 
 // join brings the puppet into a channel, and reports whether it was to be there already.
-func (p *puppet) join(ch *ChannelConfig) (already bool) {
+func (p *puppet) join(ch *channel) (already bool) {
 	p.mu.Lock()
 	already = slices.Contains(p.channels, ch.Name)
 	if !already {
@@ -148,7 +150,7 @@ func (p *puppet) join(ch *ChannelConfig) (already bool) {
 }
 
 // part takes the puppet out of a channel, and returns in how many it is left.
-func (p *puppet) part(ch *ChannelConfig, reason string) int {
+func (p *puppet) part(ch *channel, reason string) int {
 	p.mu.Lock()
 	was := slices.Contains(p.channels, ch.Name)
 	p.channels = slices.DeleteFunc(p.channels, func(name string) bool { return name == ch.Name })
@@ -183,6 +185,23 @@ func (p *puppet) MaxText(command, target string) int { return p.session.MaxText(
 // TopicLock implements sender.
 func (p *puppet) TopicLock(channel string) (on, known bool) { return p.session.TopicLock(channel) }
 
+// HasCap implements sender.
+func (p *puppet) HasCap(name string) bool { return p.session.HasCap(name) }
+
+// ClientTag implements sender.
+func (p *puppet) ClientTag(name string) bool { return p.session.ClientTag(name) }
+
+// Multiline implements sender.
+func (p *puppet) Multiline() (bytes, lines int) { return p.session.Multiline() }
+
+// RelaySeparator implements sender: a puppet speaks for itself.
+func (p *puppet) RelaySeparator() string { return "" }
+
+// History implements sender.
+func (p *puppet) History(ctx context.Context, target string, after time.Time, limit int) ([]session.Message, error) {
+	return p.session.History(ctx, target, after, limit)
+}
+
 func isChannel(target string) bool {
 	return target != "" && strings.IndexByte("#&!+", target[0]) >= 0
 }
@@ -214,6 +233,14 @@ func (p *puppet) HandleEvent(e session.Event) {
 		if e.Self {
 			p.n.puppets.kicked(p, e)
 		}
+	case session.Invite:
+		if e.Self {
+			if out := p.n.invitation(p.user, e); out != nil {
+				p.n.inbox.put(out)
+			}
+		}
+	case session.Notice:
+		p.noticed(e)
 	case session.Message:
 		if e.Channel == "" && !e.Echo {
 			if out := p.n.privateEntry(p.user, e); out != nil {
@@ -221,6 +248,13 @@ func (p *puppet) HandleEvent(e session.Event) {
 			}
 		}
 	}
+}
+
+// noticed hears what a server says to a user alone; it is kept for who asks why something does not work.
+func (p *puppet) noticed(e session.Notice) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lastNotice = plainTopic(e.Text)
 }
 
 // Sync implements session.Syncer.

@@ -110,7 +110,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 }
 
 // of returns a user's puppet in a channel, made if needed. It is nil where users are relayed.
-func (ps *puppets) of(user id.UserID, name string, ch *ChannelConfig) *puppet {
+func (ps *puppets) of(user id.UserID, name string, ch *channel) *puppet {
 	if !ps.n.cfg.Puppets.Enabled {
 		return nil
 	}
@@ -132,6 +132,13 @@ func (ps *puppets) of(user id.UserID, name string, ch *ChannelConfig) *puppet {
 	return p
 }
 
+// get returns a user's puppet, if there is one.
+func (ps *puppets) get(user id.UserID) *puppet {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	return ps.list[user]
+}
+
 // freeNick is a nick that no other puppet has. ps.mu is held.
 func (ps *puppets) freeNick(nick string) string {
 	taken := func(nick string) bool {
@@ -149,7 +156,7 @@ func (ps *puppets) freeNick(nick string) string {
 }
 
 // leave takes a user's puppet out of a channel, and off the network when it was the last.
-func (ps *puppets) leave(user id.UserID, ch *ChannelConfig, reason string) {
+func (ps *puppets) leave(user id.UserID, ch *channel, reason string) {
 	ps.mu.Lock()
 	p := ps.list[user]
 	ps.mu.Unlock()
@@ -228,6 +235,10 @@ func (ps *puppets) hides(e session.Event) bool {
 	switch e := e.(type) {
 	case session.Message:
 		return e.Channel != "" && ps.has(e.From.Nick)
+	case session.Tags:
+		return e.Channel != "" && ps.has(e.From.Nick)
+	case session.Redaction:
+		return ps.has(e.From.Nick)
 	case session.Join:
 		return ps.has(e.User.Nick)
 	case session.Part:

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/htmlindex"
 	"gopkg.in/yaml.v3"
 
 	"github.com/landbridge-im/landbridge/bridges/moduleconfig"
@@ -60,6 +62,18 @@ func powerLevels(into *map[byte]int) moduleconfig.Reader {
 		}
 		*into = levels
 		return errors.Join(errs...)
+	}
+}
+
+// textEncoding reads the name of an encoding, such as windows-1251 or koi8-r.
+func textEncoding(into *encoding.Encoding) moduleconfig.Reader {
+	return func(n *yaml.Node, key string) error {
+		e, err := htmlindex.Get(n.Value)
+		if err != nil {
+			return moduleconfig.Mistake(n, key, "%q is no encoding that is known; such are windows-1251, koi8-r, iso-8859-15, shift_jis and gbk", n.Value)
+		}
+		*into = e
+		return nil
 	}
 }
 

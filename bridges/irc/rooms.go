@@ -41,7 +41,7 @@ func (n *network) ensureRooms(ctx context.Context) error {
 	if err := n.ensureRoom(ctx, spaceKey(n.cfg.ID), n.cfg.RoomAlias); err != nil {
 		return fmt.Errorf("make the space of %s: %w", n.cfg.ID, err)
 	}
-	for _, ch := range n.cfg.Channels {
+	for _, ch := range n.channels.all() {
 		if err := n.ensureRoom(ctx, channelKey(n.cfg.ID, ch.Name), ch.RoomAlias); err != nil {
 			return fmt.Errorf("make the room of %s %s: %w", n.cfg.ID, ch.Name, err)
 		}

@@ -42,6 +42,10 @@ type Config struct {
 	// failure (default 30 s).
 	RejoinDelay time.Duration
 
+	// Since returns when something was heard in a channel last, or the zero time if never: what was said
+	// later is asked for after a join, where the server can. It is optional, called by the reader, and must not block for long.
+	Since func(channel string) time.Time
+
 	Handler Handler
 	Log     *slog.Logger
 }

@@ -39,7 +39,9 @@ type conn struct {
 	saslDone    bool
 	capEnded    bool
 	offered     map[string]string
-	batches     map[string]string // open batches: reference -> type
+	batches     map[string]*batch // open batches by reference
+	catching    map[string]*catchup
+	since       map[string]time.Time // of channels whose playback was asked for
 	ctcpReplies *bucket
 
 	capMu   sync.Mutex
@@ -57,13 +59,17 @@ type conn struct {
 	out          chan *Line
 	controlReady chan struct{}
 	sendMu       sync.Mutex
-	controls     []string // by sendMu
-	queries      []string // by sendMu
-	drained      bool     // by sendMu
+	controls     []string  // by sendMu
+	queries      []string  // by sendMu
+	drained      bool      // by sendMu
+	histories    []*asked  // by sendMu
+	open         *question // by sendMu
 	senders      sync.WaitGroup
 	sentMu       sync.Mutex
 	sent         []*sent // by sentMu
 	barriers     uint64  // by sentMu
+	refs         uint64  // by sentMu: of batches
+	answeredSome chan struct{}
 
 	closeOnce  sync.Once
 	closed     chan struct{}
@@ -91,11 +97,14 @@ func (s *Session) runConn(ctx context.Context) (registered bool, err error) {
 		state:        newState(s.cfg.Nick),
 		offered:      make(map[string]string),
 		enabled:      make(map[string]bool),
-		batches:      make(map[string]string),
+		batches:      make(map[string]*batch),
+		catching:     make(map[string]*catchup),
+		since:        make(map[string]time.Time),
 		ctcpReplies:  newBucket(3, 0.1, time.Now()),
 		bucket:       newBucket(s.cfg.Burst, s.cfg.PerSecond, time.Now()),
 		out:          make(chan *Line, s.cfg.Queue),
 		controlReady: make(chan struct{}, 1),
+		answeredSome: make(chan struct{}, 1),
 		closed:       make(chan struct{}),
 		quit:         make(chan struct{}),
 		readerDone:   make(chan struct{}),
@@ -215,6 +224,9 @@ func (c *conn) writeMarked(line string, mark func()) error {
 // read reads and handles lines until the connection ends.
 func (c *conn) read() error {
 	if err := c.begin(); err != nil {
+		if c.tls == nil {
+			return fmt.Errorf("before the server's first line: %w; does this port want TLS? (tls: true)", err)
+		}
 		return err
 	}
 	r := bufio.NewReaderSize(c.net, maxLine)
@@ -329,6 +341,15 @@ func (c *conn) rejoinLater(w *want) time.Duration {
 		}
 	})
 	return c.cfg.RejoinDelay
+}
+
+// rejoinNow asks for all wanted channels at once: perhaps the account that was missing is there now.
+func (c *conn) rejoinNow() {
+	for _, w := range c.s.wants() {
+		if !c.state.inChannel(w.name) {
+			c.control(joinLine(w.name, w.key))
+		}
+	}
 }
 
 func (c *conn) stopRejoins() {

@@ -14,7 +14,9 @@ var wantedCaps = map[string]bool{
 	"message-tags": true, "server-time": true, "echo-message": true, "labeled-response": true,
 	"batch": true, "account-tag": true, "account-notify": true, "extended-join": true,
 	"multi-prefix": true, "setname": true, "away-notify": true, "chghost": true,
-	"cap-notify": true, "userhost-in-names": true,
+	"cap-notify": true, "userhost-in-names": true, "invite-notify": true, "standard-replies": true,
+	"draft/multiline": true, "draft/chathistory": true, "draft/event-playback": true,
+	"draft/message-redaction": true, "draft/relaymsg": true, "znc.in/playback": true,
 }
 
 // maxCaps bounds how many offered capabilities are remembered.
@@ -53,7 +55,7 @@ func (c *conn) handleCap(m *irc.Message) error {
 		return c.request(c.wantOffered(), false)
 	case "DEL":
 		for _, name := range caps {
-			delete(c.offered, name)
+			c.withdraw(name)
 			c.setCap(name, false)
 		}
 	case "ACK":
@@ -67,14 +69,29 @@ func (c *conn) handleCap(m *irc.Message) error {
 		return c.afterRequest()
 	case "NAK":
 		for _, name := range caps {
-			delete(c.offered, strings.TrimPrefix(name, "-"))
+			c.withdraw(strings.TrimPrefix(name, "-"))
 		}
 		return c.afterRequest()
 	}
 	return nil
 }
 
+func (c *conn) withdraw(name string) {
+	c.capMu.Lock()
+	defer c.capMu.Unlock()
+	delete(c.offered, name)
+}
+
+// offer1 returns the value of a capability that the server offers.
+func (c *conn) offer1(name string) string {
+	c.capMu.Lock()
+	defer c.capMu.Unlock()
+	return c.offered[name]
+}
+
 func (c *conn) offer(caps []string) {
+	c.capMu.Lock()
+	defer c.capMu.Unlock()
 	for _, token := range caps {
 		name, value, _ := strings.Cut(token, "=")
 		if _, known := c.offered[name]; known || len(c.offered) < maxCaps {
@@ -280,6 +297,7 @@ func (c *conn) greeted() {
 	}
 	c.s.setConn(c)
 	c.s.cfg.Handler.HandleEvent(Registered{Nick: c.state.nickName(), Support: c.state.support()})
+	c.playback()
 	for _, line := range joinLines(c.s.wants()) {
 		c.control(line)
 	}
