@@ -55,6 +55,8 @@ type Options struct {
 	WellKnown      WellKnown
 	// TrustedProxies say truly in X-Forwarded-For whose requests they pass on.
 	TrustedProxies []netip.Prefix
+	// Tied tells whose accounts bridges may act as; nil: nobody's.
+	Tied           TiedTo
 	Delayed        *delayed.Events
 	Notices        *notices.Notices
 	Unread         *unread.Counter
