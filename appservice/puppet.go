@@ -159,11 +159,32 @@ func aim(kind event.Type, content *event.Content) (target id.EventID, redaction 
 // sendAs sends as the account. Who has left a room in Matrix has gone for good: what they say on the network is said by
 // their ghost there. Who is banned says nothing.
 func (p *puppet) sendAs(ctx context.Context, account *matrix.ASIntent, room id.RoomID, kind event.Type, content *event.Content, extra *bridgev2.MatrixSendExtra) (*mautrix.RespSendEvent, error) {
-	who := account.GetMXID()
-	if member, err := p.c.GetMemberInfo(ctx, room, who); err == nil && member != nil && member.Membership == event.MembershipLeave {
+	gone, err := p.c.hasLeft(ctx, room, account.GetMXID())
+	if err != nil {
+		return nil, err
+	}
+	if gone {
 		return p.ghost.SendMessage(ctx, room, kind, content, extra)
 	}
 	return account.SendMessage(ctx, room, kind, content, extra)
+}
+
+// hasLeft tells whether somebody was in a room once and has left it.
+func (c *connector) hasLeft(ctx context.Context, room id.RoomID, user id.UserID) (bool, error) {
+	known, err := c.AS.StateStore.TryGetMember(ctx, room, user)
+	if err != nil {
+		return false, fmt.Errorf("ask for a member of the room: %w", err)
+	}
+	if known == nil {
+		known = &event.MemberEventContent{}
+		err := c.Bot.StateEvent(ctx, room, event.StateMember, user.String(), known)
+		if errors.Is(err, mautrix.MNotFound) {
+			return false, nil // never was there
+		} else if err != nil {
+			return false, fmt.Errorf("ask for a member of the room: %w", err)
+		}
+	}
+	return known.Membership == event.MembershipLeave, nil
 }
 
 // SendState implements bridgev2.MatrixAPI. Of states, the account may set its own membership alone; for others

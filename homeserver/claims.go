@@ -22,7 +22,9 @@ func (s *Server) openClaims() (err error) {
 		o.SignIn, o.SignUp = oauth.SignInTo, oauth.SignUpTo
 	}
 	if m := s.o.Mailer; m != nil {
-		o.Mail = func(ctx context.Context, to, subject, text string) error { return m.Deliver(ctx, to, subject, text, "") }
+		o.Mail = func(ctx context.Context, to, subject, text string) error {
+			return m.Deliver(ctx, to, subject, text, "")
+		}
 	}
 	s.claims, err = claims.New(o)
 	return err

@@ -67,13 +67,9 @@ func hash(secret string) []byte {
 func plainCode(s string) string {
 	s = strings.Map(func(r rune) rune {
 		switch {
-		case r == '0' || r == 'o' || r == 'O':
-			return 'O'
-		case r == '1' || r == 'i' || r == 'I' || r == 'l':
-			return 'I'
 		case r >= 'a' && r <= 'z':
 			return r - 'a' + 'A'
-		case r >= 'A' && r <= 'Z', r >= '2' && r <= '9':
+		case r >= 'A' && r <= 'Z', r >= '0' && r <= '9':
 			return r
 		}
 		return -1

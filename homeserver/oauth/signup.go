@@ -36,8 +36,8 @@ type signUpData struct {
 	NeedToken bool
 	// Invited tells that an offer is in the place of a token, and of an e-mail address.
 	Invited  bool
-	Policies  []accounts.Policy
-	Server    string
+	Policies []accounts.Policy
+	Server   string
 }
 
 func (p *Provider) signUpData(r *http.Request) signUpData {

@@ -140,7 +140,9 @@ func (t *Tx) SettleTie(p Tie, rooms int64) (bool, error) {
 }
 
 // DeleteTie takes a tie away.
-func (t *Tx) DeleteTie(service, person string) error { return t.exec("claim_tie_delete", service, person) }
+func (t *Tx) DeleteTie(service, person string) error {
+	return t.exec("claim_tie_delete", service, person)
+}
 
 // ClaimAsk is a code that an account was given.
 type ClaimAsk struct {

@@ -21,7 +21,9 @@ func (s *Store) Cutover(ctx context.Context, service string) (Cutover, error) {
 }
 
 // Cutover is Store.Cutover as the transaction sees it.
-func (t *Tx) Cutover(service string) (Cutover, error) { return scanCutover(t.row("cutover_get", service)) }
+func (t *Tx) Cutover(service string) (Cutover, error) {
+	return scanCutover(t.row("cutover_get", service))
+}
 
 // Cutovers lists all that have begun.
 func (s *Store) Cutovers(ctx context.Context) ([]Cutover, error) {

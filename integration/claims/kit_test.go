@@ -131,6 +131,15 @@ func (n *network) heard(text string) (count int) {
 	return count
 }
 
+// restart restarts the server, and waits for nothing that was connected before.
+func (n *network) restart(s *apptest.Server) {
+	n.t.Helper()
+	n.mu.Lock()
+	n.conn = nil
+	n.mu.Unlock()
+	s.Restart()
+}
+
 // forget drops what was heard.
 func (n *network) forget() {
 	n.mu.Lock()
