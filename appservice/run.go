@@ -111,6 +111,9 @@ func (in *instance) newRun(ctx context.Context, cfg Instance, reg Registration) 
 	err = guard("make bridge", func() error {
 		mx := matrix.NewConnector(bridgeCfg)
 		r.conn = newConnector(mx, in.metrics)
+		if f := h.opts.Links; f != nil {
+			r.conn.links = f(cfg.ID)
+		}
 		r.br = bridgev2.NewBridge(networkid.BridgeID(cfg.ID), r.db, zl, &bridgeCfg.Bridge, r.conn, r.bridge.Connector(), commands.NewProcessor)
 		if len(r.br.Network.GetLoginFlows()) > 0 {
 			may.resident = bridgeconfig.PermissionLevelUser
