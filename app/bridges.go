@@ -15,6 +15,7 @@ import (
 	"maunium.net/go/mautrix/id"
 
 	"github.com/landbridge-im/landbridge/appservice"
+	"github.com/landbridge-im/landbridge/appservice/community"
 	"github.com/landbridge-im/landbridge/bridges/discord"
 	"github.com/landbridge-im/landbridge/bridges/irc"
 	"github.com/landbridge-im/landbridge/bridges/slack"
@@ -115,6 +116,10 @@ func enabled(all []config.Bridge) (on []config.Bridge) {
 
 func instance(b config.Bridge) appservice.Instance {
 	in := appservice.Instance{ID: b.ID, Module: b.Module, Config: b.Config, Permissions: map[string]string{}}
+	in.Rooms.Members = community.Members(b.Rooms.Members)
+	for _, c := range b.Rooms.Channels {
+		in.Rooms.Channels = append(in.Rooms.Channels, community.Channel{Channel: c.Channel, Room: c.Room, Aliases: c.Aliases, Space: c.Space, Members: community.Members(c.Members)})
+	}
 	in.Encryption.Allow = b.Encryption == "allow" || b.Encryption == "default" || b.Encryption == "require"
 	in.Encryption.Default = b.Encryption == "default" || b.Encryption == "require"
 	in.Encryption.Require = b.Encryption == "require"

@@ -14,6 +14,8 @@ import (
 	"gopkg.in/yaml.v3"
 	"maunium.net/go/mautrix/bridgev2/bridgeconfig"
 	"maunium.net/go/mautrix/id"
+
+	"github.com/landbridge-im/landbridge/appservice/community"
 )
 
 // Instance is the configuration of one bridge.
@@ -48,6 +50,8 @@ type Instance struct {
 	// those not named, administrators of the homeserver (Options.Standing) are admin; its other people are
 	// "commands", or "user" if the module has log-ins; all others are "relay".
 	Permissions map[string]string
+	// Rooms maps the network's channels to rooms.
+	Rooms community.Mapping
 	// DoublePuppet has the bridge act as the homeserver's own users where
 	// they are logged in to the remote network.
 	DoublePuppet bool
@@ -116,6 +120,9 @@ func (inst *Instance) complete() error {
 				return bad("permission", who, "must be a user id, a server name or *")
 			}
 		}
+	}
+	if err := inst.Rooms.Check(); err != nil {
+		return fmt.Errorf("bridge %s: rooms: %w", inst.ID, err)
 	}
 	if (inst.Encryption.Default || inst.Encryption.Require) && !inst.Encryption.Allow {
 		return fmt.Errorf("bridge %s: encryption: default and require need allow", inst.ID)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -338,6 +339,19 @@ func (h *Host) StartAll(ctx context.Context) error {
 // StopAll stops all instances at once.
 func (h *Host) StopAll() {
 	_ = h.each(func(in *instance) error { in.end(); return nil }) // end has no error
+}
+
+// runs are those of the instances but one that run.
+func (h *Host) runs(but string) (out []*run) {
+	h.mu.Lock()
+	list := maps.Clone(h.instances)
+	h.mu.Unlock()
+	for id, in := range list {
+		if r, _ := in.current(); r != nil && id != but && r.ready.Load() {
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 func (h *Host) each(f func(*instance) error) error {

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"path/filepath"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.mau.fi/util/dbutil"
@@ -18,6 +20,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/id"
 
+	"github.com/landbridge-im/landbridge/appservice/community"
 	"github.com/landbridge-im/landbridge/appservice/crypto"
 	"github.com/landbridge-im/landbridge/appservice/store"
 	"github.com/landbridge-im/landbridge/appservice/txnid"
@@ -34,6 +37,12 @@ type run struct {
 	box    *store.Inbox
 	pump   *pump
 	log    *slog.Logger
+
+	ready   atomic.Bool   // br has started
+	others  func() []*run // the runs of the host's other instances
+	mapping community.Mapping
+	guard   *community.Guard // nil if nothing is mapped
+	tending sync.WaitGroup   // tendRooms
 
 	ctx     context.Context // lives until close
 	cancel  context.CancelFunc
@@ -72,7 +81,7 @@ func wrap(what string, err error) error {
 func (in *instance) newRun(ctx context.Context, cfg Instance, reg Registration) (_ *run, err error) {
 	h := in.host
 	dir := filepath.Join(h.opts.Dir, cfg.ID)
-	r := &run{log: in.log, crashed: make(chan error, 1), limits: h.opts.Limits}
+	r := &run{log: in.log, crashed: make(chan error, 1), limits: h.opts.Limits, others: func() []*run { return h.runs(cfg.ID) }}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
@@ -120,7 +129,12 @@ func (in *instance) newRun(ctx context.Context, cfg Instance, reg Registration) 
 		}
 		bridgeCfg.Bridge.Permissions = may.config(id.NewUserID(cfg.BotLocalpart, h.opts.Homeserver.Domain))
 		// The pointer is shared by every intent, so this is the place for it.
-		mx.AS.HTTPClient.Transport = &countedTransport{next: births, metrics: in.metrics}
+		var way http.RoundTripper = births
+		if r.mapping = cfg.Rooms; !r.mapping.Trivial() {
+			r.guard = community.NewGuard(births, r.br.IsGhostMXID, r.mapping.RuleOf)
+			way = r.guard
+		}
+		mx.AS.HTTPClient.Transport = &countedTransport{next: way, metrics: in.metrics}
 		// The pump calls the handlers itself; bounds on time are its portals'.
 		mx.EventProcessor.ExecSyncWarnTime, mx.EventProcessor.ExecSyncTimeout = 0, 0
 		// Different bridges must not take each other's messages for their own.
@@ -162,12 +176,20 @@ func (r *run) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.ready.Store(true)
+	err = within(r.limits.Start, "map rooms", func() error { return wrap("map rooms", r.mapRooms(r.ctx)) })
+	if err != nil {
+		return err
+	}
 	err = within(r.limits.Start, "start module", func() error { return wrap("start module", r.bridge.Start(r.ctx, r.br)) })
 	if err != nil {
 		return err
 	}
 	// Not before: what waits in the inbox needs the module's logins and relays.
 	r.pump.start()
+	if r.guard != nil {
+		r.tending.Go(func() { r.tendRooms(r.ctx) })
+	}
 	return ctx.Err()
 }
 
@@ -192,6 +214,7 @@ func (r *run) close() error {
 		cancel()
 	}
 	r.cancel()
+	r.tending.Wait()
 	if r.began {
 		errs = append(errs,
 			within(r.limits.Stop, "stop module", func() error { r.bridge.Stop(); return nil }),

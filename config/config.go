@@ -274,9 +274,32 @@ type Bridge struct {
 	// Permissions say what somebody may do with the bridge: block, relay, commands, user or admin, by user id,
 	// server name or "*". Those not named may do what appservice.Instance says.
 	Permissions map[string]string `yaml:"permissions"`
+	// Rooms maps the network's channels to rooms; see appservice/community.Mapping.
+	Rooms BridgeRooms `yaml:"rooms"`
 	// Config is the module's own, or nil; its nodes know their lines in the file. It may
 	// hold secrets: never print it.
 	Config *yaml.Node `yaml:"config" json:"-"`
+}
+
+// BridgeRooms says what rooms the channels of a bridge have.
+type BridgeRooms struct {
+	// Members is all, active or none: whose ghosts are in the rooms.
+	Members  string       `yaml:"members"`
+	Channels []BridgeRoom `yaml:"channels"`
+}
+
+// BridgeRoom is what one channel is to be on Matrix.
+type BridgeRoom struct {
+	// Channel is how the module names it.
+	Channel string `yaml:"channel"`
+	// Room is an existing room, id or alias, in which it is to be.
+	Room string `yaml:"room"`
+	// Aliases are localparts.
+	Aliases []string `yaml:"aliases"`
+	// Space is a space, id or alias, in which the room is to be.
+	Space string `yaml:"space"`
+	// Members is all, active or none; empty means what is so for all.
+	Members string `yaml:"members"`
 }
 
 // BridgeHost is for `landbridge bridge` alone: bridges beside another homeserver, whose name is

@@ -120,6 +120,9 @@ func (d *decoder) elsewhere(key string) string {
 // maxList bounds the other lists.
 const maxList = 100
 
+// maxRooms bounds the channels of a bridge that are mapped to rooms.
+const maxRooms = 10_000
+
 // list fills a list of things that have keys of their own.
 func (d *decoder) list(n *yaml.Node, f field) {
 	switch {
@@ -128,8 +131,8 @@ func (d *decoder) list(n *yaml.Node, f field) {
 	case n.Kind != yaml.SequenceNode:
 		d.addAt(n, f.path, "must be a list but is "+diag.Describe(n), "begin each entry with a dash, or write [] for none")
 		return
-	case len(n.Content) > maxList:
-		d.addAt(n, f.path, fmt.Sprintf("has %d entries, more than the limit of %d", len(n.Content), maxList), "")
+	case len(n.Content) > f.most():
+		d.addAt(n, f.path, fmt.Sprintf("has %d entries, more than the limit of %d", len(n.Content), f.most()), "")
 		return
 	}
 	items := reflect.MakeSlice(f.value.Type(), len(n.Content), len(n.Content))
@@ -191,7 +194,7 @@ func (d *decoder) bridges(n *yaml.Node, path string) {
 	for i, item := range n.Content {
 		key := fmt.Sprintf("%s[%d]", path, i)
 		d.config.origins[key] = origin{d.file, item.Line, item.Column}
-		b := Bridge{Enabled: true, Encryption: "none", Admins: []string{}, Permissions: map[string]string{}}
+		b := Bridge{Enabled: true, Encryption: "none", Admins: []string{}, Permissions: map[string]string{}, Rooms: BridgeRooms{Members: "all", Channels: []BridgeRoom{}}}
 		if value := diag.Resolve(item); value.Kind == yaml.MappingNode {
 			d.section(value, key, reflect.ValueOf(&b).Elem())
 		} else {

@@ -136,7 +136,7 @@ func changedBridges(old, new []Bridge) []string {
 		a, inOld := find(old, b.ID)
 		c, inNew := find(new, b.ID)
 		if inOld && inNew && a.Module == c.Module && a.Enabled == c.Enabled && a.Encryption == c.Encryption &&
-			slices.Equal(a.Admins, c.Admins) && maps.Equal(a.Permissions, c.Permissions) && sameYAML(a.Config, c.Config, 0) {
+			slices.Equal(a.Admins, c.Admins) && maps.Equal(a.Permissions, c.Permissions) && reflect.DeepEqual(a.Rooms, c.Rooms) && sameYAML(a.Config, c.Config, 0) {
 			continue
 		}
 		out = append(out, "bridges."+b.ID)

@@ -335,6 +335,7 @@ func (v *validator) bridges() {
 		for who, level := range b.Permissions {
 			v.permission(key+".permissions."+who, who, level)
 		}
+		v.rooms(key+".rooms", b.Rooms)
 		if j, ok := first[b.ID]; ok && b.ID != "" {
 			v.add(key+".id", fmt.Sprintf("%s is also the id of bridges[%d]", diag.Quote(b.ID), j), "give each bridge an id of its own")
 		} else {
@@ -356,5 +357,39 @@ func (v *validator) permission(key, who, level string) {
 	}
 	if who != "*" && (name == "" || CheckServerName(name) != nil) {
 		v.add(key, diag.Quote(who)+" is nobody", "write a user id, a server's name or \"*\"")
+	}
+}
+
+// rooms checks the mapping of a bridge's channels.
+func (v *validator) rooms(key string, r BridgeRooms) {
+	v.oneOf(key+".members", r.Members, "all", "active", "none")
+	seen := map[string]string{}
+	once := func(key, what, value string) {
+		if other, ok := seen[what+" "+value]; ok && value != "" {
+			v.add(key, fmt.Sprintf("the %s %s is that of %s, too", what, diag.Quote(value), other), "")
+		}
+		seen[what+" "+value] = key
+	}
+	for i, c := range r.Channels {
+		key := fmt.Sprintf("%s.channels[%d]", key, i)
+		if c.Channel == "" {
+			v.add(key+".channel", "is missing", "write what `!ID id` tells in a room, such as channel: libera/#go")
+		}
+		once(key+".channel", "channel", strings.ToLower(c.Channel))
+		once(key+".room", "room", c.Room)
+		if c.Members != "" {
+			v.oneOf(key+".members", c.Members, "all", "active", "none")
+		}
+		for name, room := range map[string]string{"room": c.Room, "space": c.Space} {
+			if room != "" && !(len(room) < 256 && (room[0] == '!' && len(room) > 1 || room[0] == '#' && strings.Contains(room, ":"))) {
+				v.add(key+"."+name, diag.Quote(room)+" is no room", `write "#name:server" or "!id", in quotes`)
+			}
+		}
+		for _, a := range c.Aliases {
+			once(key+".aliases", "alias", a)
+			if a == "" || len(a) > 200 || strings.ContainsAny(a, ":#\x00 ") {
+				v.add(key+".aliases", diag.Quote(a)+" is no localpart", "write the part between # and :")
+			}
+		}
 	}
 }

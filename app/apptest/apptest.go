@@ -30,6 +30,7 @@ type Server struct {
 
 	t    testing.TB
 	conf string
+	head string // of the configuration, before the bridges
 	mods []appservice.Module
 	log  lockedBuffer
 
@@ -49,9 +50,9 @@ func Start(t testing.TB, bridges string, modules ...appservice.Module) *Server {
 	addr := l.Addr().String()
 	l.Close()
 	s := &Server{URL: "http://" + addr, t: t, mods: modules}
-	conf := fmt.Sprintf("server: {name: %s, public_url: %q, listen: [%q]}\ndata_dir: %q\nregistration: {open: true, admin_signup_token: false}\nrate_limits: {enabled: false}\nbridges:\n%s",
-		Domain, s.URL, addr, filepath.Join(dir, "data"), bridges)
-	s.conf = WriteConfig(t, dir, conf)
+	s.head = fmt.Sprintf("server: {name: %s, public_url: %q, listen: [%q]}\ndata_dir: %q\nregistration: {open: true, admin_signup_token: false}\nrate_limits: {enabled: false}\nbridges:\n",
+		Domain, s.URL, addr, filepath.Join(dir, "data"))
+	s.conf = WriteConfig(t, dir, s.head+bridges)
 	s.start()
 	t.Cleanup(func() {
 		s.stop()
@@ -118,16 +119,32 @@ func (s *Server) Restart() {
 	s.start()
 }
 
+// Config is the path of the configuration file.
+func (s *Server) Config() string { return s.conf }
+
+// Configure writes another list of bridges into the configuration, for the next Restart.
+func (s *Server) Configure(bridges string) {
+	s.t.Helper()
+	WriteConfig(s.t, filepath.Dir(s.conf), s.head+bridges)
+}
+
 // Run runs a command, such as "status" or "bridge dead-letters list irc", with the server's configuration, and
 // gives what it prints. The test fails unless the command succeeds.
 func (s *Server) Run(args ...string) string {
 	s.t.Helper()
-	var out, errs strings.Builder
-	args = append(args, "-c", s.conf)
-	if code := app.Run(s.t.Context(), args, app.Build{Version: "test", Modules: s.mods}, strings.NewReader(""), &out, &errs); code != 0 {
-		s.t.Fatalf("landbridge %s: code %d\n%s%s", strings.Join(args, " "), code, out.String(), errs.String())
+	out, code := s.Try(args...)
+	if code != 0 {
+		s.t.Fatalf("landbridge %s: code %d\n%s", strings.Join(args, " "), code, out)
 	}
-	return out.String()
+	return out
+}
+
+// Try runs a command as Run does, and gives what it prints, errors included, and its exit code.
+func (s *Server) Try(args ...string) (string, int) {
+	s.t.Helper()
+	var out strings.Builder
+	code := app.Run(s.t.Context(), append(args, "-c", s.conf), app.Build{Version: "test", Modules: s.mods}, strings.NewReader(""), &out, &out)
+	return out.String(), code
 }
 
 // Person is somebody with a Matrix client that follows /sync.
