@@ -221,6 +221,17 @@ func (c *Client) Do(ctx context.Context, method, path, bucket string, in, out an
 	return c.do(ctx, method, path, bucket, contentType, body, out)
 }
 
+type reasonKey struct{}
+
+// maxReason is the longest reason, in bytes, before it is encoded.
+const maxReason = 300
+
+// WithReason has requests say why they are made, for the guild's audit log.
+func WithReason(ctx context.Context, reason string) context.Context {
+	reason = strings.ToValidUTF8(reason[:min(len(reason), maxReason)], "")
+	return context.WithValue(ctx, reasonKey{}, reason)
+}
+
 // File is a file of a request.
 type File struct {
 	Name, ContentType string
@@ -276,7 +287,11 @@ func (c *Client) do(ctx context.Context, method, path, bucket, contentType strin
 		if err := c.waitBucket(ctx, bucket); err != nil {
 			return fmt.Errorf("%s: %w", what, err)
 		}
-		raw, err := c.s.RequestRaw(method, "https://discord.com"+prefix+path, contentType, body, bucket, 0, discordgo.WithContext(ctx))
+		options := []discordgo.RequestOption{discordgo.WithContext(ctx)}
+		if reason, ok := ctx.Value(reasonKey{}).(string); ok {
+			options = append(options, discordgo.WithAuditLogReason(reason))
+		}
+		raw, err := c.s.RequestRaw(method, "https://discord.com"+prefix+path, contentType, body, bucket, 0, options...)
 		if err == nil {
 			if out == nil || len(raw) == 0 {
 				return nil
@@ -332,7 +347,7 @@ func (c *Client) waitBucket(ctx context.Context, bucket string) error {
 func redact(path string) string {
 	path, _, _ = strings.Cut(path, "?")
 	parts := strings.Split(path, "/")
-	if len(parts) > 3 && parts[1] == "webhooks" {
+	if len(parts) > 3 && (parts[1] == "webhooks" || parts[1] == "interactions") {
 		parts[3] = "***"
 	}
 	return strings.Join(parts, "/")
