@@ -6,17 +6,20 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"path/filepath"
 	"slices"
 
 	"gopkg.in/yaml.v3"
+	"maunium.net/go/mautrix/id"
 
 	"github.com/landbridge-im/landbridge/appservice"
 	"github.com/landbridge-im/landbridge/bridges/discord"
 	"github.com/landbridge-im/landbridge/bridges/irc"
 	"github.com/landbridge-im/landbridge/bridges/slack"
 	"github.com/landbridge-im/landbridge/config"
+	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 	"github.com/landbridge-im/landbridge/internal/inproc"
 	"github.com/landbridge-im/landbridge/registration"
 )
@@ -58,7 +61,7 @@ func (s *serving) openBridges(ctx context.Context) (err error) {
 	s.host, err = appservice.New(appservice.Options{
 		Dir:        filepath.Join(s.cfg.DataDir, "bridges"),
 		Homeserver: appservice.Homeserver{URL: "http://in-process", Domain: s.cfg.Server.Name, Transport: inproc.Transport(homeserver)},
-		Modules:    s.noticed(), Log: s.log, Metrics: s.metrics,
+		Modules:    s.noticed(), Log: s.log, Metrics: s.metrics, Standing: s.standing,
 	})
 	if err != nil {
 		return err
@@ -69,6 +72,23 @@ func (s *serving) openBridges(ctx context.Context) (err error) {
 		}
 	}
 	return nil
+}
+
+// standing tells bridges who administers this server, and who of it are people: not guests, and not the users of
+// application services.
+func (s *serving) standing(ctx context.Context, user id.UserID) (appservice.Standing, error) {
+	account, err := s.hs.Accounts().LocalAccount(ctx, string(user))
+	switch {
+	case mxerror.Is(err, "M_NOT_FOUND"), mxerror.Is(err, "M_INVALID_PARAM"):
+		return appservice.Stranger, nil
+	case err != nil:
+		return appservice.Stranger, err
+	case account.Admin:
+		return appservice.Administrator, nil
+	case account.Kind != "user", account.Service != "", s.watch.Set().ExclusiveUser(string(user)) != nil:
+		return appservice.Stranger, nil
+	}
+	return appservice.Resident, nil
 }
 
 // demoBridge runs when Landbridge is started without any configuration: an IRC bridge to a small
@@ -94,10 +114,11 @@ func enabled(all []config.Bridge) (on []config.Bridge) {
 }
 
 func instance(b config.Bridge) appservice.Instance {
-	in := appservice.Instance{ID: b.ID, Module: b.Module, Config: b.Config, Permissions: map[string]string{"*": "relay"}}
+	in := appservice.Instance{ID: b.ID, Module: b.Module, Config: b.Config, Permissions: map[string]string{}}
 	in.Encryption.Allow = b.Encryption == "allow" || b.Encryption == "default" || b.Encryption == "require"
 	in.Encryption.Default = b.Encryption == "default" || b.Encryption == "require"
 	in.Encryption.Require = b.Encryption == "require"
+	maps.Copy(in.Permissions, b.Permissions)
 	for _, admin := range b.Admins {
 		in.Permissions[admin] = "admin"
 	}

@@ -44,7 +44,9 @@ type Instance struct {
 	CommandPrefix string
 
 	// Permissions maps a user id, a server name or "*" to one of block, relay,
-	// commands, user, admin. Default: "*" may relay.
+	// commands, user, admin; who is named most closely has what is said of them. Of
+	// those not named, administrators of the homeserver (Options.Standing) are admin; its other people are
+	// "commands", or "user" if the module has log-ins; all others are "relay".
 	Permissions map[string]string
 	// DoublePuppet has the bridge act as the homeserver's own users where
 	// they are logged in to the remote network.
@@ -140,8 +142,6 @@ func bridgeConfig(inst Instance, hs Homeserver, reg Registration, pickleKey stri
 	if inst.Tune != nil {
 		inst.Tune(cfg)
 	}
-	bot := id.NewUserID(inst.BotLocalpart, hs.Domain)
-
 	cfg.Homeserver.Address = hs.URL
 	cfg.Homeserver.Domain = hs.Domain
 	cfg.Homeserver.Software = bridgeconfig.SoftwareStandard
@@ -172,15 +172,6 @@ func bridgeConfig(inst Instance, hs Homeserver, reg Registration, pickleKey stri
 	// that tells when (see marker.go) is an event of this kind.
 	cfg.Bridge.AsyncEvents = false
 	cfg.Bridge.EnableSendStateRequests = false
-	cfg.Bridge.Permissions = bridgeconfig.PermissionConfig{}
-	if len(inst.Permissions) == 0 {
-		cfg.Bridge.Permissions["*"] = ptr(bridgeconfig.PermissionLevelRelay)
-	}
-	for who, level := range inst.Permissions {
-		cfg.Bridge.Permissions[who] = ptr(permissionLevels[level])
-	}
-	// Markers are sent by the bot, which must therefore be let through.
-	cfg.Bridge.Permissions[string(bot)] = ptr(bridgeconfig.PermissionLevelRelay)
 
 	if inst.DoublePuppet {
 		cfg.DoublePuppet.Secrets = map[string]string{hs.Domain: "as_token:" + reg.ASToken}

@@ -17,6 +17,7 @@ import (
 	"gopkg.in/yaml.v3"
 	"maunium.net/go/mautrix/appservice"
 	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/id"
 
 	"github.com/landbridge-im/landbridge/appservice/crypto"
 )
@@ -39,6 +40,9 @@ type Options struct {
 	Homeserver Homeserver
 	Modules    []Module
 	Log        *slog.Logger
+	// Standing tells what a user with the homeserver's name is there, at the moment; nil: everybody but the host's
+	// own users is a Resident.
+	Standing func(ctx context.Context, user id.UserID) (Standing, error)
 	// Metrics, if not nil, gets the host's collectors.
 	Metrics prometheus.Registerer
 	// HTTP is what modules reach their networks with; default a client with a

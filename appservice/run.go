@@ -12,9 +12,11 @@ import (
 
 	"go.mau.fi/util/dbutil"
 	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/bridgeconfig"
 	"maunium.net/go/mautrix/bridgev2/commands"
 	"maunium.net/go/mautrix/bridgev2/matrix"
 	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/id"
 
 	"github.com/landbridge-im/landbridge/appservice/crypto"
 	"github.com/landbridge-im/landbridge/appservice/store"
@@ -104,12 +106,18 @@ func (in *instance) newRun(ctx context.Context, cfg Instance, reg Registration) 
 	zl := zlog.New(in.log, nil)
 	r.db.Log = dbutil.ZeroLogger(zl.With().Str("db_section", "main").Logger())
 	var keys keyHandler
+	may := &permissions{named: cfg.Permissions, domain: h.opts.Homeserver.Domain, resident: bridgeconfig.PermissionLevelCommands, standing: h.standingOf}
+	births := newBirths(txnid.Transport(h.opts.Homeserver.Transport))
 	err = guard("make bridge", func() error {
 		mx := matrix.NewConnector(bridgeCfg)
 		r.conn = newConnector(mx, in.metrics)
 		r.br = bridgev2.NewBridge(networkid.BridgeID(cfg.ID), r.db, zl, &bridgeCfg.Bridge, r.conn, r.bridge.Connector(), commands.NewProcessor)
+		if len(r.br.Network.GetLoginFlows()) > 0 {
+			may.resident = bridgeconfig.PermissionLevelUser
+		}
+		bridgeCfg.Bridge.Permissions = may.config(id.NewUserID(cfg.BotLocalpart, h.opts.Homeserver.Domain))
 		// The pointer is shared by every intent, so this is the place for it.
-		mx.AS.HTTPClient.Transport = &countedTransport{next: txnid.Transport(h.opts.Homeserver.Transport), metrics: in.metrics}
+		mx.AS.HTTPClient.Transport = &countedTransport{next: births, metrics: in.metrics}
 		// The pump calls the handlers itself; bounds on time are its portals'.
 		mx.EventProcessor.ExecSyncWarnTime, mx.EventProcessor.ExecSyncTimeout = 0, 0
 		// Different bridges must not take each other's messages for their own.
@@ -130,7 +138,7 @@ func (in *instance) newRun(ctx context.Context, cfg Instance, reg Registration) 
 	}
 	// The inbox outlives br in the same file; the host closes both.
 	r.br.ExternallyManagedDB = true
-	r.pump = newPump(r.box, r.br, r.conn, keys, in.log, in.metrics)
+	r.pump = newPump(r.box, r.br, r.conn, keys, births, may, in.log, in.metrics)
 	waiting, err := r.box.Pending(ctx)
 	if err != nil {
 		return nil, err

@@ -261,6 +261,9 @@ type Bridge struct {
 	Encryption string `yaml:"encryption"`
 	// Admins are the user ids of those who may give the bridge's bot every command.
 	Admins []string `yaml:"admins"`
+	// Permissions say what somebody may do with the bridge: block, relay, commands, user or admin, by user id,
+	// server name or "*". Those not named may do what appservice.Instance says.
+	Permissions map[string]string `yaml:"permissions"`
 	// Config is the module's own, or nil; its nodes know their lines in the file. It may
 	// hold secrets: never print it.
 	Config *yaml.Node `yaml:"config" json:"-"`

@@ -48,6 +48,9 @@ func (f field) list() bool {
 	return f.value.Kind() == reflect.Slice && f.value.Type().Elem().Kind() == reflect.Struct
 }
 
+// texts is whether the field maps names that are free to texts.
+func (f field) texts() bool { return f.value.Type() == reflect.TypeFor[map[string]string]() }
+
 // secret is whether the value must not be shown.
 func (f field) secret() bool {
 	return f.value.Type() == reflect.TypeFor[Secret]() || f.value.Type() == reflect.TypeFor[URI]()

@@ -3,6 +3,7 @@ package config
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -62,7 +63,7 @@ func (c *Config) showStruct(v reflect.Value, path string) (*yaml.Node, error) {
 		if err != nil {
 			return nil, err
 		}
-		if value.Kind == yaml.SequenceNode && len(value.Content) == 0 {
+		if value.Kind != yaml.ScalarNode && len(value.Content) == 0 {
 			value.Style = yaml.FlowStyle
 		}
 		name := &yaml.Node{Kind: yaml.ScalarNode, Value: key}
@@ -135,7 +136,7 @@ func changedBridges(old, new []Bridge) []string {
 		a, inOld := find(old, b.ID)
 		c, inNew := find(new, b.ID)
 		if inOld && inNew && a.Module == c.Module && a.Enabled == c.Enabled && a.Encryption == c.Encryption &&
-			slices.Equal(a.Admins, c.Admins) && sameYAML(a.Config, c.Config, 0) {
+			slices.Equal(a.Admins, c.Admins) && maps.Equal(a.Permissions, c.Permissions) && sameYAML(a.Config, c.Config, 0) {
 			continue
 		}
 		out = append(out, "bridges."+b.ID)

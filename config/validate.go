@@ -330,10 +330,29 @@ func (v *validator) bridges() {
 				v.add(key+".admins", diag.Quote(admin)+" is no user id", "write @anna:"+v.config.Server.Name+", say")
 			}
 		}
+		for who, level := range b.Permissions {
+			v.permission(key+".permissions."+who, who, level)
+		}
 		if j, ok := first[b.ID]; ok && b.ID != "" {
 			v.add(key+".id", fmt.Sprintf("%s is also the id of bridges[%d]", diag.Quote(b.ID), j), "give each bridge an id of its own")
 		} else {
 			first[b.ID] = i
 		}
+	}
+}
+
+// permission checks what somebody may do with a bridge.
+func (v *validator) permission(key, who, level string) {
+	switch level {
+	case "block", "relay", "commands", "user", "admin":
+	default:
+		v.add(key, diag.Quote(level)+" is no permission", "write block, relay, commands, user or admin")
+	}
+	name := who
+	if strings.HasPrefix(who, "@") {
+		_, name, _ = strings.Cut(who, ":")
+	}
+	if who != "*" && (name == "" || CheckServerName(name) != nil) {
+		v.add(key, diag.Quote(who)+" is nobody", "write a user id, a server's name or \"*\"")
 	}
 }
