@@ -34,7 +34,7 @@ func Modules() []appservice.Module {
 			return irc.New(ctx, env.Config, irc.Deps{Log: env.Log, AliasPrefix: env.AliasPrefix, DataDir: env.DataDir})
 		}},
 		{Name: "slack", New: func(ctx context.Context, env appservice.Env) (appservice.Bridge, error) {
-			return slack.New(ctx, env.Config, slack.Deps{Log: env.Log, HTTP: env.HTTP, AliasPrefix: env.AliasPrefix, Links: env.Links})
+			return slack.New(ctx, env.Config, slack.Deps{Log: env.Log, HTTP: env.HTTP, AliasPrefix: env.AliasPrefix})
 		}},
 	}
 }

@@ -63,11 +63,14 @@ type bot struct {
 	asks      chan func(context.Context) // to be done by the pump
 	pastSlots chan struct{}              // holds a token for each channel of which something is fetched
 
+	choices map[wire.ID]bool // by the pump: what commands have said of channels
+
 	polls map[wire.ID]bool // by the pump: polls whose numbers are about to be looked at
 
 	registered bool // by the pump: the slash commands are
 
-	directs sync.Mutex // held while the bot writes to somebody
+	freezing sync.Mutex // held while channels are closed or opened
+	directs  sync.Mutex // held while the bot writes to somebody
 
 	mu      sync.Mutex
 	ready   bool // Start was called
@@ -110,6 +113,12 @@ func newBot(ctx context.Context, b *Bridge, login *bridgev2.UserLogin) (*bot, er
 		return nil, err
 	}
 	if n.threads, err = b.store.threads(ctx); err != nil {
+		return nil, err
+	}
+	if n.choices, err = b.store.choices(ctx); err != nil {
+		return nil, err
+	}
+	if n.guilds.frozen, err = b.store.frozen(ctx); err != nil {
 		return nil, err
 	}
 	if n.hooks, err = loadHooks(ctx, n); err != nil {

@@ -81,6 +81,7 @@ func (b *Bridge) Start(ctx context.Context, br *bridgev2.Bridge) error {
 	}
 	b.bot.Store(n)
 	b.hookReactions()
+	b.addCommands()
 	n.Connect(ctx)
 	n.start()
 	return nil

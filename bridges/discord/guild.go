@@ -32,6 +32,9 @@ type guilds struct {
 	list map[wire.ID]*guild
 	// home is the guild of a channel or a thread.
 	home map[wire.ID]wire.ID
+	// frozen are the channels that the bridge has closed (see Freeze). Here they are as they were before, for in
+	// Matrix they are open.
+	frozen map[wire.ID]*before
 }
 
 func newGuilds() *guilds {
@@ -52,6 +55,7 @@ func (gs *guilds) set(g wire.Guild) *guild {
 	}
 	for _, ch := range g.Channels {
 		ch.GuildID = g.ID
+		gs.frozen[ch.ID].apply(&ch)
 		n.channels[ch.ID] = ch
 		gs.home[ch.ID] = g.ID
 	}
@@ -131,6 +135,7 @@ func (gs *guilds) setChannel(ch wire.Channel) {
 	if ch.IsThread() {
 		g.threads[ch.ID] = ch
 	} else {
+		gs.frozen[ch.ID].apply(&ch)
 		g.channels[ch.ID] = ch
 	}
 }
@@ -181,24 +186,25 @@ func boolInt(b bool) int {
 
 // Permissions, as Discord numbers them.
 const (
-	permKick            = 1 << 1
-	permBan             = 1 << 2
-	permAdministrator   = 1 << 3
-	permManageChannels  = 1 << 4
-	permManageGuild     = 1 << 5
-	permAddReactions    = 1 << 6
-	permView            = 1 << 10
-	permSend            = 1 << 11
-	permManageMessages  = 1 << 13
-	permAttach          = 1 << 15
-	permReadHistory     = 1 << 16
-	permManageRoles     = 1 << 28
-	permManageWebhooks  = 1 << 29
-	permManageThreads   = 1 << 34
-	permCreateThreads   = 1 << 35
-	permSendInThreads   = 1 << 38
-	permAll             = int64(1)<<62 - 1
-	permModerateMembers = 1 << 40
+	permKick                 = 1 << 1
+	permBan                  = 1 << 2
+	permAdministrator        = 1 << 3
+	permManageChannels       = 1 << 4
+	permManageGuild          = 1 << 5
+	permAddReactions         = 1 << 6
+	permView                 = 1 << 10
+	permSend                 = 1 << 11
+	permManageMessages       = 1 << 13
+	permAttach               = 1 << 15
+	permReadHistory          = 1 << 16
+	permManageRoles          = 1 << 28
+	permManageWebhooks       = 1 << 29
+	permManageThreads        = 1 << 34
+	permCreateThreads        = 1 << 35
+	permCreatePrivateThreads = 1 << 36
+	permSendInThreads        = 1 << 38
+	permAll                  = int64(1)<<62 - 1
+	permModerateMembers      = 1 << 40
 )
 
 // permissions are those of somebody with some roles in a channel, or, without one, in

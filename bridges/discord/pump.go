@@ -177,7 +177,7 @@ func (n *bot) onChannel(ctx context.Context, e *entry) {
 		ch.LastMessageID = before.LastMessageID
 	}
 	n.guilds.setChannel(ch)
-	if _, ok := n.guilds.channel(ch.ID); !ok || !n.cfg.bridged(&ch) && !n.rooms[ch.ID] {
+	if _, ok := n.guilds.channel(ch.ID); !ok || !n.bridged(&ch) && !n.rooms[ch.ID] {
 		return
 	}
 	if ch.Type == wire.ChannelCategory {

@@ -176,13 +176,13 @@ func (n *bot) ensureGuild(ctx context.Context, guildID wire.ID) {
 	n.guilds.read(guildID, func(g *guild) { list = g.sorted() })
 	used := make(map[wire.ID]bool)
 	for i := range list {
-		if list[i].HasMessages() && n.cfg.bridged(&list[i]) {
+		if list[i].HasMessages() && n.bridged(&list[i]) {
 			used[list[i].ParentID] = true
 		}
 	}
 	for i := range list {
 		ch := &list[i]
-		if ch.Type == wire.ChannelCategory && used[ch.ID] || ch.HasMessages() && n.cfg.bridged(ch) {
+		if ch.Type == wire.ChannelCategory && used[ch.ID] || ch.HasMessages() && n.bridged(ch) {
 			n.ensureChannel(ctx, ch, i)
 		}
 	}
@@ -221,22 +221,6 @@ func (n *bot) ensureChannel(ctx context.Context, ch *wire.Channel, order int) {
 		n.log.Warn("the bot lacks permissions in a channel", "channel", ch.ID, "missing", missing)
 	}
 	n.setOrder(ctx, ch, parent, order)
-}
-
-// missingRights names what the bot needs and does not have.
-func missingRights(have int64) (missing []string) {
-	for _, p := range []struct {
-		bit  int64
-		name string
-	}{
-		{permView, "View Channel"}, {permReadHistory, "Read Message History"}, {permManageWebhooks, "Manage Webhooks"},
-		{permAddReactions, "Add Reactions"}, {permManageMessages, "Manage Messages"}, {permCreateThreads, "Create Public Threads"},
-	} {
-		if have&p.bit == 0 {
-			missing = append(missing, p.name)
-		}
-	}
-	return missing
 }
 
 // ensureRoom makes a room that does not exist yet, and gives it its relay and alias.

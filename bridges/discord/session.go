@@ -49,3 +49,13 @@ func (n *bot) selfID() wire.ID {
 	}
 	return ""
 }
+
+// appID is the bot's application; its user's id, which is the same for all but very old ones, before the first session.
+func (n *bot) appID() wire.ID {
+	n.hooks.mu.Lock()
+	defer n.hooks.mu.Unlock()
+	if n.hooks.app != "" {
+		return n.hooks.app
+	}
+	return n.selfID()
+}
