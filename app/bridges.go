@@ -29,7 +29,7 @@ import (
 func Modules() []appservice.Module {
 	return []appservice.Module{
 		{Name: "discord", New: func(ctx context.Context, env appservice.Env) (appservice.Bridge, error) {
-			return discord.New(ctx, env.Config, discord.Deps{Log: env.Log, HTTP: env.HTTP, AliasPrefix: env.AliasPrefix})
+			return discord.New(ctx, env.Config, discord.Deps{Log: env.Log, HTTP: env.HTTP, AliasPrefix: env.AliasPrefix, Links: env.Links})
 		}},
 		{Name: "irc", New: func(ctx context.Context, env appservice.Env) (appservice.Bridge, error) {
 			return irc.New(ctx, env.Config, irc.Deps{Log: env.Log, AliasPrefix: env.AliasPrefix, DataDir: env.DataDir})

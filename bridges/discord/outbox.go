@@ -65,6 +65,13 @@ func (b *outbox) load(ctx context.Context) error {
 	return nil
 }
 
+// waiting is how many jobs a channel has.
+func (b *outbox) waiting(channel wire.ID) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.queues[channel])
+}
+
 // poke ends the waiting of channels that wait to try again.
 func (b *outbox) poke() {
 	b.mu.Lock()

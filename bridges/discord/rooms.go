@@ -52,16 +52,23 @@ func (n *bot) joinRule(portal *bridgev2.Portal, everybody bool) *event.JoinRules
 }
 
 // channelInfo is how a channel's room, or a category's space, is shown.
-func (n *bot) channelInfo(id wire.ID, portal *bridgev2.Portal) (info *bridgev2.ChatInfo) {
+func (n *bot) channelInfo(ctx context.Context, id wire.ID, portal *bridgev2.Portal) (info *bridgev2.ChatInfo) {
 	ch, ok := n.guilds.channel(id)
 	if !ok {
 		return nil
 	}
+	present := n.roomMembers(ctx, portal, &ch)
 	n.guilds.read(ch.GuildID, func(g *guild) {
 		everyone := g.permissions("", nil, &ch)
 		parent := guildKey(g.ID).ID
-		if _, ok := g.channels[ch.ParentID]; ok {
+		if up, ok := g.channels[ch.ParentID]; ok {
 			parent = channelKey(ch.ParentID).ID
+			if ch.IsThread() && !(up.IsForum() && n.cfg.ForumSpaces) {
+				// Beside its channel.
+				if parent = guildKey(g.ID).ID; up.ParentID != "" {
+					parent = channelKey(up.ParentID).ID
+				}
+			}
 		}
 		info = &bridgev2.ChatInfo{
 			Name: &ch.Name, ParentID: &parent, JoinRule: n.joinRule(portal, everyone&permView != 0),
@@ -69,8 +76,11 @@ func (n *bot) channelInfo(id wire.ID, portal *bridgev2.Portal) (info *bridgev2.C
 				MemberMap: bridgev2.ChatMemberMap{}, TotalMemberCount: int(g.MemberCount), ExcludeChangesFromTimeline: true,
 			},
 		}
-		if ch.Type == wire.ChannelCategory {
+		if ch.Type == wire.ChannelCategory || ch.IsForum() && n.cfg.ForumSpaces {
 			info.Type = spaceType()
+			if ch.Topic != "" {
+				info.Topic = &ch.Topic
+			}
 			return
 		}
 		topic := ch.Topic
@@ -89,26 +99,49 @@ func (n *bot) channelInfo(id wire.ID, portal *bridgev2.Portal) (info *bridgev2.C
 			}
 			n.addMember(info.Members.MemberMap, g, &ch, m, readOnly)
 		}
+		n.absent(g, present, info.Members.MemberMap)
 	})
 	return info
+}
+
+// roomMembers are the members of a channel's room, none if it does not exist yet.
+func (n *bot) roomMembers(ctx context.Context, portal *bridgev2.Portal, ch *wire.Channel) map[id.UserID]*event.MemberEventContent {
+	if portal.MXID == "" || ch.Type == wire.ChannelCategory {
+		return nil
+	}
+	members, err := n.b.br.Matrix.GetMembers(ctx, portal.MXID)
+	if err != nil {
+		n.log.Warn("the members of a room cannot be compared with the guild's", "room", portal.MXID, "error", err)
+		return nil
+	}
+	return members
 }
 
 // addMember adds a member to a list, as present or absent. In guilds whose members are
 // not all known, who is present is known by what they say.
 func (n *bot) addMember(list bridgev2.ChatMemberMap, g *guild, ch *wire.Channel, m wire.Member, readOnly bool) {
+	ghost := userID(m.User.ID)
 	have := g.permissions(m.User.ID, m.Roles, ch)
-	member := bridgev2.ChatMember{EventSender: bridgev2.EventSender{Sender: userID(m.User.ID)}, Membership: event.MembershipJoin}
+	member := bridgev2.ChatMember{EventSender: bridgev2.EventSender{Sender: ghost}, Membership: event.MembershipJoin}
 	switch {
+	case g.banned[m.User.ID]:
+		return
 	case have&permView == 0:
 		member.Membership, member.PrevMembership = event.MembershipLeave, event.MembershipJoin
-	case !g.whole:
-		return
+	case !n.people.knows(ghost):
+		return // introduced before anything is handed to a room
 	default:
-		member.UserInfo = n.userInfo(g.ID, m.User, &m)
 		l := level(have, readOnly)
+		if silenced(&m, have) {
+			l = levelSilenced
+		}
 		member.PowerLevel = &l
+		if !g.whole {
+			member.PrevMembership = event.MembershipJoin
+		}
+		member.MemberEventExtra = n.people.membership(ghost)
 	}
-	list[userID(m.User.ID)] = member
+	list[ghost] = member
 }
 
 // powerLevels are what is needed for what in a room, by what everybody may do in the
@@ -143,13 +176,13 @@ func (n *bot) ensureGuild(ctx context.Context, guildID wire.ID) {
 	n.guilds.read(guildID, func(g *guild) { list = g.sorted() })
 	used := make(map[wire.ID]bool)
 	for i := range list {
-		if list[i].HasMessages() && n.cfg.bridged(&list[i]) {
+		if list[i].HasMessages() && n.bridged(&list[i]) {
 			used[list[i].ParentID] = true
 		}
 	}
 	for i := range list {
 		ch := &list[i]
-		if ch.Type == wire.ChannelCategory && used[ch.ID] || ch.HasMessages() && n.cfg.bridged(ch) {
+		if ch.Type == wire.ChannelCategory && used[ch.ID] || ch.HasMessages() && n.bridged(ch) {
 			n.ensureChannel(ctx, ch, i)
 		}
 	}
@@ -188,22 +221,6 @@ func (n *bot) ensureChannel(ctx context.Context, ch *wire.Channel, order int) {
 		n.log.Warn("the bot lacks permissions in a channel", "channel", ch.ID, "missing", missing)
 	}
 	n.setOrder(ctx, ch, parent, order)
-}
-
-// missingRights names what the bot needs and does not have.
-func missingRights(have int64) (missing []string) {
-	for _, p := range []struct {
-		bit  int64
-		name string
-	}{
-		{permView, "View Channel"}, {permReadHistory, "Read Message History"}, {permManageWebhooks, "Manage Webhooks"},
-		{permAddReactions, "Add Reactions"}, {permManageMessages, "Manage Messages"}, {permCreateThreads, "Create Public Threads"},
-	} {
-		if have&p.bit == 0 {
-			missing = append(missing, p.name)
-		}
-	}
-	return missing
 }
 
 // ensureRoom makes a room that does not exist yet, and gives it its relay and alias.
@@ -341,10 +358,46 @@ func (n *bot) fetchMembers(ctx context.Context, guildID wire.ID) {
 func (n *bot) bridgedChannels(guildID wire.ID) (list []wire.Channel) {
 	n.guilds.read(guildID, func(g *guild) {
 		for _, ch := range g.sorted() {
-			if n.rooms[ch.ID] && ch.HasMessages() {
+			if n.rooms[ch.ID] && ch.HasMessages() && !(ch.IsForum() && n.cfg.ForumSpaces) {
 				list = append(list, ch)
+			}
+		}
+		for _, t := range g.threads {
+			if n.rooms[t.ID] {
+				list = append(list, t)
 			}
 		}
 	})
 	return slices.Clip(list)
+}
+
+// openChannels are the channels of a guild that have rooms. Unlike bridgedChannels it may be called by everybody.
+func (n *bot) openChannels(guildID wire.ID) (list []wire.Channel) {
+	var all []wire.Channel
+	n.guilds.read(guildID, func(g *guild) { all = g.sorted() })
+	for _, ch := range all {
+		if !ch.HasMessages() {
+			continue
+		}
+		if portal, err := n.b.br.GetExistingPortalByKey(n.b.br.BackgroundCtx, channelKey(ch.ID)); err == nil && portal != nil && portal.MXID != "" {
+			list = append(list, ch)
+		}
+	}
+	return list
+}
+
+// roomOf is the room of a channel, or of a thread's channel, and an address of it for people; "" if there is none.
+func (n *bot) roomOf(ctx context.Context, channel wire.ID) (id.RoomID, string) {
+	if ch, ok := n.guilds.channel(channel); ok && ch.IsThread() && !n.ownRoom(&ch) {
+		channel = ch.ParentID
+	}
+	portal, err := n.b.br.GetExistingPortalByKey(ctx, channelKey(channel))
+	if err != nil || portal == nil || portal.MXID == "" {
+		return "", ""
+	}
+	server := n.b.br.Matrix.ServerName()
+	if meta, ok := portal.Metadata.(*PortalMetadata); ok && meta.Alias != "" {
+		return portal.MXID, id.NewRoomAlias(meta.Alias, server).URI().MatrixToURL()
+	}
+	return portal.MXID, portal.MXID.URI(server).MatrixToURL()
 }

@@ -275,6 +275,23 @@ func (s *store) setEmoji(ctx context.Context, e wire.Emoji, mxc string) error {
 	return nil
 }
 
+// picture is the address of a picture that was taken over, "" if it was not.
+func (s *store) picture(ctx context.Context, path string) (string, error) {
+	list, err := s.pairs(ctx, "SELECT path, mxc FROM discord_picture WHERE bridge_id=$1 AND path=$2", s.bridge, path)
+	if err != nil {
+		return "", fmt.Errorf("look up a picture: %w", err)
+	}
+	return list[path], nil
+}
+
+func (s *store) setPicture(ctx context.Context, path, mxc string) error {
+	_, err := s.db.Exec(ctx, "INSERT INTO discord_picture (bridge_id, path, mxc) VALUES ($1, $2, $3) ON CONFLICT (bridge_id, path) DO UPDATE SET mxc=excluded.mxc", s.bridge, path, mxc)
+	if err != nil {
+		return fmt.Errorf("store a picture: %w", err)
+	}
+	return nil
+}
+
 // webhook is where the bridge writes into a channel.
 type webhook struct {
 	id    wire.ID

@@ -268,7 +268,7 @@ func (s *Server) resume(c *conn, raw json.RawMessage) *session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	se := s.sessions[d.Session]
-	if se == nil || d.Token != "Bot "+s.Token {
+	if se == nil || d.Token != "Bot "+s.Token && d.Token != s.Token {
 		c.push(frame{Op: 9, Data: false})
 		return nil
 	}
