@@ -95,7 +95,7 @@ func (d *directory) fillUsers(ctx context.Context) error {
 func (d *directory) fillGroups(ctx context.Context) error {
 	var list []slackgo.UserGroup
 	err := d.api.read(ctx, "usergroups.list", func() (err error) {
-		list, err = d.api.GetUserGroupsContext(ctx, slackgo.GetUserGroupsOptionIncludeUsers(true))
+		list, err = d.api.slack().GetUserGroupsContext(ctx, slackgo.GetUserGroupsOptionIncludeUsers(true))
 		return err
 	})
 	if err != nil {
@@ -116,7 +116,7 @@ func (d *directory) fillGroups(ctx context.Context) error {
 func (d *directory) fillEmoji(ctx context.Context) error {
 	var list map[string]string
 	err := d.api.read(ctx, "emoji.list", func() (err error) {
-		list, err = d.api.GetEmojiContext(ctx)
+		list, err = d.api.slack().GetEmojiContext(ctx)
 		return err
 	})
 	if err != nil {
@@ -183,6 +183,18 @@ func (d *directory) channel(id string) string {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	return d.channels[id]
+}
+
+// channelNamed returns the id of a channel by its name, or "".
+func (d *directory) channelNamed(name string) string {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	for id, n := range d.channels {
+		if n == name {
+			return id
+		}
+	}
+	return ""
 }
 
 func (d *directory) setChannel(id, name string) {

@@ -2,9 +2,12 @@ package slack
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/bridgev2/networkid"
@@ -31,7 +34,7 @@ func (w *workspace) onMessage(ctx context.Context, e *entry, m *message) {
 	case "channel_topic", "group_topic", "channel_purpose", "group_purpose", "channel_name", "group_name",
 		"channel_archive", "group_archive", "channel_unarchive", "group_unarchive":
 		if w.own(m.User, m.BotID) {
-			break
+			break // the room is as it should be, and perhaps newer
 		}
 		w.refresh(ctx, e, m.Channel, m.User, m.TS)
 		return
@@ -235,6 +238,9 @@ func (w *workspace) onPins(ctx context.Context, e *entry, channel string) {
 		return
 	}
 	w.turn(channel, e, "", func(ctx context.Context, portal *bridgev2.Portal) error {
+		if portal.MXID == "" || w.outbox.more(channel, doPins) {
+			return nil // what waits to be pinned is in the room already
+		}
 		pinned := []id.EventID{}
 		for i := len(resp.Items) - 1; i >= 0; i-- { // Slack has the newest first
 			row, err := portal.Bridge.DB.Message.GetFirstPartByID(ctx, portal.Receiver, messageID(channel, resp.Items[i].Message.TS))
@@ -245,9 +251,48 @@ func (w *workspace) onPins(ctx context.Context, e *entry, channel string) {
 				pinned = append(pinned, row.MXID)
 			}
 		}
-		_, err := portal.Bridge.Bot.SendState(ctx, portal.MXID, event.StatePinnedEvents, "", &event.Content{
+		was, others, err := w.pinnedNow(ctx, portal)
+		if err != nil {
+			return err
+		}
+		if pinned = append(others, pinned...); slices.Equal(was, pinned) {
+			return nil
+		}
+		_, err = portal.Bridge.Bot.SendState(ctx, portal.MXID, event.StatePinnedEvents, "", &event.Content{
 			Parsed: &event.PinnedEventsEventContent{Pinned: pinned},
 		}, time.Time{})
 		return err
 	})
+}
+
+// pinnedNow is what is pinned in a room, and what of it Slack cannot know.
+func (w *workspace) pinnedNow(ctx context.Context, portal *bridgev2.Portal) (all, others []id.EventID, err error) {
+	state, ok := portal.Bridge.Matrix.(bridgev2.MatrixConnectorWithArbitraryRoomState)
+	if !ok {
+		return nil, nil, nil
+	}
+	evt, err := state.GetStateEvent(ctx, portal.MXID, event.StatePinnedEvents, "")
+	if errors.Is(err, mautrix.MNotFound) || err == nil && evt == nil {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if evt.Content.Parsed == nil && evt.Content.ParseRaw(event.StatePinnedEvents) != nil {
+		return nil, nil, nil
+	}
+	content, ok := evt.Content.Parsed.(*event.PinnedEventsEventContent)
+	if !ok {
+		return nil, nil, nil
+	}
+	for _, e := range content.Pinned {
+		row, err := portal.Bridge.DB.Message.GetPartByMXID(ctx, e)
+		if err != nil {
+			return nil, nil, err
+		}
+		if row == nil {
+			others = append(others, e)
+		}
+	}
+	return content.Pinned, others, nil
 }

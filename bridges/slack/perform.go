@@ -52,6 +52,14 @@ func (w *workspace) perform(ctx context.Context, a *action) error {
 		return w.remove(ctx, a)
 	case doReact, doUnreact:
 		return w.react(ctx, a)
+	case doName:
+		return w.rename(ctx, a)
+	case doTopic:
+		return w.setTopic(ctx, a)
+	case doPins:
+		return w.pin(ctx, a)
+	case doInvite, doKick:
+		return w.invite(ctx, a)
 	}
 	return fmt.Errorf("an action of an unknown kind, %q", a.Kind)
 }
@@ -121,7 +129,7 @@ func (w *workspace) postAll(ctx context.Context, a *action) error {
 			if thread != "" {
 				options = append(options, slackgo.MsgOptionTS(thread))
 			}
-			if _, ts, err = w.api.PostMessageContext(ctx, a.Channel, options...); err != nil {
+			if _, ts, err = w.api.slack().PostMessageContext(ctx, a.Channel, options...); err != nil {
 				var limited *slackgo.RateLimitedError
 				if errors.As(err, &limited) {
 					a.begun = false // nothing was posted, so there is nothing to look for
@@ -208,11 +216,11 @@ func (w *workspace) upload(ctx context.Context, a *action) error {
 			if stat.Size() == 0 || stat.Size() > maxUpload {
 				return errTooLarge
 			}
-			place, err := w.api.GetUploadURLExternalContext(ctx, slackgo.GetUploadURLExternalParameters{FileName: a.File.Name, FileSize: int(stat.Size())})
+			place, err := w.api.slack().GetUploadURLExternalContext(ctx, slackgo.GetUploadURLExternalParameters{FileName: a.File.Name, FileSize: int(stat.Size())})
 			if err != nil {
 				return fmt.Errorf("files.getUploadURLExternal: %w", err)
 			}
-			if err := w.api.UploadToURL(ctx, slackgo.UploadToURLParameters{UploadURL: place.UploadURL, Reader: f, Filename: a.File.Name}); err != nil {
+			if err := w.api.slack().UploadToURL(ctx, slackgo.UploadToURLParameters{UploadURL: place.UploadURL, Reader: f, Filename: a.File.Name}); err != nil {
 				return fmt.Errorf("upload a file: %w", err)
 			}
 			a.File.SlackID = place.FileID
@@ -241,7 +249,7 @@ func (w *workspace) upload(ctx context.Context, a *action) error {
 	for i := range a.Pieces {
 		comment += "\n" + a.Pieces[i].Text
 	}
-	_, err = w.api.CompleteUploadExternalContext(ctx, slackgo.CompleteUploadExternalParameters{
+	_, err = w.api.slack().CompleteUploadExternalContext(ctx, slackgo.CompleteUploadExternalParameters{
 		Files: []slackgo.FileSummary{{ID: a.File.SlackID, Title: a.File.Name}}, Channel: a.Channel, ThreadTimestamp: thread, InitialComment: comment,
 	})
 	if err != nil {
@@ -304,7 +312,7 @@ func (w *workspace) edit(ctx context.Context, a *action) error {
 			}
 			continue
 		}
-		if _, _, _, err := w.api.UpdateMessageContext(ctx, a.Channel, ts, a.Pieces[i].options()...); err != nil {
+		if _, _, _, err := w.api.slack().UpdateMessageContext(ctx, a.Channel, ts, a.Pieces[i].options()...); err != nil {
 			return fmt.Errorf("chat.update: %w", err)
 		}
 	}
@@ -317,7 +325,7 @@ func (w *workspace) edit(ctx context.Context, a *action) error {
 		if thread != "" {
 			options = append(options, slackgo.MsgOptionTS(thread))
 		}
-		_, ts, err := w.api.PostMessageContext(ctx, a.Channel, options...)
+		_, ts, err := w.api.slack().PostMessageContext(ctx, a.Channel, options...)
 		if err != nil {
 			return fmt.Errorf("chat.postMessage: %w", err)
 		}
@@ -347,7 +355,7 @@ func (w *workspace) remove(ctx context.Context, a *action) error {
 }
 
 func (w *workspace) delete(ctx context.Context, channel, ts string) error {
-	_, _, err := w.api.DeleteMessageContext(ctx, channel, ts)
+	_, _, err := w.api.slack().DeleteMessageContext(ctx, channel, ts)
 	if code(err) == "message_not_found" {
 		return nil
 	}
@@ -368,7 +376,7 @@ func (w *workspace) react(ctx context.Context, a *action) error {
 	}
 	item := slackgo.NewRefToMessage(a.Channel, tsOf(row.ID))
 	if a.Kind == doReact {
-		err = w.api.AddReactionContext(ctx, a.Emoji, item)
+		err = w.api.slack().AddReactionContext(ctx, a.Emoji, item)
 		if code(err) == "already_reacted" {
 			return nil
 		}
@@ -381,7 +389,7 @@ func (w *workspace) react(ctx context.Context, a *action) error {
 	if err != nil || others {
 		return err
 	}
-	err = w.api.RemoveReactionContext(ctx, a.Emoji, item)
+	err = w.api.slack().RemoveReactionContext(ctx, a.Emoji, item)
 	if c := code(err); c == "no_reaction" || c == "message_not_found" {
 		return nil
 	}

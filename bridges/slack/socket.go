@@ -106,7 +106,7 @@ func (s *socketMode) run(ctx context.Context) {
 func (s *socketMode) dial(ctx context.Context) (*websocket.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	_, address, err := s.api.StartSocketModeContext(ctx)
+	_, address, err := s.api.slack().StartSocketModeContext(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("open a connection of Socket Mode: %w", err)
 	}

@@ -33,15 +33,21 @@ type workspace struct {
 	people people
 	gaps   *gaps
 	pasts  *pasts
+	marks  *bookmarks
+	again  chan struct{} // has the rooms looked at anew
 
 	mu      sync.Mutex
 	self    *slackgo.AuthTestResponse // who the bot is; nil until known
 	team    string
 	bridged map[string]bool // channels that have rooms
-	ready   bool            // the framework has started
-	wanted  bool            // Connect was called
-	stop    context.CancelFunc
-	work    sync.WaitGroup
+	// caught has the channels of which all that was missed is in their rooms, closeLater those that are archived and of
+	// which it is not.
+	caught, closeLater map[string]bool
+	down               time.Time // since when no events come; zero if they do
+	ready              bool      // the framework has started
+	wanted             bool      // Connect was called
+	stop               context.CancelFunc
+	work               sync.WaitGroup
 }
 
 var (
@@ -53,13 +59,15 @@ var (
 )
 
 func newWorkspace(b *Bridge, cfg *WorkspaceConfig, login *bridgev2.UserLogin) *workspace {
-	w := &workspace{b: b, cfg: cfg, login: login, log: b.log.With("workspace", cfg.ID), bridged: make(map[string]bool)}
+	w := &workspace{b: b, cfg: cfg, login: login, log: b.log.With("workspace", cfg.ID), bridged: make(map[string]bool),
+		caught: make(map[string]bool), closeLater: make(map[string]bool)}
 	w.api = newAPI(cfg, b.http)
 	w.dir = newDirectory(w.api, w.log)
 	w.inbox = newInbox(cfg.ID, b.store, w.log)
 	w.outbox = newOutbox(w)
 	w.people.shown = make(map[networkid.UserID]string)
-	w.gaps, w.pasts = newGaps(w), newPasts(w)
+	w.gaps, w.pasts, w.marks = newGaps(w), newPasts(w), newBookmarks(w)
+	w.again = make(chan struct{}, 1)
 	return w
 }
 
@@ -132,6 +140,8 @@ func (w *workspace) run(ctx context.Context) {
 	work.Go(func() { w.inbox.run(ctx) })
 	work.Go(func() { w.gaps.run(ctx) })
 	work.Go(func() { w.pasts.run(ctx) })
+	work.Go(func() { w.marks.run(ctx) })
+	work.Go(func() { w.lookAgain(ctx) })
 	work.Go(func() { w.pump(ctx) })
 	work.Go(func() {
 		if err := w.dir.fillUsers(ctx); err != nil && ctx.Err() == nil {
@@ -186,7 +196,7 @@ func (w *workspace) listen(ctx context.Context) {
 func (w *workspace) prepare(ctx context.Context) error {
 	var self *slackgo.AuthTestResponse
 	err := w.api.read(ctx, "auth.test", func() (err error) {
-		self, err = w.api.AuthTestContext(ctx)
+		self, err = w.api.slack().AuthTestContext(ctx)
 		return err
 	})
 	if err != nil {
@@ -232,11 +242,45 @@ func (w *workspace) several(several bool) { w.inbox.setPatience(several) }
 // connected implements receiver.
 func (w *workspace) connected() {
 	w.login.BridgeState.Send(status.BridgeState{StateEvent: status.StateConnected})
+	w.mu.Lock()
+	clear(w.caught)
+	long := !w.down.IsZero() && time.Since(w.down) > shortOutage
+	w.down = time.Time{}
+	w.mu.Unlock()
 	w.gaps.begin()
+	if long { // names, members and the like may have changed, too
+		signal(w.again)
+	}
+}
+
+// shortOutage is how long no events may come without the channels being looked at anew.
+const shortOutage = 20 * time.Second
+
+// lookAgain brings the rooms up to date after outages, until ctx is done.
+func (w *workspace) lookAgain(ctx context.Context) {
+	for {
+		select {
+		case <-w.again:
+		case <-ctx.Done():
+			return
+		}
+		if err := w.ensureRooms(ctx); err != nil && ctx.Err() == nil {
+			w.log.Error("after an outage, the channels cannot be looked at", "error", err)
+			continue
+		}
+		for _, channel := range w.gaps.channels() {
+			w.onPins(ctx, nil, channel)
+		}
+	}
 }
 
 // disconnected implements receiver.
 func (w *workspace) disconnected(err error) {
+	w.mu.Lock()
+	if w.down.IsZero() {
+		w.down = time.Now()
+	}
+	w.mu.Unlock()
 	state := status.BridgeState{StateEvent: status.StateTransientDisconnect, Error: "slack-disconnected"}
 	if badToken(err) {
 		state.StateEvent, state.Error = status.StateBadCredentials, "slack-bad-credentials"

@@ -28,7 +28,9 @@ func clone(o Object) Object {
 type method func(s *Server, f map[string]string) (Object, string)
 
 func (s *Server) routes(mux *http.ServeMux) {
-	for name, m := range methods() {
+	all := methods()
+	maps.Copy(all, manage())
+	for name, m := range all {
 		mux.HandleFunc("/api/"+name, func(w http.ResponseWriter, r *http.Request) { s.call(w, r, name, m) })
 	}
 	mux.HandleFunc("/api/apps.connections.open", s.openConnection)
@@ -199,6 +201,10 @@ func methods() map[string]method {
 			return Object{"channel": s.channelInfo(ch)}, ""
 		}),
 		"conversations.setTopic": in(func(s *Server, ch *channel, f map[string]string) (Object, string) {
+			if len([]rune(f["topic"])) > 250 {
+				return nil, "too_long"
+			}
+			f["topic"] = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(f["topic"])
 			ch.info["topic"] = Object{"value": f["topic"], "creator": BotUser, "last_set": s.last / 1e6}
 			s.system(ch, BotUser, "channel_topic", Object{"text": "set the channel topic", "topic": f["topic"]})
 			return Object{"channel": s.channelInfo(ch)}, ""

@@ -68,6 +68,8 @@ type channel struct {
 	members  map[string]bool
 	messages []Object // oldest first, replies too
 	pins     []string
+
+	bookmarks []Object
 }
 
 type file struct {

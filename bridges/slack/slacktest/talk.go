@@ -169,7 +169,11 @@ func (s *Server) react(user string, ch *channel, ts, name string, on bool) strin
 func (s *Server) Pin(user, channel, ts string, on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ch := s.channels[channel]
+	s.pin(user, s.channels[channel], ts, on)
+}
+
+func (s *Server) pin(user string, ch *channel, ts string, on bool) {
+	channel := ch.info["id"]
 	typ := "pin_added"
 	if on {
 		ch.pins = append(ch.pins, ts)
