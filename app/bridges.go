@@ -64,7 +64,7 @@ func (s *serving) openBridges(ctx context.Context) (err error) {
 		return err
 	}
 	for _, b := range s.bridges(s.cfg) {
-		if err := s.host.Add(ctx, served(s.cfg, b)); err != nil {
+		if err := s.host.Add(ctx, servedBridge(s.cfg, b)); err != nil {
 			return fmt.Errorf("bridge %s: %w", b.ID, err)
 		}
 	}
@@ -104,8 +104,8 @@ func instance(b config.Bridge) appservice.Instance {
 	return in
 }
 
-// served is a bridge in the process of the homeserver, on whose addresses it can be reached.
-func served(c *config.Config, b config.Bridge) appservice.Instance {
+// servedBridge is a bridge in the process of the homeserver, on whose addresses it can be reached.
+func servedBridge(c *config.Config, b config.Bridge) appservice.Instance {
 	in := instance(b)
 	in.PublicURL = bridgeAddress(c, b.ID)
 	return in
@@ -177,9 +177,9 @@ func (s *serving) reloadBridges(ctx context.Context, next *config.Config) error 
 	for id, b := range want {
 		switch was, ok := old[id]; {
 		case !ok:
-			errs = append(errs, s.host.Add(ctx, served(next, b)))
+			errs = append(errs, s.host.Add(ctx, servedBridge(next, b)))
 		case !sameBridge(was, b):
-			errs = append(errs, s.host.Configure(ctx, served(next, b)))
+			errs = append(errs, s.host.Configure(ctx, servedBridge(next, b)))
 		default:
 			delete(want, id)
 		}

@@ -7,6 +7,7 @@ import (
 
 	slackgo "github.com/slack-go/slack"
 	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/networkid"
 
 	"github.com/landbridge-im/landbridge/appservice"
 )
@@ -84,6 +85,16 @@ func (b *Bridge) OpenAlias(ctx context.Context, name string) (bool, error) {
 		return true, appservice.SetAlias(ctx, b.br, portal.MXID, w.channelAlias(ch))
 	}
 	return false, nil
+}
+
+// workspace returns a workspace by its configured id, or nil.
+func (b *Bridge) workspace(name string) *workspace {
+	if login := b.br.GetCachedUserLoginByID(networkid.UserLoginID(name)); login != nil {
+		if w, ok := login.Client.(*workspace); ok {
+			return w
+		}
+	}
+	return nil
 }
 
 // workspaces are those that the bridge has started with.

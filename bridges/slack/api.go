@@ -180,8 +180,11 @@ func transient(err error) bool {
 
 // badToken reports whether a call failed because the app may do nothing any more.
 func badToken(err error) bool {
+	if errors.Is(err, errRevoked) || errors.Is(err, errNoToken) {
+		return true
+	}
 	switch code(err) {
-	case "invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "no_permission", "org_login_required", "app_uninstalled":
+	case "invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "no_permission", "org_login_required", "app_uninstalled", "invalid_refresh_token":
 		return true
 	}
 	return false
@@ -242,24 +245,29 @@ func lenient(raw []byte, into any) error {
 	return err
 }
 
-// missingScopes lists what the token lacks, in words.
-func (a *api) missingScopes() []string {
+// lacking lists what scopes the token lacks, in words: those without which nothing works, and others. Both are nil, too,
+// if Slack has not told.
+func (a *api) lacking() (needed, others []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.scopes == "" {
-		return nil // not told
+		return nil, nil
 	}
 	have := make(map[string]bool)
 	for s := range strings.SplitSeq(a.scopes, ",") {
 		have[strings.TrimSpace(s)] = true
 	}
-	var missing []string
 	for _, s := range botScopes {
-		if s.needed && !have[s.name] {
-			missing = append(missing, fmt.Sprintf("%s (to %s)", s.name, s.purpose))
+		text := fmt.Sprintf("%s (to %s)", s.name, s.purpose)
+		switch {
+		case have[s.name]:
+		case s.needed:
+			needed = append(needed, text)
+		default:
+			others = append(others, text)
 		}
 	}
-	return missing
+	return needed, others
 }
 
 // maxDownload is the largest file, in bytes, that is taken over into Matrix.

@@ -37,6 +37,9 @@ type Bridge struct {
 	prefix string // of aliases
 	dir    string // where tokens are kept; "" for nowhere
 
+	tokens *tokens
+	pages  *pages // nil without a public address
+
 	br    *bridgev2.Bridge
 	store *store
 }
@@ -51,6 +54,7 @@ func New(_ context.Context, cfg *yaml.Node, deps Deps) (*Bridge, error) {
 		return nil, fmt.Errorf("the Slack configuration: %w", err)
 	}
 	b := &Bridge{cfg: parsed, log: deps.Log, http: deps.HTTP, links: deps.Links, prefix: deps.AliasPrefix, dir: deps.DataDir}
+	b.tokens = newTokens(deps.DataDir)
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)
 	}
@@ -66,6 +70,8 @@ func (b *Bridge) Start(ctx context.Context, br *bridgev2.Bridge) error {
 	if b.br != br {
 		return errors.New("the Slack bridge belongs to another bridge")
 	}
+	b.openPages()
+	b.addCommands()
 	b.relayReactions()
 	b.relayState()
 	for i := range b.cfg.Workspaces {

@@ -186,7 +186,7 @@ func parseWorkspace(node *yaml.Node, key, aliasPrefix string) (WorkspaceConfig, 
 		errs = append(errs, err)
 	}
 	if bot != (secret{}) || w.ClientID == "" { // without one, the app is installed by its page
-		w.BotToken, err = bot.read(node, key+".bot_token", "xox")
+		w.BotToken, err = bot.read(node, key+".bot_token", "xoxb-")
 		errs = append(errs, err)
 	}
 	if w.TeamID != "" && !teamPattern.MatchString(w.TeamID) {

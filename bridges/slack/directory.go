@@ -60,6 +60,22 @@ func (d *directory) known(id string) *user {
 	return d.users[id]
 }
 
+// named returns somebody by their user name or the name that is shown, or nil.
+func (d *directory) named(name string) *user {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	var found *user
+	for _, u := range d.users {
+		if u.Name == name {
+			return u
+		}
+		if strings.EqualFold(u.displayName(), name) && !u.Deleted {
+			found = u
+		}
+	}
+	return found
+}
+
 func (d *directory) setUser(u *user) {
 	u.Name, u.RealName = strings.Clone(u.Name), strings.Clone(u.RealName)
 	d.mu.Lock()

@@ -19,6 +19,8 @@ type message struct {
 	ThreadTS string `json:"thread_ts"`
 	EventTS  string `json:"event_ts"`
 	BotID    string `json:"bot_id"`
+	AppID    string `json:"app_id"`
+	Type2    string `json:"channel_type"`
 	Username string `json:"username"`
 	Hidden   bool   `json:"hidden"`
 	Icons    struct {

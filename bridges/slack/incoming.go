@@ -159,7 +159,7 @@ func (w *workspace) dispatch(ctx context.Context, e *entry) {
 			return
 		}
 	case "tokens_revoked", "app_uninstalled":
-		w.disconnected(errors.New("the app was removed from the workspace, or its token revoked"))
+		w.onRevoked(e, head.Type)
 	}
 	w.inbox.finish(e, "", "")
 }
@@ -242,6 +242,27 @@ func refused(err error) bool {
 	return errors.As(err, &he) && he.Response != nil && he.Response.StatusCode == http.StatusRequestEntityTooLarge
 }
 
+// onRevoked takes note that tokens are good no more: the bot's, or those of persons.
+func (w *workspace) onRevoked(e *entry, kind string) {
+	var t struct {
+		Tokens struct {
+			OAuth []string `json:"oauth"`
+			Bot   []string `json:"bot"`
+		} `json:"tokens"`
+	}
+	if lenient(e.raw, &t) != nil {
+		return
+	}
+	for _, user := range t.Tokens.OAuth {
+		if p := w.personBy(user, ""); p != nil {
+			p.lost(errRevoked)
+		}
+	}
+	if kind == "app_uninstalled" || len(t.Tokens.Bot) > 0 || len(t.Tokens.OAuth) == 0 {
+		w.disconnected(errRevoked)
+	}
+}
+
 // onMember takes over that somebody joined or left a channel.
 func (w *workspace) onMember(ctx context.Context, e *entry, m *memberEvent, joined bool) {
 	if w.own(m.User, "") {
@@ -269,6 +290,7 @@ func (w *workspace) onMember(ctx context.Context, e *entry, m *memberEvent, join
 	if joined {
 		membership = event.MembershipJoin
 	}
+	w.followMember(ctx, m, joined)
 	w.changeMember(e, m.Channel, m.EventTS, w.member(ctx, m.User, membership))
 }
 

@@ -20,6 +20,10 @@ import (
 
 // onMessage takes a message, or what happened to one, to its room.
 func (w *workspace) onMessage(ctx context.Context, e *entry, m *message) {
+	if m.Channel != "" && m.TS != "" && (m.Type2 == "im" || m.Type2 == "mpim") && !w.isBridged(m.Channel) {
+		w.onDirect(ctx, e, m)
+		return
+	}
 	if m.Channel == "" || m.TS == "" || !w.isBridged(m.Channel) {
 		w.inbox.finish(e, "", "")
 		return
@@ -39,7 +43,8 @@ func (w *workspace) onMessage(ctx context.Context, e *entry, m *message) {
 		w.refresh(ctx, e, m.Channel, m.User, m.TS)
 		return
 	case "", "file_share", "me_message", "bot_message", "thread_broadcast", "file_mention", "file_comment", "huddle_thread", "reminder_add", "slackbot_response", "assistant_app_thread":
-		if m.Hidden || w.own(m.User, m.BotID) {
+		if m.Hidden || w.ours(m) {
+			w.confirm(ctx, m)
 			break // what the bridge itself has said is there already
 		}
 		w.showMessage(ctx, e, m)
@@ -48,6 +53,33 @@ func (w *workspace) onMessage(ctx context.Context, e *entry, m *message) {
 	// Joins and leaves have events of their own; the rest is not to be seen in Slack
 	// either. The channel is as far as this when its room has handled what came before.
 	w.turn(m.Channel, e, m.TS, func(context.Context, *bridgev2.Portal) error { return nil })
+}
+
+// confirm takes note of where a file is that the bridge has sent, if Slack did not say so then.
+func (w *workspace) confirm(ctx context.Context, m *message) {
+	for _, f := range m.Files {
+		event, err := w.b.store.expectedFile(ctx, f.ID, false)
+		if err != nil || event == "" {
+			continue
+		}
+		row, err := w.b.br.DB.Message.GetPartByMXID(ctx, event)
+		if err == nil && row != nil && tsOf(row.ID) == "" {
+			row.ID = messageID(m.Channel, m.TS)
+			w.outbox.remember(event, m.TS)
+			err = w.b.br.DB.Message.Update(ctx, row)
+		}
+		if err == nil {
+			_, err = w.b.store.expectedFile(ctx, f.ID, true)
+		}
+		if err != nil {
+			w.log.Error("a file that was sent cannot be found again", "file", f.ID, "error", err)
+		}
+	}
+}
+
+// ours reports whether a message was said by the bridge, as its bot or as somebody who is signed in.
+func (w *workspace) ours(m *message) bool {
+	return w.own(m.User, m.BotID) || m.AppID != "" && m.AppID == w.appID()
 }
 
 // showMessage sends a message into its room.
@@ -118,7 +150,7 @@ func (w *workspace) bridgeMessage(ctx context.Context, portal *bridgev2.Portal, 
 // preview was added or a reply came, which changes nothing to be seen.
 func (w *workspace) onChange(ctx context.Context, e *entry, m *message) {
 	now := m.Message
-	if now == nil || w.own(now.User, now.BotID) {
+	if now == nil || w.ours(now) {
 		w.inbox.finish(e, "", "")
 		return
 	}
@@ -232,7 +264,7 @@ func (w *workspace) onPins(ctx context.Context, e *entry, channel string) {
 			} `json:"message"`
 		} `json:"items"`
 	}
-	if err := w.api.call(ctx, "pins.list", values("channel", channel), &resp); err != nil {
+	if err := w.reader(channel).call(ctx, "pins.list", values("channel", channel), &resp); err != nil {
 		w.log.Warn("pins are not shown", "channel", channel, "error", err)
 		w.inbox.finish(e, "", "")
 		return

@@ -143,7 +143,7 @@ func (b *outbox) do(ctx context.Context, a *action) error {
 	pending := false
 	for wait := 500 * time.Millisecond; ; wait = min(2*wait, time.Minute) {
 		err := b.w.perform(ctx, a)
-		if err == nil || ctx.Err() != nil || !transient(err) && !badToken(err) {
+		if err == nil || ctx.Err() != nil || !transient(err) && (a.As != "" || !badToken(err)) || errors.Is(err, errSignedOut) {
 			return err
 		}
 		delay := wait

@@ -200,13 +200,16 @@ func (w *workspace) GetChatInfo(ctx context.Context, portal *bridgev2.Portal) (*
 	if err != nil {
 		return nil, err
 	}
+	if ch.IsIM || ch.IsMpIM {
+		return &bridgev2.ChatInfo{}, nil // nothing of it changes
+	}
 	return w.channelInfo(ctx, ch, true)
 }
 
 // channel asks for a channel as it is now.
 func (w *workspace) channel(ctx context.Context, id string) (ch *slackgo.Channel, err error) {
 	err = w.api.read(ctx, "conversations.info", func() (err error) {
-		ch, err = w.api.slack().GetConversationInfoContext(ctx, &slackgo.GetConversationInfoInput{ChannelID: id, IncludeNumMembers: true})
+		ch, err = w.reader(id).slack().GetConversationInfoContext(ctx, &slackgo.GetConversationInfoInput{ChannelID: id, IncludeNumMembers: true})
 		return err
 	})
 	if err == nil {
@@ -325,7 +328,7 @@ func (w *workspace) memberList(ctx context.Context, channel string) (list []stri
 				Next string `json:"next_cursor"`
 			} `json:"response_metadata"`
 		}
-		if err := w.api.call(ctx, "conversations.members", args, &resp); err != nil {
+		if err := w.reader(channel).call(ctx, "conversations.members", args, &resp); err != nil {
 			return nil, false, err
 		}
 		for _, user := range resp.Members {

@@ -42,7 +42,10 @@ func (s *Server) messageEvent(ch *channel, m Object) Object {
 	e := clone(m)
 	e["channel"], e["event_ts"] = ch.info["id"], m["ts"]
 	e["channel_type"] = "channel"
-	if kind(ch) == "G" {
+	switch {
+	case ch.info["is_im"] == true:
+		e["channel_type"] = "im"
+	case kind(ch) == "G":
 		e["channel_type"] = "group"
 	}
 	for _, k := range []string{"reply_count", "latest_reply", "reactions"} {
