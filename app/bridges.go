@@ -35,7 +35,7 @@ func Modules() []appservice.Module {
 			return irc.New(ctx, env.Config, irc.Deps{Log: env.Log, AliasPrefix: env.AliasPrefix, DataDir: env.DataDir})
 		}},
 		{Name: "slack", New: func(ctx context.Context, env appservice.Env) (appservice.Bridge, error) {
-			return slack.New(ctx, env.Config, slack.Deps{Log: env.Log, HTTP: env.HTTP, AliasPrefix: env.AliasPrefix})
+			return slack.New(ctx, env.Config, slack.Deps{Log: env.Log, HTTP: env.HTTP, AliasPrefix: env.AliasPrefix, DataDir: env.DataDir, Links: env.Links})
 		}},
 	}
 }
@@ -68,7 +68,7 @@ func (s *serving) openBridges(ctx context.Context) (err error) {
 		return err
 	}
 	for _, b := range s.bridges(s.cfg) {
-		if err := s.host.Add(ctx, instance(b)); err != nil {
+		if err := s.host.Add(ctx, servedBridge(s.cfg, b)); err != nil {
 			return fmt.Errorf("bridge %s: %w", b.ID, err)
 		}
 	}
@@ -127,6 +127,13 @@ func instance(b config.Bridge) appservice.Instance {
 	for _, admin := range b.Admins {
 		in.Permissions[admin] = "admin"
 	}
+	return in
+}
+
+// servedBridge is a bridge in the process of the homeserver, on whose addresses it can be reached.
+func servedBridge(c *config.Config, b config.Bridge) appservice.Instance {
+	in := instance(b)
+	in.PublicURL = bridgeAddress(c, b.ID)
 	return in
 }
 
@@ -196,9 +203,9 @@ func (s *serving) reloadBridges(ctx context.Context, next *config.Config) error 
 	for id, b := range want {
 		switch was, ok := old[id]; {
 		case !ok:
-			errs = append(errs, s.host.Add(ctx, instance(b)))
+			errs = append(errs, s.host.Add(ctx, servedBridge(next, b)))
 		case !sameBridge(was, b):
-			errs = append(errs, s.host.Configure(ctx, instance(b)))
+			errs = append(errs, s.host.Configure(ctx, servedBridge(next, b)))
 		default:
 			delete(want, id)
 		}

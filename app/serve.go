@@ -305,6 +305,8 @@ func (s *serving) publicHandler() http.Handler {
 		p := r.URL.Path
 		switch {
 		case s.servePage(w, r):
+		case strings.HasPrefix(p, bridgePath):
+			s.serveBridge(w, r)
 		case strings.HasPrefix(p, "/_matrix/federation/"), strings.HasPrefix(p, "/_matrix/key/"):
 			federation.ServeHTTP(w, r)
 		default:

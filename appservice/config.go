@@ -1,8 +1,11 @@
 package appservice
 
 import (
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	_ "embed"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -180,6 +183,14 @@ func bridgeConfig(inst Instance, hs Homeserver, reg Registration, pickleKey stri
 	cfg.Bridge.AsyncEvents = false
 	cfg.Bridge.EnableSendStateRequests = false
 
+	if inst.PublicURL != "" {
+		// Networks fetch the pictures of those who speak there: each address is signed.
+		mac := hmac.New(sha256.New, []byte(pickleKey))
+		mac.Write([]byte("public media"))
+		cfg.PublicMedia.Enabled, cfg.PublicMedia.HashLength = true, 32
+		cfg.PublicMedia.PathPrefix = "_mautrix/publicmedia"
+		cfg.PublicMedia.SigningKey = hex.EncodeToString(mac.Sum(nil))
+	}
 	if inst.DoublePuppet {
 		cfg.DoublePuppet.Secrets = map[string]string{hs.Domain: "as_token:" + reg.ASToken}
 	}
