@@ -46,6 +46,9 @@ const (
 	Imported
 	// Founding events are joins by way of another server, at which what is here of the room begins anew.
 	Founding
+	// Withheld events are redactions that aren't, or not yet, applied: they are in the graph but are not shown to
+	// clients, and have no position.
+	Withheld
 )
 
 // Event is one event of a room. It is immutable; share it freely between goroutines, and make

@@ -3,6 +3,7 @@ package joins
 import (
 	"context"
 	"encoding/json/jsontext"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -187,11 +188,14 @@ func (j *Joins) complete(t fclient.Template, room, user, membership string, cont
 // viaKey names in a join's content the member who vouches for it.
 const viaKey = "join_authorised_via_users_server"
 
+// errMalformed: what another server answered with is no event.
+var errMalformed = errors.New("it is no valid event")
+
 // merge takes over the signatures of an event that another server has signed too, if it is the same.
 func merge(e *event.Event, raw jsontext.Value, room string) error {
 	other, err := parse(raw, e.Version, room)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errMalformed, err)
 	}
 	if other.ID != e.ID {
 		return fmt.Errorf("it is another event, %s", other.ID)
