@@ -128,12 +128,11 @@ func (j *Joins) servers(lists ...[]string) []string {
 // field are the servers that may help into a room: those that the user named, and if that is none, the one
 // in the room's id, which made it and perhaps has left since: "via: The servers to attempt to join the room
 // through."
-func (j *Joins) field(via []string, origin string) field {
-	f := field{named: j.servers(via)}
-	if len(f.named) == 0 {
-		f.others = j.servers([]string{origin})
+func (j *Joins) field(via []string, origin string) []string {
+	if named := j.servers(via); len(named) > 0 {
+		return named
 	}
-	return f
+	return j.servers([]string{origin})
 }
 
 // versions are the room versions that this server speaks.
