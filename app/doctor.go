@@ -38,7 +38,11 @@ func runDoctor(ctx context.Context, args []string, std stdio) error {
 
 // doctorOptions are what a configuration says of examinations.
 func doctorOptions(c *config.Config, version string) (doctor.Options, error) {
-	f, err := federationOptions(c.Federation)
+	roots, err := extraRoots(c.Federation)
+	if err != nil {
+		return doctor.Options{}, err
+	}
+	f, err := federationOptions(c.Federation, roots)
 	return doctor.Options{Config: c, Version: version, Roots: f.RootCAs, Private: f.AllowPrivate}, err
 }
 

@@ -20,6 +20,7 @@ type Config struct {
 	WellKnown    WellKnown    `yaml:"well_known"`
 	Rooms        Rooms        `yaml:"rooms" reload:"yes"`
 	RateLimits   RateLimits   `yaml:"rate_limits" reload:"yes"`
+	ACME         ACME         `yaml:"acme"`
 	Federation   Federation   `yaml:"federation"`
 	Media        Media        `yaml:"media"`
 	Push         Push         `yaml:"push"`
@@ -121,10 +122,27 @@ type RateLimits struct {
 	PreviewBurst      int     `yaml:"preview_burst"`
 }
 
+// ACME is how certificates are had from an authority, and where they are used.
+type ACME struct {
+	Enabled bool `yaml:"enabled"`
+	// AgreeToTerms says that the authority's terms are agreed to; without it there are no certificates.
+	AgreeToTerms bool `yaml:"agree_to_terms"`
+	// Email is where the authority may write to.
+	Email string `yaml:"email"`
+	// Domains are the names to have certificates for; empty means what [Config.ACMEDomains] derives.
+	Domains []string `yaml:"domains"`
+	// Listen are the addresses of HTTPS listeners, for clients and other servers.
+	Listen []string `yaml:"listen"`
+	// HTTPListen are addresses without TLS, where the authority may look and others are sent to https.
+	HTTPListen []string `yaml:"http_listen"`
+	// Directory is where the authority begins.
+	Directory string `yaml:"directory"`
+}
+
 // Federation is the exchange with other homeservers.
 type Federation struct {
 	Enabled bool `yaml:"enabled"`
-	// Listen are additional listeners for other servers, with TLS if TLSCert is set. Empty:
+	// Listen are additional listeners for other servers, with TLS if TLSCert is set or ACME is on. Empty:
 	// the listeners of the server answer them, behind a reverse proxy.
 	Listen  []string `yaml:"listen"`
 	TLSCert string   `yaml:"tls_cert"` // PEM file
@@ -372,6 +390,8 @@ func Default() *Config {
 			UploadPerSecond: 5, UploadBurst: 100,
 			PreviewPerSecond: 0.5, PreviewBurst: 20,
 		},
+		ACME: ACME{Domains: []string{}, Listen: []string{":443"}, HTTPListen: []string{":80"},
+			Directory: "https://acme-v02.api.letsencrypt.org/directory"},
 		Federation: Federation{Listen: []string{}, KeyServers: []string{}},
 		Push:       Push{AllowNetworks: []string{}},
 		Identity:   Identity{Trusted: []string{}, AllowNetworks: []string{}},

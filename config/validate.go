@@ -25,6 +25,7 @@ func (c *Config) validate(bad map[string]bool) Problems {
 	v.registration()
 	v.accounts()
 	v.rateLimits()
+	v.acme()
 	v.federation()
 	v.push()
 	v.voip()
@@ -171,6 +172,10 @@ func (v *validator) distinctAddresses() {
 	}
 	c := v.config
 	check("server.listen", c.Server.Listen...)
+	if c.ACME.Enabled {
+		check("acme.listen", c.ACME.Listen...)
+		check("acme.http_listen", c.ACME.HTTPListen...)
+	}
 	if c.Federation.Enabled {
 		check("federation.listen", c.Federation.Listen...)
 	}

@@ -50,6 +50,9 @@ const (
 	// timeline is not what was before them; they keep the flag when that is fetched later, since it is news
 	// to nobody.
 	Gap
+	// Withheld events are redactions that aren't, or not yet, applied: they are in the graph but are not shown to
+	// clients, and have no position.
+	Withheld
 )
 
 // Event is one event of a room. It is immutable; share it freely between goroutines, and make

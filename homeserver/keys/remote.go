@@ -216,8 +216,7 @@ func (k *Keys) remember(user string, rk *remoteKeys, mark int64) {
 func readRemote(user string, got fclient.Keys) *remoteKeys {
 	rk := &remoteKeys{devices: map[string]jsontext.Value{}}
 	for device, raw := range got.Devices[user] {
-		g := gjson.ParseBytes(raw)
-		if g.IsObject() && g.Get("user_id").Str == user && g.Get("device_id").Str == device {
+		if ownKeys(raw, user, device) {
 			rk.devices[device] = raw
 		}
 	}
