@@ -2,18 +2,15 @@ package discord
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
-	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/bridgev2"
-	"maunium.net/go/mautrix/bridgev2/matrix"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/event"
-	"maunium.net/go/mautrix/id"
 
+	"github.com/landbridge-im/landbridge/appservice"
 	"github.com/landbridge-im/landbridge/bridges/discord/wire"
 )
 
@@ -253,7 +250,7 @@ func (n *bot) ensureRoom(ctx context.Context, key networkid.PortalKey, parent ne
 	if !ok || meta.Alias == alias || !visible || !n.cfg.Public {
 		return nil
 	}
-	if err := n.b.setAlias(ctx, portal.MXID, alias); err != nil {
+	if err := appservice.SetAlias(ctx, n.b.br, portal.MXID, alias); err != nil {
 		// The room works without it, and by invitation.
 		n.log.Error("a room has no alias", "room", portal.MXID, "alias", alias, "error", err)
 		return nil
@@ -288,34 +285,6 @@ func (n *bot) setOrder(ctx context.Context, ch *wire.Channel, parent networkid.P
 	if err := portal.Save(ctx); err != nil {
 		n.log.Warn("the place of a room is not stored", "error", err)
 	}
-}
-
-// setAlias gives a room its alias and makes that canonical. The framework does not
-// know aliases, so this goes to the client of the bridge bot.
-func (b *Bridge) setAlias(ctx context.Context, room id.RoomID, localpart string) error {
-	intent, ok := b.br.Bot.(*matrix.ASIntent)
-	if !ok {
-		return errors.New("the Matrix connector cannot make aliases")
-	}
-	alias := id.NewRoomAlias(localpart, b.br.Matrix.ServerName())
-	resp, err := intent.Matrix.ResolveAlias(ctx, alias)
-	switch {
-	case errors.Is(err, mautrix.MNotFound):
-		if _, err := intent.Matrix.CreateAlias(ctx, alias, room); err != nil {
-			return fmt.Errorf("create the alias %s: %w", alias, err)
-		}
-	case err != nil:
-		return fmt.Errorf("look up the alias %s: %w", alias, err)
-	case resp.RoomID != room:
-		return fmt.Errorf("the alias %s belongs to another room, %s", alias, resp.RoomID)
-	}
-	_, err = b.br.Bot.SendState(ctx, room, event.StateCanonicalAlias, "", &event.Content{
-		Parsed: &event.CanonicalAliasEventContent{Alias: alias},
-	}, time.Time{})
-	if err != nil {
-		return fmt.Errorf("make the alias %s canonical: %w", alias, err)
-	}
-	return nil
 }
 
 // fetchMembers gets the members of a guild that are not known, if it is small enough
