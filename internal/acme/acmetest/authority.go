@@ -134,7 +134,7 @@ func (a *Authority) signed(r *http.Request) (payload []byte, account int, err er
 	if err := json.NewDecoder(http.MaxBytesReader(nil, r.Body, 1<<20)).Decode(&raw); err != nil {
 		return nil, 0, err
 	}
-	sig, err := jose.ParseSigned(string(raw), []jose.SignatureAlgorithm{jose.ES256})
+	sig, err := jose.ParseSignedJSON(string(raw), []jose.SignatureAlgorithm{jose.ES256})
 	if err != nil {
 		return nil, 0, err
 	}
