@@ -10,6 +10,7 @@ import (
 	"net/http"
 
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
+	"github.com/landbridge-im/landbridge/homeserver/claims"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 )
@@ -22,6 +23,7 @@ type Options struct {
 	Deactivate func(ctx context.Context, userID string, erase bool) error
 	// Import answers what is asked below /import/; see package importer.
 	Import http.Handler
+	Claims *claims.Claims
 	// Export answers what is asked below /export/; see package exporter.
 	Export http.Handler
 	Log    *slog.Logger
@@ -30,8 +32,8 @@ type Options struct {
 // console serves the commands.
 type console struct{ o Options }
 
-// maxBody bounds a command.
-const maxBody = 64 << 10
+// maxBody bounds a command: the largest is a list of people to be invited.
+const maxBody = 64 << 20
 
 // New makes the handler of the commands: each is a POST to /NOUN/VERB with a JSON object.
 func New(o Options) http.Handler {
@@ -48,6 +50,9 @@ func New(o Options) http.Handler {
 	serve(mux, c, "/token/delete", c.deleteToken)
 	serve(mux, c, "/room/list", c.listRooms)
 	serve(mux, c, "/room/show", c.showRoom)
+	if o.Claims != nil {
+		c.claimCommands(mux)
+	}
 	if o.Import != nil {
 		mux.Handle("/import/", o.Import)
 	}
