@@ -3,11 +3,13 @@ package app
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/id"
 
 	"github.com/landbridge-im/landbridge/appservice"
+	"github.com/landbridge-im/landbridge/config"
 	"github.com/landbridge-im/landbridge/homeserver/claims"
 )
 
@@ -78,6 +80,15 @@ type claimBridges struct{ s *serving }
 
 var _ claims.Bridges = claimBridges{}
 
+// List implements claims.Bridges.
+func (c claimBridges) List() (ids []string) {
+	for _, st := range c.s.host.Status() {
+		ids = append(ids, st.ID)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
 // Network implements claims.Bridges.
 func (c claimBridges) Network(bridge string) (string, bool) {
 	if br := c.s.host.Bridge(bridge); br != nil && br.Network != nil {
@@ -103,6 +114,16 @@ func (c claimBridges) Person(bridge, user string) (string, bool) {
 	return string(person), ok
 }
 
+// Robot implements claims.Bridges.
+func (c claimBridges) Robot(ctx context.Context, bridge, person string) bool {
+	br := c.s.host.Bridge(bridge)
+	if br == nil {
+		return false
+	}
+	ghost, err := br.DB.Ghost.GetByID(ctx, networkid.UserID(person))
+	return err == nil && ghost != nil && ghost.IsBot
+}
+
 // Message implements claims.Bridges.
 func (c claimBridges) Message(ctx context.Context, bridge, person, key, text string) error {
 	module := c.s.host.Module(bridge)
@@ -125,4 +146,13 @@ func (c claimBridges) Tied(ctx context.Context, bridge, person, account string) 
 	if err := c.s.host.Tied(ctx, bridge, networkid.UserID(person), id.UserID(account)); err != nil {
 		c.s.log.ErrorContext(ctx, "telling a bridge of an account; edits of old messages are not shown until it is restarted", "bridge", bridge, "err", err)
 	}
+}
+
+// claimSettings are the settings of claims in a configuration.
+func claimSettings(c *config.Config) claims.Settings {
+	out := claims.Settings{OfferLife: c.Claims.OfferLifetime.Std(), PerMinute: c.Claims.MessagesPerMinute, Community: c.Claims.Community}
+	for _, r := range c.Claims.Reminders {
+		out.Reminders = append(out.Reminders, r.Std())
+	}
+	return out
 }

@@ -26,6 +26,10 @@ func runMigrate(ctx context.Context, args []string, std stdio) error {
 		{"plan", "show what an export will become, and write the mapping to edit", runMigratePlan},
 		{"run", "bring an export in; it can be cut off and run again", runMigrateRun},
 		{"verify", "compare an export with the rooms", runMigrateVerify},
+		{"invite", "invite people of a bridged network to have an account here", runMigrateInvite},
+		{"remind", "write to those who were invited and have not come", runMigrateRemind},
+		{"status", "show who has moved, who has not, and how active they are", runMigrateStatus},
+		{"unlink", "end that somebody of a network is an account here", runMigrateUnlink},
 	}, args, std)
 }
 

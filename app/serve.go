@@ -186,6 +186,7 @@ func (s *serving) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.hs.Claims().Configure(claimSettings(c))
 	s.hs.Claims().Use(claimBridges{s})
 	s.hs.LogAccess(c.Log.Access)
 	s.hs.ShowAllUsers(c.Search.AllUsers)

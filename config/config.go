@@ -38,6 +38,7 @@ type Config struct {
 	Metrics      Metrics      `yaml:"metrics"`
 	Backup       Backup       `yaml:"backup" reload:"yes"`
 	Migration    Migration    `yaml:"migration" reload:"yes"`
+	Claims       Claims       `yaml:"claims" reload:"yes"`
 
 	origins map[string]origin // by key path, of values that are not defaults
 }
@@ -363,6 +364,18 @@ type Backup struct {
 	BeforeUpgrade bool `yaml:"before_upgrade"`
 }
 
+// Claims say how people of bridged networks are invited to have an account here.
+type Claims struct {
+	// Community is what the community calls itself in the messages; empty: the server's name.
+	Community string `yaml:"community"`
+	// OfferLifetime is how long an invitation is good.
+	OfferLifetime Duration `yaml:"offer_lifetime"`
+	// Reminders are the times from the invitation to the first reminder, from that to the second, and so on.
+	Reminders []Duration `yaml:"reminders"`
+	// MessagesPerMinute bounds how many messages are sent.
+	MessagesPerMinute int `yaml:"messages_per_minute"`
+}
+
 // Default is the configuration without a file: a server for this machine alone, safe to
 // start anywhere.
 func Default() *Config {
@@ -415,5 +428,7 @@ func Default() *Config {
 		Metrics:     Metrics{Listen: "127.0.0.1:9008"},
 		Backup:      Backup{Keep: 7, KeepWeekly: 4, Media: true, BeforeUpgrade: true},
 		Migration:   Migration{MaxUpload: 20 << 30},
+		Claims: Claims{OfferLifetime: Duration(14 * 24 * time.Hour), MessagesPerMinute: 20,
+			Reminders: []Duration{Duration(72 * time.Hour), Duration(168 * time.Hour), Duration(336 * time.Hour)}},
 	}
 }

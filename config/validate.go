@@ -49,6 +49,7 @@ func (c *Config) validate(bad map[string]bool) Problems {
 	v.address("metrics.listen", c.Metrics.Listen)
 	v.backup()
 	v.operations()
+	v.claims()
 	v.distinctAddresses()
 	return v.problems
 }
@@ -396,5 +397,27 @@ func (v *validator) rooms(key string, r BridgeRooms) {
 				v.add(key+".aliases", diag.Quote(a)+" is no localpart", "write the part between # and :")
 			}
 		}
+	}
+}
+
+// maxReminders bounds how often somebody is written to.
+const maxReminders = 10
+
+// claims checks how people are invited.
+func (v *validator) claims() {
+	c := v.config.Claims
+	if c.OfferLifetime < Duration(time.Hour) || c.OfferLifetime > Duration(365*24*time.Hour) {
+		v.add("claims.offer_lifetime", "must be from 1h to 8760h but is "+c.OfferLifetime.String(), "write 336h")
+	}
+	if len(c.Reminders) > maxReminders {
+		v.add("claims.reminders", fmt.Sprintf("may have %d entries but has %d", maxReminders, len(c.Reminders)), "leave some out: people do not want to be written to so often")
+	}
+	for i, r := range c.Reminders {
+		if r < Duration(time.Hour) {
+			v.add(fmt.Sprintf("claims.reminders[%d]", i), "must be 1h or more but is "+r.String(), "write 72h")
+		}
+	}
+	if c.MessagesPerMinute < 1 || c.MessagesPerMinute > 6000 {
+		v.add("claims.messages_per_minute", fmt.Sprintf("must be from 1 to 6000 but is %d", c.MessagesPerMinute), "write 20")
 	}
 }

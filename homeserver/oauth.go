@@ -90,6 +90,8 @@ func (s *Server) web(next http.Handler) http.Handler {
 			s.pages.ServeAsset(w, r)
 		case s.oauth != nil && s.oauth.Serves(p):
 			s.oauth.ServeHTTP(w, r)
+		case s.claims.Serves(p):
+			s.claims.ServeHTTP(w, r)
 		default:
 			next.ServeHTTP(w, r)
 		}

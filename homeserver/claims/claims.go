@@ -19,11 +19,15 @@ import (
 
 // Bridges is what claims ask of the bridges in this process. It is safe for concurrent use.
 type Bridges interface {
+	// List are the ids of the bridges, in order.
+	List() []string
 	// Network is what people call the network of a bridge, such as "Discord"; false if there is no such bridge.
 	Network(service string) (string, bool)
 	// Ghost is the user id of a person of the network here, and Person the opposite; false if there is none.
 	Ghost(service, person string) (userID string, ok bool)
 	Person(service, userID string) (person string, ok bool)
+	// Robot tells whether a person of the network is a program.
+	Robot(ctx context.Context, service, person string) bool
 	// Message writes to a person in private, by the bridge's bot, once for each key. The error is ErrNotReachable
 	// if the person takes no messages, and ErrNoMessages if the bridge can't send any.
 	Message(ctx context.Context, service, person, key, text string) error

@@ -204,6 +204,7 @@ func (c *Claims) tied(ctx context.Context, p Person, user int64) (account string
 	if b, _, err := c.bridge(p.Service); err == nil {
 		b.Tied(ctx, p.Service, p.ID, account)
 	}
+	c.forgetFigures()
 	c.o.Log.InfoContext(ctx, "a person of a bridged network has an account now", "bridge", p.Service, "account", account)
 	poke(c.move)
 	return account, nil
@@ -233,6 +234,7 @@ func (c *Claims) Unlink(ctx context.Context, service, person string) error {
 	if err != nil {
 		return fmt.Errorf("unlinking: %w", err)
 	}
+	c.forgetFigures()
 	if b, _, err := c.bridge(service); err == nil && had {
 		b.Tied(ctx, service, person, "")
 	}

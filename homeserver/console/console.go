@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
+	"github.com/landbridge-im/landbridge/homeserver/claims"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 )
@@ -24,6 +25,7 @@ type Options struct {
 	Deactivate func(ctx context.Context, userID string, erase bool) error
 	// Import answers what is asked below /import/; see package importer.
 	Import http.Handler
+	Claims *claims.Claims
 	// Export answers what is asked below /export/; see package exporter.
 	Export http.Handler
 	Log    *slog.Logger
@@ -32,8 +34,8 @@ type Options struct {
 // console serves the commands.
 type console struct{ o Options }
 
-// maxBody bounds a command.
-const maxBody = 64 << 10
+// maxBody bounds a command: the largest is a list of people to be invited.
+const maxBody = 64 << 20
 
 // New makes the handler of the commands: each is a POST to /NOUN/VERB with a JSON object.
 func New(o Options) http.Handler {
@@ -50,6 +52,9 @@ func New(o Options) http.Handler {
 	changing(mux, c, "/token/delete", nothing, c.deleteToken)
 	serve(mux, c, "/room/list", c.listRooms)
 	serve(mux, c, "/room/show", c.showRoom)
+	if o.Claims != nil {
+		c.claimCommands(mux)
+	}
 	if o.Import != nil {
 		mux.Handle("/import/", o.Import)
 	}
