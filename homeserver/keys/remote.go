@@ -335,6 +335,10 @@ func (k *Keys) Publish(ctx context.Context, entries []store.Entry) {
 			continue
 		}
 		k.forgotten.Add(1)
+		if e.Kind != store.KindDeviceList && store.ServerOf(user) == k.server {
+			k.remembered.Purge() // with whom they shared a room isn't known here
+			continue
+		}
 		k.remembered.Remove(user)
 	}
 }

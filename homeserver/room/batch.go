@@ -228,6 +228,13 @@ func (l *landing) writeChange(t *store.Tx, e *event.Event, c change) error {
 	if err != nil || c.joined >= 0 {
 		return err
 	}
+	if store.ServerOf(c.user) == l.own {
+		// With the last of its users this server is gone, and isn't told of the others' devices any more.
+		if n, err := t.JoinedOf(e.Room, l.own); err != nil || n > 0 {
+			return err
+		}
+		return t.StaleDeviceListsIn(e.Room)
+	}
 	return t.StaleDeviceList(user)
 }
 
