@@ -25,6 +25,8 @@ type Config struct {
 	// downloaded without a login, for links to files; it is used where the bridge
 	// has no public media of its own.
 	PublicMediaURL string
+	// IdentListen is where an ident server (RFC 1413) listens; empty for none.
+	IdentListen string
 	// DemoListen is where the demonstration network listens. It runs only if no
 	// network is configured.
 	DemoListen string
@@ -112,6 +114,7 @@ func ParseConfig(node *yaml.Node, aliasPrefix string) (*Config, error) {
 		node = node.Content[0]
 	}
 	err := moduleconfig.Top(node, "the IRC configuration", map[string]moduleconfig.Reader{
+		"ident_listen":     moduleconfig.Text(&cfg.IdentListen),
 		"public_media_url": moduleconfig.Text(&cfg.PublicMediaURL),
 		"demo": func(n *yaml.Node, key string) error {
 			return moduleconfig.Mapping(n, key, map[string]moduleconfig.Reader{"listen": moduleconfig.Text(&cfg.DemoListen)})
@@ -287,6 +290,34 @@ func parseNetwork(node *yaml.Node, key, aliasPrefix string) (NetworkConfig, erro
 		seen[folded] = true
 	}
 	return n, errors.Join(errs...)
+}
+
+// reader turns text that is not UTF-8 into it, or is nil.
+func (n *NetworkConfig) reader() func(string) string {
+	if n.Encoding == nil {
+		return nil
+	}
+	return func(text string) string {
+		out, err := n.Encoding.NewDecoder().String(text)
+		if err != nil {
+			return session.ToUTF8(text)
+		}
+		return out
+	}
+}
+
+// writer turns what is sent into the network's encoding, or is nil. What that does not have is a question mark.
+func (n *NetworkConfig) writer() func(string) string {
+	if n.Encoding == nil || !n.Encode {
+		return nil
+	}
+	return func(text string) string {
+		out, err := encoding.ReplaceUnsupported(n.Encoding.NewEncoder()).String(text)
+		if err != nil {
+			return text
+		}
+		return strings.ReplaceAll(out, "\x1a", "?")
+	}
 }
 
 // fill sets what follows from other values.

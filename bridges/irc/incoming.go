@@ -79,6 +79,7 @@ func (n *network) handleState(e session.Event) {
 	case session.Disconnected:
 		n.outage.disconnected(e)
 	case session.JoinFailed:
+		n.joinRefused(e.Channel, e.Text)
 		if ch := n.channel(e.Channel); ch != nil {
 			n.outbox.block(ch.Name, e.Text)
 			n.outage.cannotJoin(ch, e)

@@ -33,6 +33,8 @@ type network struct {
 	// channels are those that are bridged.
 	channels *channels
 	typing   *typing
+	gate     *gate
+	opening  sync.Mutex // held while a channel is added or ended
 	speakers *speakers
 
 	mu sync.Mutex
@@ -40,8 +42,9 @@ type network struct {
 	ranksDue map[string]bool
 	// ranked are, by channel, the ghosts that are shown with a rank.
 	ranked  map[string]map[networkid.UserID]bool
-	wanted  bool // Connect was called
-	ready   bool // the rooms exist
+	joining map[networkid.PortalID]chan string // who waits for a channel to be joined
+	wanted  bool                               // Connect was called
+	ready   bool                               // the rooms exist
 	running bool
 	closing bool // no more work is begun
 	stop    func()
@@ -68,10 +71,13 @@ func newNetwork(ctx context.Context, b *Bridge, cfg NetworkConfig, login *bridge
 	if err := n.loadChannels(ctx); err != nil {
 		return nil, err
 	}
+	n.joining = make(map[networkid.PortalID]chan string)
+	n.gate = &gate{spread: cfg.Puppets.Spread}
 	n.session = session.New(session.Config{
 		Addr: cfg.Address, TLS: cfg.TLS, Nick: cfg.Nick, Username: cfg.Username, Realname: cfg.Realname,
 		Password: cfg.ServerPassword, SASL: cfg.SASL, Burst: cfg.Burst, PerSecond: cfg.PerSecond,
 		Backoff: b.backoff, Handler: n, Log: n.log, Since: n.heardLast,
+		Reader: cfg.reader(), Writer: cfg.writer(),
 	})
 	n.puppets = newPuppets(n)
 	for _, ch := range n.channels.all() {

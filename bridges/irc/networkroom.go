@@ -55,14 +55,22 @@ func (n *network) privateToBridge(e session.Message) *line {
 }
 
 // handleNotice takes what was said to the network's room.
-func (n *network) handleNotice(_ context.Context, l *line) {
+func (n *network) handleNotice(ctx context.Context, l *line) {
 	key := networkRoomKey(n.cfg.ID)
+	// The framework handles nothing for a portal without a room.
+	made := n.insist(ctx, "the network's room", func() error {
+		portal, err := n.b.br.GetPortalByKey(ctx, key)
+		if err != nil {
+			return err
+		}
+		return n.ensureNetworkRoom(ctx, portal)
+	})
+	if !made {
+		return
+	}
 	meta := n.metaIn(bridgev2.RemoteEventUnknown, key, l.Time, l.ID, "")
 	meta.PreHandleFunc = func(ctx context.Context, portal *bridgev2.Portal) {
 		ok := n.insist(ctx, "a notice of the network", func() error {
-			if err := n.ensureNetworkRoom(ctx, portal); err != nil {
-				return err
-			}
 			plain := plainTopic(l.Text)
 			if l.Nick != "" {
 				plain = "‹" + l.Nick + "› " + plain

@@ -30,6 +30,7 @@ type puppet struct {
 	nick       string   // that the server knows, or the one that is asked for
 	channels   []string // that it should be in, as configured
 	lastNotice string   // of a server
+	identify   string   // what is said to NickServ where there is no SASL; empty for nothing
 	failures   int      // attempts to connect since the last that succeeded
 	stop       context.CancelFunc
 	done       chan struct{} // closed when it has ended; nil before it was started
@@ -46,8 +47,29 @@ func outboxKey(network string, user id.UserID) string { return network + "|" + s
 
 func newPuppet(n *network, user id.UserID, nick string, channels []string) *puppet {
 	p := &puppet{n: n, user: user, log: n.log.With("user", user), nick: nick, channels: channels}
+	secure := withoutCertificate(n.cfg.TLS)
+	var sasl session.Mechanism
+	a, err := n.b.store.account(context.WithoutCancel(n.b.br.BackgroundCtx), n.cfg.ID, user)
+	if err != nil {
+		p.log.Error("a user is connected without what they have chosen", "error", err)
+	}
+	if a.nick != "" {
+		nick, p.nick = a.nick, a.nick
+	}
+	if pair, err := a.secret.certificate(); err == nil && pair != nil && secure != nil {
+		secure.Certificates = []tls.Certificate{*pair}
+		sasl = &session.External{}
+	}
+	if a.secret != nil && a.secret.Password != "" {
+		sasl = &session.Plain{User: a.secret.User, Password: a.secret.Password, AllowCleartext: n.cfg.TLS == nil && n.cfg.Puppets.Cleartext}
+		p.identify = "IDENTIFY " + a.secret.User + " " + a.secret.Password
+		if n.cfg.TLS == nil && !n.cfg.Puppets.Cleartext {
+			sasl, p.identify = nil, ""
+		}
+	}
 	p.session = session.New(session.Config{
-		Addr: n.cfg.Address, TLS: withoutCertificate(n.cfg.TLS), Nick: nick, Username: puppetUsername(user), Realname: string(user),
+		Addr: n.cfg.Address, TLS: secure, Nick: nick, Username: puppetUsername(user), Realname: string(user),
+		SASL: sasl, SASLOptional: true, Dial: p.dial, Gate: n.gate.wait, Reader: n.cfg.reader(), Writer: n.cfg.writer(),
 		Password: n.cfg.ServerPassword, Burst: n.cfg.Burst, PerSecond: n.cfg.PerSecond, Backoff: n.b.backoff, Handler: p, Log: p.log,
 	})
 	for _, name := range channels {
@@ -216,6 +238,10 @@ func (p *puppet) HandleEvent(e session.Event) {
 		p.mu.Lock()
 		p.failures = 0
 		p.mu.Unlock()
+		p.n.gate.ended(nil)
+		if p.identify != "" && !p.session.HasCap("sasl") {
+			p.session.Aside(&session.Line{Command: "PRIVMSG", Params: []string{"NickServ", p.identify}})
+		}
 		p.setNick(e.Nick)
 		p.outbox.unblockAll()
 	case session.Disconnected:
@@ -269,6 +295,7 @@ func (p *puppet) disconnected(e session.Disconnected) {
 	}
 	failures := p.failures
 	p.mu.Unlock()
+	p.n.gate.ended(e.Err)
 	if e.BadCredentials || failures >= giveUpAfter {
 		p.outbox.blockAll("your own connection to " + p.n.cfg.Name + " cannot be made: " + e.Err.Error())
 	}

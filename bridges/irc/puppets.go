@@ -2,6 +2,7 @@ package irc
 
 import (
 	"context"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -19,6 +20,10 @@ type PuppetConfig struct {
 	Enabled bool
 	// Nick is the template of their nicks; see puppetNick.
 	Nick string
+	// Cleartext permits users' passwords on connections without TLS.
+	Cleartext bool
+	// Prefix, if valid, is of IPv6 addresses, of which each user has one.
+	Prefix netip.Prefix
 	// Max is how many there may be; those who come later are relayed.
 	Max int
 	// Spread is how far apart connections are made after a start or an outage.
@@ -28,6 +33,8 @@ type PuppetConfig struct {
 // puppets are the connections of Matrix users to a network.
 type puppets struct {
 	n *network
+
+	hosts sync.Mutex // held while a user gets an address
 
 	mu     sync.Mutex
 	list   map[id.UserID]*puppet
@@ -77,11 +84,8 @@ func (ps *puppets) run(ctx context.Context) {
 		}
 		return 1
 	})
-	for i, p := range list {
-		if i > 0 && !pause(ctx, ps.n.cfg.Puppets.Spread) {
-			break
-		}
-		ps.startOne(p)
+	for _, p := range list {
+		ps.startOne(p) // the gate lets one after the other connect
 	}
 	<-ctx.Done()
 	ps.mu.Lock()

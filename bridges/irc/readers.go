@@ -2,6 +2,7 @@ package irc
 
 import (
 	"errors"
+	"net/netip"
 	"strings"
 
 	"golang.org/x/text/encoding"
@@ -101,8 +102,17 @@ func puppetConfig(into *PuppetConfig) moduleconfig.Reader {
 				}
 				return moduleconfig.Text(&into.Nick)(v, key)
 			},
-			"max":    moduleconfig.Int(&into.Max, 1, 10_000),
-			"spread": moduleconfig.Duration(&into.Spread),
+			"ipv6_prefix": func(v *yaml.Node, key string) error {
+				prefix, err := netip.ParsePrefix(v.Value)
+				if err != nil || !prefix.Addr().Is6() || prefix.Bits() > 120 {
+					return moduleconfig.Mistake(v, key, "is %q, but must be a prefix of IPv6 addresses, such as 2001:db8:1:2::/64", v.Value)
+				}
+				into.Prefix = prefix.Masked()
+				return nil
+			},
+			"allow_cleartext": moduleconfig.Bool(&into.Cleartext),
+			"max":             moduleconfig.Int(&into.Max, 1, 10_000),
+			"spread":          moduleconfig.Duration(&into.Spread),
 		})
 	}
 }

@@ -2,6 +2,7 @@ package irc
 
 import (
 	"context"
+	"crypto/cipher"
 	"embed"
 	"encoding/json"
 	"errors"
@@ -24,6 +25,7 @@ type store struct {
 	db     *dbutil.Database
 	bridge networkid.BridgeID
 	ledger *ledger
+	aead   cipher.AEAD // of what is secret; nil without a folder for its key
 }
 
 // openStore opens the tables, and the ledger in a folder, if one is named.
@@ -35,6 +37,9 @@ func openStore(ctx context.Context, br *bridgev2.Bridge, dir string) (*store, er
 	}
 	waiting, err := s.waitingEvents(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.loadKey(dir); err != nil {
 		return nil, err
 	}
 	path := ""

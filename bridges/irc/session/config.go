@@ -24,6 +24,13 @@ type Config struct {
 	Password string // server password, optional
 	// SASL authenticates before registration (optional).
 	SASL Mechanism
+	// SASLOptional lets the connection be made where the server does not offer SASL, or not with that mechanism.
+	SASLOptional bool
+	// Gate, if set, is waited for before each attempt to connect; its error ends the attempt.
+	Gate func(context.Context) error
+	// Reader, if not nil, turns text that is not UTF-8 into it; otherwise it is taken for Windows-1252. Writer, if not nil,
+	// turns what is sent into another encoding.
+	Reader, Writer func(string) string
 
 	// Burst and PerSecond bound how fast lines are sent (default 5 and 1).
 	Burst     int

@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+	"unicode/utf8"
 )
 
 // conn is one connection of a session. The reader goroutine owns everything
@@ -85,6 +86,11 @@ var errPingTimeout = errors.New("the server did not answer a PING")
 // runConn makes one connection and serves it until it ends. The result says
 // whether it was registered.
 func (s *Session) runConn(ctx context.Context) (registered bool, err error) {
+	if s.cfg.Gate != nil {
+		if err := s.cfg.Gate(ctx); err != nil {
+			return false, err
+		}
+	}
 	dialCtx, cancel := context.WithTimeout(ctx, s.cfg.ConnectTimeout)
 	defer cancel()
 	nc, err := s.cfg.Dial(dialCtx, "tcp", s.cfg.Addr)
@@ -94,7 +100,7 @@ func (s *Session) runConn(ctx context.Context) (registered bool, err error) {
 	raw := &markedConn{Conn: nc}
 	c := &conn{
 		s: s, cfg: s.cfg, log: s.log, raw: raw, net: raw, id: randomID(),
-		state:        newState(s.cfg.Nick),
+		state:        newState(s.wantedNick()),
 		offered:      make(map[string]string),
 		enabled:      make(map[string]bool),
 		batches:      make(map[string]*batch),
@@ -213,6 +219,9 @@ func (c *conn) writeMarked(line string, mark func()) error {
 		defer c.raw.mark.Store(nil)
 	}
 	_ = c.net.SetWriteDeadline(time.Now().Add(c.cfg.PingTimeout))
+	if c.cfg.Writer != nil {
+		line = c.cfg.Writer(line)
+	}
 	_, err := c.net.Write([]byte(line + "\r\n"))
 	if err != nil {
 		c.close()
@@ -247,6 +256,9 @@ func (c *conn) read() error {
 		c.alive()
 		if line == "" {
 			continue
+		}
+		if c.cfg.Reader != nil && !utf8.ValidString(line) {
+			line = c.cfg.Reader(line)
 		}
 		m, err := parseLine(line)
 		if err != nil {

@@ -28,6 +28,7 @@ type Session struct {
 	conn   *conn            // the registered connection, or nil
 	wanted map[string]*want // by name as wanted, ASCII-folded
 
+	nick   string        // by mu: the one that is wanted
 	asking chan struct{} // held by who asks; see Ask
 }
 
@@ -39,7 +40,7 @@ type want struct {
 // New makes a session; Run starts it.
 func New(cfg Config) *Session {
 	cfg = cfg.withDefaults()
-	return &Session{cfg: cfg, log: cfg.Log, wanted: make(map[string]*want), asking: make(chan struct{}, 1)}
+	return &Session{cfg: cfg, log: cfg.Log, wanted: make(map[string]*want), asking: make(chan struct{}, 1), nick: cfg.Nick}
 }
 
 // Run keeps the session connected until ctx is done. It must be called once.
@@ -132,6 +133,23 @@ func (s *Session) current() *conn {
 	return s.conn
 }
 
+func (s *Session) wantedNick() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.nick
+}
+
+// SetNick asks for another nick, now and after each reconnect.
+func (s *Session) SetNick(nick string) {
+	s.mu.Lock()
+	s.nick = nick
+	c := s.conn
+	s.mu.Unlock()
+	if c != nil {
+		c.control("NICK " + nick)
+	}
+}
+
 // Connected reports whether the session is registered with a server.
 func (s *Session) Connected() bool { return s.current() != nil }
 
@@ -140,7 +158,7 @@ func (s *Session) Nick() string {
 	if c := s.current(); c != nil {
 		return c.state.nickName()
 	}
-	return s.cfg.Nick
+	return s.wantedNick()
 }
 
 // Support returns what the present server supports, or the defaults.
@@ -338,7 +356,7 @@ func (s *Session) MaxText(command, target string) int {
 	if c := s.current(); c != nil {
 		prefix, lineLen = c.state.prefixLen()
 	} else {
-		prefix = worstPrefix(len(s.cfg.Nick))
+		prefix = worstPrefix(len(s.wantedNick()))
 	}
 	n := lineLen - len(": ") - prefix - len(command) - len(target) - len("  :\r\n")
 	return max(n, 64)
