@@ -146,7 +146,7 @@ func (w *workspace) signIn(ctx context.Context, account id.UserID, tok token) (*
 	w.mu.Unlock()
 	switch {
 	case tok.Access == "" || tok.User == "":
-		return nil, errors.New("Slack has given no token")
+		return nil, errors.New("no token was given")
 	case self == nil:
 		return nil, errors.New("the bridge is not connected to the workspace")
 	case tok.Team != "" && tok.Team != self.TeamID:
@@ -184,7 +184,7 @@ func (w *workspace) installed(ctx context.Context, g *granted) error {
 	case !ok:
 		return errors.New("the login has no metadata")
 	case g.AccessToken == "" || !strings.HasPrefix(g.AccessToken, "xox"):
-		return errors.New("Slack has given no token of a bot")
+		return errors.New("no token of a bot was given")
 	case meta.TeamID != "" && !g.OrgWide && g.Team.ID != meta.TeamID:
 		return fmt.Errorf("this is the workspace %s (%s), but %s was bridged to another, %s, before", g.Team.Name, g.Team.ID, w.cfg.ID, meta.TeamID)
 	}

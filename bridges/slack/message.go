@@ -84,6 +84,7 @@ func (w *workspace) ours(m *message) bool {
 
 // showMessage sends a message into its room.
 func (w *workspace) showMessage(ctx context.Context, e *entry, m *message) {
+	w.marks.used(m.Channel)
 	sender := w.sender(ctx, m)
 	w.turn(m.Channel, e, m.TS, func(ctx context.Context, portal *bridgev2.Portal) error {
 		if sender == "" {

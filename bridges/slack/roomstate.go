@@ -28,10 +28,7 @@ const (
 // maxChannelName is how long Slack lets a name be.
 const maxChannelName = 80
 
-var (
-	errNoName  = errors.New("a channel's name must have letters or digits")
-	errNotHere = errors.New("only members of the workspace can be invited to a channel")
-)
+var errNoName = errors.New("a channel's name must have letters or digits")
 
 var (
 	_ bridgev2.RoomNameHandlingNetworkAPI  = (*workspace)(nil)
