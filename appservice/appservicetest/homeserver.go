@@ -224,6 +224,13 @@ func (hs *Homeserver) Join(roomID id.RoomID, userID id.UserID) {
 	hs.setMember(hs.rooms[roomID], userID, userID, "join", nil)
 }
 
+// SetMember has somebody kick, ban or invite somebody, or end a ban.
+func (hs *Homeserver) SetMember(roomID id.RoomID, sender, target id.UserID, membership string) {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	hs.setMember(hs.rooms[roomID], sender, target, membership, nil)
+}
+
 // Name gives a user a display name, for the rooms that they join after this.
 func (hs *Homeserver) Name(userID id.UserID, name string) {
 	hs.mu.Lock()
@@ -320,4 +327,35 @@ func (s *service) interestedIn(r *room, e *Event) bool {
 		}
 	}
 	return false
+}
+
+// SetPower gives somebody a power level in a room.
+func (hs *Homeserver) SetPower(roomID id.RoomID, user id.UserID, level int) {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	r := hs.rooms[roomID]
+	var content map[string]any
+	if e := r.state[[2]string{"m.room.power_levels", ""}]; e == nil || json.Unmarshal(e.Content, &content) != nil {
+		content = map[string]any{}
+	}
+	users, ok := content["users"].(map[string]any)
+	if !ok {
+		users = map[string]any{}
+	}
+	users[string(user)], content["users"] = level, users
+	key := ""
+	hs.append(r, &Event{Type: "m.room.power_levels", StateKey: &key, Sender: user, Content: marshal(content)})
+}
+
+// Profile is somebody's profile.
+func (hs *Homeserver) Profile(user id.UserID) map[string]any {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	out := map[string]any{}
+	for k, v := range hs.user(user).profile {
+		var field any
+		_ = json.Unmarshal(v, &field)
+		out[k] = field
+	}
+	return out
 }

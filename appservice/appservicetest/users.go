@@ -43,8 +43,11 @@ func (hs *Homeserver) routeUsers() {
 	})
 	hs.handle("GET /_matrix/client/v3/profile/{user}/{field}", func(r *request) (any, *failure) {
 		u, ok := hs.users[id.UserID(r.PathValue("user"))]
-		if !ok || u.profile[r.PathValue("field")] == nil {
-			return nil, notFound("no such field")
+		if !ok {
+			return nil, notFound("no such user")
+		}
+		if u.profile[r.PathValue("field")] == nil {
+			return empty{}, nil
 		}
 		return map[string]any{r.PathValue("field"): u.profile[r.PathValue("field")]}, nil
 	})

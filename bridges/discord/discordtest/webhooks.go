@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf16"
@@ -122,7 +123,14 @@ func (s *Server) execute(r *request) (any, *failure) {
 		if !r.get("thread_name", &title) || title == "" {
 			return nil, &failure{400, 220001, "Webhooks posted to forum channels must have a thread_name or thread_id"}
 		}
+		forum := ch
 		ch = s.thread(ch, s.id(), author, title)
+		r.get("applied_tags", &ch.AppliedTags)
+		for _, tag := range ch.AppliedTags {
+			if !slices.ContainsFunc(forum.Tags, func(have Tag) bool { return have.ID == tag }) {
+				return nil, invalid("applied_tags: unknown tag %s", tag)
+			}
+		}
 	} else if ch.ThreadMetadata != nil && ch.ThreadMetadata.Archived {
 		ch.ThreadMetadata.Archived = false
 		s.dispatch(ch.GuildID, "THREAD_UPDATE", ch)
@@ -156,7 +164,13 @@ func (s *Server) execute(r *request) (any, *failure) {
 			ID: id, Filename: head.Filename, Size: len(data), URL: s.CDN() + path, ProxyURL: s.CDN() + path, ContentType: head.Header.Get("Content-Type"),
 		})
 	}
-	if m.Content == "" && len(m.Attachments) == 0 {
+	if r.get("poll", &m.Poll); m.Poll != nil {
+		if _, ok := m.Poll["question"].(map[string]any); !ok {
+			return nil, invalid("poll.question: This field is required")
+		}
+		m.Poll["expiry"] = stamp(time.Now().Add(time.Hour))
+	}
+	if m.Content == "" && len(m.Attachments) == 0 && m.Poll == nil {
 		return nil, &failure{400, 50006, "Cannot send an empty message"}
 	}
 	s.post(ch, m)
