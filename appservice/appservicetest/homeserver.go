@@ -56,6 +56,7 @@ type Homeserver struct {
 	users    map[id.UserID]*user
 	tokens   map[string]id.UserID
 	rooms    map[id.RoomID]*room
+	presence map[id.UserID]string
 	aliases  map[string]id.RoomID
 	media    map[string][]byte
 	sent     map[string]id.EventID // by user and transaction id
@@ -82,7 +83,7 @@ func New(domain string) *Homeserver {
 	hs := &Homeserver{
 		Domain: domain, mux: http.NewServeMux(), changed: make(chan struct{}),
 		features: map[string]bool{}, users: map[id.UserID]*user{}, tokens: map[string]id.UserID{},
-		rooms: map[id.RoomID]*room{}, aliases: map[string]id.RoomID{}, media: map[string][]byte{},
+		rooms: map[id.RoomID]*room{}, presence: make(map[id.UserID]string), aliases: map[string]id.RoomID{}, media: map[string][]byte{},
 		sent: map[string]id.EventID{}, requests: map[string]int{},
 	}
 	hs.routeUsers()
@@ -358,4 +359,11 @@ func (hs *Homeserver) Profile(user id.UserID) map[string]any {
 		out[k] = field
 	}
 	return out
+}
+
+// Presence is whether somebody is online, unavailable or offline.
+func (hs *Homeserver) Presence(user id.UserID) string {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	return hs.presence[user]
 }

@@ -59,6 +59,10 @@ func (hs *Homeserver) routeUsers() {
 		return empty{}, nil
 	})
 
+	hs.handle("PUT /_matrix/client/v3/presence/{user}/status", func(r *request) (any, *failure) {
+		hs.presence[r.user] = r.str("presence")
+		return empty{}, nil
+	})
 	for _, path := range []string{"/account_data/{type}", "/rooms/{room}/account_data/{type}"} {
 		hs.handle("GET /_matrix/client/v3/user/{user}"+path, func(r *request) (any, *failure) {
 			data := hs.user(r.user).accountData[r.PathValue("room")+" "+r.PathValue("type")]

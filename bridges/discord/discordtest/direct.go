@@ -171,3 +171,13 @@ func (s *Server) Change(m *Message, f func(*Message)) {
 	defer s.mu.Unlock()
 	f(m)
 }
+
+// SayQuietly has a member say something of which the gateway does not tell.
+func (s *Server) SayQuietly(ch *Channel, u *User, text string) *Message {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := s.newMessage(ch, u, text)
+	s.messages[ch.ID] = append(s.messages[ch.ID], m)
+	ch.LastMessageID = &m.ID
+	return m
+}
