@@ -367,3 +367,13 @@ func (hs *Homeserver) Presence(user id.UserID) string {
 	defer hs.mu.Unlock()
 	return hs.presence[user]
 }
+
+// AddMedia keeps a file and returns its address.
+func (hs *Homeserver) AddMedia(data []byte) string {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	hs.next++
+	name := fmt.Sprint("media", hs.next)
+	hs.media[name] = data
+	return "mxc://" + hs.Domain + "/" + name
+}

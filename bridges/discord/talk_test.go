@@ -191,3 +191,88 @@ func TestSpecialMessages(t *testing.T) {
 		return ev.Sender == ghost(r.owner) && relation(ev).EventID == string(e.ID)
 	})
 }
+
+// TestEarlyReactions: a reaction to a message from Matrix that comes before the answer to the request by which it was sent,
+// and those and answers to the later parts of a long one, are not lost.
+func TestEarlyReactions(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "")
+	r.start()
+	room := r.room("general")
+	r.hs.SendText(room, mia, "first")
+	r.onDiscord(r.general.ID, content("first"))
+	// The answer is late: what is said is there, and reacted to, before it.
+	r.dc.HoldAnswers("/webhooks/")
+	evt := r.hs.SendText(room, mia, "react to this")
+	sent := r.onDiscord(r.general.ID, content("react to this"))
+	r.dc.React(r.dc.Find(sent), r.anna, "🎉", true)
+	r.dc.Say(r.general, r.anna, "marker", nil)
+	r.said(room, ghost(r.anna), "marker")
+	r.dc.ReleaseAnswers()
+	r.event(room, "m.reaction", "the early reaction", func(ev *appservicetest.Event) bool {
+		return ev.Sender == ghost(r.anna) && relation(ev).EventID == string(evt)
+	})
+
+	long := r.hs.SendText(room, mia, strings.Repeat("many words ", 400)+"the end")
+	last := r.onDiscord(r.general.ID, func(m *discordtest.Message) bool { return strings.HasSuffix(m.Content, "the end") })
+	r.dc.React(r.dc.Find(last), r.owner, "👀", true)
+	r.event(room, "m.reaction", "the reaction to the second part", func(ev *appservicetest.Event) bool {
+		return ev.Sender == ghost(r.owner) && relation(ev).EventID == string(long)
+	})
+	r.dc.Say(r.general, r.anna, "I answer", func(a *discordtest.Message) {
+		a.Type, a.Reference = 19, &discordtest.Reference{MessageID: last.ID, ChannelID: last.ChannelID, GuildID: last.GuildID}
+	})
+	if rel := relation(r.said(room, ghost(r.anna), "I answer")); rel.ReplyTo.EventID != string(long) {
+		t.Errorf("the answer relates to %+v", rel)
+	}
+}
+
+// TestLostPost: a post in a forum of which the answer was lost is found, and not made twice.
+func TestLostPost(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "")
+	r.dc.AddChannel(r.guild, 15, "forum", "")
+	r.start()
+	room := r.room("forum")
+	lose := true
+	r.dc.FailAfter(func(req *requestOf) bool {
+		lost := lose && req.Method == "POST" && strings.Contains(req.URL.Path, "/webhooks/") && req.URL.Query().Get("wait") == "true"
+		lose = lose && !lost
+		return lost
+	})
+	evt := r.hs.SendText(room, mia, "A post\nwith text")
+	r.hs.Send(room, mia, "m.room.message", obj{"msgtype": "m.text", "body": "a comment", "m.relates_to": obj{
+		"rel_type": "m.thread", "event_id": evt, "is_falling_back": true, "m.in_reply_to": obj{"event_id": evt},
+	}})
+	if err := r.dc.Wait(r.ctx, func() bool {
+		list := r.dc.Threads(r.guild)
+		return len(list) > 0 && len(r.dc.Messages(list[0].ID)) == 2
+	}); err != nil {
+		t.Errorf("the comment: %v", err)
+	}
+	if n := len(r.dc.Threads(r.guild)); n != 1 {
+		t.Errorf("there are %d posts", n)
+	}
+}
+
+// TestFileEdit: a file that is exchanged in Matrix is on Discord.
+func TestFileEdit(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "")
+	r.start()
+	room := r.room("general")
+	file := func(data, name string) obj {
+		return obj{"msgtype": "m.file", "body": name, "filename": name, "url": r.hs.AddMedia([]byte(data)), "info": obj{"size": len(data), "mimetype": "text/plain"}}
+	}
+	evt := r.hs.Send(room, mia, "m.room.message", file("old", "a.txt"))
+	sent := r.onDiscord(r.general.ID, func(m *discordtest.Message) bool { return len(m.Attachments) == 1 })
+	edit := file("new", "b.txt")
+	edit["m.new_content"], edit["m.relates_to"] = file("new", "b.txt"), obj{"rel_type": "m.replace", "event_id": evt}
+	r.hs.Send(room, mia, "m.room.message", edit)
+	now := r.onDiscord(r.general.ID, func(m *discordtest.Message) bool {
+		return m.ID == sent.ID && len(m.Attachments) == 1 && m.Attachments[0].Filename == "b.txt"
+	})
+	if got := string(r.dc.File(now.Attachments[0].URL)); got != "new" {
+		t.Errorf("the file is %q", got)
+	}
+}

@@ -222,9 +222,18 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, pattern string, a
 	if fail == nil && out != nil {
 		raw, _ = json.Marshal(out) // while nothing changes
 	}
-	late := s.late
+	late, held := s.late, s.held
+	if !strings.HasPrefix(strings.TrimPrefix(r.URL.Path, "/api/v10"), s.heldPrefix) {
+		held = nil
+	}
 	s.notify()
 	s.mu.Unlock()
+	if held != nil {
+		select {
+		case <-held:
+		case <-r.Context().Done():
+		}
+	}
 	if fail != nil {
 		answer(w, fail.status, map[string]any{"message": fail.msg, "code": fail.code})
 		return

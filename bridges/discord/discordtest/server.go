@@ -37,6 +37,9 @@ type Server struct {
 	requests map[string]int
 	fail     func(r *http.Request) int
 	late     func(r *http.Request) bool
+	// held is closed when answers to what begins with heldPrefix are given again; nil for at once.
+	held       chan struct{}
+	heldPrefix string
 	// Allowed are the privileged intents that the application may ask for.
 	allowed int
 	nonces  int
@@ -405,6 +408,33 @@ func (s *Server) Fail(f func(r *http.Request) int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fail = f
+}
+
+// HoldAnswers has requests to paths with a prefix be done and not answered, until ReleaseAnswers.
+func (s *Server) HoldAnswers(prefix string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held, s.heldPrefix = make(chan struct{}), prefix
+}
+
+// ReleaseAnswers gives the answers.
+func (s *Server) ReleaseAnswers() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.held)
+	s.held = nil
+}
+
+// Find is the message itself of which m is a copy.
+func (s *Server) Find(m *Message) *Message {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, have := range s.messages[m.ChannelID] {
+		if have.ID == m.ID {
+			return have
+		}
+	}
+	return m
 }
 
 // FailAfter has f say which requests fail after all has been done: the connection is

@@ -143,26 +143,8 @@ func (s *Server) execute(r *request) (any, *failure) {
 	if f := s.content(r, m); f != nil {
 		return nil, f
 	}
-	for i := 0; ; i++ {
-		head, ok := r.files[fmt.Sprintf("files[%d]", i)]
-		if !ok {
-			break
-		}
-		if head.Size > 10<<20 {
-			return nil, &failure{413, 40005, "Request entity too large"}
-		}
-		file, err := head.Open()
-		if err != nil {
-			return nil, invalid("%v", err)
-		}
-		data, _ := io.ReadAll(file)
-		file.Close()
-		id := s.id()
-		path := "/attachments/" + ch.ID + "/" + id + "/" + head.Filename
-		s.files[path] = data
-		m.Attachments = append(m.Attachments, Attachment{
-			ID: id, Filename: head.Filename, Size: len(data), URL: s.CDN() + path, ProxyURL: s.CDN() + path, ContentType: head.Header.Get("Content-Type"),
-		})
+	if f := s.attach(r, m); f != nil {
+		return nil, f
 	}
 	if r.get("poll", &m.Poll); m.Poll != nil {
 		if _, ok := m.Poll["question"].(map[string]any); !ok {
@@ -207,7 +189,39 @@ func (s *Server) editWebhookMessage(r *request) (any, *failure) {
 	if f := s.content(r, m); f != nil {
 		return nil, f
 	}
+	if _, ok := r.body["attachments"]; ok {
+		m.Attachments = []Attachment{} // those that are kept are not looked at
+		if f := s.attach(r, m); f != nil {
+			return nil, f
+		}
+	}
 	m.EditedTimestamp = ptr(stamp(time.Now()))
 	s.dispatch(m.GuildID, "MESSAGE_UPDATE", *m)
 	return m, nil
+}
+
+// attach adds the files of a request to a message.
+func (s *Server) attach(r *request, m *Message) *failure {
+	for i := 0; ; i++ {
+		head, ok := r.files[fmt.Sprintf("files[%d]", i)]
+		if !ok {
+			break
+		}
+		if head.Size > 10<<20 {
+			return &failure{413, 40005, "Request entity too large"}
+		}
+		file, err := head.Open()
+		if err != nil {
+			return invalid("%v", err)
+		}
+		data, _ := io.ReadAll(file)
+		file.Close()
+		id := s.id()
+		path := "/attachments/" + m.ChannelID + "/" + id + "/" + head.Filename
+		s.files[path] = data
+		m.Attachments = append(m.Attachments, Attachment{
+			ID: id, Filename: head.Filename, Size: len(data), URL: s.CDN() + path, ProxyURL: s.CDN() + path, ContentType: head.Header.Get("Content-Type"),
+		})
+	}
+	return nil
 }
