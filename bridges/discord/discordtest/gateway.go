@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -142,6 +143,7 @@ func (s *Server) serveGateway(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
+	resume := strings.Contains(r.URL.Path, "/resume")
 	c := &conn{ws: ws, q: make(chan frame, keep)}
 	s.mu.Lock()
 	s.conns[c] = true
@@ -195,7 +197,11 @@ func (s *Server) serveGateway(w http.ResponseWriter, r *http.Request) {
 				return
 			}
 		case 6:
-			se = s.resume(c, in.Data)
+			if se = s.resume(c, in.Data); se != nil && resume {
+				s.mu.Lock()
+				s.resumes++
+				s.mu.Unlock()
+			}
 		case 3, 4, 8:
 			if se == nil {
 				c.close(4003, "Not authenticated.")
@@ -261,7 +267,7 @@ func (s *Server) identify(c *conn, raw json.RawMessage) *session {
 	}
 	se.send("READY", map[string]any{
 		"v": 10, "user": s.bot, "guilds": unavailable, "session_id": se.id,
-		"resume_gateway_url": "ws://" + s.Addr() + "/gateway", "application": map[string]any{"id": s.AppID, "flags": 0}, "shard": []int{d.Shard[0], max(d.Shard[1], 1)},
+		"resume_gateway_url": "ws://" + s.Addr() + "/gateway/resume", "application": map[string]any{"id": s.AppID, "flags": 0}, "shard": []int{d.Shard[0], max(d.Shard[1], 1)},
 	})
 	large := d.Large
 	if large == 0 {
@@ -318,4 +324,11 @@ func (s *Server) resume(c *conn, raw json.RawMessage) *session {
 	}
 	se.send("RESUMED", map[string]any{})
 	return se
+}
+
+// Resumes is how many sessions were resumed at the address that they were given for it.
+func (s *Server) Resumes() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.resumes
 }

@@ -43,6 +43,7 @@ type Server struct {
 	// Allowed are the privileged intents that the application may ask for.
 	allowed int
 	nonces  int
+	resumes int
 	// Shards is how many connections the bot is to have.
 	shards       int
 	directs      map[string]string // channels of direct messages, with whom
@@ -343,7 +344,9 @@ func (s *Server) Threads(g *Guild) []Channel {
 	defer s.mu.Unlock()
 	var list []Channel
 	for _, t := range g.Threads {
-		list = append(list, *t)
+		c, md := *t, *t.ThreadMetadata
+		c.ThreadMetadata = &md
+		list = append(list, c)
 	}
 	return list
 }
