@@ -65,6 +65,9 @@ type bot struct {
 
 	choices map[wire.ID]bool // by the pump: what commands have said of channels
 
+	waiting []*entry      // by the pump: about messages that may be being sent
+	again   chan struct{} // they are to be looked at
+
 	polls map[wire.ID]bool // by the pump: polls whose numbers are about to be looked at
 
 	registered bool // by the pump: the slash commands are
@@ -94,7 +97,7 @@ func newBot(ctx context.Context, b *Bridge, login *bridgev2.UserLogin) (*bot, er
 		b: b, cfg: b.cfg, login: login, log: b.log, guilds: newGuilds(), people: people{known: make(map[networkid.UserID]shown)},
 		held: make(map[wire.ID][]*entry), rooms: make(map[wire.ID]bool), writers: make(map[[2]wire.ID]struct{}),
 		dressed: make(map[[2]wire.ID]look), timeouts: newTimeouts(), asks: make(chan func(context.Context)), errands: make(chan struct{}, errands),
-		presences: make(chan [2]string, 256), polls: make(map[wire.ID]bool),
+		presences: make(chan [2]string, 256), polls: make(map[wire.ID]bool), again: make(chan struct{}, 1),
 		changed: make(map[wire.ID]bool), snapshots: make(chan *snapshot), pages: make(chan *pastPage), pastSlots: make(chan struct{}, historyAtOnce),
 	}
 	var err error

@@ -85,6 +85,9 @@ func (n *bot) onReaction(ctx context.Context, e *entry, at place, room wire.ID) 
 		n.inbox.done(handled{seq: e.seq})
 		return
 	}
+	if n.early(ctx, e, room, r.MessageID) {
+		return
+	}
 	kind := bridgev2.RemoteEventReaction
 	if e.kind == "MESSAGE_REACTION_REMOVE" {
 		kind = bridgev2.RemoteEventReactionRemove
@@ -93,7 +96,7 @@ func (n *bot) onReaction(ctx context.Context, e *entry, at place, room wire.ID) 
 	}
 	ev := &simplevent.Reaction{
 		EventMeta:     n.meta(kind, channelKey(room), time.Now(), userID(r.UserID)),
-		TargetMessage: messageID(r.MessageID), EmojiID: emojiID(r.Emoji),
+		TargetMessage: n.firstPart(ctx, r.MessageID), EmojiID: emojiID(r.Emoji),
 	}
 	ev.Emoji, ev.ExtraContent = n.reactionKey(ctx, r.Emoji)
 	ev.MutateContextFunc = with("reaction/" + strconv.FormatInt(e.seq, 10) + "/" + string(r.MessageID) + "/" + string(r.UserID) + "/" + string(ev.EmojiID))

@@ -103,7 +103,7 @@ func (b *Bridge) Message(ctx context.Context, to networkid.UserID, key, text str
 
 var _ appservice.Messenger = (*Bridge)(nil)
 
-// message writes to somebody, once for each key: that sending was begun is stored before, and what was begun and is not
+// message writes to somebody, once for each key and person: that sending was begun is stored before, and what was begun and is not
 // known to be done is looked for.
 func (n *bot) message(ctx context.Context, to wire.ID, key, text string) error {
 	n.directs.Lock() // one at a time: Discord takes it ill if many are written to at once
@@ -113,7 +113,7 @@ func (n *bot) message(ctx context.Context, to wire.ID, key, text string) error {
 		return errors.New("a direct message must have text, and not too much of it")
 	}
 	for i, part := range parts {
-		if err := n.messagePart(ctx, to, fmt.Sprintf("%s/%d", key, i), part); err != nil {
+		if err := n.messagePart(ctx, to, fmt.Sprintf("%s/%s/%d", to, key, i), part); err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package discord
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -71,7 +72,7 @@ func (n *bot) current(ctx context.Context, ch *wire.Channel) (wire.Channel, erro
 	var now wire.Channel
 	err := n.api.Do(ctx, "GET", "/channels/"+string(ch.ID), "", nil, &now)
 	if err == nil && now.ID == "" {
-		err = fmt.Errorf("Discord's answer names no channel")
+		err = errors.New("the answer of Discord names no channel")
 	}
 	return now, err
 }

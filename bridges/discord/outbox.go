@@ -22,6 +22,8 @@ type doer interface {
 	do(context.Context, *job) error
 	// settled is told of each job that is done, or has failed for good.
 	settled(context.Context, *job, error)
+	// freed is told of a channel when such a job has left the outbox. It must not wait.
+	freed(wire.ID)
 }
 
 // outbox does what is stored, in order for each channel. Channels do not wait for each
@@ -163,6 +165,7 @@ func (b *outbox) drain(ctx context.Context, ch wire.ID) {
 		b.mu.Lock()
 		b.queues[ch] = b.queues[ch][1:]
 		b.mu.Unlock()
+		b.doer.freed(ch)
 	}
 }
 

@@ -56,7 +56,7 @@ func (n *bot) partEvent(m *wire.Message, id networkid.MessageID, p part, room wi
 			ID: p.id, Type: kind, Content: content, Extra: extra, DBMetadata: meta,
 		}}}
 		if first && m.Reference != nil && m.Reference.MessageID != "" && m.Reference.Type == 0 && m.Flags&flagCrosspost == 0 && m.Type != wire.MessagePin && m.Type != wire.MessageThreadCreated {
-			out.ReplyTo = &networkid.MessageOptionalPartID{MessageID: messageID(m.Reference.MessageID)}
+			out.ReplyTo = &networkid.MessageOptionalPartID{MessageID: n.firstPart(ctx, m.Reference.MessageID)}
 		}
 		return out, nil
 	}

@@ -147,6 +147,9 @@ func (n *bot) introduce(ctx context.Context, ghostID networkid.UserID, info *bri
 		own.UpdateInfo(ctx, info)
 		changed = true
 	}
+	if !row.NameSet {
+		key = "" // it is tried again
+	}
 	n.people.mu.Lock()
 	if len(n.people.known) > maxPeople {
 		clear(n.people.known)

@@ -200,6 +200,9 @@ func (n *bot) onVote(ctx context.Context, e *entry, at place, room wire.ID) {
 		n.inbox.done(handled{seq: e.seq})
 		return
 	}
+	if n.early(ctx, e, room, ev.MessageID) {
+		return
+	}
 	row, err := n.b.br.DB.Message.GetFirstPartByID(ctx, "", messageID(ev.MessageID))
 	if err != nil || row == nil {
 		n.inbox.done(handled{seq: e.seq})

@@ -28,6 +28,8 @@ func (n *bot) pump(ctx context.Context) {
 			n.onSnapshot(context.WithoutCancel(ctx), s)
 		case f := <-n.asks:
 			f(context.WithoutCancel(ctx))
+		case <-n.again:
+			n.retry(context.WithoutCancel(ctx))
 		case <-n.timeouts.clock.C:
 			n.endTimeouts()
 		case <-ctx.Done():

@@ -262,7 +262,7 @@ func (n *bot) record(ctx context.Context, j *job, sent *wire.Message) error {
 // findSent looks whether a part was sent by a request whose answer was not heard.
 func (n *bot) findSent(ctx context.Context, j *job, hook webhook, where wire.ID) (*wire.Message, error) {
 	if j.Post && j.Next == 0 {
-		return nil, errUncertain // in a thread that is not known
+		return n.findPost(ctx, j, hook)
 	}
 	after := wire.IDAt(j.attempted.Add(-5 * time.Minute))
 	for range 20 {
@@ -296,6 +296,37 @@ func (n *bot) findSent(ctx context.Context, j *job, hook webhook, where wire.ID)
 		}
 	}
 	return nil, errUncertain
+}
+
+// findPost looks whether a post of a forum was made by a request whose answer was not heard.
+func (n *bot) findPost(ctx context.Context, j *job, hook webhook) (*wire.Message, error) {
+	ch, ok := n.guilds.channel(j.Channel)
+	if !ok {
+		return nil, errUncertain
+	}
+	var answer struct {
+		Threads wire.List[wire.Channel] `json:"threads"`
+	}
+	if err := n.api.Do(ctx, "GET", "/guilds/"+string(ch.GuildID)+"/threads/active", "", nil, &answer); err != nil {
+		if api.Refused(err) {
+			return nil, errUncertain
+		}
+		return nil, err
+	}
+	after := wire.IDAt(j.attempted.Add(-5 * time.Minute))
+	for _, t := range answer.Threads {
+		if t.ParentID != j.Channel || t.Name != j.Title || t.OwnerID != hook.id || !t.ID.After(after) {
+			continue
+		}
+		known, err := n.b.store.wasSent(ctx, t.ID)
+		if err != nil {
+			return nil, err
+		}
+		if !known {
+			return &wire.Message{ID: t.ID, ChannelID: t.ID}, nil
+		}
+	}
+	return nil, nil
 }
 
 // load gets a file of Matrix.
@@ -333,6 +364,18 @@ func (n *bot) doEdit(ctx context.Context, j *job) error {
 			continue
 		}
 		body := map[string]any{"content": j.Parts[i], "allowed_mentions": allowedMentions(j)}
+		if i == 0 && j.File != nil {
+			// Discord: what "attachments" does not list is taken away; so the new file takes the place of the old one.
+			file, err := n.load(ctx, j.File)
+			if err != nil {
+				return err
+			}
+			body["attachments"] = []map[string]any{{"id": 0, "filename": file.Name}}
+			if err := n.api.Upload(ctx, "PATCH", path, bucket, body, []api.File{*file}, nil); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := n.api.Do(ctx, "PATCH", path, bucket, body, nil); err != nil {
 			return err
 		}
