@@ -54,7 +54,8 @@ func (r *Ring) urge(ctx context.Context, n Need, have *Stored) (*Stored, error) 
 	if !l.AllowN(now, 1) {
 		return have, nil
 	}
-	return r.fetchNow(ctx, n, have)
+	// It was there a minute ago, so it is tried although it may just have failed to answer.
+	return r.seek(ctx, n, have)
 }
 
 // fetchNow asks for a server's keys, unless it has not answered of late.
@@ -62,6 +63,11 @@ func (r *Ring) fetchNow(ctx context.Context, n Need, have *Stored) (*Stored, err
 	if r.isSilent(n.Server) {
 		return have, ErrUnavailable
 	}
+	return r.seek(ctx, n, have)
+}
+
+// seek is one search for all who want a server's keys at once.
+func (r *Ring) seek(ctx context.Context, n Need, have *Stored) (*Stored, error) {
 	s, err := r.flight.Do(ctx, n.Server, func(ctx context.Context) (*Stored, error) { return r.search(ctx, n) })
 	if err != nil {
 		return have, err

@@ -111,8 +111,8 @@ func (r *Ring) query(ctx context.Context, asked map[string]map[string]int64) (an
 	return out, ctx.Err()
 }
 
-// passOn is what a server said of its keys, with our signature: its newest answer, and those from before that name
-// keys which are asked for and are not in it. None if nothing is known.
+// passOn is what a server said of its keys, with our signature: its newest answer, or for keys which it names no more
+// the one from before that does. None if nothing is known.
 func (r *Ring) passOn(ctx context.Context, server string, keys map[string]int64) []jsontext.Value {
 	if server == r.o.Own.Server {
 		raw, err := r.o.Own.Response(r.o.Now())
@@ -138,10 +138,13 @@ func (r *Ring) passOn(ctx context.Context, server string, keys map[string]int64)
 	if s == nil {
 		return nil
 	}
-	said := []jsontext.Value{s.Response}
+	var said []jsontext.Value
 	for _, keyID := range slices.Sorted(maps.Keys(keys)) {
-		raw := s.Past[keyID]
-		if raw != nil && !slices.ContainsFunc(said, func(x jsontext.Value) bool { return bytes.Equal(x, raw) }) {
+		raw, past := s.Past[keyID]
+		if !past {
+			raw = s.Response
+		}
+		if !slices.ContainsFunc(said, func(x jsontext.Value) bool { return bytes.Equal(x, raw) }) {
 			said = append(said, raw)
 		}
 	}
@@ -166,6 +169,9 @@ func (r *Ring) stale(s *Stored, keys map[string]int64) bool {
 	if err != nil {
 		return true
 	}
+	if r.good(s, keys) {
+		return false
+	}
 	fetched := time.UnixMilli(s.FetchedTS)
 	if now.After(fetched.Add(time.UnixMilli(resp.ValidUntil).Sub(fetched) / 2)) {
 		return true
@@ -183,4 +189,16 @@ func (r *Ring) stale(s *Stored, keys map[string]int64) bool {
 		}
 	}
 	return false
+}
+
+// good tells that keys are asked for by their ids for something of the past, for which what is known is enough,
+// however old it is.
+func (r *Ring) good(s *Stored, keys map[string]int64) bool {
+	now := r.o.Now().UnixMilli()
+	for keyID, at := range keys {
+		if k, ok := s.Keys[keyID]; !ok || at >= now || k.ValidUntil < at {
+			return false
+		}
+	}
+	return true
 }
