@@ -196,7 +196,7 @@ func TestIdentityServersNamed(t *testing.T) {
 	alice := h.user("alice")
 	room := h.room(alice, obj{})
 	h.refused(403, "M_SERVER_NOT_TRUSTED", alice, "POST", "/v3/rooms/"+room+"/invite", ids.invitation("x@example.org"))
-	h.refused(403, "M_SERVER_NOT_TRUSTED", alice, "POST", "/v3/account/3pid/bind", obj{"id_server": ids.name, "id_access_token": "id-token", "sid": "sid", "client_secret": "s"})
+	h.refused(400, "M_SERVER_NOT_TRUSTED", alice, "POST", "/v3/account/3pid/bind", obj{"id_server": ids.name, "id_access_token": "id-token", "sid": "sid", "client_secret": "s"})
 	if out := h.ok(alice, "POST", "/v3/account/3pid/unbind", obj{"medium": "email", "address": "a@b.c", "id_server": ids.name}); out.Get("id_server_unbind_result").Str != "no-support" {
 		t.Errorf("unbind: %s", out)
 	}

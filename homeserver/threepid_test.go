@@ -209,7 +209,7 @@ func TestRequestTokenRules(t *testing.T) {
 		t.Errorf("%d messages were sent", box.Count())
 	}
 	alice := h.user("alice")
-	h.want(403, "M_SERVER_NOT_TRUSTED", alice, "POST", "/v3/account/3pid/bind", obj{"client_secret": "s", "sid": "x", "id_server": "id.example", "id_access_token": "t"})
+	h.want(400, "M_SERVER_NOT_TRUSTED", alice, "POST", "/v3/account/3pid/bind", obj{"client_secret": "s", "sid": "x", "id_server": "id.example", "id_access_token": "t"})
 	h.want(400, "M_MISSING_PARAM", alice, "POST", "/v3/account/3pid/bind", obj{})
 	if r := h.want(200, "", alice, "POST", "/v3/account/3pid/unbind", obj{"medium": "email", "address": "a@b.c"}); r.str("id_server_unbind_result") != "no-support" {
 		t.Errorf("unbind: %s", r.raw)

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"net/http"
 	"net/url"
 	"slices"
 
@@ -170,6 +171,12 @@ func (a *API) bindThreePID(c *call) (any, error) {
 		if value == "" {
 			return nil, mxerror.MissingParam("%s is missing.", name)
 		}
+	}
+	if err := a.o.Identity.Check(q.Server); err != nil {
+		if e, ok := mxerror.As(err); ok {
+			return nil, mxerror.New(http.StatusBadRequest, e.Code, "%s", e.Message)
+		}
+		return nil, err
 	}
 	medium, address, err := a.o.Identity.Bind(c.ctx, identity.Asker{Server: q.Server, Token: q.Token}, q.SID, q.Secret, c.session.UserID)
 	if err != nil {

@@ -242,8 +242,17 @@ func (k *Keys) streamOf(ctx context.Context, user string) (int64, error) {
 }
 
 // keepDevices stores a user's devices. before is where the list was when it was asked for: if it has gone
-// on since, it stays stale.
+// on since, it stays stale. An answer can overtake the update that tells of a change, which says nothing new
+// then: whoever knows the devices from before hears of it here.
 func (k *Keys) keepDevices(ctx context.Context, nid int64, rk *remoteKeys, stream, before int64) error {
+	was, err := k.store.RemoteDevices(ctx, nid)
+	if err != nil {
+		return err
+	}
+	same := len(was) == len(rk.devices)
+	for _, d := range was {
+		same = same && bytes.Equal(d.JSON, rk.devices[d.ID])
+	}
 	return k.store.Write(ctx, func(t *store.Tx) error {
 		have, err := t.RemoteDeviceList(nid)
 		first := errors.Is(err, store.ErrNotFound)
@@ -261,10 +270,10 @@ func (k *Keys) keepDevices(ctx context.Context, nid int64, rk *remoteKeys, strea
 		if err := t.SetRemoteDevices(nid, devices); err != nil {
 			return err
 		}
-		if err := t.SetRemoteDeviceList(l); err != nil || !first {
+		if err := t.SetRemoteDeviceList(l); err != nil || same && !first {
 			return err
 		}
-		// Somebody else may have asked in vain before.
+		// With the first list, somebody else may have asked in vain before.
 		return t.DeviceListChanged(nid)
 	})
 }
