@@ -45,7 +45,7 @@ type bot struct {
 	cursors map[wire.ID]wire.ID     // newest message that was handed to a room
 	threads map[wire.ID]wire.ID     // channels of threads
 	held    map[wire.ID][]*entry    // of guilds that are not known yet
-	rooms   map[wire.ID]bool        // channels whose rooms exist
+	rooms   map[wire.ID]bool        // channels whose rooms exist; others ask hasRoom
 	writers map[[2]wire.ID]struct{} // channel and user: may write in a room that is read-only
 	pasts   map[wire.ID]*past       // channels whose history is being brought in
 
@@ -72,8 +72,9 @@ type bot struct {
 
 	registered bool // by the pump: the slash commands are
 
-	freezing sync.Mutex // held while channels are closed or opened
-	directs  sync.Mutex // held while the bot writes to somebody
+	freezing sync.Mutex   // held while channels are closed or opened
+	roomsMu  sync.RWMutex // of changing rooms
+	directs  sync.Mutex   // held while the bot writes to somebody
 
 	mu      sync.Mutex
 	ready   bool // Start was called

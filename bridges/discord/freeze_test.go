@@ -26,6 +26,9 @@ func TestFreeze(t *testing.T) {
 	r.start()
 	room := r.room("general")
 	r.room("news")
+	if err := r.bridge.CatchUp(r.ctx); err != nil { // when it returns, all rooms are there
+		t.Fatal(err)
+	}
 
 	undone, err := r.bridge.Freeze(r.ctx, "We have moved to Matrix")
 	if err != nil || len(undone) < 4 || !strings.Contains(strings.Join(undone, " "), "Manage Channels") {

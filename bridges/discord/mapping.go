@@ -78,7 +78,7 @@ func (n *bot) commandBridge(ce *commands.Event) {
 // unbridge ends the bridging of a channel. The room and what was said in it stay; the people of Discord leave it. Called by
 // the pump.
 func (n *bot) unbridge(ctx context.Context, ch *wire.Channel) error {
-	delete(n.rooms, ch.ID)
+	n.setRoom(ch.ID, false)
 	portal, err := n.b.br.GetExistingPortalByKey(ctx, channelKey(ch.ID))
 	if err != nil || portal == nil || portal.MXID == "" {
 		return err

@@ -169,7 +169,7 @@ func (n *bot) onChannel(ctx context.Context, e *entry) {
 	if e.kind == "CHANNEL_DELETE" {
 		n.guilds.removeChannel(ch)
 		if n.rooms[ch.ID] {
-			delete(n.rooms, ch.ID)
+			n.setRoom(ch.ID, false)
 			n.closeRoom(ctx, &ch)
 		}
 		return

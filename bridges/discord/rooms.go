@@ -214,7 +214,7 @@ func (n *bot) ensureChannel(ctx context.Context, ch *wire.Channel, order int) {
 		n.log.Error("a channel has no room", "channel", ch.ID, "error", err)
 		return
 	}
-	n.rooms[ch.ID] = true
+	n.setRoom(ch.ID, true)
 	if missing := missingRights(self); len(missing) > 0 && ch.Type != wire.ChannelCategory {
 		n.log.Warn("the bot lacks permissions in a channel", "channel", ch.ID, "missing", missing)
 	}
@@ -346,10 +346,7 @@ func (n *bot) openChannels(guildID wire.ID) (list []wire.Channel) {
 	var all []wire.Channel
 	n.guilds.read(guildID, func(g *guild) { all = g.sorted() })
 	for _, ch := range all {
-		if !ch.HasMessages() {
-			continue
-		}
-		if portal, err := n.b.br.GetExistingPortalByKey(n.b.br.BackgroundCtx, channelKey(ch.ID)); err == nil && portal != nil && portal.MXID != "" {
+		if ch.HasMessages() && n.hasRoom(ch.ID) {
 			list = append(list, ch)
 		}
 	}
@@ -361,6 +358,9 @@ func (n *bot) roomOf(ctx context.Context, channel wire.ID) (id.RoomID, string) {
 	if ch, ok := n.guilds.channel(channel); ok && ch.IsThread() && !n.ownRoom(&ch) {
 		channel = ch.ParentID
 	}
+	if !n.hasRoom(channel) {
+		return "", "" // also while it is being made
+	}
 	portal, err := n.b.br.GetExistingPortalByKey(ctx, channelKey(channel))
 	if err != nil || portal == nil || portal.MXID == "" {
 		return "", ""
@@ -370,4 +370,22 @@ func (n *bot) roomOf(ctx context.Context, channel wire.ID) (id.RoomID, string) {
 		return portal.MXID, id.NewRoomAlias(meta.Alias, server).URI().MatrixToURL()
 	}
 	return portal.MXID, portal.MXID.URI(server).MatrixToURL()
+}
+
+// setRoom notes that a channel has a room, or has none any more. Called by the pump.
+func (n *bot) setRoom(channel wire.ID, yes bool) {
+	n.roomsMu.Lock()
+	defer n.roomsMu.Unlock()
+	if yes {
+		n.rooms[channel] = true
+	} else {
+		delete(n.rooms, channel)
+	}
+}
+
+// hasRoom reports whether a channel has a room that is ready. It may be called by everybody.
+func (n *bot) hasRoom(channel wire.ID) bool {
+	n.roomsMu.RLock()
+	defer n.roomsMu.RUnlock()
+	return n.rooms[channel]
 }

@@ -49,7 +49,7 @@ func (n *bot) ensureThreadRoom(ctx context.Context, t *wire.Channel) bool {
 		n.log.Error("a thread has no room", "thread", t.ID, "error", err)
 		return false
 	}
-	n.rooms[t.ID] = true
+	n.setRoom(t.ID, true)
 	if portal, err := n.b.br.GetExistingPortalByKey(ctx, channelKey(t.ID)); err == nil && portal != nil {
 		if meta, ok := portal.Metadata.(*PortalMetadata); ok && meta.Parent != t.ParentID {
 			meta.Parent = t.ParentID
@@ -86,7 +86,7 @@ func (n *bot) onThread(ctx context.Context, e *entry) {
 	if e.kind == "THREAD_DELETE" {
 		n.guilds.removeChannel(t)
 		if n.rooms[t.ID] {
-			delete(n.rooms, t.ID)
+			n.setRoom(t.ID, false)
 			before.ID = t.ID
 			n.closeRoom(ctx, &before)
 		} else if known {

@@ -205,6 +205,19 @@ func (s *Server) AddMember(g *Guild, u *User, roles ...string) *Member {
 	return m
 }
 
+// AddMembers has many accounts be in a guild, of which nobody is told.
+func (s *Server) AddMembers(g *Guild, n int) (list []*User) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range n {
+		u := &User{ID: s.id(), Username: fmt.Sprint("member", i), Discriminator: "0"}
+		s.users[u.ID] = u
+		g.Members = append(g.Members, s.member(u))
+		list = append(list, u)
+	}
+	return list
+}
+
 // UpdateMember changes a member.
 func (s *Server) UpdateMember(g *Guild, m *Member, f func(*Member)) {
 	s.mu.Lock()
