@@ -37,12 +37,12 @@ func newOutbox(w *workspace) *outbox {
 
 // load takes over what an earlier run has left.
 func (b *outbox) load(ctx context.Context) error {
+	b.mu.Lock() // an action that is added meanwhile must be in the list or come behind it
+	defer b.mu.Unlock()
 	list, err := b.w.b.store.waitingActions(ctx, b.w.cfg.ID)
 	if err != nil {
 		return err
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	clear(b.lanes)
 	b.count = len(list)
 	for _, a := range list {
