@@ -101,7 +101,7 @@ func (s *serving) bridges(c *config.Config) []config.Bridge {
 	if s.file() == "" && len(c.Bridges) == 0 { // see demo
 		return []config.Bridge{demoBridge}
 	}
-	return enabled(c.Bridges)
+	return slices.DeleteFunc(enabled(c.Bridges), func(b config.Bridge) bool { return s.ended(b.ID) })
 }
 
 // enabled are those of some bridges that are not switched off.
@@ -172,6 +172,9 @@ func (s *serving) transport(r *registration.Registration) http.RoundTripper {
 // runBridges runs the bridges until ctx ends. One that does not start is tried again by the
 // host; the server goes on without it.
 func (s *serving) runBridges(ctx context.Context) error {
+	if err := s.holdEnded(ctx); err != nil && ctx.Err() == nil {
+		return err
+	}
 	if err := s.host.StartAll(ctx); err != nil && ctx.Err() == nil {
 		s.log.ErrorContext(ctx, "not all bridges have started; they are tried again", "err", err)
 	}

@@ -150,9 +150,5 @@ func (c claimBridges) Tied(ctx context.Context, bridge, person, account string) 
 
 // claimSettings are the settings of claims in a configuration.
 func claimSettings(c *config.Config) claims.Settings {
-	out := claims.Settings{OfferLife: c.Claims.OfferLifetime.Std(), PerMinute: c.Claims.MessagesPerMinute, Community: c.Claims.Community}
-	for _, r := range c.Claims.Reminders {
-		out.Reminders = append(out.Reminders, r.Std())
-	}
-	return out
+	return claims.Settings{OfferLife: c.Claims.OfferLifetime.Std(), PerMinute: c.Claims.MessagesPerMinute, Community: c.Claims.Community, Reminders: c.Claims.ReminderTimes()}
 }

@@ -29,6 +29,12 @@ func runMigrate(ctx context.Context, args []string, std stdio) error {
 		{"invite", "invite people of a bridged network to have an account here", runMigrateInvite},
 		{"remind", "write to those who were invited and have not come", runMigrateRemind},
 		{"status", "show who has moved, who has not, and how active they are", runMigrateStatus},
+		{"announce", "tell the community, here and there, that it will move", runMigrateAnnounce},
+		{"freeze", "close the network's side", runMigrateFreeze},
+		{"finish", "take a bridge out of its rooms, which stay as they are", runMigrateFinish},
+		{"confirm", "make that final: the bot leaves", runMigrateConfirm},
+		{"undo", "go back to before announce, freeze and finish", runMigrateUndo},
+		{"report", "say how far the end of a bridge has come", runMigrateReport},
 		{"unlink", "end that somebody of a network is an account here", runMigrateUnlink},
 	}, args, std)
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/console"
 )
 
-const migrateInviteUsage = "landbridge migrate invite -bridge ID [-by dm|mail|list] [-export EXPORT] [-only PERSON,...] [-o FILE] [-again] [-dry-run] [-json] [-c FILE]"
+const migrateInviteUsage = "landbridge migrate invite -bridge ID [-by dm|mail|list] [-export EXPORT [-from FORMAT] [-mapping FILE] [-workspace ID] [-zone ZONE]] [-only PERSON,...] [-o FILE] [-again] [-dry-run] [-json] [-c FILE]"
 
 // runMigrateInvite invites people of a bridged network to have an account here.
 func runMigrateInvite(ctx context.Context, args []string, std stdio) (err error) {

@@ -188,6 +188,7 @@ func (s *serving) open(ctx context.Context) error {
 	}
 	s.hs.Claims().Configure(claimSettings(c))
 	s.hs.Claims().Use(claimBridges{s})
+	s.hs.Cutover().Use(endingBridges{claimBridges{s}})
 	s.hs.LogAccess(c.Log.Access)
 	s.hs.ShowAllUsers(c.Search.AllUsers)
 	return s.metrics.Register(s.hs.Collector())

@@ -79,6 +79,8 @@ var (
 	ErrUnknown = errors.New("no such bridge")
 	// ErrExists means that the host has an instance of that id already.
 	ErrExists = errors.New("bridge exists already")
+	// ErrHeld means that an instance is not to start; see Host.Hold.
+	ErrHeld = errors.New("the bridge has been taken from its rooms, and does not start")
 	// ErrLinked means that a remote person has an account already.
 	ErrLinked = errors.New("this person is linked to an account already")
 	// ErrBadCode means that a code for linking is wrong, used or too old.
@@ -330,10 +332,33 @@ func (h *Host) Restart(ctx context.Context, id string) error {
 	return h.Start(ctx, id)
 }
 
+// Hold keeps an instance, which is stopped, from being started by anybody, or ends that. StartAll passes over it.
+func (h *Host) Hold(id string, hold bool) error {
+	in, err := h.instance(id)
+	if err != nil {
+		return err
+	}
+	if hold {
+		in.end()
+	}
+	in.mu.Lock()
+	in.held = hold
+	in.mu.Unlock()
+	if hold {
+		in.end() // if somebody was quicker
+	}
+	return nil
+}
+
 // StartAll starts all instances at once. The errors of those that failed are
 // joined; the others run.
 func (h *Host) StartAll(ctx context.Context) error {
-	return h.each(func(in *instance) error { return in.start(ctx) })
+	return h.each(func(in *instance) error {
+		if err := in.start(ctx); !errors.Is(err, ErrHeld) {
+			return err
+		}
+		return nil
+	})
 }
 
 // StopAll stops all instances at once.

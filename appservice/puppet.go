@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"time"
 
@@ -159,32 +160,46 @@ func aim(kind event.Type, content *event.Content) (target id.EventID, redaction 
 // sendAs sends as the account. Who has left a room in Matrix has gone for good: what they say on the network is said by
 // their ghost there. Who is banned says nothing.
 func (p *puppet) sendAs(ctx context.Context, account *matrix.ASIntent, room id.RoomID, kind event.Type, content *event.Content, extra *bridgev2.MatrixSendExtra) (*mautrix.RespSendEvent, error) {
-	gone, err := p.c.hasLeft(ctx, room, account.GetMXID())
+	who := account.GetMXID()
+	known, err := p.c.AS.StateStore.TryGetMember(ctx, room, who)
 	if err != nil {
+		return nil, fmt.Errorf("ask for a member of the room: %w", err)
+	}
+	is := event.MembershipJoin
+	if known != nil {
+		is = known.Membership
+	} else if is, err = p.c.membership(ctx, room, who); err != nil {
 		return nil, err
 	}
-	if gone {
-		return p.ghost.SendMessage(ctx, room, kind, content, extra)
-	}
-	return account.SendMessage(ctx, room, kind, content, extra)
-}
-
-// hasLeft tells whether somebody was in a room once and has left it.
-func (c *connector) hasLeft(ctx context.Context, room id.RoomID, user id.UserID) (bool, error) {
-	known, err := c.AS.StateStore.TryGetMember(ctx, room, user)
-	if err != nil {
-		return false, fmt.Errorf("ask for a member of the room: %w", err)
-	}
-	if known == nil {
-		known = &event.MemberEventContent{}
-		err := c.Bot.StateEvent(ctx, room, event.StateMember, user.String(), known)
-		if errors.Is(err, mautrix.MNotFound) {
-			return false, nil // never was there
-		} else if err != nil {
-			return false, fmt.Errorf("ask for a member of the room: %w", err)
+	if is != event.MembershipLeave {
+		own := &event.Content{Parsed: content.Parsed, Raw: maps.Clone(content.Raw)} // it is marked, and perhaps encrypted
+		resp, err := account.SendMessage(ctx, room, kind, own, extra)
+		if !errors.Is(err, mautrix.MForbidden) {
+			return resp, err
+		}
+		// What the bridge remembers is older than what the homeserver knows: the account has left, and the event that
+		// says so is still on its way.
+		is, merr := p.c.membership(ctx, room, who)
+		if merr != nil {
+			return nil, errors.Join(err, merr)
+		}
+		if is != event.MembershipLeave {
+			return nil, err
 		}
 	}
-	return known.Membership == event.MembershipLeave, nil
+	return p.ghost.SendMessage(ctx, room, kind, content, extra)
+}
+
+// membership asks the homeserver for somebody's membership, which the bridge remembers then; "" for who never was there.
+func (c *connector) membership(ctx context.Context, room id.RoomID, user id.UserID) (event.Membership, error) {
+	content := &event.MemberEventContent{}
+	err := c.Bot.StateEvent(ctx, room, event.StateMember, user.String(), content)
+	if errors.Is(err, mautrix.MNotFound) {
+		return "", nil
+	} else if err != nil {
+		return "", fmt.Errorf("ask for a member of the room: %w", err)
+	}
+	return content.Membership, nil
 }
 
 // SendState implements bridgev2.MatrixAPI. Of states, the account may set its own membership alone; for others

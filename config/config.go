@@ -371,9 +371,19 @@ type Claims struct {
 	// OfferLifetime is how long an invitation is good.
 	OfferLifetime Duration `yaml:"offer_lifetime"`
 	// Reminders are the times from the invitation to the first reminder, from that to the second, and so on.
-	Reminders []Duration `yaml:"reminders"`
+	Reminders []string `yaml:"reminders"`
 	// MessagesPerMinute bounds how many messages are sent.
 	MessagesPerMinute int `yaml:"messages_per_minute"`
+}
+
+// ReminderTimes are Reminders, which have been checked, as durations.
+func (c Claims) ReminderTimes() (out []time.Duration) {
+	for _, s := range c.Reminders {
+		if d, err := ParseDuration(s); err == nil {
+			out = append(out, d.Std())
+		}
+	}
+	return out
 }
 
 // Default is the configuration without a file: a server for this machine alone, safe to
@@ -429,6 +439,6 @@ func Default() *Config {
 		Backup:      Backup{Keep: 7, KeepWeekly: 4, Media: true, BeforeUpgrade: true},
 		Migration:   Migration{MaxUpload: 20 << 30},
 		Claims: Claims{OfferLifetime: Duration(14 * 24 * time.Hour), MessagesPerMinute: 20,
-			Reminders: []Duration{Duration(72 * time.Hour), Duration(168 * time.Hour), Duration(336 * time.Hour)}},
+			Reminders: []string{"72h", "168h", "336h"}},
 	}
 }

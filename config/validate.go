@@ -413,8 +413,8 @@ func (v *validator) claims() {
 		v.add("claims.reminders", fmt.Sprintf("may have %d entries but has %d", maxReminders, len(c.Reminders)), "leave some out: people do not want to be written to so often")
 	}
 	for i, r := range c.Reminders {
-		if r < Duration(time.Hour) {
-			v.add(fmt.Sprintf("claims.reminders[%d]", i), "must be 1h or more but is "+r.String(), "write 72h")
+		if d, err := ParseDuration(r); err != nil || d < Duration(time.Hour) {
+			v.add(fmt.Sprintf("claims.reminders[%d]", i), "must be a duration of 1h or more but is "+diag.Quote(r), "write 72h")
 		}
 	}
 	if c.MessagesPerMinute < 1 || c.MessagesPerMinute > 6000 {

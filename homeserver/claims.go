@@ -8,6 +8,7 @@ import (
 
 	"github.com/landbridge-im/landbridge/homeserver/claims"
 	"github.com/landbridge-im/landbridge/homeserver/client"
+	"github.com/landbridge-im/landbridge/homeserver/cutover"
 	"github.com/landbridge-im/landbridge/homeserver/oauth"
 )
 
@@ -26,7 +27,10 @@ func (s *Server) openClaims() (err error) {
 			return m.Deliver(ctx, to, subject, text, "")
 		}
 	}
-	s.claims, err = claims.New(o)
+	if s.claims, err = claims.New(o); err != nil {
+		return err
+	}
+	s.cutover, err = cutover.New(cutover.Options{ServerName: s.o.Name, Store: s.store, Bot: s.botOf, Act: s.actAs, Log: s.o.Log, Now: s.o.Now})
 	return err
 }
 
@@ -37,6 +41,9 @@ func (s *Server) botOf(service string) string {
 	}
 	return ""
 }
+
+// Cutover gives access to the ends of bridges.
+func (s *Server) Cutover() *cutover.Cutover { return s.cutover }
 
 // Claims gives access to who of bridged networks is who here.
 func (s *Server) Claims() *claims.Claims { return s.claims }

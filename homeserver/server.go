@@ -18,6 +18,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/claims"
 	"github.com/landbridge-im/landbridge/homeserver/client"
 	"github.com/landbridge-im/landbridge/homeserver/console"
+	"github.com/landbridge-im/landbridge/homeserver/cutover"
 	"github.com/landbridge-im/landbridge/homeserver/delayed"
 	"github.com/landbridge-im/landbridge/homeserver/edge"
 	"github.com/landbridge-im/landbridge/homeserver/event"
@@ -145,6 +146,7 @@ type Server struct {
 	pages    *page.Site
 	oauth    *oauth.Provider // nil if it is switched off
 	claims   *claims.Claims
+	cutover  *cutover.Cutover
 	admin    *admin.Admin
 	inbound  *inbound.API
 	edge     *edge.Edge
@@ -354,7 +356,7 @@ func (s *Server) Deactivate(ctx context.Context, userID string, erase bool) erro
 
 // Console is what commands on the machine itself ask; it asks nobody who they are.
 func (s *Server) Console() http.Handler {
-	return console.New(console.Options{Accounts: s.accounts, Store: s.store, Deactivate: s.Deactivate, Claims: s.claims, Log: s.o.Log,
+	return console.New(console.Options{Accounts: s.accounts, Store: s.store, Deactivate: s.Deactivate, Claims: s.claims, Cutover: s.cutover, Log: s.o.Log,
 		Export: s.Exporter().Handler(s.o.Log),
 		Import: importer.New(importer.Options{Server: s.o.Name, Store: s.store, Rooms: s.rooms, Accounts: s.accounts, Media: s.media, Log: s.o.Log})})
 }
@@ -396,6 +398,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.delayed.Run(ctx) })
 	g.Go(func() error { return s.guests.Run(ctx) })
 	g.Go(func() error { return s.claims.Run(ctx) })
+	g.Go(func() error { return s.cutover.Run(ctx) })
 	g.Go(func() error { return s.admin.Run(ctx) })
 	g.Go(func() error { return s.unread.Run(ctx) })
 	g.Go(func() error { return s.pushers.Run(ctx) })

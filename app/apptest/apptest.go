@@ -42,6 +42,12 @@ type Server struct {
 // configuration. It ends with the test.
 func Start(t testing.TB, bridges string, modules ...appservice.Module) *Server {
 	t.Helper()
+	return StartWith(t, "registration: {open: true, admin_signup_token: false}", bridges, modules...)
+}
+
+// StartWith is Start with other lines of the configuration (YAML) than an open registration.
+func StartWith(t testing.TB, settings, bridges string, modules ...appservice.Module) *Server {
+	t.Helper()
 	dir := t.TempDir()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -50,8 +56,8 @@ func Start(t testing.TB, bridges string, modules ...appservice.Module) *Server {
 	addr := l.Addr().String()
 	l.Close()
 	s := &Server{URL: "http://" + addr, t: t, mods: modules}
-	s.head = fmt.Sprintf("server: {name: %s, public_url: %q, listen: [%q]}\ndata_dir: %q\nregistration: {open: true, admin_signup_token: false}\nrate_limits: {enabled: false}\nbridges:\n",
-		Domain, s.URL, addr, filepath.Join(dir, "data"))
+	s.head = fmt.Sprintf("server: {name: %s, public_url: %q, listen: [%q]}\ndata_dir: %q\nrate_limits: {enabled: false}\n%s\nbridges:\n",
+		Domain, s.URL, addr, filepath.Join(dir, "data"), settings)
 	s.conf = WriteConfig(t, dir, s.head+bridges)
 	s.start()
 	t.Cleanup(func() {
@@ -132,7 +138,13 @@ func (s *Server) Configure(bridges string) {
 // gives what it prints. The test fails unless the command succeeds.
 func (s *Server) Run(args ...string) string {
 	s.t.Helper()
-	out, code := s.Try(args...)
+	return s.RunWith("", args...)
+}
+
+// RunWith is Run with something on standard input.
+func (s *Server) RunWith(input string, args ...string) string {
+	s.t.Helper()
+	out, code := s.try(input, args)
 	if code != 0 {
 		s.t.Fatalf("landbridge %s: code %d\n%s", strings.Join(args, " "), code, out)
 	}
@@ -142,8 +154,12 @@ func (s *Server) Run(args ...string) string {
 // Try runs a command as Run does, and gives what it prints, errors included, and its exit code.
 func (s *Server) Try(args ...string) (string, int) {
 	s.t.Helper()
+	return s.try("", args)
+}
+
+func (s *Server) try(input string, args []string) (string, int) {
 	var out strings.Builder
-	code := app.Run(s.t.Context(), append(args, "-c", s.conf), app.Build{Version: "test", Modules: s.mods}, strings.NewReader(""), &out, &out)
+	code := app.Run(s.t.Context(), append(args, "-c", s.conf), app.Build{Version: "test", Modules: s.mods}, strings.NewReader(input), &out, &out)
 	return out.String(), code
 }
 
@@ -163,6 +179,29 @@ func (s *Server) Person(name string) *Person {
 		s.t.Fatal(err)
 	}
 	if err := m.Follow(context.WithoutCancel(ctx)); err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(m.Close)
+	return &Person{m, s.t}
+}
+
+// LogIn logs in to an account whose password is "a long password of NAME".
+func (s *Server) LogIn(name string) *Person {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	defer cancel()
+	m := bridgetest.NewMatrix(s.URL)
+	var done struct {
+		UserID string `json:"user_id"`
+		Token  string `json:"access_token"`
+	}
+	err := m.Do(ctx, http.MethodPost, "/v3/login", map[string]any{"type": "m.login.password", "identifier": map[string]string{"type": "m.id.user", "user": name},
+		"password": "a long password of " + name}, &done)
+	if err == nil {
+		m.UserID, m.Token = done.UserID, done.Token
+		err = m.Follow(context.WithoutCancel(ctx))
+	}
+	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(m.Close)

@@ -22,6 +22,7 @@ import (
 var (
 	_ appservice.Messenger = (*bridge)(nil)
 	_ appservice.Freezer   = (*bridge)(nil)
+	_ appservice.Announcer = (*bridge)(nil)
 )
 
 // botNick is the name under which the bridge itself speaks.
@@ -50,20 +51,26 @@ func (b *bridge) Message(_ context.Context, to networkid.UserID, _, text string)
 	return b.write("@"+string(to), botNick, text)
 }
 
+// Announce implements appservice.Announcer. See Message for the key.
+func (b *bridge) Announce(_ context.Context, _, text string) (undone []string, err error) {
+	return nil, b.everywhere(text)
+}
+
+func (b *bridge) everywhere(text string) (err error) {
+	for _, channel := range b.config.Channels {
+		err = errors.Join(err, b.write(channel, botNick, text))
+	}
+	return err
+}
+
 // Freeze implements appservice.Freezer: line chat has neither topics nor rights.
 func (b *bridge) Freeze(_ context.Context, notice string) (undone []string, err error) {
-	for _, channel := range b.config.Channels {
-		err = errors.Join(err, b.write(channel, botNick, notice))
-	}
-	return []string{"Line chat can't keep people from writing."}, err
+	return []string{"Line chat can't keep people from writing."}, b.everywhere(notice)
 }
 
 // Thaw implements appservice.Freezer.
 func (b *bridge) Thaw(context.Context) (undone []string, err error) {
-	for _, channel := range b.config.Channels {
-		err = errors.Join(err, b.write(channel, botNick, "This channel is open again."))
-	}
-	return nil, err
+	return nil, b.everywhere("This channel is open again.")
 }
 
 // CatchUp implements appservice.Freezer: what has been read is handled in order, and what has not been read does not

@@ -13,6 +13,7 @@ import (
 
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
 	"github.com/landbridge-im/landbridge/homeserver/claims"
+	"github.com/landbridge-im/landbridge/homeserver/cutover"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 )
@@ -26,6 +27,8 @@ type Options struct {
 	// Import answers what is asked below /import/; see package importer.
 	Import http.Handler
 	Claims *claims.Claims
+	// Cutover ends bridges.
+	Cutover *cutover.Cutover
 	// Export answers what is asked below /export/; see package exporter.
 	Export http.Handler
 	Log    *slog.Logger
@@ -54,6 +57,9 @@ func New(o Options) http.Handler {
 	serve(mux, c, "/room/show", c.showRoom)
 	if o.Claims != nil {
 		c.claimCommands(mux)
+	}
+	if o.Cutover != nil {
+		c.cutoverCommands(mux)
 	}
 	if o.Import != nil {
 		mux.Handle("/import/", o.Import)

@@ -23,8 +23,8 @@ func TestCodeForTheBot(t *testing.T) {
 	s, n, mod := start(t, "[town, cellar]")
 	alice, bob := s.Person("alice"), s.Person("robert")
 	town, cellar := alice.Enter("#lines_town:"+apptest.Domain), alice.Enter("#lines_cellar:"+apptest.Domain)
-	n.say("town", "bob", "hello from the ghost")
-	n.say("cellar", "bob", "it is dark")
+	n.Say("town", "bob", "hello from the ghost")
+	n.Say("cellar", "bob", "it is dark")
 	alice.Hears(town, ghost, "hello from the ghost")
 	alice.Hears(cellar, ghost, "it is dark")
 	closeRoom(t, mod, cellar)
@@ -38,10 +38,10 @@ func TestCodeForTheBot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.say("@bridge", "bob", "link "+strings.ToLower(strings.ReplaceAll(code, "-", " ")))
-	n.hears("@bob bridge I know link and unlink.") // a code with a space in it is two words
-	n.say("@bridge", "bob", "link "+strings.ToLower(strings.ReplaceAll(code, "-", "")))
-	n.hears("@bob bridge You are " + bob.UserID + " now.")
+	n.Say("@bridge", "bob", "link "+strings.ToLower(strings.ReplaceAll(code, "-", " ")))
+	n.Hears("@bob bridge I know link and unlink.") // a code with a space in it is two words
+	n.Say("@bridge", "bob", "link "+strings.ToLower(strings.ReplaceAll(code, "-", "")))
+	n.Hears("@bob bridge You are " + bob.UserID + " now.")
 
 	for _, room := range []string{town, cellar} {
 		eventually(t, "in the room", func() bool {
@@ -60,34 +60,35 @@ func TestCodeForTheBot(t *testing.T) {
 		t.Errorf("the ghost's profile: %v, %v", profile, err)
 	}
 
-	n.forget()
-	n.say("town", "bob", "hello from myself")
+	n.Forget()
+	n.Say("town", "bob", "hello from myself")
 	e := alice.Hears(town, bob.UserID, "hello from myself")
 	if e.Field("fi.mau.double_puppet_source") != "lines" {
 		t.Errorf("without the mark: %s", e.Content)
 	}
-	n.say("cellar", "bob", "a candle")
+	n.Say("cellar", "bob", "a candle")
 	alice.Hears(cellar, bob.UserID, "a candle")
 	// What they write in Matrix goes to the network, and nothing comes back to it.
 	bob.Tell(town, "written in Matrix")
-	n.hears("town robert written in Matrix")
+	n.Hears("town robert written in Matrix")
 	alice.Tell(town, "the last word")
-	n.hears("town alice the last word")
-	if n.heard("hello from myself")+n.heard("a candle") > 0 {
+	n.Hears("town alice the last word")
+	if n.Heard("hello from myself")+n.Heard("a candle") > 0 {
 		t.Error("an echo has gone to the network")
 	}
 	// A restart forgets nothing.
-	n.restart(s)
-	n.say("town", "bob", "and after a restart")
+	n.Drop()
+	s.Restart()
+	n.Say("town", "bob", "and after a restart")
 	alice.Hears(town, bob.UserID, "and after a restart")
 	// Linked once, linked for good.
 	if _, err := mod.links.Offer(t.Context(), person("bob")); err == nil {
 		t.Error("there is a second offer")
 	}
 
-	n.say("@bridge", "bob", "unlink")
-	n.hears("@bob bridge You have no account")
-	n.say("town", "bob", "a ghost again")
+	n.Say("@bridge", "bob", "unlink")
+	n.Hears("@bob bridge You have no account")
+	n.Say("town", "bob", "a ghost again")
 	alice.Hears(town, ghost, "a ghost again")
 }
 
@@ -111,8 +112,8 @@ func TestNarrow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.say("@bridge", "bob", "link "+code)
-	n.hears("@bob bridge You are")
+	n.Say("@bridge", "bob", "link "+code)
+	n.Hears("@bob bridge You are")
 	bob.Enter(town)
 	for _, c := range []struct {
 		user, method, path, body string
@@ -157,22 +158,22 @@ func TestLeaving(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.say("@bridge", "bob", "link "+code)
-	n.hears("@bob bridge You are")
-	n.say("town", "bob", "first") // joins by speaking
+	n.Say("@bridge", "bob", "link "+code)
+	n.Hears("@bob bridge You are")
+	n.Say("town", "bob", "first") // joins by speaking
 	alice.Hears(town, bob.UserID, "first")
 	if err := bob.Do(t.Context(), "POST", "/v3/rooms/"+town+"/leave", map[string]any{}, &struct{}{}); err != nil {
 		t.Fatal(err)
 	}
-	n.say("town", "bob", "second")
+	n.Say("town", "bob", "second")
 	alice.Hears(town, ghost, "second")
 	br := mod.bridge()
 	_, err = br.Bot.SendState(t.Context(), id.RoomID(town), event.StateMember, bob.UserID, &event.Content{Parsed: &event.MemberEventContent{Membership: event.MembershipBan}}, time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.say("town", "bob", "third")
-	n.say("town", "carl", "fourth")
+	n.Say("town", "bob", "third")
+	n.Say("town", "carl", "fourth")
 	alice.Hears(town, "@lines_carl:"+apptest.Domain, "fourth")
 	history, err := alice.History(t.Context(), town)
 	if err != nil {
