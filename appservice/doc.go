@@ -27,6 +27,8 @@
 //     the inbox; lanes do not wait for each other. All that belongs to devices
 //     (to-device events, device lists, key counts) is one more lane, and an
 //     encrypted event waits for what that lane had to do before it came.
+//   - An event of a room that is being made waits until bridgev2 knows the
+//     room (births.go): it would be ignored.
 //   - An event is given to bridgev2 and followed by a marker through the queue
 //     of its portal (marker.go). When the marker comes out, the event has been
 //     handled and its effects are committed. Only then is it marked as handled,

@@ -51,6 +51,7 @@ type pump struct {
 	br      *bridgev2.Bridge
 	conn    *connector
 	keys    keyHandler // nil without encryption
+	births  *births
 	log     *slog.Logger
 	metrics *instanceMetrics
 
@@ -81,8 +82,8 @@ type work struct {
 	received time.Time
 }
 
-func newPump(box *store.Inbox, br *bridgev2.Bridge, conn *connector, keys keyHandler, log *slog.Logger, metrics *instanceMetrics) *pump {
-	p := &pump{box: box, br: br, conn: conn, keys: keys, log: log, metrics: metrics,
+func newPump(box *store.Inbox, br *bridgev2.Bridge, conn *connector, keys keyHandler, births *births, log *slog.Logger, metrics *instanceMetrics) *pump {
+	p := &pump{box: box, br: br, conn: conn, keys: keys, births: births, log: log, metrics: metrics,
 		lanes: make(map[string]*lane), deviceMove: make(chan struct{})}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	return p
@@ -307,6 +308,11 @@ func (p *pump) dispatch(w work) (err error) {
 	if evt.Type == event.EventEncrypted {
 		p.waitForKeys(w.after)
 	}
+	if w.Kind == store.KindEvent && !p.isOwn(evt) {
+		if err := p.births.settle(p.ctx, evt.RoomID, func() bool { return p.placed(ctx, evt) }); err != nil {
+			return err
+		}
+	}
 	p.conn.EventProcessor.Dispatch(ctx, evt)
 	if (w.Kind == store.KindEvent || w.Kind == kindEcho) && p.isOwn(evt) {
 		return p.ctx.Err() // bridgev2 does not queue its own echoes
@@ -358,6 +364,15 @@ func (p *pump) known(ctx context.Context, evt id.EventID) bool {
 	}
 	reaction, err := p.br.DB.Reaction.GetByMXID(ctx, evt)
 	return err == nil && reaction != nil
+}
+
+// placed reports whether bridgev2 knows the room of an event.
+func (p *pump) placed(ctx context.Context, evt *event.Event) bool {
+	if portal, err := p.br.GetPortalByMXID(ctx, evt.RoomID); err != nil || portal != nil {
+		return true // what the database can't tell now, it can't tell bridgev2 either
+	}
+	user, err := p.br.GetUserByMXID(ctx, evt.Sender)
+	return err == nil && user != nil && user.ManagementRoom == evt.RoomID
 }
 
 // isOwn reports whether the event was sent by the bridge.

@@ -104,12 +104,13 @@ func (in *instance) newRun(ctx context.Context, cfg Instance, reg Registration) 
 	zl := zlog.New(in.log, nil)
 	r.db.Log = dbutil.ZeroLogger(zl.With().Str("db_section", "main").Logger())
 	var keys keyHandler
+	births := newBirths(txnid.Transport(h.opts.Homeserver.Transport))
 	err = guard("make bridge", func() error {
 		mx := matrix.NewConnector(bridgeCfg)
 		r.conn = newConnector(mx, in.metrics)
 		r.br = bridgev2.NewBridge(networkid.BridgeID(cfg.ID), r.db, zl, &bridgeCfg.Bridge, r.conn, r.bridge.Connector(), commands.NewProcessor)
 		// The pointer is shared by every intent, so this is the place for it.
-		mx.AS.HTTPClient.Transport = &countedTransport{next: txnid.Transport(h.opts.Homeserver.Transport), metrics: in.metrics}
+		mx.AS.HTTPClient.Transport = &countedTransport{next: births, metrics: in.metrics}
 		// The pump calls the handlers itself; bounds on time are its portals'.
 		mx.EventProcessor.ExecSyncWarnTime, mx.EventProcessor.ExecSyncTimeout = 0, 0
 		// Different bridges must not take each other's messages for their own.
@@ -130,7 +131,7 @@ func (in *instance) newRun(ctx context.Context, cfg Instance, reg Registration) 
 	}
 	// The inbox outlives br in the same file; the host closes both.
 	r.br.ExternallyManagedDB = true
-	r.pump = newPump(r.box, r.br, r.conn, keys, in.log, in.metrics)
+	r.pump = newPump(r.box, r.br, r.conn, keys, births, in.log, in.metrics)
 	waiting, err := r.box.Pending(ctx)
 	if err != nil {
 		return nil, err
