@@ -58,7 +58,7 @@ func (s *serving) openBridges(ctx context.Context) (err error) {
 	s.host, err = appservice.New(appservice.Options{
 		Dir:        filepath.Join(s.cfg.DataDir, "bridges"),
 		Homeserver: appservice.Homeserver{URL: "http://in-process", Domain: s.cfg.Server.Name, Transport: inproc.Transport(homeserver)},
-		Modules:    s.noticed(), Log: s.log, Metrics: s.metrics,
+		Modules:    s.noticed(), Links: s.links, Log: s.log, Metrics: s.metrics,
 	})
 	if err != nil {
 		return err

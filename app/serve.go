@@ -179,6 +179,7 @@ func (s *serving) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.hs.Claims().Use(claimBridges{s})
 	s.hs.LogAccess(c.Log.Access)
 	s.hs.ShowAllUsers(c.Search.AllUsers)
 	return s.metrics.Register(s.hs.Collector())

@@ -22,6 +22,7 @@ type connector struct {
 	*matrix.Connector
 	metrics *instanceMetrics
 	letters *letters // set before the bridge starts
+	links   Links    // nil if nobody keeps ties
 
 	mu          sync.Mutex
 	logins      map[networkid.UserLoginID]status.BridgeState

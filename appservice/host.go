@@ -44,6 +44,8 @@ type Options struct {
 	// HTTP is what modules reach their networks with; default a client with a
 	// timeout of one minute.
 	HTTP *http.Client
+	// Links gives the ties of a bridge's people to accounts; nil, or giving nil: nobody keeps any.
+	Links func(bridge string) Links
 	// MaxPending bounds the events that wait to be handled by one bridge;
 	// beyond it the homeserver is asked to try again later. Default 20,000.
 	MaxPending int

@@ -42,8 +42,13 @@ func (in *instance) env(cfg Instance, r *run) Env {
 	if r != nil {
 		spawn = r.goroutine
 	}
+	var links Links
+	if f := in.host.opts.Links; f != nil {
+		links = f(cfg.ID)
+	}
 	return Env{
 		Go:      spawn,
+		Links:   links,
 		ID:      cfg.ID,
 		Config:  cfg.Config,
 		Log:     in.log,

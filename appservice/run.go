@@ -108,6 +108,9 @@ func (in *instance) newRun(ctx context.Context, cfg Instance, reg Registration) 
 	err = guard("make bridge", func() error {
 		mx := matrix.NewConnector(bridgeCfg)
 		r.conn = newConnector(mx, in.metrics)
+		if f := h.opts.Links; f != nil {
+			r.conn.links = f(cfg.ID)
+		}
 		r.br = bridgev2.NewBridge(networkid.BridgeID(cfg.ID), r.db, zl, &bridgeCfg.Bridge, r.conn, r.bridge.Connector(), commands.NewProcessor)
 		// The pointer is shared by every intent, so this is the place for it.
 		mx.AS.HTTPClient.Transport = &countedTransport{next: births, metrics: in.metrics}

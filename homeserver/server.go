@@ -15,6 +15,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
 	"github.com/landbridge-im/landbridge/homeserver/admin"
 	"github.com/landbridge-im/landbridge/homeserver/appservices"
+	"github.com/landbridge-im/landbridge/homeserver/claims"
 	"github.com/landbridge-im/landbridge/homeserver/client"
 	"github.com/landbridge-im/landbridge/homeserver/console"
 	"github.com/landbridge-im/landbridge/homeserver/delayed"
@@ -136,6 +137,7 @@ type Server struct {
 	client   *client.API
 	pages    *page.Site
 	oauth    *oauth.Provider // nil if it is switched off
+	claims   *claims.Claims
 	admin    *admin.Admin
 	inbound  *inbound.API
 	edge     *edge.Edge
@@ -200,6 +202,9 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	if err := s.openOAuth(single); err != nil {
 		return nil, err
 	}
+	if err := s.openClaims(); err != nil {
+		return nil, err
+	}
 	crypto := keys.Config{Server: o.Name, Store: s.store, Log: o.Log, Now: o.Now, Unchecked: o.UncheckedKeys}
 	if o.Federation.Enabled {
 		crypto.Remote = s.outside.client
@@ -237,7 +242,7 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	if s.oauth != nil {
 		newAPI = s.oauth
 	}
-	s.client = client.New(client.Options{OAuth: newAPI, Remote: remote, History: s.history(), Joins: away, ServerName: o.Name, PublicURL: o.PublicURL, Store: s.store, Rooms: s.rooms, Sync: syncer, Sliding: slidingsync.New(syncer),
+	s.client = client.New(client.Options{OAuth: newAPI, Tied: s.claims.Tied, Remote: remote, History: s.history(), Joins: away, ServerName: o.Name, PublicURL: o.PublicURL, Store: s.store, Rooms: s.rooms, Sync: syncer, Sliding: slidingsync.New(syncer),
 		Notifier: s.notifier, Typing: s.typing, Presence: s.presence, Accounts: s.accounts, Services: s.services, Media: s.media, Preview: s.preview, Keys: s.keys, Delayed: s.delayed, Notices: s.notices,
 		Directory: s.people, Search: s.search, Unread: s.unread, Pushers: s.pushers, VoIP: o.VoIP, Log: o.Log, Now: o.Now,
 		SSO: single, TrustedClients: o.TrustedClients, WellKnown: o.WellKnown, TrustedProxies: o.TrustedProxies}, o.Settings)
@@ -377,6 +382,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	g.Go(func() error { return s.keys.Run(ctx) })
 	g.Go(func() error { return s.delayed.Run(ctx) })
+	g.Go(func() error { return s.claims.Run(ctx) })
 	g.Go(func() error { return s.admin.Run(ctx) })
 	g.Go(func() error { return s.unread.Run(ctx) })
 	g.Go(func() error { return s.pushers.Run(ctx) })

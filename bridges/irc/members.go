@@ -8,18 +8,19 @@ import (
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/appservice"
 	"maunium.net/go/mautrix/bridgev2"
-	"maunium.net/go/mautrix/bridgev2/matrix"
 	"maunium.net/go/mautrix/event"
 
+	host "github.com/landbridge-im/landbridge/appservice"
 	"github.com/landbridge-im/landbridge/bridges/irc/format"
 )
 
 // Memberships are set here and not by the framework, which reads all members of a
 // room for each one that changes.
 
-// clientOf is the Matrix client behind an intent, or nil.
+// clientOf is the Matrix client behind an intent, or nil: somebody who has an account here does what they do
+// through the framework alone.
 func clientOf(intent bridgev2.MatrixAPI) *appservice.IntentAPI {
-	if as, ok := intent.(*matrix.ASIntent); ok {
+	if as := host.GhostOf(intent); as != nil {
 		return as.Matrix
 	}
 	return nil

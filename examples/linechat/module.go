@@ -84,7 +84,7 @@ func (b *bridge) Start(ctx context.Context, br *bridgev2.Bridge) error {
 	// Not a plain go: a panic in it is to end the bridge, not the program.
 	b.env.Go(func() {
 		defer b.ended.Done()
-		b.failed <- b.read(bufio.NewScanner(conn))
+		b.failed <- b.read(ctx, bufio.NewScanner(conn))
 	})
 	return nil
 }

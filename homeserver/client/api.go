@@ -55,12 +55,14 @@ type Options struct {
 	WellKnown      WellKnown
 	// TrustedProxies say truly in X-Forwarded-For whose requests they pass on.
 	TrustedProxies []netip.Prefix
-	Delayed        *delayed.Events
-	Notices        *notices.Notices
-	Unread         *unread.Counter
-	Pushers        *pushers.Pushers
-	VoIP           VoIP
-	Directory      *userdirectory.Directory
+	// Tied tells whose accounts bridges may act as; nil: nobody's.
+	Tied      TiedTo
+	Delayed   *delayed.Events
+	Notices   *notices.Notices
+	Unread    *unread.Counter
+	Pushers   *pushers.Pushers
+	VoIP      VoIP
+	Directory *userdirectory.Directory
 	// Remote asks other servers, and Joins goes to rooms of theirs; both are nil where there are none.
 	Remote Remote
 	Joins  Joins

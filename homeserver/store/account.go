@@ -98,6 +98,10 @@ func (t *Tx) Deactivate(user, nowMS int64) error {
 	if err := t.exec("directory_clear", user); err != nil {
 		return err
 	}
+	// Who it is on networks is theirs alone again.
+	if err := t.exec("claim_tie_delete_user", user); err != nil {
+		return err
+	}
 	return t.exec("account_deactivate", user, nowMS)
 }
 
