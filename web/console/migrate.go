@@ -69,9 +69,6 @@ func (c *Console) migrationNew(v *visit) error {
 	})
 }
 
-// problemsShown is how many problems a page lists.
-const problemsShown = 100
-
 type migrationView struct {
 	desk.Migration
 	Report   *plan.Report
