@@ -51,6 +51,7 @@ func commands() []command {
 		{"token", "make, list and delete registration tokens", runToken},
 		{"room", "list and show rooms", runRoom},
 		{"migrate", "bring in a community from an export", runMigrate},
+		{"export", "write a community or a person's data as files to take along", runExport},
 		{"keys", "list and change the keys with which the server signs", runKeys},
 		{"backup", "copy everything to one file, check and list such files", runBackup},
 		{"restore", "make a data folder of a backup", runRestore},

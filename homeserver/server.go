@@ -20,6 +20,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/delayed"
 	"github.com/landbridge-im/landbridge/homeserver/edge"
 	"github.com/landbridge-im/landbridge/homeserver/event"
+	"github.com/landbridge-im/landbridge/homeserver/exporter"
 	"github.com/landbridge-im/landbridge/homeserver/federation/inbound"
 	"github.com/landbridge-im/landbridge/homeserver/federation/joins"
 	"github.com/landbridge-im/landbridge/homeserver/federation/keyring"
@@ -337,7 +338,13 @@ func (s *Server) Deactivate(ctx context.Context, userID string, erase bool) erro
 // Console is what commands on the machine itself ask; it asks nobody who they are.
 func (s *Server) Console() http.Handler {
 	return console.New(console.Options{Accounts: s.accounts, Store: s.store, Deactivate: s.Deactivate, Log: s.o.Log,
+		Export: s.Exporter().Handler(s.o.Log),
 		Import: importer.New(importer.Options{Server: s.o.Name, Store: s.store, Rooms: s.rooms, Accounts: s.accounts, Media: s.media, Log: s.o.Log})})
+}
+
+// Exporter reads what is here of a community or a person, for exports.
+func (s *Server) Exporter() *exporter.Exporter {
+	return &exporter.Exporter{Name: s.o.Name, Store: s.store, Media: s.media}
 }
 
 // Services gives access to the application services.

@@ -22,6 +22,8 @@ type Options struct {
 	Deactivate func(ctx context.Context, userID string, erase bool) error
 	// Import answers what is asked below /import/; see package importer.
 	Import http.Handler
+	// Export answers what is asked below /export/; see package exporter.
+	Export http.Handler
 	Log    *slog.Logger
 }
 
@@ -48,6 +50,9 @@ func New(o Options) http.Handler {
 	serve(mux, c, "/room/show", c.showRoom)
 	if o.Import != nil {
 		mux.Handle("/import/", o.Import)
+	}
+	if o.Export != nil {
+		mux.Handle("/export/", o.Export)
 	}
 	return mux
 }

@@ -174,3 +174,19 @@ func (s *Store) Threads(ctx context.Context, room int64, before Place, participa
 		return t, r.Scan(&t.Root, &t.Depth, &t.Pos)
 	}, room, before.Depth, before.Pos, participant, limit)
 }
+
+// ReactionTo is what somebody has reacted with.
+type ReactionTo struct {
+	Parent, Key  string
+	Room, Author int64
+}
+
+// Reactions lists the reactions to the parents, as of a log position: the oldest of each parent first.
+func (s *Store) Reactions(ctx context.Context, parents []string, upto int64) (out []ReactionTo, err error) {
+	return out, s.ofParents(ctx, "relation_reactions", parents, func(r scanner) error {
+		var c ReactionTo
+		err := r.Scan(&c.Parent, &c.Room, &c.Key, &c.Author)
+		out = append(out, c)
+		return err
+	}, upto)
+}

@@ -29,6 +29,10 @@ SELECT child, room_nid, parent, id, author FROM (
   FROM relation WHERE pos <= $1 AND rel_type = 'm.reference' AND parent IN ({64 from 3})
 ) first WHERE n <= $2 ORDER BY parent, n
 
+-- name: relation_reactions
+SELECT parent, room_nid, annotation, author FROM relation
+WHERE pos <= $1 AND rel_type = 'm.annotation' AND type = 'm.reaction' AND parent IN ({64 from 2}) ORDER BY parent, depth, pos
+
 -- name: relation_replies
 SELECT r.child, r.room_nid, r.author, r.parent, r.pos FROM thread t
 JOIN relation r ON r.parent = t.root AND r.depth = t.depth AND r.pos = t.pos AND r.room_nid = t.room_nid
