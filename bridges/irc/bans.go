@@ -181,25 +181,23 @@ func (n *network) sharedHost(ch *channel, host, nick string) bool {
 	return n.session.HostCount(ch.Name, host) > 1 || n.session.OwnHost() == host
 }
 
-// rememberBan keeps the mask that was set for somebody, or takes it; empty if there is none.
-func (n *network) rememberBan(ctx context.Context, portal *bridgev2.Portal, ghost networkid.UserID, mask string) (before string) {
-	meta, ok := portal.Metadata.(*PortalMetadata)
-	if !ok {
-		return ""
-	}
-	before = meta.Bans[ghost]
-	if mask == "" {
-		delete(meta.Bans, ghost)
-	} else if len(meta.Bans) < 500 {
-		if meta.Bans == nil {
-			meta.Bans = make(map[networkid.UserID]string)
-		}
-		meta.Bans[ghost] = mask
-	}
-	if err := portal.Save(ctx); err != nil {
+// rememberBan keeps the mask that was set for somebody.
+func (n *network) rememberBan(ctx context.Context, ch *channel, ghost networkid.UserID, mask string) {
+	if err := n.b.store.putBan(ctx, n.cfg.ID, ch.Name, ghost, mask); err != nil {
 		n.log.Warn("the mask of a ban is not remembered", "error", err)
 	}
-	return before
+}
+
+// forgetBan takes the mask that was set for somebody; otherwise, if there is none.
+func (n *network) forgetBan(ctx context.Context, ch *channel, ghost networkid.UserID, otherwise string) string {
+	mask, err := n.b.store.takeBan(ctx, n.cfg.ID, ch.Name, ghost)
+	if err != nil {
+		n.log.Warn("the mask of a ban is not known", "error", err)
+	}
+	if mask == "" {
+		return otherwise
+	}
+	return mask
 }
 
 // followModerated has a room follow mode m: only those who have a voice may speak.

@@ -2,9 +2,12 @@ package irc
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 
 	"go.mau.fi/util/dbutil"
+	"maunium.net/go/mautrix/bridgev2/networkid"
 )
 
 // channels returns those that were added to a network.
@@ -37,4 +40,21 @@ func (s *store) dropChannel(ctx context.Context, network, name string) error {
 		return fmt.Errorf("forget a channel: %w", err)
 	}
 	return nil
+}
+
+// putBan remembers the mask that was set for somebody.
+func (s *store) putBan(ctx context.Context, network, channel string, ghost networkid.UserID, mask string) error {
+	_, err := s.db.Exec(ctx, `INSERT INTO irc_ban (bridge_id, network, channel, ghost_id, mask) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (bridge_id, network, channel, ghost_id) DO UPDATE SET mask=excluded.mask`, s.bridge, network, channel, ghost, mask)
+	return err
+}
+
+// takeBan returns the mask that was set for somebody, or "", and forgets it.
+func (s *store) takeBan(ctx context.Context, network, channel string, ghost networkid.UserID) (mask string, err error) {
+	err = s.db.QueryRow(ctx, "DELETE FROM irc_ban WHERE bridge_id=$1 AND network=$2 AND channel=$3 AND ghost_id=$4 RETURNING mask",
+		s.bridge, network, channel, ghost).Scan(&mask)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return mask, err
 }

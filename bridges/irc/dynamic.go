@@ -176,24 +176,35 @@ func (n *network) unbridge(ctx context.Context, ch *channel) error {
 	if err != nil || portal == nil || portal.MXID == "" {
 		return err
 	}
+	// In a turn of the room: nobody else has it in hands then.
+	done := make(chan error, 1)
+	n.queueTurn(ch, func(ctx context.Context, portal *bridgev2.Portal) { done <- n.empty(ctx, portal) })
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// empty takes the people of IRC out of a room and ends its tie.
+func (n *network) empty(ctx context.Context, portal *bridgev2.Portal) error {
 	members, err := n.b.br.Matrix.GetMembers(ctx, portal.MXID)
 	if err != nil {
 		return err
 	}
-	var list []id.UserID
+	var list []networkid.UserID
 	for user := range members {
 		if ghost, ok := n.b.br.Matrix.ParseGhostMXID(user); ok && ghost != "" {
-			list = append(list, user)
+			list = append(list, ghost)
 		}
 	}
-	room := portal.MXID
-	each(list, func(user id.UserID) {
-		if ghost, ok := n.b.br.Matrix.ParseGhostMXID(user); ok {
-			if g, err := n.b.br.GetGhostByID(ctx, ghost); err == nil {
-				_ = n.leave(ctx, portal, g, g.Intent, "", time.Time{})
-			}
+	each(list, func(ghost networkid.UserID) {
+		if g, err := n.b.br.GetGhostByID(ctx, ghost); err == nil {
+			_ = n.leave(ctx, portal, g, g.Intent, "", time.Time{})
 		}
 	})
+	room := portal.MXID
 	if err := portal.RemoveMXID(ctx); err != nil {
 		return fmt.Errorf("end the tie of %s: %w", room, err)
 	}

@@ -4,9 +4,7 @@ import (
 	"unicode/utf8"
 
 	"maunium.net/go/mautrix/bridgev2/database"
-	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/event"
-	"maunium.net/go/mautrix/id"
 )
 
 // MessageMetadata is kept with each bridged message, for quotes and corrections.
@@ -26,10 +24,6 @@ type PortalMetadata struct {
 	// the space, as the channel's modes m and s want it.
 	Moderated bool `json:"moderated,omitempty"`
 	Hidden    bool `json:"hidden,omitempty"`
-	// Bans are the masks that the bridge has set on IRC for people who were banned in Matrix.
-	Bans map[networkid.UserID]string `json:"bans,omitempty"`
-	// Raised are the Matrix users to whom the bridge has given the power level of their rank on IRC.
-	Raised map[id.UserID]int `json:"raised,omitempty"`
 }
 
 func metaTypes() database.MetaTypes {

@@ -86,12 +86,10 @@ func (n *network) moderate(ctx context.Context, portal *bridgev2.Portal, ghost n
 		n.inviteOnIRC(ctx, ch, nick, evt)
 		return
 	case to == event.MembershipBan && from != to:
-		n.rememberBan(ctx, portal, ghost, mask)
+		n.rememberBan(ctx, ch, ghost, mask)
 		o.Steps = append(o.Steps, []string{"MODE", ch.Name, "+b", mask})
 	case from == event.MembershipBan && to != from:
-		if set := n.rememberBan(ctx, portal, ghost, ""); set != "" {
-			mask = set
-		}
+		mask = n.forgetBan(ctx, ch, ghost, mask)
 		o.Steps = append(o.Steps, []string{"MODE", ch.Name, "-b", mask})
 		here = false
 	case from != event.MembershipJoin || to != event.MembershipLeave:

@@ -259,7 +259,7 @@ func (k *talk) answers() {
 			"m.relates_to": map[string]any{"m.in_reply_to": map[string]string{"event_id": said.ID}}})
 		return err
 	})
-	if text := unping(lines[0].Text()); text != "<Anna> Bob: “what time is it?” — half past ten" {
+	if text := unping(lines[0].Text()); text != k.reply("Bob", "what time is it?", "half past ten") {
 		t.Errorf("the reply went as %q", text)
 	}
 	lines = k.toIRC("an edit", 1, func() error {
@@ -274,13 +274,21 @@ func (k *talk) answers() {
 	k.answersToAnswers(reply)
 }
 
+// reply is what Anna's answer to somebody looks like: with a quote where the network has no tags that say what it answers.
+func (k *talk) reply(to, quote, text string) string {
+	if k.network == "ng" {
+		return "<Anna> " + to + ": “" + quote + "” — " + text
+	}
+	return "<Anna> " + to + ": " + text
+}
+
 func (k *talk) answersToAnswers(reply string) {
 	lines := k.toIRC("a reply to a reply", 1, func() error {
 		_, err := k.anna.Send(k.ctx, k.room, "m.room.message", map[string]any{"msgtype": "m.text", "body": "so late?",
 			"m.relates_to": map[string]any{"m.in_reply_to": map[string]string{"event_id": reply}}})
 		return err
 	})
-	if text := unping(lines[0].Text()); text != "<Anna> Anna: “half past eleven” — so late?" {
+	if text := unping(lines[0].Text()); text != k.reply("Anna", "half past eleven", "so late?") {
 		k.t.Errorf("the reply to a reply went as %q", text)
 	}
 }

@@ -50,3 +50,14 @@ CREATE TABLE irc_frozen (
 
 	PRIMARY KEY (bridge_id, network, channel)
 );
+
+-- The masks that were set on IRC for people who were banned in Matrix.
+CREATE TABLE irc_ban (
+	bridge_id TEXT NOT NULL,
+	network   TEXT NOT NULL,
+	channel   TEXT NOT NULL,
+	ghost_id  TEXT NOT NULL,
+	mask      TEXT NOT NULL,
+
+	PRIMARY KEY (bridge_id, network, channel, ghost_id)
+);
