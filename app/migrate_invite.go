@@ -41,7 +41,7 @@ func runMigrateInvite(ctx context.Context, args []string, std stdio) (err error)
 	case *by == claims.ByList && *file == "" && !*asJSON && !*try:
 		return usageError("-by list: where shall the links go? Add -o FILE.csv")
 	}
-	q := claims.Invitations{Service: *ef.bridge, By: *by, Again: *again, Try: *try}
+	q := claims.Invitations{Service: ef.choice.Bridge, By: *by, Again: *again, Try: *try}
 	if *export != "" {
 		m, err := ef.open(*export)
 		if err != nil {
