@@ -1,7 +1,6 @@
 package app
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -10,8 +9,8 @@ import (
 	"net/http"
 	"path/filepath"
 	"slices"
+	"strings"
 
-	"gopkg.in/yaml.v3"
 	"maunium.net/go/mautrix/id"
 
 	"github.com/landbridge-im/landbridge/appservice"
@@ -116,6 +115,8 @@ func enabled(all []config.Bridge) (on []config.Bridge) {
 
 func instance(b config.Bridge) appservice.Instance {
 	in := appservice.Instance{ID: b.ID, Module: b.Module, Config: b.Config, Permissions: map[string]string{}}
+	in.ProvisioningSecret, in.StatusEvents = b.Provisioning.Secret.Reveal(), b.MessageStatus.Events
+	in.Checkpoints = appservice.Checkpoints{URL: b.MessageStatus.URL, Token: b.MessageStatus.Token.Reveal()}
 	in.Rooms.Members = community.Members(b.Rooms.Members)
 	for _, c := range b.Rooms.Channels {
 		in.Rooms.Channels = append(in.Rooms.Channels, community.Channel{Channel: c.Channel, Room: c.Room, Aliases: c.Aliases, Space: c.Space, Members: community.Members(c.Members)})
@@ -145,6 +146,20 @@ func (s *serving) builtin() ([]*registration.Registration, error) {
 		out = append(out, r)
 	}
 	return out, nil
+}
+
+// bridgePath begins the addresses of bridges' provisioning APIs; the bridge's id follows.
+const bridgePath = "/_landbridge/bridge/"
+
+// serveBridge answers a request for a bridge itself; false if it is for something else.
+func (s *serving) serveBridge(w http.ResponseWriter, r *http.Request) bool {
+	rest, ok := strings.CutPrefix(r.URL.Path, bridgePath)
+	if !ok {
+		return false
+	}
+	id, _, _ := strings.Cut(rest, "/")
+	http.StripPrefix(bridgePath+id, s.host.Public(id)).ServeHTTP(w, r)
+	return true
 }
 
 // transport reaches an application service: by a direct call if it is one of our bridges, else
@@ -197,7 +212,7 @@ func (s *serving) reloadBridges(ctx context.Context, next *config.Config) error 
 		switch was, ok := old[id]; {
 		case !ok:
 			errs = append(errs, s.host.Add(ctx, instance(b)))
-		case !sameBridge(was, b):
+		case !config.SameBridge(was, b):
 			errs = append(errs, s.host.Configure(ctx, instance(b)))
 		default:
 			delete(want, id)
@@ -218,11 +233,4 @@ func (s *serving) reloadBridges(ctx context.Context, next *config.Config) error 
 		errs = append(errs, s.host.Restart(ctx, id))
 	}
 	return errors.Join(errs...)
-}
-
-// sameBridge tells whether two configurations of a bridge say the same.
-func sameBridge(a, b config.Bridge) bool {
-	x, err1 := yaml.Marshal(a)
-	y, err2 := yaml.Marshal(b)
-	return err1 == nil && err2 == nil && bytes.Equal(x, y)
 }

@@ -300,7 +300,7 @@ func (s *serving) publicHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p := r.URL.Path
 		switch {
-		case s.servePage(w, r):
+		case s.servePage(w, r), s.serveBridge(w, r):
 		case strings.HasPrefix(p, "/_matrix/federation/"), strings.HasPrefix(p, "/_matrix/key/"):
 			federation.ServeHTTP(w, r)
 		default:

@@ -21,7 +21,8 @@ import (
 type connector struct {
 	*matrix.Connector
 	metrics *instanceMetrics
-	letters *letters // set before the bridge starts
+	letters *letters     // set before the bridge starts
+	checks  *checkpoints // nil: none
 
 	mu          sync.Mutex
 	logins      map[networkid.UserLoginID]status.BridgeState
@@ -132,6 +133,7 @@ func (c *connector) SendMessageStatus(ctx context.Context, ms *bridgev2.MessageS
 			c.metrics.traffic.toRemote(evt.RoomID, ms.Status)
 		}
 		c.letters.note(ms, evt)
+		c.checks.add(ms.ToCheckpoint(evt))
 	}
 	c.Connector.SendMessageStatus(ctx, ms, evt)
 }

@@ -42,7 +42,7 @@ type run struct {
 	others  func() []*run // the runs of the host's other instances
 	mapping community.Mapping
 	guard   *community.Guard // nil if nothing is mapped
-	tending sync.WaitGroup   // tendRooms
+	tending sync.WaitGroup   // what start leaves running
 
 	ctx     context.Context // lives until close
 	cancel  context.CancelFunc
@@ -120,6 +120,7 @@ func (in *instance) newRun(ctx context.Context, cfg Instance, reg Registration) 
 	err = guard("make bridge", func() error {
 		mx := matrix.NewConnector(bridgeCfg)
 		r.conn = newConnector(mx, in.metrics)
+		r.conn.checks = newCheckpoints(cfg.Checkpoints, h.opts.HTTP, in.log, in.metrics)
 		r.br = bridgev2.NewBridge(networkid.BridgeID(cfg.ID), r.db, zl, &bridgeCfg.Bridge, r.conn, r.bridge.Connector(), commands.NewProcessor)
 		if len(r.br.Network.GetLoginFlows()) > 0 {
 			may.resident = bridgeconfig.PermissionLevelUser
@@ -184,6 +185,9 @@ func (r *run) start(ctx context.Context) error {
 	}
 	// Not before: what waits in the inbox needs the module's logins and relays.
 	r.pump.start()
+	if r.conn.checks != nil {
+		r.tending.Go(func() { r.conn.checks.run(r.ctx) })
+	}
 	if r.guard != nil {
 		r.tending.Go(func() { r.tendRooms(r.ctx) })
 	}
