@@ -41,6 +41,7 @@ type run struct {
 	ready   atomic.Bool   // br has started
 	others  func() []*run // the runs of the host's other instances
 	mapping community.Mapping
+	kept    *keptRooms
 	guard   *community.Guard // nil if nothing is mapped
 	tending sync.WaitGroup   // what start leaves running
 
@@ -97,6 +98,9 @@ func (in *instance) newRun(ctx context.Context, cfg Instance, reg Registration) 
 	if err != nil {
 		return nil, fmt.Errorf("configuration of bridge %s: %w", cfg.ID, err)
 	}
+	if r.kept, err = loadKept(dir); err != nil {
+		return nil, err
+	}
 	pickleKey, err := loadPickleKey(dir)
 	if err != nil {
 		return nil, err
@@ -128,7 +132,7 @@ func (in *instance) newRun(ctx context.Context, cfg Instance, reg Registration) 
 		bridgeCfg.Bridge.Permissions = may.config(id.NewUserID(cfg.BotLocalpart, h.opts.Homeserver.Domain))
 		// The pointer is shared by every intent, so this is the place for it.
 		var way http.RoundTripper = births
-		if r.mapping = cfg.Rooms; !r.mapping.Trivial() {
+		if r.mapping = cfg.Rooms; !r.mapping.Trivial() || !r.kept.none() {
 			r.guard = community.NewGuard(births, r.br.IsGhostMXID, r.mapping.RuleOf)
 			way = r.guard
 		}

@@ -55,6 +55,9 @@ func TestGuard(t *testing.T) {
 	}{
 		{name: "name of a kept room", method: "PUT", path: "rooms/!kept:x/state/m.room.name", body: `{}`, status: 200, answer: `{"event_id":"$kept"`},
 		{name: "mark in a kept room", method: "PUT", path: "rooms/!kept:x/state/m.bridge/me", status: 200, seen: []string{"PUT rooms/!kept:x/state/m.bridge/me"}},
+		{name: "a kept room is not emptied", method: "POST", path: "rooms/!kept:x/kick", body: `{"user_id":"@anna:x","reason":"Deleting portal"}`, status: 200},
+		{name: "who is bad is kicked from a kept room", method: "POST", path: "rooms/!kept:x/kick", body: `{"user_id":"@anna:x","reason":"bad"}`, status: 200,
+			seen: []string{`POST rooms/!kept:x/kick  {"user_id":"@anna:x","reason":"bad"}`}},
 		{name: "join of a kept room", method: "POST", path: "join/!kept:x", user: "@g_a:x", status: 403, seen: []string{"POST join/!kept:x @g_a:x"}},
 		{name: "name of the bridge's room", method: "PUT", path: "rooms/!active/state/m.room.name", status: 200, seen: []string{"PUT rooms/!active/state/m.room.name"}},
 		{name: "join", method: "POST", path: "join/!active", user: "@g_a:x", status: 200, answer: `{"room_id":"!active"}`},
@@ -81,9 +84,9 @@ func TestGuard(t *testing.T) {
 			t.Parallel()
 			h := &homeserver{joined: map[string]bool{"public": c.public, "@g_a:x": c.there}}
 			g := NewGuard(h, func(u id.UserID) bool { return strings.HasPrefix(string(u), "@g_") }, m.RuleOf)
-			g.Know("!kept:x", "kept")
-			g.Know("!active", "any")
-			g.Know("!none", "still")
+			g.Know("!kept:x", "kept", true)
+			g.Know("!active", "any", false)
+			g.Know("!none", "still", false)
 			u := url.URL{Scheme: "http", Host: "hs", Path: "/_matrix/client/v3/" + c.path}
 			if c.user != "" {
 				u.RawQuery = url.Values{"user_id": {c.user}}.Encode()
