@@ -1,7 +1,6 @@
 package app
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -11,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"gopkg.in/yaml.v3"
 	"maunium.net/go/mautrix/id"
 
 	"github.com/landbridge-im/landbridge/appservice"
@@ -116,6 +114,8 @@ func enabled(all []config.Bridge) (on []config.Bridge) {
 
 func instance(b config.Bridge) appservice.Instance {
 	in := appservice.Instance{ID: b.ID, Module: b.Module, Config: b.Config, Permissions: map[string]string{}}
+	in.ProvisioningSecret, in.StatusEvents = b.Provisioning.Secret.Reveal(), b.MessageStatus.Events
+	in.Checkpoints = appservice.Checkpoints{URL: b.MessageStatus.URL, Token: b.MessageStatus.Token.Reveal()}
 	in.Rooms.Members = community.Members(b.Rooms.Members)
 	for _, c := range b.Rooms.Channels {
 		in.Rooms.Channels = append(in.Rooms.Channels, community.Channel{Channel: c.Channel, Room: c.Room, Aliases: c.Aliases, Space: c.Space, Members: community.Members(c.Members)})
@@ -207,7 +207,7 @@ func (s *serving) reloadBridges(ctx context.Context, next *config.Config) error 
 		switch was, ok := old[id]; {
 		case !ok:
 			errs = append(errs, s.host.Add(ctx, servedBridge(next, b)))
-		case !sameBridge(was, b):
+		case !config.SameBridge(was, b):
 			errs = append(errs, s.host.Configure(ctx, servedBridge(next, b)))
 		default:
 			delete(want, id)
@@ -228,11 +228,4 @@ func (s *serving) reloadBridges(ctx context.Context, next *config.Config) error 
 		errs = append(errs, s.host.Restart(ctx, id))
 	}
 	return errors.Join(errs...)
-}
-
-// sameBridge tells whether two configurations of a bridge say the same.
-func sameBridge(a, b config.Bridge) bool {
-	x, err1 := yaml.Marshal(a)
-	y, err2 := yaml.Marshal(b)
-	return err1 == nil && err2 == nil && bytes.Equal(x, y)
 }

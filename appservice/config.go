@@ -55,6 +55,13 @@ type Instance struct {
 	Permissions map[string]string
 	// Rooms maps the network's channels to rooms.
 	Rooms community.Mapping
+	// ProvisioningSecret, of 16 bytes at least, switches on the provisioning API (Host.Public) and lets in there
+	// who knows it; empty: off.
+	ProvisioningSecret string
+	// StatusEvents has the bridge tell in the rooms what became of each message (com.beeper.message_send_status).
+	StatusEvents bool
+	// Checkpoints is where it tells how far each message got.
+	Checkpoints Checkpoints
 	// DoublePuppet has the bridge act as the homeserver's own users where
 	// they are logged in to the remote network.
 	DoublePuppet bool
@@ -124,6 +131,9 @@ func (inst *Instance) complete() error {
 			}
 		}
 	}
+	if n := len(inst.ProvisioningSecret); n > 0 && n < minSecret {
+		return fmt.Errorf("bridge %s: the provisioning secret has %d bytes, and must have %d at least", inst.ID, n, minSecret)
+	}
 	if err := inst.Rooms.Check(); err != nil {
 		return fmt.Errorf("bridge %s: rooms: %w", inst.ID, err)
 	}
@@ -176,6 +186,10 @@ func bridgeConfig(inst Instance, hs Homeserver, reg Registration, pickleKey stri
 		}
 		cfg.AppService.Bot.ParsedAvatar = uri
 	}
+
+	cfg.Matrix.MessageStatusEvents = inst.StatusEvents
+	cfg.Provisioning.SharedSecret = inst.ProvisioningSecret
+	cfg.Homeserver.MessageSendCheckpointEndpoint = "" // see checkpoints
 
 	cfg.Bridge.CommandPrefix = inst.CommandPrefix
 	// Events of one room are handled in order, one at a time, and the marker

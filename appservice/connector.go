@@ -21,8 +21,9 @@ import (
 type connector struct {
 	*matrix.Connector
 	metrics *instanceMetrics
-	letters *letters // set before the bridge starts
-	links   Links    // nil if nobody keeps ties
+	letters *letters     // set before the bridge starts
+	links   Links        // nil if nobody keeps ties
+	checks  *checkpoints // nil: none
 
 	mu          sync.Mutex
 	logins      map[networkid.UserLoginID]status.BridgeState
@@ -133,6 +134,7 @@ func (c *connector) SendMessageStatus(ctx context.Context, ms *bridgev2.MessageS
 			c.metrics.traffic.toRemote(evt.RoomID, ms.Status)
 		}
 		c.letters.note(ms, evt)
+		c.checks.add(ms.ToCheckpoint(evt))
 	}
 	c.Connector.SendMessageStatus(ctx, ms, evt)
 }

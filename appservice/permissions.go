@@ -101,15 +101,20 @@ func (p *pump) refresh(ctx context.Context, evt *event.Event) (*bridgev2.User, e
 	if err != nil || user == nil {
 		return nil, err
 	}
-	may, err := p.may.of(ctx, evt.Sender)
+	return user, p.allow(ctx, user)
+}
+
+// allow has bridgev2 know what somebody may do now.
+func (p *pump) allow(ctx context.Context, user *bridgev2.User) error {
+	may, err := p.may.of(ctx, user.MXID)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	// Written when it changes only: others read it without a lock.
 	if user.Permissions != may {
 		user.Permissions = may
 	}
-	return user, nil
+	return nil
 }
 
 // commanding reports whether an event may be a command, or asks the bot into a room.

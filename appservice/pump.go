@@ -306,6 +306,9 @@ func (p *pump) dispatch(w work) (err error) {
 		p.conn.setRedelivered(evt.ID, true)
 		defer p.conn.setRedelivered(evt.ID, false)
 	}
+	if w.Kind == store.KindEvent && !p.isOwn(evt) {
+		p.conn.checks.received(evt)
+	}
 	if evt.Type == event.EventEncrypted {
 		p.waitForKeys(w.after)
 	}

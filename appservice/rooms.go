@@ -43,10 +43,7 @@ func (r *run) mapRooms(ctx context.Context) error {
 		return fmt.Errorf("list the portals: %w", err)
 	}
 	for _, p := range portals {
-		// Whether a channel is in the room that is mapped to it, plumb finds out.
-		if ch, _ := r.mapping.Find(string(p.ID)); ch.Room == "" {
-			r.guard.Know(p.MXID, string(p.ID))
-		}
+		r.guard.Know(p.MXID, string(p.ID), r.kept.has(p.MXID))
 	}
 	for _, ch := range r.mapping.Channels {
 		if ch.Room == "" {
@@ -73,7 +70,13 @@ func (r *run) plumb(ctx context.Context, ch community.Channel) error {
 	if err != nil {
 		return fmt.Errorf("load the portal: %w", err)
 	}
-	r.guard.Know(room, ch.Channel)
+	if portal.MXID == room && !r.kept.has(room) {
+		return nil // the bridge's own room, by its name
+	}
+	if err := r.kept.add(room); err != nil {
+		return err
+	}
+	r.guard.Know(room, ch.Channel, true)
 	if err := r.br.Bot.EnsureJoined(ctx, room); err != nil {
 		// It follows an invitation later; what the network says until then does not come over.
 		r.log.Warn("the bot is not in the room of a channel: invite it", "channel", ch.Channel, "room", room, "bot", r.br.Bot.GetMXID(), "error", err)

@@ -41,8 +41,9 @@ type run struct {
 	ready   atomic.Bool   // br has started
 	others  func() []*run // the runs of the host's other instances
 	mapping community.Mapping
+	kept    *keptRooms
 	guard   *community.Guard // nil if nothing is mapped
-	tending sync.WaitGroup   // tendRooms
+	tending sync.WaitGroup   // what start leaves running
 
 	ctx     context.Context // lives until close
 	cancel  context.CancelFunc
@@ -97,6 +98,9 @@ func (in *instance) newRun(ctx context.Context, cfg Instance, reg Registration) 
 	if err != nil {
 		return nil, fmt.Errorf("configuration of bridge %s: %w", cfg.ID, err)
 	}
+	if r.kept, err = loadKept(dir); err != nil {
+		return nil, err
+	}
 	pickleKey, err := loadPickleKey(dir)
 	if err != nil {
 		return nil, err
@@ -123,6 +127,7 @@ func (in *instance) newRun(ctx context.Context, cfg Instance, reg Registration) 
 		if f := h.opts.Links; f != nil {
 			r.conn.links = f(cfg.ID)
 		}
+		r.conn.checks = newCheckpoints(cfg.Checkpoints, h.opts.HTTP, in.log, in.metrics)
 		r.br = bridgev2.NewBridge(networkid.BridgeID(cfg.ID), r.db, zl, &bridgeCfg.Bridge, r.conn, r.bridge.Connector(), commands.NewProcessor)
 		if len(r.br.Network.GetLoginFlows()) > 0 {
 			may.resident = bridgeconfig.PermissionLevelUser
@@ -130,7 +135,7 @@ func (in *instance) newRun(ctx context.Context, cfg Instance, reg Registration) 
 		bridgeCfg.Bridge.Permissions = may.config(id.NewUserID(cfg.BotLocalpart, h.opts.Homeserver.Domain))
 		// The pointer is shared by every intent, so this is the place for it.
 		var way http.RoundTripper = births
-		if r.mapping = cfg.Rooms; !r.mapping.Trivial() {
+		if r.mapping = cfg.Rooms; !r.mapping.Trivial() || !r.kept.none() {
 			r.guard = community.NewGuard(births, r.br.IsGhostMXID, r.mapping.RuleOf)
 			way = r.guard
 		}
@@ -187,6 +192,9 @@ func (r *run) start(ctx context.Context) error {
 	}
 	// Not before: what waits in the inbox needs the module's logins and relays.
 	r.pump.start()
+	if r.conn.checks != nil {
+		r.tending.Go(func() { r.conn.checks.run(r.ctx) })
+	}
 	if r.guard != nil {
 		r.tending.Go(func() { r.tendRooms(r.ctx) })
 	}

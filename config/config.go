@@ -295,9 +295,28 @@ type Bridge struct {
 	Permissions map[string]string `yaml:"permissions"`
 	// Rooms maps the network's channels to rooms; see appservice/community.Mapping.
 	Rooms BridgeRooms `yaml:"rooms"`
+	// Provisioning is its HTTP API for other programs.
+	Provisioning Provisioning `yaml:"provisioning"`
+	// MessageStatus is who is told what became of messages.
+	MessageStatus MessageStatus `yaml:"message_status"`
 	// Config is the module's own, or nil; its nodes know their lines in the file. It may
 	// hold secrets: never print it.
 	Config *yaml.Node `yaml:"config" json:"-"`
+}
+
+// Provisioning is the HTTP API of a bridge for other programs.
+type Provisioning struct {
+	// Secret lets programs in; empty: there is no such API.
+	Secret Secret `yaml:"secret"`
+}
+
+// MessageStatus is who is told what became of messages.
+type MessageStatus struct {
+	// Events has the bridge tell it in the rooms, for clients that know com.beeper.message_send_status.
+	Events bool `yaml:"events"`
+	// URL is an endpoint that is told how far each message got, and Token what it wants to see.
+	URL   string `yaml:"url"`
+	Token Secret `yaml:"token"`
 }
 
 // BridgeRooms says what rooms the channels of a bridge have.

@@ -3,7 +3,6 @@ package config
 import (
 	"bytes"
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -135,14 +134,20 @@ func changedBridges(old, new []Bridge) []string {
 	for _, b := range slices.Concat(old, new) {
 		a, inOld := find(old, b.ID)
 		c, inNew := find(new, b.ID)
-		if inOld && inNew && a.Module == c.Module && a.Enabled == c.Enabled && a.Encryption == c.Encryption &&
-			slices.Equal(a.Admins, c.Admins) && maps.Equal(a.Permissions, c.Permissions) && reflect.DeepEqual(a.Rooms, c.Rooms) && sameYAML(a.Config, c.Config, 0) {
+		if inOld && inNew && SameBridge(a, c) {
 			continue
 		}
 		out = append(out, "bridges."+b.ID)
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// SameBridge is whether two configurations of a bridge say the same.
+func SameBridge(a, b Bridge) bool {
+	same := sameYAML(a.Config, b.Config, 0)
+	a.Config, b.Config = nil, nil
+	return same && reflect.DeepEqual(a, b)
 }
 
 // sameYAML is whether two nodes mean the same, wherever they stand. Order of keys counts:

@@ -342,6 +342,14 @@ func (v *validator) bridges() {
 			v.permission(key+".permissions."+who, who, level)
 		}
 		v.rooms(key+".rooms", b.Rooms)
+		if n := len(b.Provisioning.Secret); n > 0 && n < 16 {
+			v.add(key+".provisioning.secret", fmt.Sprintf("has %d bytes; it must have 16 at least", n), "write what `openssl rand -hex 32` prints, say")
+		}
+		if u := b.MessageStatus.URL; u != "" {
+			if p, err := url.Parse(u); err != nil || p.Scheme != "http" && p.Scheme != "https" || p.Hostname() == "" {
+				v.add(key+".message_status.url", diag.Quote(u)+" is no http or https address", "write https://status.example.org/checkpoints, say")
+			}
+		}
 		if j, ok := first[b.ID]; ok && b.ID != "" {
 			v.add(key+".id", fmt.Sprintf("%s is also the id of bridges[%d]", diag.Quote(b.ID), j), "give each bridge an id of its own")
 		} else {

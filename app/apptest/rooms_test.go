@@ -101,6 +101,24 @@ func TestRooms(t *testing.T) {
 	if got := s.Run("bridge", "plan", "-json"); !strings.Contains(got, fmt.Sprintf("%q: %q", "room_id", market)) && !strings.Contains(got, fmt.Sprintf("%q:%q", "room_id", market)) {
 		t.Errorf("JSON: %s", got)
 	}
+
+	// What is not mapped any more stays what it is, and who deletes the portal parts the two: nobody has to go.
+	s.Configure("  - {id: echo, module: echo, config: {channels: [town, market, quiet]}}\n")
+	s.Restart()
+	s.Run("user", "admin", "alice")
+	until(t, "the bridge to run", func() bool { return net.Say("market", "bob", "still here") })
+	alice.Hears(market, "@echo_bob:test", "still here")
+	alice.Tell(market, "!echo delete-portal")
+	until(t, "the bridge's people to leave", func() bool {
+		members, err := alice.Members(t.Context(), market)
+		_, ghost := members["@echo_bob:test"]
+		_, bot := members["@echobot:test"]
+		return err == nil && !ghost && !bot && len(members) == 1
+	})
+	var name struct{ Name string }
+	if err := alice.State(t.Context(), market, "m.room.name", "", &name); err != nil || name.Name != "Our market" {
+		t.Errorf("the market is called %q, %v", name.Name, err)
+	}
 }
 
 // TestManyNetworksOneRoom: two bridges in one room carry to each other, and nothing comes back; the same channel of the same

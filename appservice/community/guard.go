@@ -38,8 +38,12 @@ func NewGuard(next http.RoundTripper, ghost func(id.UserID) bool, rule func(chan
 	return &Guard{next: next, ghost: ghost, rule: rule, rooms: map[id.RoomID]Rule{}}
 }
 
-// Know tells the guard which channel a room is of.
-func (g *Guard) Know(room id.RoomID, channel string) { g.know(room, g.rule(channel)) }
+// Know tells the guard which channel a room is of, and whether it was there before the bridge.
+func (g *Guard) Know(room id.RoomID, channel string, kept bool) {
+	r := g.rule(channel)
+	r.Kept = kept
+	g.know(room, r)
+}
 
 func (g *Guard) know(room id.RoomID, r Rule) {
 	g.mu.Lock()
@@ -103,6 +107,20 @@ func kept(kind string) bool {
 func (g *Guard) inRoom(req *http.Request, r Rule, room id.RoomID, what []string) (*http.Response, error) {
 	if r.Kept && what[0] == "state" && len(what) > 1 && kept(what[1]) {
 		return answer(req, `{"event_id":"$kept"}`), nil
+	}
+	if r.Kept && what[0] == "kick" {
+		// bridgev2 empties a room when its channel is gone.
+		body, err := peek(req)
+		if err != nil {
+			return nil, err
+		}
+		var kick struct {
+			Reason string `json:"reason"`
+		}
+		if json.Unmarshal(body, &kick) == nil && kick.Reason == "Deleting portal" {
+			return answer(req, `{}`), nil
+		}
+		return g.next.RoundTrip(again(req, body))
 	}
 	if r.Members != Active && r.Members != None {
 		return g.next.RoundTrip(req)

@@ -125,11 +125,8 @@ type Rule struct {
 	Members Members
 }
 
-// RuleOf is the rule for the room of a channel.
-func (m Mapping) RuleOf(channel string) Rule {
-	c, _ := m.Find(channel)
-	return Rule{Kept: c.Room != "", Members: m.MembersOf(channel)}
-}
+// RuleOf is the rule for a room that is made for a channel.
+func (m Mapping) RuleOf(channel string) Rule { return Rule{Members: m.MembersOf(channel)} }
 
 // Trivial reports whether nothing follows from the mapping.
 func (m Mapping) Trivial() bool {
