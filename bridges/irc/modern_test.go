@@ -247,7 +247,7 @@ func TestLongMessage(t *testing.T) {
 		id := r.hs.say(room, user, "m.room.message", obj{"msgtype": "m.text", "body": body})
 		got := alice.Expect("PRIVMSG #room")
 		at := strings.Index(got, "https://bridge.example/")
-		if at < 0 || !strings.Contains(got, "32 lines") || !strings.Contains(got, "the <b>first</b> line") {
+		if at < 0 || !strings.Contains(got, "all 32 lines: ") || !strings.Contains(got, "the <b>first</b> line") {
 			t.Fatalf("alice reads %q", got)
 		}
 		path := strings.TrimSuffix(strings.TrimPrefix(got[at:], "https://bridge.example"), ")")

@@ -114,7 +114,11 @@ func (n *network) shorten(ctx context.Context, to *target, evt *event.Event, nam
 	if len(first) > 200 {
 		first = first[:200]
 	}
-	return []string{fmt.Sprintf("%s… (%d lines: %s)", string(first), max(len(lines), strings.Count(text, "\n")+1), n.b.pages+p.ID)}, nil
+	what := "the whole message"
+	if count := strings.Count(text, "\n") + 1; count > 1 {
+		what = fmt.Sprintf("all %d lines", count)
+	}
+	return []string{fmt.Sprintf("%s… (%s: %s)", string(first), what, n.b.pages+p.ID)}, nil
 }
 
 // fits reports whether lines may be said as they are.

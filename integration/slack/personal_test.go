@@ -202,7 +202,7 @@ func TestTalkToBot(t *testing.T) {
 		s, _ := m["text"].(string)
 		return m["bot_id"] == slacktest.Bot && strings.Contains(s, "link CODE")
 	})
-	if got := k.slack.Command(k.bob, "link"); !strings.Contains(got, "cannot be linked here") {
+	if got := k.slack.Command(k.bob, "link"); !strings.Contains(got, "/claim/") {
 		t.Errorf("the answer is %q", got)
 	}
 }
