@@ -62,6 +62,17 @@ func GhostOf(intent bridgev2.MatrixAPI) *matrix.ASIntent {
 	return nil
 }
 
+// GhostItself is the ghost of a person of the network, also if the person has an account; nil if the intent is no person's.
+func GhostItself(intent bridgev2.MatrixAPI) *matrix.ASIntent {
+	switch p := intent.(type) {
+	case *puppet:
+		return p.ghost
+	case *matrix.ASIntent:
+		return p
+	}
+	return nil
+}
+
 // linkTime bounds the look-up of a tie, which is one of the homeserver's database.
 const linkTime = 10 * time.Second
 

@@ -12,6 +12,7 @@ import (
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
+	"github.com/landbridge-im/landbridge/appservice"
 	"github.com/landbridge-im/landbridge/bridges/discord/wire"
 )
 
@@ -101,7 +102,7 @@ func (n *bot) unbridge(ctx context.Context, ch *wire.Channel) error {
 		if err != nil || ghost == nil {
 			continue
 		}
-		if gi, ok := ghost.Intent.(*matrix.ASIntent); ok {
+		if gi := appservice.GhostItself(ghost.Intent); gi != nil {
 			if _, err := gi.Matrix.LeaveRoom(ctx, room); err != nil {
 				n.log.Warn("somebody of Discord does not leave a room", "room", room, "error", err)
 			}

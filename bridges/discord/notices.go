@@ -5,9 +5,9 @@ import (
 	"strings"
 
 	"maunium.net/go/mautrix"
-	"maunium.net/go/mautrix/bridgev2/matrix"
 	"maunium.net/go/mautrix/event"
 
+	"github.com/landbridge-im/landbridge/appservice"
 	"github.com/landbridge-im/landbridge/bridges/discord/wire"
 )
 
@@ -178,8 +178,8 @@ func (n *bot) showPresences(ctx context.Context) {
 			if err != nil {
 				continue
 			}
-			intent, ok := ghost.Intent.(*matrix.ASIntent)
-			if !ok {
+			intent := appservice.GhostOf(ghost.Intent)
+			if intent == nil { // who has an account shows by it that they are there
 				continue
 			}
 			is := event.PresenceUnavailable // away, or not to be disturbed

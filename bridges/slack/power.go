@@ -5,12 +5,11 @@ import (
 	"maps"
 	"slices"
 
+	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/bridgev2"
-	"maunium.net/go/mautrix/bridgev2/matrix"
 	"maunium.net/go/mautrix/event"
 
-	"maunium.net/go/mautrix"
-
+	"github.com/landbridge-im/landbridge/appservice"
 	"github.com/landbridge-im/landbridge/bridges/slack/format"
 )
 
@@ -69,8 +68,8 @@ func (w *workspace) showStatus(ctx context.Context, u *user, was *profile) {
 	if !w.cfg.Status || u.Profile.StatusText == was.StatusText && u.Profile.StatusEmoji == was.StatusEmoji {
 		return
 	}
-	intent, ok := w.b.br.Matrix.GhostIntent(ghostID(u.ID)).(*matrix.ASIntent)
-	if !ok {
+	intent := appservice.GhostOf(w.b.br.Matrix.GhostIntent(ghostID(u.ID)))
+	if intent == nil { // who has an account says by it what they are up to
 		return
 	}
 	text := format.Plain(format.Mrkdwn(u.Profile.StatusText))

@@ -87,6 +87,7 @@ func TestSetupWithTokens(t *testing.T) {
 	b.fill("#api", discord.URL())
 	b.click("button[value=channels]")
 	b.see("The tokens are good")
+	b.do(step{Do: "check", At: "input[name=all]"})
 	b.click("button[value=review]")
 	b.see("The module has checked it")
 	b.see("Looked at everything.")
