@@ -191,6 +191,7 @@ func (s *serving) open(ctx context.Context) error {
 	s.hs.Cutover().Use(endingBridges{claimBridges{s}})
 	s.hs.LogAccess(c.Log.Access)
 	s.hs.ShowAllUsers(c.Search.AllUsers)
+	s.hs.SetRetention(retentionPolicy(c))
 	return s.metrics.Register(s.hs.Collector())
 }
 

@@ -31,6 +31,7 @@ type Config struct {
 	Encryption   Encryption   `yaml:"encryption"`
 	Presence     Presence     `yaml:"presence"`
 	Search       Search       `yaml:"search"`
+	Retention    Retention    `yaml:"retention" reload:"yes"`
 	AppServices  AppServices  `yaml:"app_services" reload:"yes"`
 	Bridges      []Bridge     `yaml:"bridges" reload:"yes"`
 	BridgeHost   BridgeHost   `yaml:"bridge_host"`
@@ -271,6 +272,17 @@ type Search struct {
 	AllUsers bool `yaml:"all_users" reload:"yes"`
 }
 
+// Retention is how long messages are kept.
+type Retention struct {
+	// Messages is their lifetime in rooms that say nothing; 0: for ever.
+	Messages Duration `yaml:"messages"`
+	// Rooms lets rooms say it themselves, by m.room.retention (MSC1763), within RoomsMin and RoomsMax, of which 0 is no
+	// bound.
+	Rooms    bool     `yaml:"rooms"`
+	RoomsMin Duration `yaml:"rooms_min"`
+	RoomsMax Duration `yaml:"rooms_max"`
+}
+
 // AppServices are the application services registered with YAML files.
 type AppServices struct {
 	// Registrations are files, folders (of which *.yaml and *.yml are read) or globs.
@@ -450,6 +462,7 @@ func Default() *Config {
 		Encryption:  Encryption{CheckUploads: true},
 		Presence:    Presence{Enabled: true},
 		Search:      Search{Messages: true},
+		Retention:   Retention{RoomsMin: Duration(24 * time.Hour)},
 		AppServices: AppServices{Registrations: []string{}},
 		Bridges:     []Bridge{},
 		BridgeHost:  BridgeHost{Listen: "127.0.0.1:29330"},

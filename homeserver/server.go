@@ -37,6 +37,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/presence"
 	"github.com/landbridge-im/landbridge/homeserver/preview"
 	"github.com/landbridge-im/landbridge/homeserver/pushers"
+	"github.com/landbridge-im/landbridge/homeserver/retention"
 	"github.com/landbridge-im/landbridge/homeserver/room"
 	"github.com/landbridge-im/landbridge/homeserver/search"
 	"github.com/landbridge-im/landbridge/homeserver/slidingsync"
@@ -136,6 +137,7 @@ type Server struct {
 	services *appservices.Services
 	delayed  *delayed.Events
 	guests   *guests.Guests
+	keeper   *retention.Keeper
 	identity *identity.Client
 	notices  *notices.Notices
 	unread   *unread.Counter
@@ -263,6 +265,11 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 		return nil, err
 	}
 	s.client.DeleteRoomsWith(s.admin.DeleteRoom)
+	keeping := retention.Options{Store: s.store, Log: o.Log, Now: o.Now}
+	if s.search != nil {
+		keeping.Index = s.search
+	}
+	s.keeper = retention.New(keeping)
 	s.inbound = s.openInbound(s.keys)
 	return s, nil
 }
@@ -381,6 +388,9 @@ func (s *Server) Configure(set client.Settings) { s.client.Configure(set) }
 // ShowAllUsers lets the user directory show everybody with an account here.
 func (s *Server) ShowAllUsers(on bool) { s.people.ShowAll(on) }
 
+// SetRetention says how long messages are kept; until it is called, for ever.
+func (s *Server) SetRetention(p retention.Policy) { s.keeper.SetPolicy(p) }
+
 // LogAccess switches the access log.
 func (s *Server) LogAccess(on bool) { s.edge.LogAccess(on) }
 
@@ -397,6 +407,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.keys.Run(ctx) })
 	g.Go(func() error { return s.delayed.Run(ctx) })
 	g.Go(func() error { return s.guests.Run(ctx) })
+	g.Go(func() error { return s.keeper.Run(ctx) })
 	g.Go(func() error { return s.claims.Run(ctx) })
 	g.Go(func() error { return s.cutover.Run(ctx) })
 	g.Go(func() error { return s.admin.Run(ctx) })
