@@ -37,6 +37,7 @@ type Config struct {
 	BridgeHost   BridgeHost   `yaml:"bridge_host"`
 	Log          Log          `yaml:"log"`
 	Metrics      Metrics      `yaml:"metrics"`
+	Tracing      Tracing      `yaml:"tracing"`
 	Backup       Backup       `yaml:"backup" reload:"yes"`
 	Migration    Migration    `yaml:"migration" reload:"yes"`
 	Claims       Claims       `yaml:"claims" reload:"yes"`
@@ -283,6 +284,16 @@ type Retention struct {
 	RoomsMax Duration `yaml:"rooms_max"`
 }
 
+// Tracing sends OpenTelemetry traces to a collector.
+type Tracing struct {
+	// Endpoint is the collector's address (OTLP over HTTP); empty: nothing is traced.
+	Endpoint string `yaml:"endpoint"`
+	// Authorization is the header of that name, if the collector wants one.
+	Authorization Secret `yaml:"authorization"`
+	// Sample is the share of what happens that is traced, from 0 to 1.
+	Sample float64 `yaml:"sample"`
+}
+
 // AppServices are the application services registered with YAML files.
 type AppServices struct {
 	// Registrations are files, folders (of which *.yaml and *.yml are read) or globs.
@@ -462,6 +473,7 @@ func Default() *Config {
 		Encryption:  Encryption{CheckUploads: true},
 		Presence:    Presence{Enabled: true},
 		Search:      Search{Messages: true},
+		Tracing:     Tracing{Sample: 0.1},
 		Retention:   Retention{RoomsMin: Duration(24 * time.Hour)},
 		AppServices: AppServices{Registrations: []string{}},
 		Bridges:     []Bridge{},

@@ -31,6 +31,7 @@ func (c *Config) validate(bad map[string]bool) Problems {
 	v.voip()
 	v.media()
 	v.retention()
+	v.tracing()
 	v.previews()
 	v.identity()
 	v.size("limits.max_request_body", c.Limits.MaxRequestBody, 64<<10, 1<<30)
@@ -452,5 +453,20 @@ func (v *validator) retention() {
 	}
 	if r.RoomsMax != 0 && r.RoomsMax < r.RoomsMin {
 		v.add("retention.rooms_max", "is less than retention.rooms_min", "write 0s for no bound")
+	}
+}
+
+// tracing checks where traces go.
+func (v *validator) tracing() {
+	t := v.config.Tracing
+	if t.Sample < 0 || t.Sample > 1 {
+		v.add("tracing.sample", fmt.Sprintf("must be from 0 to 1 but is %v", t.Sample), "write 0.1 for a tenth")
+	}
+	if t.Endpoint == "" {
+		return
+	}
+	u, err := url.Parse(t.Endpoint)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(u.Path, "/") {
+		v.add("tracing.endpoint", "is no http or https address", "write http://127.0.0.1:4318, say, without a slash at its end")
 	}
 }

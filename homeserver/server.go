@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
@@ -105,6 +106,8 @@ type Options struct {
 	// VoIP is what clients are told about calls.
 	VoIP client.VoIP
 	Log  *slog.Logger
+	// Tracer makes spans of requests, of calls to other servers and of writes for them; nil: none are made.
+	Tracer trace.Tracer
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -167,7 +170,7 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Server{o: o, draining: make(chan struct{}), edge: edge.New(edge.Options{Log: o.Log, Now: o.Now})}
+	s := &Server{o: o, draining: make(chan struct{}), edge: edge.New(edge.Options{Log: o.Log, Now: o.Now, Tracer: o.Tracer})}
 	own, err := keyring.Load(filepath.Join(o.Dir, "signing.key"), o.Name)
 	if err != nil {
 		return nil, err
