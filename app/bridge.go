@@ -26,6 +26,7 @@ func runBridge(ctx context.Context, args []string, std stdio) error {
 	return dispatch(ctx, "landbridge bridge", []command{
 		{"run", "run the bridges beside another homeserver; what `landbridge bridge -c FILE` does", runBridgeHost},
 		{"registration", "write the registration files for the other homeserver", runBridgeRegistration},
+		{"plan", "tell what the configuration would make, move, rename and leave out, and change nothing", runBridgePlan},
 		{"dead-letters", "list, retry and drop what did not get across", runDeadLetters},
 	}, args, std)
 }

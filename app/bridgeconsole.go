@@ -24,6 +24,8 @@ import (
 type lettersCommand struct {
 	Bridge string   `json:"bridge"`
 	Events []string `json:"events,omitempty"`
+	// File is the configuration that a plan is made for.
+	File string `json:"file,omitempty"`
 }
 
 // letterCount is how many were dropped or are tried again; Failed says why others are not.
@@ -110,6 +112,13 @@ func bridgeConsole(host *appservice.Host, services func() []appservices.Status, 
 			out[i] = letter{EventID: d.EventID, RoomID: d.Room, Sender: d.Sender, Type: d.Type, Reason: d.Reason, Tries: d.Tries, At: d.At}
 		}
 		return out, err
+	})
+	on("plan", func(ctx context.Context, q lettersCommand) (any, error) {
+		cfg, err := config.Load(q.File, os.Environ())
+		if err != nil {
+			return nil, err
+		}
+		return planBridges(ctx, host, cfg, q.Bridge)
 	})
 	on("retry", func(ctx context.Context, q lettersCommand) (any, error) {
 		n, err := host.RetryDeadLetters(ctx, q.Bridge, q.Events...)

@@ -1,22 +1,24 @@
 package app
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"path/filepath"
 	"slices"
 
-	"gopkg.in/yaml.v3"
+	"maunium.net/go/mautrix/id"
 
 	"github.com/landbridge-im/landbridge/appservice"
+	"github.com/landbridge-im/landbridge/appservice/community"
 	"github.com/landbridge-im/landbridge/bridges/discord"
 	"github.com/landbridge-im/landbridge/bridges/irc"
 	"github.com/landbridge-im/landbridge/bridges/slack"
 	"github.com/landbridge-im/landbridge/config"
+	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 	"github.com/landbridge-im/landbridge/internal/inproc"
 	"github.com/landbridge-im/landbridge/registration"
 )
@@ -25,13 +27,13 @@ import (
 func Modules() []appservice.Module {
 	return []appservice.Module{
 		{Name: "discord", New: func(ctx context.Context, env appservice.Env) (appservice.Bridge, error) {
-			return discord.New(ctx, env.Config, discord.Deps{Log: env.Log, HTTP: env.HTTP, AliasPrefix: env.AliasPrefix})
+			return discord.New(ctx, env.Config, discord.Deps{Log: env.Log, HTTP: env.HTTP, AliasPrefix: env.AliasPrefix, Links: env.Links})
 		}},
 		{Name: "irc", New: func(ctx context.Context, env appservice.Env) (appservice.Bridge, error) {
 			return irc.New(ctx, env.Config, irc.Deps{Log: env.Log, AliasPrefix: env.AliasPrefix, DataDir: env.DataDir})
 		}},
 		{Name: "slack", New: func(ctx context.Context, env appservice.Env) (appservice.Bridge, error) {
-			return slack.New(ctx, env.Config, slack.Deps{Log: env.Log, HTTP: env.HTTP, AliasPrefix: env.AliasPrefix})
+			return slack.New(ctx, env.Config, slack.Deps{Log: env.Log, HTTP: env.HTTP, AliasPrefix: env.AliasPrefix, DataDir: env.DataDir, Links: env.Links})
 		}},
 	}
 }
@@ -58,17 +60,34 @@ func (s *serving) openBridges(ctx context.Context) (err error) {
 	s.host, err = appservice.New(appservice.Options{
 		Dir:        filepath.Join(s.cfg.DataDir, "bridges"),
 		Homeserver: appservice.Homeserver{URL: "http://in-process", Domain: s.cfg.Server.Name, Transport: inproc.Transport(homeserver)},
-		Modules:    s.noticed(), Log: s.log, Metrics: s.metrics,
+		Modules:    s.noticed(), Links: s.links, Log: s.log, Metrics: s.metrics, Standing: s.standing,
 	})
 	if err != nil {
 		return err
 	}
 	for _, b := range s.bridges(s.cfg) {
-		if err := s.host.Add(ctx, instance(b)); err != nil {
+		if err := s.host.Add(ctx, servedBridge(s.cfg, b)); err != nil {
 			return fmt.Errorf("bridge %s: %w", b.ID, err)
 		}
 	}
 	return nil
+}
+
+// standing tells bridges who administers this server, and who of it are people: not guests, and not the users of
+// application services.
+func (s *serving) standing(ctx context.Context, user id.UserID) (appservice.Standing, error) {
+	account, err := s.hs.Accounts().LocalAccount(ctx, string(user))
+	switch {
+	case mxerror.Is(err, "M_NOT_FOUND"), mxerror.Is(err, "M_INVALID_PARAM"):
+		return appservice.Stranger, nil
+	case err != nil:
+		return appservice.Stranger, err
+	case account.Admin:
+		return appservice.Administrator, nil
+	case account.Kind != "user", account.Service != "", s.watch.Set().ExclusiveUser(string(user)) != nil:
+		return appservice.Stranger, nil
+	}
+	return appservice.Resident, nil
 }
 
 // demoBridge runs when Landbridge is started without any configuration: an IRC bridge to a small
@@ -80,7 +99,7 @@ func (s *serving) bridges(c *config.Config) []config.Bridge {
 	if s.file() == "" && len(c.Bridges) == 0 { // see demo
 		return []config.Bridge{demoBridge}
 	}
-	return enabled(c.Bridges)
+	return slices.DeleteFunc(enabled(c.Bridges), func(b config.Bridge) bool { return s.ended(b.ID) })
 }
 
 // enabled are those of some bridges that are not switched off.
@@ -94,13 +113,27 @@ func enabled(all []config.Bridge) (on []config.Bridge) {
 }
 
 func instance(b config.Bridge) appservice.Instance {
-	in := appservice.Instance{ID: b.ID, Module: b.Module, Config: b.Config, Permissions: map[string]string{"*": "relay"}}
+	in := appservice.Instance{ID: b.ID, Module: b.Module, Config: b.Config, Permissions: map[string]string{}}
+	in.ProvisioningSecret, in.StatusEvents = b.Provisioning.Secret.Reveal(), b.MessageStatus.Events
+	in.Checkpoints = appservice.Checkpoints{URL: b.MessageStatus.URL, Token: b.MessageStatus.Token.Reveal()}
+	in.Rooms.Members = community.Members(b.Rooms.Members)
+	for _, c := range b.Rooms.Channels {
+		in.Rooms.Channels = append(in.Rooms.Channels, community.Channel{Channel: c.Channel, Room: c.Room, Aliases: c.Aliases, Space: c.Space, Members: community.Members(c.Members)})
+	}
 	in.Encryption.Allow = b.Encryption == "allow" || b.Encryption == "default" || b.Encryption == "require"
 	in.Encryption.Default = b.Encryption == "default" || b.Encryption == "require"
 	in.Encryption.Require = b.Encryption == "require"
+	maps.Copy(in.Permissions, b.Permissions)
 	for _, admin := range b.Admins {
 		in.Permissions[admin] = "admin"
 	}
+	return in
+}
+
+// servedBridge is a bridge in the process of the homeserver, on whose addresses it can be reached.
+func servedBridge(c *config.Config, b config.Bridge) appservice.Instance {
+	in := instance(b)
+	in.PublicURL = bridgeAddress(c, b.ID)
 	return in
 }
 
@@ -139,6 +172,9 @@ func (s *serving) transport(r *registration.Registration) http.RoundTripper {
 // runBridges runs the bridges until ctx ends. One that does not start is tried again by the
 // host; the server goes on without it.
 func (s *serving) runBridges(ctx context.Context) error {
+	if err := s.holdEnded(ctx); err != nil && ctx.Err() == nil {
+		return err
+	}
 	if err := s.host.StartAll(ctx); err != nil && ctx.Err() == nil {
 		s.log.ErrorContext(ctx, "not all bridges have started; they are tried again", "err", err)
 	}
@@ -170,9 +206,9 @@ func (s *serving) reloadBridges(ctx context.Context, next *config.Config) error 
 	for id, b := range want {
 		switch was, ok := old[id]; {
 		case !ok:
-			errs = append(errs, s.host.Add(ctx, instance(b)))
-		case !sameBridge(was, b):
-			errs = append(errs, s.host.Configure(ctx, instance(b)))
+			errs = append(errs, s.host.Add(ctx, servedBridge(next, b)))
+		case !config.SameBridge(was, b):
+			errs = append(errs, s.host.Configure(ctx, servedBridge(next, b)))
 		default:
 			delete(want, id)
 		}
@@ -192,11 +228,4 @@ func (s *serving) reloadBridges(ctx context.Context, next *config.Config) error 
 		errs = append(errs, s.host.Restart(ctx, id))
 	}
 	return errors.Join(errs...)
-}
-
-// sameBridge tells whether two configurations of a bridge say the same.
-func sameBridge(a, b config.Bridge) bool {
-	x, err1 := yaml.Marshal(a)
-	y, err2 := yaml.Marshal(b)
-	return err1 == nil && err2 == nil && bytes.Equal(x, y)
 }

@@ -6,12 +6,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
-	"net/http"
 	"os"
 	"strings"
-
-	"github.com/rs/zerolog"
 
 	"github.com/landbridge-im/landbridge/appservice"
 	"github.com/landbridge-im/landbridge/config"
@@ -62,23 +58,11 @@ func runConfigCheck(ctx context.Context, args []string, std stdio) error {
 func checkBridges(ctx context.Context, file string, c *config.Config, modules []appservice.Module) error {
 	var errs []error
 	for _, b := range c.Bridges {
-		if err := checkBridge(ctx, b, modules); err != nil {
+		if _, err := newBridge(ctx, b, modules, ""); err != nil {
 			errs = append(errs, fmt.Errorf("%s: bridge %s: %w", file, b.ID, err))
 		}
 	}
 	return errors.Join(errs...)
-}
-
-func checkBridge(ctx context.Context, b config.Bridge, modules []appservice.Module) error {
-	var names []string
-	for _, m := range modules {
-		if m.Name == b.Module {
-			_, err := m.New(ctx, appservice.Env{ID: b.ID, Config: b.Config, Log: slog.New(slog.DiscardHandler), Zerolog: zerolog.Nop(), HTTP: http.DefaultClient, Go: func(f func()) { go f() }})
-			return err
-		}
-		names = append(names, m.Name)
-	}
-	return fmt.Errorf("there is no module %q; there are: %s", b.Module, strings.Join(names, ", "))
 }
 
 // fileArgument takes the one file that may be given without -c.

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -9,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/landbridge-im/landbridge/homeserver/store"
 )
 
 // TestConsoleCommands: the commands for administrators do the same while the server runs and while
@@ -117,6 +120,33 @@ func TestConsoleCommands(t *testing.T) {
 	}
 	if strings.Contains(errOut.String(), "correct horse") {
 		t.Error("the log has a password")
+	}
+	// What changed something is in the audit log, whether the server ran or not.
+	db, err := store.Open(t.Context(), store.Options{URI: filepath.Join(dir, "data", "landbridge.db"), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	audits, err := db.Audits(t.Context(), 0, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	did := map[string]bool{}
+	for _, a := range audits {
+		if a.Who != "command line" || strings.Contains(a.To+a.More, "correct horse") {
+			t.Errorf("%+v", a)
+		}
+		did[a.Did+" "+a.To] = true
+	}
+	for _, want := range []string{"create user anna-running", "create user anna-stopped", "set user anna-running", "password user anna-stopped", "create token ", "delete token ", "create user (failed) Ü"} {
+		if !did[want] {
+			t.Errorf("the audit log has no %q: %v", want, did)
+		}
+	}
+	for what := range did {
+		if strings.HasPrefix(what, "list ") || strings.HasPrefix(what, "show ") {
+			t.Errorf("the audit log has %q", what)
+		}
 	}
 }
 

@@ -17,35 +17,32 @@ func runDoctor(ctx context.Context, args []string, std stdio) error {
 	path := configFlag(fs)
 	asJSON := fs.Bool("json", false, "print JSON, a finding a line")
 	quiet := fs.Bool("q", false, "print only what is doubtful or bad")
-	rest, err := parseFlags(fs, "landbridge doctor [-q] [-json] [-c FILE]", args, std)
+	rest, err := parseFlags(fs, "landbridge doctor [-q] [-json] [-c FILE] [BRIDGE|discord|slack|irc...]", args, std)
 	if err != nil {
 		return err
-	}
-	if len(rest) > 0 {
-		return usageError("landbridge doctor: unexpected argument %q", rest[0])
 	}
 	cfg, err := loadConfig(*path)
 	if err != nil {
 		return err
+	}
+	if len(rest) > 0 {
+		return examineNamed(ctx, cfg, rest, std, *asJSON, *quiet)
 	}
 	o, err := doctorOptions(cfg, std.build.Version)
 	if err != nil {
 		return err
 	}
 	o.Ask = func(ctx context.Context) (*doctor.Running, error) { return askRunning(ctx, cfg) }
-	found := doctor.Examine(ctx, o)
-	if err := tellFindings(std, found, *asJSON, *quiet); err != nil {
-		return err
-	}
-	if doctor.Worst(found) == doctor.Bad {
-		return &exitError{code: exitFailure}
-	}
-	return nil
+	return concludeFindings(std, doctor.Examine(ctx, o), *asJSON, *quiet)
 }
 
 // doctorOptions are what a configuration says of examinations.
 func doctorOptions(c *config.Config, version string) (doctor.Options, error) {
-	f, err := federationOptions(c.Federation)
+	roots, err := extraRoots(c.Federation)
+	if err != nil {
+		return doctor.Options{}, err
+	}
+	f, err := federationOptions(c.Federation, roots)
 	return doctor.Options{Config: c, Version: version, Roots: f.RootCAs, Private: f.AllowPrivate}, err
 }
 
@@ -122,9 +119,9 @@ func tellFindings(std stdio, found []doctor.Finding, asJSON, quiet bool) error {
 			}
 			continue
 		}
-		fmt.Fprintf(std.Out, "%s%s: %s\n", marks[f.Verdict], f.Area, f.Text)
+		fmt.Fprintf(std.Out, "%s%s: %s\n", marks[f.Verdict], plainText(f.Area), plainText(f.Text))
 		if f.Mend != "" {
-			fmt.Fprintf(std.Out, "      -> %s\n", f.Mend)
+			fmt.Fprintf(std.Out, "      -> %s\n", plainText(f.Mend))
 		}
 	}
 	if asJSON {

@@ -16,8 +16,8 @@ import (
 var privateRanges = [...]string{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "fc00::/7", "fe80::/10"}
 
 // federationOptions are what the configuration says of other servers.
-func federationOptions(f config.Federation) (homeserver.Federation, error) {
-	out := homeserver.Federation{Enabled: f.Enabled}
+func federationOptions(f config.Federation, roots *x509.CertPool) (homeserver.Federation, error) {
+	out := homeserver.Federation{Enabled: f.Enabled, RootCAs: roots}
 	if f.AllowLoopback {
 		out.AllowPrivate = safedial.Loopback()
 		for _, p := range privateRanges {
@@ -27,18 +27,24 @@ func federationOptions(f config.Federation) (homeserver.Federation, error) {
 	for _, name := range f.KeyServers {
 		out.Notaries = append(out.Notaries, keyring.Notary{Server: name})
 	}
+	return out, nil
+}
+
+// extraRoots are the authorities that federation.extra_ca names, and the system's; nil for the latter alone.
+func extraRoots(f config.Federation) (*x509.CertPool, error) {
 	if f.ExtraCA == "" {
-		return out, nil
+		return nil, nil
 	}
 	raw, err := os.ReadFile(f.ExtraCA)
 	if err != nil {
-		return out, fmt.Errorf("reading federation.extra_ca: %w", err)
+		return nil, fmt.Errorf("reading federation.extra_ca: %w", err)
 	}
-	if out.RootCAs, err = x509.SystemCertPool(); err != nil {
-		return out, fmt.Errorf("reading the system's certificate authorities: %w", err)
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		return nil, fmt.Errorf("reading the system's certificate authorities: %w", err)
 	}
-	if !out.RootCAs.AppendCertsFromPEM(raw) {
-		return out, fmt.Errorf("federation.extra_ca: %s has no certificates in PEM", f.ExtraCA)
+	if !roots.AppendCertsFromPEM(raw) {
+		return nil, fmt.Errorf("federation.extra_ca: %s has no certificates in PEM", f.ExtraCA)
 	}
-	return out, nil
+	return roots, nil
 }

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/landbridge-im/landbridge/config"
+	"github.com/landbridge-im/landbridge/migration/desk"
 	"github.com/landbridge-im/landbridge/migration/discordexport"
 	"github.com/landbridge-im/landbridge/migration/irclog"
 	"github.com/landbridge-im/landbridge/migration/model"
@@ -24,26 +26,71 @@ func runMigrate(ctx context.Context, args []string, std stdio) error {
 		{"plan", "show what an export will become, and write the mapping to edit", runMigratePlan},
 		{"run", "bring an export in; it can be cut off and run again", runMigrateRun},
 		{"verify", "compare an export with the rooms", runMigrateVerify},
+		{"invite", "invite people of a bridged network to have an account here", runMigrateInvite},
+		{"remind", "write to those who were invited and have not come", runMigrateRemind},
+		{"status", "show who has moved, who has not, and how active they are", runMigrateStatus},
+		{"announce", "tell the community, here and there, that it will move", runMigrateAnnounce},
+		{"freeze", "close the network's side", runMigrateFreeze},
+		{"finish", "take a bridge out of its rooms, which stay as they are", runMigrateFinish},
+		{"confirm", "make that final: the bot leaves", runMigrateConfirm},
+		{"undo", "go back to before announce, freeze and finish", runMigrateUndo},
+		{"report", "say how far the end of a bridge has come", runMigrateReport},
+		{"unlink", "end that somebody of a network is an account here", runMigrateUnlink},
 	}, args, std)
 }
 
 // exportFlags are those of all commands that read an export.
 type exportFlags struct {
-	config, mapping, from, workspace, bridge, zone *string
+	config, mapping *string
+	choice          desk.Choice
 }
 
-func addExportFlags(fs *flag.FlagSet) exportFlags {
-	return exportFlags{
-		config:    fs.String("c", "", "configuration `file`; without one, the defaults"),
-		mapping:   fs.String("mapping", "", "mapping `file` that \"migrate plan\" has written"),
-		from:      fs.String("from", "", "`network` of the export: slack, discord or irc; the first two are found out if empty"),
-		workspace: fs.String("workspace", "", "the `id` of the workspace (Slack) or network (IRC) in the bridge's configuration"),
-		zone:      fs.String("zone", "UTC", "`time zone` of IRC logs, such as Europe/Berlin"),
-		bridge:    fs.String("bridge", "", "`id` of the bridge that goes on, or is to"),
+func addExportFlags(fs *flag.FlagSet) *exportFlags {
+	f := &exportFlags{
+		config:  fs.String("c", "", "configuration `file`; without one, the defaults"),
+		mapping: fs.String("mapping", "", "mapping `file` that \"migrate plan\" has written"),
 	}
+	fs.StringVar(&f.choice.Network, "from", "", "`network` of the export: slack, discord or irc; the first two are found out if empty")
+	fs.StringVar(&f.choice.Workspace, "workspace", "", "the `id` of the workspace (Slack) or network (IRC) in the bridge's configuration")
+	fs.StringVar(&f.choice.Zone, "zone", "UTC", "`time zone` of IRC logs, such as Europe/Berlin")
+	fs.StringVar(&f.choice.Bridge, "bridge", "", "`id` of the bridge that goes on, or is to")
+	return f
 }
 
-// migration is an export together with where it goes.
+// open reads the configuration, the export and the mapping.
+func (f *exportFlags) open(name string) (*migrating, error) {
+	cfg, err := config.Load(configPath(*f.config), os.Environ())
+	if err != nil {
+		return nil, err
+	}
+	return openExport(cfg, name, *f.mapping, f.choice)
+}
+
+// withExport runs what is to be done with an export and a server: it reads the arguments, of which the export is the only
+// one, opens the export, and connects.
+func withExport(ctx context.Context, fs *flag.FlagSet, ef *exportFlags, usage string, args []string, std stdio,
+	do func(ctx context.Context, m *migrating, c *commander) error) (err error) {
+	rest, err := parseFlags(fs, usage, args, std)
+	if err != nil {
+		return err
+	}
+	if len(rest) != 1 {
+		return usageError("%s: one export is needed\nUsage: %s", fs.Name(), usage)
+	}
+	m, err := ef.open(rest[0])
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, m.export.Close()) }()
+	c, err := connect(ctx, *ef.config, std.build.Version)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.close()) }()
+	return do(ctx, m, c)
+}
+
+// migrating is an export together with where it goes.
 type migrating struct {
 	cfg     *config.Config
 	export  model.Export
@@ -54,47 +101,38 @@ type migrating struct {
 	configured *config.Bridge
 }
 
-// open reads the configuration, the export and the mapping.
-func (f exportFlags) open(name string) (_ *migrating, err error) {
-	m := &migrating{}
-	if m.cfg, err = config.Load(configPath(*f.config), os.Environ()); err != nil {
-		return nil, err
-	}
-	network := *f.from
-	if network == "" {
-		network = "slack"
+// openExport opens an export. mapping is a file, or "" for the default.
+func openExport(cfg *config.Config, name, mapping string, c desk.Choice) (_ *migrating, err error) {
+	m := &migrating{cfg: cfg, network: c.Network}
+	if m.network == "" {
+		m.network = "slack"
 		if x, err := discordexport.Open(name); err == nil {
-			network = "discord"
+			m.network = "discord"
 			if err := x.Close(); err != nil {
 				return nil, err
 			}
 		}
 	}
-	m.network = network
-	bridge := m.bridge(network, *f.bridge)
-	workspace := *f.workspace
-	if workspace == "" {
-		workspace = workspaceOf(bridge)
-	}
-	switch network {
+	bridge := m.bridge(m.network, c.Bridge)
+	switch m.network {
 	case "slack":
-		m.export, err = slackexport.Open(name, slackexport.Options{Workspace: workspace})
+		m.export, err = slackexport.Open(name, slackexport.Options{Workspace: cmp.Or(c.Workspace, workspaceOf(bridge))})
 	case "discord":
 		m.export, err = discordexport.Open(name)
 	case "irc":
-		zone, zerr := time.LoadLocation(*f.zone)
+		zone, zerr := time.LoadLocation(c.Zone)
 		if zerr != nil {
 			return nil, usageError("-zone: %v", zerr)
 		}
-		m.export, err = irclog.Open(name, irclog.Options{Network: *f.workspace, Zone: zone})
+		m.export, err = irclog.Open(name, irclog.Options{Network: c.Workspace, Zone: zone})
 	default:
-		return nil, usageError("-from %s: exports of slack and discord and logs of irc can be read", network)
+		return nil, usageError("-from %s: exports of slack and discord and logs of irc can be read", m.network)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if *f.mapping != "" {
-		if m.mapping, err = plan.Load(*f.mapping); err != nil {
+	if mapping != "" {
+		if m.mapping, err = plan.Load(mapping); err != nil {
 			return nil, errors.Join(err, m.export.Close())
 		}
 		m.mapping.Fill(m.export)

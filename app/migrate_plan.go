@@ -9,13 +9,14 @@ import (
 	"github.com/landbridge-im/landbridge/migration/plan"
 )
 
-const migratePlanUsage = "landbridge migrate plan EXPORT [-o NEW] [-html REPORT] [-mapping FILE] [-from FORMAT] [-bridge ID] [-workspace ID] [-zone ZONE] [-c FILE]"
+const migratePlanUsage = "landbridge migrate plan EXPORT [-o NEW] [-html REPORT] [-mapping FILE] [-from FORMAT] [-bridge ID] [-workspace ID] [-zone ZONE] [-json] [-c FILE]"
 
 func runMigratePlan(ctx context.Context, args []string, std stdio) (err error) {
 	fs := newFlags("landbridge migrate plan")
 	ef := addExportFlags(fs)
 	out := fs.String("o", "", "write the mapping to this `file`, which must not be there yet")
 	page := fs.String("html", "", "write the report as a page to this `file`")
+	asJSON := fs.Bool("json", false, "print the report as JSON")
 	rest, err := parseFlags(fs, migratePlanUsage, args, std)
 	if err != nil {
 		return err
@@ -32,7 +33,12 @@ func runMigratePlan(ctx context.Context, args []string, std stdio) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := r.Text(std.Out); err != nil {
+	if *asJSON {
+		std.Out, err = std.Err, printJSON(std, r) // what else there is to say is not for programs
+	} else {
+		err = r.Text(std.Out)
+	}
+	if err != nil {
 		return err
 	}
 	if *page != "" {

@@ -16,69 +16,61 @@ import (
 
 const migrateRunUsage = "landbridge migrate run EXPORT [-mapping FILE] [-no-files] [-no-bridge] [-from FORMAT] [-bridge ID] [-workspace ID] [-zone ZONE] [-json] [-c FILE]"
 
-func runMigrateRun(ctx context.Context, args []string, std stdio) (err error) {
+func runMigrateRun(ctx context.Context, args []string, std stdio) error {
 	fs := newFlags("landbridge migrate run")
 	ef := addExportFlags(fs)
 	noFiles := fs.Bool("no-files", false, "do not fetch files that are not in the export")
 	alone := fs.Bool("no-bridge", false, "do not tell the configured bridge what has been brought in")
 	asJSON := fs.Bool("json", false, "print the summary as JSON")
-	rest, err := parseFlags(fs, migrateRunUsage, args, std)
-	if err != nil {
-		return err
-	}
-	if len(rest) != 1 {
-		return usageError("landbridge migrate run: one export is needed\nUsage: %s", migrateRunUsage)
-	}
-	m, err := ef.open(rest[0])
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, m.export.Close()) }()
-	c, err := connect(ctx, *ef.config, std.build.Version)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, c.close()) }()
-	o := migrationrun.Options{Export: m.export, Mapping: m.mapping, Target: &migrationrun.Console{Client: c.client}}
-	if !*noFiles {
-		o.HTTP = fileClient()
-	}
-	if m.configured != nil && !*alone && m.network != "irc" {
-		b, err := m.takeover(ctx, c.running)
-		if err != nil {
-			return err
+	return withExport(ctx, fs, ef, migrateRunUsage, args, std, func(ctx context.Context, m *migrating, c *commander) (err error) {
+		o := migrationrun.Options{Export: m.export, Mapping: m.mapping, Target: &migrationrun.Console{Client: c.client}}
+		if !*noFiles {
+			o.HTTP = fileClient()
 		}
-		defer func() { err = errors.Join(err, b.Close()) }()
-		o.Recorder = b
-	}
-	r := migrationrun.New(o)
-	done := make(chan struct{})
-	shown := make(chan struct{})
+		if m.goesOn() && !*alone {
+			if c.running && m.configured.Enabled {
+				return fmt.Errorf("the bridge %s runs, and has to be told what is brought in while it does not: set its \"enabled\" to false, reload the server (SIGHUP), "+
+					"run this again, and set it to true afterwards. Or use -no-bridge if it is never to go on in these rooms", m.configured.ID)
+			}
+			b, err := m.takeover(ctx)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, b.Close()) }()
+			o.Recorder = b
+		}
+		s, err := runShown(ctx, migrationrun.New(o), std)
+		if err != nil {
+			return fmt.Errorf("%w\nNothing is lost: run the same command again to go on", err)
+		}
+		if *asJSON {
+			return printJSON(std, s)
+		}
+		fmt.Fprintf(std.Out, "%d messages in %d rooms by %d people, in %s. %d events are new, %d were there; %d files (%s).\n",
+			s.Messages, s.Rooms, s.People, s.Took.Round(time.Second), s.Fresh, s.Events-s.Fresh, s.Files, bytesText(s.FileBytes))
+		if len(s.Problems) > 0 {
+			fmt.Fprintf(std.Out, "%d things are not as in the export:\n", len(s.Problems))
+			showProblems(std, s.Problems, 50)
+		}
+		return nil
+	})
+}
+
+// runShown runs a migration and shows how far it is.
+func runShown(ctx context.Context, r *migrationrun.Runner, std stdio) (migrationrun.Summary, error) {
+	done, shown := make(chan struct{}), make(chan struct{})
 	go func() { defer close(shown); showProgress(std, r, done) }()
 	s, err := r.Run(ctx)
 	close(done)
 	<-shown
-	if err != nil {
-		return fmt.Errorf("%w\nNothing is lost: run the same command again to go on", err)
-	}
-	if *asJSON {
-		return printJSON(std, s)
-	}
-	fmt.Fprintf(std.Out, "%d messages in %d rooms by %d people, in %s. %d events are new, %d were there; %d files (%s).\n",
-		s.Messages, s.Rooms, s.People, s.Took.Round(time.Second), s.Fresh, s.Events-s.Fresh, s.Files, bytesText(s.FileBytes))
-	if len(s.Problems) > 0 {
-		fmt.Fprintf(std.Out, "%d things are not as in the export:\n", len(s.Problems))
-		showProblems(std, s.Problems, 50)
-	}
-	return nil
+	return s, err
 }
 
-// takeover opens the database of the bridge that goes on where the export ends.
-func (m *migrating) takeover(ctx context.Context, running bool) (*takeover.Bridge, error) {
-	if running && m.configured.Enabled {
-		return nil, fmt.Errorf("the bridge %s runs, and has to be told what is brought in while it does not: set its \"enabled\" to false, reload the server (SIGHUP), "+
-			"run this again, and set it to true afterwards. Or use -no-bridge if it is never to go on in these rooms", m.configured.ID)
-	}
+// goesOn tells whether a bridge is configured that can go on where the export ends.
+func (m *migrating) goesOn() bool { return m.configured != nil && m.network != "irc" }
+
+// takeover opens the database of the bridge that goes on where the export ends. The bridge must not run.
+func (m *migrating) takeover(ctx context.Context) (*takeover.Bridge, error) {
 	if m.mapping.Naming.Service != m.configured.ID {
 		return nil, fmt.Errorf("the mapping names the bridge %s, and the configuration has %s", m.mapping.Naming.Service, m.configured.ID)
 	}

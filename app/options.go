@@ -17,7 +17,7 @@ func options(c *config.Config, version string) homeserver.Options {
 		Media: mediaOptions(c), Previews: previewOptions(c), TellKnown: c.Mail.TellKnown, TrustedProxies: c.Server.Proxies(),
 		Lifetimes: accounts.Lifetimes{Access: c.Sessions.AccessLifetime.Std(), Refreshable: c.Sessions.RefreshableLifetime.Std(),
 			Refresh: c.Sessions.RefreshLifetime.Std()},
-		Push: pushOptions(c), VoIP: voip(c),
+		Push: pushOptions(c), VoIP: voip(c), IdentityServers: c.Identity.Trusted, IdentityNetworks: c.Identity.Networks(),
 		Search:     c.Search.Messages,
 		NoPresence: !c.Presence.Enabled, UncheckedKeys: !c.Encryption.CheckUploads,
 		TrustedClients: c.Login.TrustedClients,

@@ -14,6 +14,7 @@ import (
 
 	"maunium.net/go/mautrix/bridgev2/database"
 
+	"github.com/landbridge-im/landbridge/appservice"
 	"github.com/landbridge-im/landbridge/backup"
 	"github.com/landbridge-im/landbridge/doctor"
 	"github.com/landbridge-im/landbridge/homeserver/oauth"
@@ -37,10 +38,13 @@ func (s *serving) openPages() (err error) {
 	c := s.cfg
 	p := &s.pages
 	p.site = s.hs.Pages()
+	if s.desk, err = s.openDesk(); err != nil {
+		return err
+	}
 	so := start.Options{Site: p.site, Server: c.Server.Name, Address: c.PublicURL(), Rooms: s.publicRooms, Networks: s.networks,
 		Policy: s.policy, Console: console.Path + "/", Reading: reading.Path, Log: s.log}
 	co := console.Options{Site: p.site, Server: c.Server.Name, Version: s.std.build.Version, Store: s.hs.Store(), Backend: backend{s},
-		Metrics: s.metrics, Lines: s.lines, Log: s.log}
+		Metrics: s.metrics, Lines: s.lines, Desk: s.desk, Log: s.log}
 	if c.OAuth.Enabled { // and with it the pages of accounts
 		so.SignUp, so.Account = oauth.PathSignUp, oauth.PathAccount
 		co.SignIn = oauth.SignInTo
@@ -161,9 +165,19 @@ func (b backend) Portals(ctx context.Context, id, search string, offset, limit i
 	})
 	slices.SortFunc(list, func(x, y *database.Portal) int { return strings.Compare(x.Name+string(x.ID), y.Name+string(y.ID)) })
 	total := len(list)
+	passed := map[string]appservice.PortalStatus{}
+	for _, st := range b.s.host.Status() {
+		if st.ID == id {
+			for _, p := range st.Portals {
+				passed[string(p.Room)] = p
+			}
+		}
+	}
 	var out []console.Portal
 	for _, p := range list[min(offset, total):min(offset+limit, total)] {
-		row := console.Portal{Name: p.Name, Remote: string(p.ID), Room: string(p.MXID)}
+		went := passed[string(p.MXID)]
+		row := console.Portal{Name: p.Name, Remote: string(p.ID), Room: string(p.MXID), ToRemote: went.ToRemote, ToMatrix: went.ToMatrix,
+			Failed: went.Failed + went.Refused, Waiting: went.Waiting, Latency: went.Latency.Round(100 * time.Microsecond)}
 		var last int64
 		err := br.DB.QueryRow(ctx, "SELECT count(*), coalesce(max(timestamp), 0) FROM message WHERE bridge_id = $1 AND room_id = $2 AND room_receiver = $3",
 			id, p.ID, p.Receiver).Scan(&row.Messages, &last)
@@ -176,8 +190,37 @@ func (b backend) Portals(ctx context.Context, id, search string, offset, limit i
 	return out, total, nil
 }
 
+// Letters implements console.Backend.
+func (b backend) Letters(ctx context.Context, id string) ([]console.Letter, error) {
+	list, err := b.s.host.DeadLetters(ctx, id)
+	if errors.Is(err, appservice.ErrNotRunning) {
+		return nil, nil
+	}
+	var out []console.Letter
+	for _, l := range list {
+		out = append(out, console.Letter{Event: l.EventID, Room: l.Room, Sender: l.Sender, Type: l.Type, Reason: l.Reason, Tries: l.Tries, AtTS: l.At.UnixMilli()})
+	}
+	return out, err
+}
+
+// RetryLetters implements console.Backend.
+func (b backend) RetryLetters(ctx context.Context, id string, events []string) (int, error) {
+	return b.s.host.RetryDeadLetters(ctx, id, events...)
+}
+
+// DropLetters implements console.Backend.
+func (b backend) DropLetters(ctx context.Context, id string, events []string) (int, error) {
+	return b.s.host.DropDeadLetters(ctx, id, events...)
+}
+
+// LastFailure implements console.Backend.
+func (b backend) LastFailure(server string) (string, time.Time) { return b.s.hs.LastFailure(server) }
+
 // SetBridge implements console.Backend.
 func (b backend) SetBridge(ctx context.Context, id, action string) error {
+	if held := b.s.held.Load(); held != nil && *held == id {
+		return errHeld
+	}
 	switch action {
 	case "start":
 		return b.s.host.Start(ctx, id)

@@ -45,6 +45,7 @@ func (s *serving) takeOver(ctx context.Context, next *config.Config) error {
 	changed, restart := config.Reloadable(s.cfg, next)
 	setLevel(&s.level, next.Log.Level)
 	s.hs.Configure(settings(next))
+	s.hs.Claims().Configure(claimSettings(next))
 	s.hs.LogAccess(next.Log.Access)
 	s.hs.ShowAllUsers(next.Search.AllUsers)
 	err := s.reloadBridges(ctx, next)

@@ -28,6 +28,8 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver"
 	"github.com/landbridge-im/landbridge/homeserver/client"
 	"github.com/landbridge-im/landbridge/homeserver/event"
+	"github.com/landbridge-im/landbridge/internal/acme"
+	"github.com/landbridge-im/landbridge/migration/desk"
 	"github.com/landbridge-im/landbridge/registration"
 	"github.com/landbridge-im/landbridge/web/console"
 )
@@ -98,8 +100,11 @@ type serving struct {
 	backups   backups
 	lines     *console.Lines
 	pages     webPages
+	desk      *desk.Desk
+	held      atomic.Pointer[string] // the bridge that must not run now
 	watch     *registration.Watcher
-	roots     *x509.CertPool // who vouches for other machines; nil: the system's
+	roots     *x509.CertPool     // who vouches for other machines; nil: the system's
+	certs     *acme.Certificates // nil: none are had by ACME
 }
 
 // file is the configuration file, empty if there is none.
@@ -126,6 +131,12 @@ func (s *serving) run(ctx context.Context) (err error) {
 	defer unlock()
 	// The addresses are taken first: that they are in use should not be found out after a
 	// minute of opening databases.
+	if s.roots, err = extraRoots(s.cfg.Federation); err != nil {
+		return err
+	}
+	if err := s.openACME(); err != nil {
+		return err
+	}
 	listeners, err := s.listen(ctx)
 	if err != nil {
 		return err
@@ -168,14 +179,16 @@ func (s *serving) open(ctx context.Context) error {
 	if o.Mailer, err = mailer(c); err != nil {
 		return err
 	}
-	if o.Federation, err = federationOptions(c.Federation); err != nil {
+	if o.Federation, err = federationOptions(c.Federation, s.roots); err != nil {
 		return err
 	}
-	s.roots = o.Federation.RootCAs
 	s.hs, err = homeserver.Open(ctx, o)
 	if err != nil {
 		return err
 	}
+	s.hs.Claims().Configure(claimSettings(c))
+	s.hs.Claims().Use(claimBridges{s})
+	s.hs.Cutover().Use(endingBridges{claimBridges{s}})
 	s.hs.LogAccess(c.Log.Access)
 	s.hs.ShowAllUsers(c.Search.AllUsers)
 	return s.metrics.Register(s.hs.Collector())
@@ -269,6 +282,18 @@ func (s *serving) listen(ctx context.Context) (out []listener, err error) {
 			return out, err
 		}
 	}
+	if s.certs != nil {
+		for _, addr := range s.cfg.ACME.Listen {
+			if err := add(addr, s.certs.TLS(), s.publicHandler); err != nil {
+				return out, err
+			}
+		}
+		for _, addr := range s.cfg.ACME.HTTPListen {
+			if err := add(addr, nil, s.certs.HTTP); err != nil {
+				return out, err
+			}
+		}
+	}
 	if s.cfg.Metrics.Enabled {
 		if err := add(s.cfg.Metrics.Listen, nil, nil); err != nil {
 			return out, err
@@ -279,6 +304,9 @@ func (s *serving) listen(ctx context.Context) (out []listener, err error) {
 		return out, nil
 	}
 	var conf *tls.Config
+	if s.certs != nil {
+		conf = s.certs.TLS()
+	}
 	if f.TLSCert != "" {
 		cert, err := tls.LoadX509KeyPair(f.TLSCert, f.TLSKey)
 		if err != nil {
@@ -301,6 +329,8 @@ func (s *serving) publicHandler() http.Handler {
 		p := r.URL.Path
 		switch {
 		case s.servePage(w, r):
+		case strings.HasPrefix(p, bridgePath):
+			s.serveBridge(w, r)
 		case strings.HasPrefix(p, "/_matrix/federation/"), strings.HasPrefix(p, "/_matrix/key/"):
 			federation.ServeHTTP(w, r)
 		default:
@@ -324,6 +354,10 @@ func (s *serving) serve(ctx context.Context, listeners []listener) error {
 	g.Go(func() error { return s.runBridges(ctx) })
 	g.Go(func() error { return s.runBackups(ctx) })
 	g.Go(func() error { return s.pages.console.Run(ctx) })
+	g.Go(func() error { return s.desk.Work(ctx) })
+	if s.certs != nil {
+		g.Go(func() error { return s.certs.Run(ctx) })
+	}
 	for _, l := range listeners {
 		if l.handler == nil {
 			g.Go(func() error { return serveMetrics(ctx, s.metrics, s.log, l.Listener) })

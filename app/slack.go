@@ -16,14 +16,15 @@ func runSlackManifest(_ context.Context, args []string, std stdio) error {
 	fs := newFlags("landbridge slack manifest")
 	name := fs.String("name", "Landbridge", "what the app, and its bot, is `called`")
 	events := fs.String("events-url", "", "the https `address` to which Slack sends events; without it Socket Mode is used")
-	rest, err := parseFlags(fs, "landbridge slack manifest [-name NAME] [-events-url ADDRESS]", args, std)
+	oauth := fs.String("oauth-url", "", "the https `address` of the OAuth page, for an app that is installed by a page and people who sign in: ADDRESS/_bridge/ID/slack/oauth")
+	rest, err := parseFlags(fs, "landbridge slack manifest [-name NAME] [-events-url ADDRESS] [-oauth-url ADDRESS]", args, std)
 	if err != nil {
 		return err
 	}
 	if len(rest) > 0 {
 		return usageError("landbridge slack manifest: unexpected argument %q", rest[0])
 	}
-	raw, err := slack.Manifest(*name, *events)
+	raw, err := slack.Manifest(*name, *events, *oauth)
 	if err != nil {
 		return err
 	}

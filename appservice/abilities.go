@@ -53,6 +53,13 @@ type Messenger interface {
 	Message(ctx context.Context, to networkid.UserID, key, text string) error
 }
 
+// Announcer is implemented by a Bridge that can tell everybody on the network something.
+type Announcer interface {
+	// Announce says text, by the bot, in every bridged channel, once for each key, also after a restart. What it
+	// could not do is in the answer, a sentence each, for people to read.
+	Announce(ctx context.Context, key, text string) (undone []string, err error)
+}
+
 // Freezer is implemented by a Bridge that can close the remote side when a community has moved.
 type Freezer interface {
 	// Freeze says notice in every bridged channel and, as far as the network lets the bot, puts it into the topics

@@ -1,8 +1,11 @@
 package appservice
 
 import (
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	_ "embed"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,6 +17,8 @@ import (
 	"gopkg.in/yaml.v3"
 	"maunium.net/go/mautrix/bridgev2/bridgeconfig"
 	"maunium.net/go/mautrix/id"
+
+	"github.com/landbridge-im/landbridge/appservice/community"
 )
 
 // Instance is the configuration of one bridge.
@@ -44,8 +49,19 @@ type Instance struct {
 	CommandPrefix string
 
 	// Permissions maps a user id, a server name or "*" to one of block, relay,
-	// commands, user, admin. Default: "*" may relay.
+	// commands, user, admin; who is named most closely has what is said of them. Of
+	// those not named, administrators of the homeserver (Options.Standing) are admin; its other people are
+	// "commands", or "user" if the module has log-ins; all others are "relay".
 	Permissions map[string]string
+	// Rooms maps the network's channels to rooms.
+	Rooms community.Mapping
+	// ProvisioningSecret, of 16 bytes at least, switches on the provisioning API (Host.Public) and lets in there
+	// who knows it; empty: off.
+	ProvisioningSecret string
+	// StatusEvents has the bridge tell in the rooms what became of each message (com.beeper.message_send_status).
+	StatusEvents bool
+	// Checkpoints is where it tells how far each message got.
+	Checkpoints Checkpoints
 	// DoublePuppet has the bridge act as the homeserver's own users where
 	// they are logged in to the remote network.
 	DoublePuppet bool
@@ -115,6 +131,12 @@ func (inst *Instance) complete() error {
 			}
 		}
 	}
+	if n := len(inst.ProvisioningSecret); n > 0 && n < minSecret {
+		return fmt.Errorf("bridge %s: the provisioning secret has %d bytes, and must have %d at least", inst.ID, n, minSecret)
+	}
+	if err := inst.Rooms.Check(); err != nil {
+		return fmt.Errorf("bridge %s: rooms: %w", inst.ID, err)
+	}
 	if (inst.Encryption.Default || inst.Encryption.Require) && !inst.Encryption.Allow {
 		return fmt.Errorf("bridge %s: encryption: default and require need allow", inst.ID)
 	}
@@ -140,8 +162,6 @@ func bridgeConfig(inst Instance, hs Homeserver, reg Registration, pickleKey stri
 	if inst.Tune != nil {
 		inst.Tune(cfg)
 	}
-	bot := id.NewUserID(inst.BotLocalpart, hs.Domain)
-
 	cfg.Homeserver.Address = hs.URL
 	cfg.Homeserver.Domain = hs.Domain
 	cfg.Homeserver.Software = bridgeconfig.SoftwareStandard
@@ -167,21 +187,24 @@ func bridgeConfig(inst Instance, hs Homeserver, reg Registration, pickleKey stri
 		cfg.AppService.Bot.ParsedAvatar = uri
 	}
 
+	cfg.Matrix.MessageStatusEvents = inst.StatusEvents
+	cfg.Provisioning.SharedSecret = inst.ProvisioningSecret
+	cfg.Homeserver.MessageSendCheckpointEndpoint = "" // see checkpoints
+
 	cfg.Bridge.CommandPrefix = inst.CommandPrefix
 	// Events of one room are handled in order, one at a time, and the marker
 	// that tells when (see marker.go) is an event of this kind.
 	cfg.Bridge.AsyncEvents = false
 	cfg.Bridge.EnableSendStateRequests = false
-	cfg.Bridge.Permissions = bridgeconfig.PermissionConfig{}
-	if len(inst.Permissions) == 0 {
-		cfg.Bridge.Permissions["*"] = ptr(bridgeconfig.PermissionLevelRelay)
-	}
-	for who, level := range inst.Permissions {
-		cfg.Bridge.Permissions[who] = ptr(permissionLevels[level])
-	}
-	// Markers are sent by the bot, which must therefore be let through.
-	cfg.Bridge.Permissions[string(bot)] = ptr(bridgeconfig.PermissionLevelRelay)
 
+	if inst.PublicURL != "" {
+		// Networks fetch the pictures of those who speak there: each address is signed.
+		mac := hmac.New(sha256.New, []byte(pickleKey))
+		mac.Write([]byte("public media"))
+		cfg.PublicMedia.Enabled, cfg.PublicMedia.HashLength = true, 32
+		cfg.PublicMedia.PathPrefix = "_mautrix/publicmedia"
+		cfg.PublicMedia.SigningKey = hex.EncodeToString(mac.Sum(nil))
+	}
 	if inst.DoublePuppet {
 		cfg.DoublePuppet.Secrets = map[string]string{hs.Domain: "as_token:" + reg.ASToken}
 	}

@@ -21,7 +21,9 @@ import (
 type connector struct {
 	*matrix.Connector
 	metrics *instanceMetrics
-	letters *letters // set before the bridge starts
+	letters *letters     // set before the bridge starts
+	links   Links        // nil if nobody keeps ties
+	checks  *checkpoints // nil: none
 
 	mu          sync.Mutex
 	logins      map[networkid.UserLoginID]status.BridgeState
@@ -60,7 +62,9 @@ func (c *connector) Init(br *bridgev2.Bridge) {
 	c.Connector.Init(br)
 	c.Config.Encryption.Allow = allow
 	// mautrix's own version of this command insists on its own connector type.
-	br.Commands.(*commands.Processor).AddHandler(&commands.FullHandler{
+	processor := br.Commands.(*commands.Processor)
+	c.setCommands(processor)
+	processor.AddHandler(&commands.FullHandler{
 		Name:    "discard-megolm-session",
 		Aliases: []string{"discard-session"},
 		Help: commands.HelpMeta{
@@ -77,6 +81,11 @@ func (c *connector) Init(br *bridgev2.Bridge) {
 			ce.Reply("The room's session is discarded; the next message from the remote network begins a new one.")
 		},
 	})
+}
+
+// hideMatrix hides commands of the Matrix connector.
+func (c *connector) hideMatrix(hide func(when, string, ...*commands.FullHandler), why string) {
+	hide(loggedIn, why, matrix.CommandLoginMatrix, matrix.CommandPingMatrix, matrix.CommandLogoutMatrix)
 }
 
 // GetCapabilities implements bridgev2.MatrixConnector. Batches are not sent,
@@ -111,7 +120,8 @@ func (c *connector) GetMemberInfo(ctx context.Context, room id.RoomID, user id.U
 
 // SendMessageStatus implements bridgev2.MatrixConnector.
 func (c *connector) SendMessageStatus(ctx context.Context, ms *bridgev2.MessageStatus, evt *bridgev2.MessageStatusEventInfo) {
-	if evt.SourceEventID != "" { // not a marker
+	// Neither a marker nor a command, and not from somebody who may not speak to the bridge.
+	if evt.SourceEventID != "" && ms.Step != status.MsgStepCommand && ms != &bridgev2.ErrNoPermissionForCommands && ms != &bridgev2.ErrNoPermissionToInteract {
 		switch ms.Status {
 		case event.MessageStatusSuccess:
 			c.metrics.toRemote("ok")
@@ -124,6 +134,7 @@ func (c *connector) SendMessageStatus(ctx context.Context, ms *bridgev2.MessageS
 			c.metrics.traffic.toRemote(evt.RoomID, ms.Status)
 		}
 		c.letters.note(ms, evt)
+		c.checks.add(ms.ToCheckpoint(evt))
 	}
 	c.Connector.SendMessageStatus(ctx, ms, evt)
 }

@@ -63,7 +63,9 @@ func (h *Host) Public(id string) http.Handler {
 			respond(w, http.StatusNotFound, "M_UNRECOGNIZED", "Unrecognized endpoint")
 			return
 		}
-		run.conn.AS.Router.ServeHTTP(w, r)
+		if !h.provision(w, r, in, run) {
+			run.conn.AS.Router.ServeHTTP(w, r)
+		}
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -17,6 +18,7 @@ import (
 	"gopkg.in/yaml.v3"
 	"maunium.net/go/mautrix/appservice"
 	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/id"
 
 	"github.com/landbridge-im/landbridge/appservice/crypto"
 )
@@ -39,11 +41,16 @@ type Options struct {
 	Homeserver Homeserver
 	Modules    []Module
 	Log        *slog.Logger
+	// Standing tells what a user with the homeserver's name is there, at the moment; nil: everybody but the host's
+	// own users is a Resident.
+	Standing func(ctx context.Context, user id.UserID) (Standing, error)
 	// Metrics, if not nil, gets the host's collectors.
 	Metrics prometheus.Registerer
 	// HTTP is what modules reach their networks with; default a client with a
 	// timeout of one minute.
 	HTTP *http.Client
+	// Links gives the ties of a bridge's people to accounts; nil, or giving nil: nobody keeps any.
+	Links func(bridge string) Links
 	// MaxPending bounds the events that wait to be handled by one bridge;
 	// beyond it the homeserver is asked to try again later. Default 20,000.
 	MaxPending int
@@ -72,6 +79,8 @@ var (
 	ErrUnknown = errors.New("no such bridge")
 	// ErrExists means that the host has an instance of that id already.
 	ErrExists = errors.New("bridge exists already")
+	// ErrHeld means that an instance is not to start; see Host.Hold.
+	ErrHeld = errors.New("the bridge has been taken from its rooms, and does not start")
 	// ErrLinked means that a remote person has an account already.
 	ErrLinked = errors.New("this person is linked to an account already")
 	// ErrBadCode means that a code for linking is wrong, used or too old.
@@ -323,15 +332,51 @@ func (h *Host) Restart(ctx context.Context, id string) error {
 	return h.Start(ctx, id)
 }
 
+// Hold keeps an instance, which is stopped, from being started by anybody, or ends that. StartAll passes over it.
+func (h *Host) Hold(id string, hold bool) error {
+	in, err := h.instance(id)
+	if err != nil {
+		return err
+	}
+	if hold {
+		in.end()
+	}
+	in.mu.Lock()
+	in.held = hold
+	in.mu.Unlock()
+	if hold {
+		in.end() // if somebody was quicker
+	}
+	return nil
+}
+
 // StartAll starts all instances at once. The errors of those that failed are
 // joined; the others run.
 func (h *Host) StartAll(ctx context.Context) error {
-	return h.each(func(in *instance) error { return in.start(ctx) })
+	return h.each(func(in *instance) error {
+		if err := in.start(ctx); !errors.Is(err, ErrHeld) {
+			return err
+		}
+		return nil
+	})
 }
 
 // StopAll stops all instances at once.
 func (h *Host) StopAll() {
 	_ = h.each(func(in *instance) error { in.end(); return nil }) // end has no error
+}
+
+// runs are those of the instances but one that run.
+func (h *Host) runs(but string) (out []*run) {
+	h.mu.Lock()
+	list := maps.Clone(h.instances)
+	h.mu.Unlock()
+	for id, in := range list {
+		if r, _ := in.current(); r != nil && id != but && r.ready.Load() {
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 func (h *Host) each(f func(*instance) error) error {

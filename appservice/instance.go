@@ -26,6 +26,7 @@ type instance struct {
 	done chan struct{}      // closed when the keeper has ended; with life
 
 	mu      sync.Mutex
+	held    bool // it is not to start
 	config  Instance
 	reg     Registration
 	status  InstanceStatus
@@ -42,8 +43,13 @@ func (in *instance) env(cfg Instance, r *run) Env {
 	if r != nil {
 		spawn = r.goroutine
 	}
+	var links Links
+	if f := in.host.opts.Links; f != nil {
+		links = f(cfg.ID)
+	}
 	return Env{
 		Go:      spawn,
+		Links:   links,
 		ID:      cfg.ID,
 		Config:  cfg.Config,
 		Log:     in.log,
@@ -59,6 +65,13 @@ func (in *instance) env(cfg Instance, r *run) Env {
 // attempt to start has an outcome.
 func (in *instance) start(ctx context.Context) error {
 	in.life.Lock()
+	in.mu.Lock()
+	held := in.held
+	in.mu.Unlock()
+	if held {
+		in.life.Unlock()
+		return fmt.Errorf("bridge %s: %w", in.id, ErrHeld)
+	}
 	if in.stop == nil {
 		keeper, cancel := context.WithCancel(context.Background())
 		in.stop, in.done = cancel, make(chan struct{})

@@ -31,7 +31,7 @@ func newMetrics() *metrics {
 			Help:    "Time from the homeserver's hand-over of an event to its effects being committed.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}}, []string{"bridge"}),
 		errors: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: ns, Subsystem: sub, Name: "errors_total",
-			Help: "Errors, by kind (start, panic, content, inbox, alias, log)."}, []string{"bridge", "kind"}),
+			Help: "Errors, by kind (start, panic, content, inbox, alias, permission, invite, checkpoint, log)."}, []string{"bridge", "kind"}),
 		restarts: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: ns, Subsystem: sub, Name: "restarts_total",
 			Help: "Starts after a failure."}, []string{"bridge"}),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: ns, Subsystem: sub, Name: "homeserver_requests_total",

@@ -52,6 +52,7 @@ type pump struct {
 	conn    *connector
 	keys    keyHandler // nil without encryption
 	births  *births
+	may     *permissions
 	log     *slog.Logger
 	metrics *instanceMetrics
 
@@ -82,8 +83,8 @@ type work struct {
 	received time.Time
 }
 
-func newPump(box *store.Inbox, br *bridgev2.Bridge, conn *connector, keys keyHandler, births *births, log *slog.Logger, metrics *instanceMetrics) *pump {
-	p := &pump{box: box, br: br, conn: conn, keys: keys, births: births, log: log, metrics: metrics,
+func newPump(box *store.Inbox, br *bridgev2.Bridge, conn *connector, keys keyHandler, births *births, may *permissions, log *slog.Logger, metrics *instanceMetrics) *pump {
+	p := &pump{box: box, br: br, conn: conn, keys: keys, births: births, may: may, log: log, metrics: metrics,
 		lanes: make(map[string]*lane), deviceMove: make(chan struct{})}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	return p
@@ -305,8 +306,14 @@ func (p *pump) dispatch(w work) (err error) {
 		p.conn.setRedelivered(evt.ID, true)
 		defer p.conn.setRedelivered(evt.ID, false)
 	}
+	if w.Kind == store.KindEvent && !p.isOwn(evt) {
+		p.conn.checks.received(evt)
+	}
 	if evt.Type == event.EventEncrypted {
 		p.waitForKeys(w.after)
+	}
+	if p.commanding(ctx, evt, w.Kind) && p.command(ctx, evt) {
+		return p.ctx.Err()
 	}
 	if w.Kind == store.KindEvent && !p.isOwn(evt) {
 		if err := p.births.settle(p.ctx, evt.RoomID, func() bool { return p.placed(ctx, evt) }); err != nil {

@@ -5,17 +5,22 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"path/filepath"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.mau.fi/util/dbutil"
 	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/bridgeconfig"
 	"maunium.net/go/mautrix/bridgev2/commands"
 	"maunium.net/go/mautrix/bridgev2/matrix"
 	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/id"
 
+	"github.com/landbridge-im/landbridge/appservice/community"
 	"github.com/landbridge-im/landbridge/appservice/crypto"
 	"github.com/landbridge-im/landbridge/appservice/store"
 	"github.com/landbridge-im/landbridge/appservice/txnid"
@@ -32,6 +37,13 @@ type run struct {
 	box    *store.Inbox
 	pump   *pump
 	log    *slog.Logger
+
+	ready   atomic.Bool   // br has started
+	others  func() []*run // the runs of the host's other instances
+	mapping community.Mapping
+	kept    *keptRooms
+	guard   *community.Guard // nil if nothing is mapped
+	tending sync.WaitGroup   // what start leaves running
 
 	ctx     context.Context // lives until close
 	cancel  context.CancelFunc
@@ -70,7 +82,7 @@ func wrap(what string, err error) error {
 func (in *instance) newRun(ctx context.Context, cfg Instance, reg Registration) (_ *run, err error) {
 	h := in.host
 	dir := filepath.Join(h.opts.Dir, cfg.ID)
-	r := &run{log: in.log, crashed: make(chan error, 1), limits: h.opts.Limits}
+	r := &run{log: in.log, crashed: make(chan error, 1), limits: h.opts.Limits, others: func() []*run { return h.runs(cfg.ID) }}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
@@ -85,6 +97,9 @@ func (in *instance) newRun(ctx context.Context, cfg Instance, reg Registration) 
 	})
 	if err != nil {
 		return nil, fmt.Errorf("configuration of bridge %s: %w", cfg.ID, err)
+	}
+	if r.kept, err = loadKept(dir); err != nil {
+		return nil, err
 	}
 	pickleKey, err := loadPickleKey(dir)
 	if err != nil {
@@ -104,13 +119,27 @@ func (in *instance) newRun(ctx context.Context, cfg Instance, reg Registration) 
 	zl := zlog.New(in.log, nil)
 	r.db.Log = dbutil.ZeroLogger(zl.With().Str("db_section", "main").Logger())
 	var keys keyHandler
+	may := &permissions{named: cfg.Permissions, domain: h.opts.Homeserver.Domain, resident: bridgeconfig.PermissionLevelCommands, standing: h.standingOf}
 	births := newBirths(txnid.Transport(h.opts.Homeserver.Transport))
 	err = guard("make bridge", func() error {
 		mx := matrix.NewConnector(bridgeCfg)
 		r.conn = newConnector(mx, in.metrics)
+		if f := h.opts.Links; f != nil {
+			r.conn.links = f(cfg.ID)
+		}
+		r.conn.checks = newCheckpoints(cfg.Checkpoints, h.opts.HTTP, in.log, in.metrics)
 		r.br = bridgev2.NewBridge(networkid.BridgeID(cfg.ID), r.db, zl, &bridgeCfg.Bridge, r.conn, r.bridge.Connector(), commands.NewProcessor)
+		if len(r.br.Network.GetLoginFlows()) > 0 {
+			may.resident = bridgeconfig.PermissionLevelUser
+		}
+		bridgeCfg.Bridge.Permissions = may.config(id.NewUserID(cfg.BotLocalpart, h.opts.Homeserver.Domain))
 		// The pointer is shared by every intent, so this is the place for it.
-		mx.AS.HTTPClient.Transport = &countedTransport{next: births, metrics: in.metrics}
+		var way http.RoundTripper = births
+		if r.mapping = cfg.Rooms; !r.mapping.Trivial() || !r.kept.none() {
+			r.guard = community.NewGuard(births, r.br.IsGhostMXID, r.mapping.RuleOf)
+			way = r.guard
+		}
+		mx.AS.HTTPClient.Transport = &countedTransport{next: way, metrics: in.metrics}
 		// The pump calls the handlers itself; bounds on time are its portals'.
 		mx.EventProcessor.ExecSyncWarnTime, mx.EventProcessor.ExecSyncTimeout = 0, 0
 		// Different bridges must not take each other's messages for their own.
@@ -131,7 +160,7 @@ func (in *instance) newRun(ctx context.Context, cfg Instance, reg Registration) 
 	}
 	// The inbox outlives br in the same file; the host closes both.
 	r.br.ExternallyManagedDB = true
-	r.pump = newPump(r.box, r.br, r.conn, keys, births, in.log, in.metrics)
+	r.pump = newPump(r.box, r.br, r.conn, keys, births, may, in.log, in.metrics)
 	waiting, err := r.box.Pending(ctx)
 	if err != nil {
 		return nil, err
@@ -152,12 +181,23 @@ func (r *run) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.ready.Store(true)
+	err = within(r.limits.Start, "map rooms", func() error { return wrap("map rooms", r.mapRooms(r.ctx)) })
+	if err != nil {
+		return err
+	}
 	err = within(r.limits.Start, "start module", func() error { return wrap("start module", r.bridge.Start(r.ctx, r.br)) })
 	if err != nil {
 		return err
 	}
 	// Not before: what waits in the inbox needs the module's logins and relays.
 	r.pump.start()
+	if r.conn.checks != nil {
+		r.tending.Go(func() { r.conn.checks.run(r.ctx) })
+	}
+	if r.guard != nil {
+		r.tending.Go(func() { r.tendRooms(r.ctx) })
+	}
 	return ctx.Err()
 }
 
@@ -182,6 +222,7 @@ func (r *run) close() error {
 		cancel()
 	}
 	r.cancel()
+	r.tending.Wait()
 	if r.began {
 		errs = append(errs,
 			within(r.limits.Stop, "stop module", func() error { r.bridge.Stop(); return nil }),

@@ -19,7 +19,7 @@ type PortalStatus struct {
 	ToMatrix int64 `json:"to_matrix"`
 	Refused  int64 `json:"to_matrix_failed"`
 	// Latency is how long the last event took from the homeserver's hand-over to its effects being committed.
-	Latency time.Duration `json:"latency_ns"`
+	Latency time.Duration `json:"latency_ns,format:nano"`
 	// Waiting are events from Matrix that are not handled yet.
 	Waiting int       `json:"waiting"`
 	Last    time.Time `json:"last"`

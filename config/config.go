@@ -20,9 +20,11 @@ type Config struct {
 	WellKnown    WellKnown    `yaml:"well_known"`
 	Rooms        Rooms        `yaml:"rooms" reload:"yes"`
 	RateLimits   RateLimits   `yaml:"rate_limits" reload:"yes"`
+	ACME         ACME         `yaml:"acme"`
 	Federation   Federation   `yaml:"federation"`
 	Media        Media        `yaml:"media"`
 	Push         Push         `yaml:"push"`
+	Identity     Identity     `yaml:"identity_servers"`
 	VoIP         VoIP         `yaml:"voip"`
 	URLPreviews  URLPreviews  `yaml:"url_previews"`
 	Limits       Limits       `yaml:"limits" reload:"yes"`
@@ -35,6 +37,8 @@ type Config struct {
 	Log          Log          `yaml:"log"`
 	Metrics      Metrics      `yaml:"metrics"`
 	Backup       Backup       `yaml:"backup" reload:"yes"`
+	Migration    Migration    `yaml:"migration" reload:"yes"`
+	Claims       Claims       `yaml:"claims" reload:"yes"`
 
 	origins map[string]origin // by key path, of values that are not defaults
 }
@@ -119,10 +123,27 @@ type RateLimits struct {
 	PreviewBurst      int     `yaml:"preview_burst"`
 }
 
+// ACME is how certificates are had from an authority, and where they are used.
+type ACME struct {
+	Enabled bool `yaml:"enabled"`
+	// AgreeToTerms says that the authority's terms are agreed to; without it there are no certificates.
+	AgreeToTerms bool `yaml:"agree_to_terms"`
+	// Email is where the authority may write to.
+	Email string `yaml:"email"`
+	// Domains are the names to have certificates for; empty means what [Config.ACMEDomains] derives.
+	Domains []string `yaml:"domains"`
+	// Listen are the addresses of HTTPS listeners, for clients and other servers.
+	Listen []string `yaml:"listen"`
+	// HTTPListen are addresses without TLS, where the authority may look and others are sent to https.
+	HTTPListen []string `yaml:"http_listen"`
+	// Directory is where the authority begins.
+	Directory string `yaml:"directory"`
+}
+
 // Federation is the exchange with other homeservers.
 type Federation struct {
 	Enabled bool `yaml:"enabled"`
-	// Listen are additional listeners for other servers, with TLS if TLSCert is set. Empty:
+	// Listen are additional listeners for other servers, with TLS if TLSCert is set or ACME is on. Empty:
 	// the listeners of the server answer them, behind a reverse proxy.
 	Listen  []string `yaml:"listen"`
 	TLSCert string   `yaml:"tls_cert"` // PEM file
@@ -202,6 +223,14 @@ type Push struct {
 	AllowNetworks []string `yaml:"allow_networks"`
 }
 
+// Identity is with which identity servers this one works in its users' names.
+type Identity struct {
+	// Trusted are their names; "*" stands for whatever server a user's client names.
+	Trusted []string `yaml:"trusted"`
+	// AllowNetworks are networks (CIDR) in which they may be beside the public internet.
+	AllowNetworks []string `yaml:"allow_networks"`
+}
+
 // VoIP is what clients are told about calls.
 type VoIP struct {
 	TURNURIs []string `yaml:"turn_uris"`
@@ -261,9 +290,54 @@ type Bridge struct {
 	Encryption string `yaml:"encryption"`
 	// Admins are the user ids of those who may give the bridge's bot every command.
 	Admins []string `yaml:"admins"`
+	// Permissions say what somebody may do with the bridge: block, relay, commands, user or admin, by user id,
+	// server name or "*". Those not named may do what appservice.Instance says.
+	Permissions map[string]string `yaml:"permissions"`
+	// Rooms maps the network's channels to rooms; see appservice/community.Mapping.
+	Rooms BridgeRooms `yaml:"rooms"`
+	// Provisioning is its HTTP API for other programs.
+	Provisioning Provisioning `yaml:"provisioning"`
+	// MessageStatus is who is told what became of messages.
+	MessageStatus MessageStatus `yaml:"message_status"`
 	// Config is the module's own, or nil; its nodes know their lines in the file. It may
 	// hold secrets: never print it.
 	Config *yaml.Node `yaml:"config" json:"-"`
+}
+
+// Provisioning is the HTTP API of a bridge for other programs.
+type Provisioning struct {
+	// Secret lets programs in; empty: there is no such API.
+	Secret Secret `yaml:"secret"`
+}
+
+// MessageStatus is who is told what became of messages.
+type MessageStatus struct {
+	// Events has the bridge tell it in the rooms, for clients that know com.beeper.message_send_status.
+	Events bool `yaml:"events"`
+	// URL is an endpoint that is told how far each message got, and Token what it wants to see.
+	URL   string `yaml:"url"`
+	Token Secret `yaml:"token"`
+}
+
+// BridgeRooms says what rooms the channels of a bridge have.
+type BridgeRooms struct {
+	// Members is all, active or none: whose ghosts are in the rooms.
+	Members  string       `yaml:"members"`
+	Channels []BridgeRoom `yaml:"channels"`
+}
+
+// BridgeRoom is what one channel is to be on Matrix.
+type BridgeRoom struct {
+	// Channel is how the module names it.
+	Channel string `yaml:"channel"`
+	// Room is an existing room, id or alias, in which it is to be.
+	Room string `yaml:"room"`
+	// Aliases are localparts.
+	Aliases []string `yaml:"aliases"`
+	// Space is a space, id or alias, in which the room is to be.
+	Space string `yaml:"space"`
+	// Members is all, active or none; empty means what is so for all.
+	Members string `yaml:"members"`
 }
 
 // BridgeHost is for `landbridge bridge` alone: bridges beside another homeserver, whose name is
@@ -309,6 +383,28 @@ type Backup struct {
 	BeforeUpgrade bool `yaml:"before_upgrade"`
 }
 
+// Claims say how people of bridged networks are invited to have an account here.
+type Claims struct {
+	// Community is what the community calls itself in the messages; empty: the server's name.
+	Community string `yaml:"community"`
+	// OfferLifetime is how long an invitation is good.
+	OfferLifetime Duration `yaml:"offer_lifetime"`
+	// Reminders are the times from the invitation to the first reminder, from that to the second, and so on.
+	Reminders []string `yaml:"reminders"`
+	// MessagesPerMinute bounds how many messages are sent.
+	MessagesPerMinute int `yaml:"messages_per_minute"`
+}
+
+// ReminderTimes are Reminders, which have been checked, as durations.
+func (c Claims) ReminderTimes() (out []time.Duration) {
+	for _, s := range c.Reminders {
+		if d, err := ParseDuration(s); err == nil {
+			out = append(out, d.Std())
+		}
+	}
+	return out
+}
+
 // Default is the configuration without a file: a server for this machine alone, safe to
 // start anywhere.
 func Default() *Config {
@@ -336,8 +432,11 @@ func Default() *Config {
 			UploadPerSecond: 5, UploadBurst: 100,
 			PreviewPerSecond: 0.5, PreviewBurst: 20,
 		},
+		ACME: ACME{Domains: []string{}, Listen: []string{":443"}, HTTPListen: []string{":80"},
+			Directory: "https://acme-v02.api.letsencrypt.org/directory"},
 		Federation: Federation{Listen: []string{}, KeyServers: []string{}},
 		Push:       Push{AllowNetworks: []string{}},
+		Identity:   Identity{Trusted: []string{}, AllowNetworks: []string{}},
 		VoIP:       VoIP{TURNURIs: []string{}, TURNUserLifetime: Duration(24 * time.Hour), LiveKitURLs: []string{}},
 		Media:      Media{MaxUpload: 50 << 20, CacheSize: 10 << 30, ThumbnailCacheSize: 1 << 30, S3: S3{Region: "us-east-1"}},
 		URLPreviews: URLPreviews{
@@ -357,5 +456,8 @@ func Default() *Config {
 		Log:         Log{Level: "info", Format: "text"},
 		Metrics:     Metrics{Listen: "127.0.0.1:9008"},
 		Backup:      Backup{Keep: 7, KeepWeekly: 4, Media: true, BeforeUpgrade: true},
+		Migration:   Migration{MaxUpload: 20 << 30},
+		Claims: Claims{OfferLifetime: Duration(14 * 24 * time.Hour), MessagesPerMinute: 20,
+			Reminders: []string{"72h", "168h", "336h"}},
 	}
 }

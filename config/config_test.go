@@ -146,8 +146,8 @@ bridges:
 	moduleConfig := c.Bridges[1].Config
 	c.Bridges[1].Config = nil
 	want.Bridges = []Bridge{
-		{ID: "a", Module: "irc", Enabled: true, Encryption: "none", Admins: []string{}},
-		{ID: "b", Module: "irc", Encryption: "none", Admins: []string{}},
+		{ID: "a", Module: "irc", Enabled: true, Encryption: "none", Admins: []string{}, Permissions: map[string]string{}, Rooms: BridgeRooms{Members: "all", Channels: []BridgeRoom{}}},
+		{ID: "b", Module: "irc", Encryption: "none", Admins: []string{}, Permissions: map[string]string{}, Rooms: BridgeRooms{Members: "all", Channels: []BridgeRoom{}}},
 	}
 	origins := c.origins
 	c.origins = nil

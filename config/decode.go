@@ -54,6 +54,8 @@ func (d *decoder) section(n *yaml.Node, path string, v reflect.Value) {
 			d.addAt(at, f.path, "must hold further keys but is "+diag.Describe(value), "write them indented below it")
 		case f.value.Type() == reflect.TypeFor[*yaml.Node]():
 			f.value.Set(reflect.ValueOf(value))
+		case f.texts():
+			d.texts(value, f)
 		default:
 			if message, fix := f.setNode(value); message != "" {
 				d.addAt(at, f.path, message, fix)
@@ -118,6 +120,9 @@ func (d *decoder) elsewhere(key string) string {
 // maxList bounds the other lists.
 const maxList = 100
 
+// maxRooms bounds the channels of a bridge that are mapped to rooms.
+const maxRooms = 10_000
+
 // list fills a list of things that have keys of their own.
 func (d *decoder) list(n *yaml.Node, f field) {
 	switch {
@@ -126,8 +131,8 @@ func (d *decoder) list(n *yaml.Node, f field) {
 	case n.Kind != yaml.SequenceNode:
 		d.addAt(n, f.path, "must be a list but is "+diag.Describe(n), "begin each entry with a dash, or write [] for none")
 		return
-	case len(n.Content) > maxList:
-		d.addAt(n, f.path, fmt.Sprintf("has %d entries, more than the limit of %d", len(n.Content), maxList), "")
+	case len(n.Content) > f.most():
+		d.addAt(n, f.path, fmt.Sprintf("has %d entries, more than the limit of %d", len(n.Content), f.most()), "")
 		return
 	}
 	items := reflect.MakeSlice(f.value.Type(), len(n.Content), len(n.Content))
@@ -142,6 +147,35 @@ func (d *decoder) list(n *yaml.Node, f field) {
 	}
 	f.value.Set(items)
 }
+
+// texts fills a mapping of names that are free to texts.
+func (d *decoder) texts(n *yaml.Node, f field) {
+	switch {
+	case n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null":
+		return
+	case n.Kind != yaml.MappingNode:
+		d.addAt(n, f.path, "must hold further keys but is "+diag.Describe(n), "write them indented below it")
+		return
+	case len(n.Content)/2 > maxTexts:
+		d.addAt(n, f.path, fmt.Sprintf("has %d entries, more than the limit of %d", len(n.Content)/2, maxTexts), "")
+		return
+	}
+	out := map[string]string{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k, value := n.Content[i], diag.Resolve(n.Content[i+1])
+		key := diag.Join(f.path, k.Value)
+		d.config.origins[key] = origin{d.file, k.Line, k.Column}
+		if k.Kind != yaml.ScalarNode || value.Kind != yaml.ScalarNode || value.ShortTag() != "!!str" {
+			d.addAt(k, key, "must be a text but is "+diag.Describe(value), "")
+			continue
+		}
+		out[k.Value] = value.Value
+	}
+	f.value.Set(reflect.ValueOf(out))
+}
+
+// maxTexts bounds the entries of such a mapping.
+const maxTexts = 10_000
 
 // maxBridges bounds the bridges of one process.
 const maxBridges = 1000
@@ -160,7 +194,7 @@ func (d *decoder) bridges(n *yaml.Node, path string) {
 	for i, item := range n.Content {
 		key := fmt.Sprintf("%s[%d]", path, i)
 		d.config.origins[key] = origin{d.file, item.Line, item.Column}
-		b := Bridge{Enabled: true, Encryption: "none", Admins: []string{}}
+		b := Bridge{Enabled: true, Encryption: "none", Admins: []string{}, Permissions: map[string]string{}, Rooms: BridgeRooms{Members: "all", Channels: []BridgeRoom{}}}
 		if value := diag.Resolve(item); value.Kind == yaml.MappingNode {
 			d.section(value, key, reflect.ValueOf(&b).Elem())
 		} else {

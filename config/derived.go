@@ -3,7 +3,9 @@ package config
 import (
 	"net"
 	"net/netip"
+	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -28,6 +30,24 @@ func (c *Config) PublicURL() string {
 	}
 	return "http://" + net.JoinHostPort(host, port)
 }
+
+// ACMEDomains are acme.domains, or the hosts of server.public_url and of server.name.
+func (c *Config) ACMEDomains() []string {
+	if len(c.ACME.Domains) > 0 {
+		return c.ACME.Domains
+	}
+	var out []string
+	if u, err := url.Parse(c.PublicURL()); err == nil && u.Hostname() != "" {
+		out = append(out, u.Hostname())
+	}
+	if name, _, _ := strings.Cut(c.Server.Name, ":"); !slices.Contains(out, name) {
+		out = append(out, name)
+	}
+	return out
+}
+
+// ACMEPath is the folder of the certificates and the account's key.
+func (c *Config) ACMEPath() string { return filepath.Join(c.DataDir, "acme") }
 
 // DatabaseURI is database.uri, or a SQLite file in the data folder.
 func (c *Config) DatabaseURI() URI {
@@ -74,9 +94,14 @@ func parseTime(s string) (time.Time, error) {
 }
 
 // Networks are url_previews.allow_networks.
-func (p URLPreviews) Networks() []netip.Prefix {
+func (p URLPreviews) Networks() []netip.Prefix { return networks(p.AllowNetworks) }
+
+// Networks are identity_servers.allow_networks.
+func (i Identity) Networks() []netip.Prefix { return networks(i.AllowNetworks) }
+
+func networks(list []string) []netip.Prefix {
 	var out []netip.Prefix
-	for _, s := range p.AllowNetworks {
+	for _, s := range list {
 		if n, err := netip.ParsePrefix(s); err == nil { // the configuration has been checked
 			out = append(out, n)
 		}

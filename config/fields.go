@@ -48,6 +48,17 @@ func (f field) list() bool {
 	return f.value.Kind() == reflect.Slice && f.value.Type().Elem().Kind() == reflect.Struct
 }
 
+// most is how many entries a list may have.
+func (f field) most() int {
+	if f.value.Type() == reflect.TypeFor[[]BridgeRoom]() {
+		return maxRooms
+	}
+	return maxList
+}
+
+// texts is whether the field maps names that are free to texts.
+func (f field) texts() bool { return f.value.Type() == reflect.TypeFor[map[string]string]() }
+
 // secret is whether the value must not be shown.
 func (f field) secret() bool {
 	return f.value.Type() == reflect.TypeFor[Secret]() || f.value.Type() == reflect.TypeFor[URI]()

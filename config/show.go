@@ -62,7 +62,7 @@ func (c *Config) showStruct(v reflect.Value, path string) (*yaml.Node, error) {
 		if err != nil {
 			return nil, err
 		}
-		if value.Kind == yaml.SequenceNode && len(value.Content) == 0 {
+		if value.Kind != yaml.ScalarNode && len(value.Content) == 0 {
 			value.Style = yaml.FlowStyle
 		}
 		name := &yaml.Node{Kind: yaml.ScalarNode, Value: key}
@@ -134,14 +134,20 @@ func changedBridges(old, new []Bridge) []string {
 	for _, b := range slices.Concat(old, new) {
 		a, inOld := find(old, b.ID)
 		c, inNew := find(new, b.ID)
-		if inOld && inNew && a.Module == c.Module && a.Enabled == c.Enabled && a.Encryption == c.Encryption &&
-			slices.Equal(a.Admins, c.Admins) && sameYAML(a.Config, c.Config, 0) {
+		if inOld && inNew && SameBridge(a, c) {
 			continue
 		}
 		out = append(out, "bridges."+b.ID)
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// SameBridge is whether two configurations of a bridge say the same.
+func SameBridge(a, b Bridge) bool {
+	same := sameYAML(a.Config, b.Config, 0)
+	a.Config, b.Config = nil, nil
+	return same && reflect.DeepEqual(a, b)
 }
 
 // sameYAML is whether two nodes mean the same, wherever they stand. Order of keys counts:

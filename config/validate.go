@@ -25,11 +25,13 @@ func (c *Config) validate(bad map[string]bool) Problems {
 	v.registration()
 	v.accounts()
 	v.rateLimits()
+	v.acme()
 	v.federation()
 	v.push()
 	v.voip()
 	v.media()
 	v.previews()
+	v.identity()
 	v.size("limits.max_request_body", c.Limits.MaxRequestBody, 64<<10, 1<<30)
 	if d := c.Limits.SyncTimeoutMax.Std(); d < time.Second || d > time.Hour {
 		v.add("limits.sync_timeout_max", "must be from 1s to 1h but is "+c.Limits.SyncTimeoutMax.String(), "write 1m")
@@ -46,6 +48,8 @@ func (c *Config) validate(bad map[string]bool) Problems {
 	v.oneOf("log.format", c.Log.Format, "text", "json")
 	v.address("metrics.listen", c.Metrics.Listen)
 	v.backup()
+	v.operations()
+	v.claims()
 	v.distinctAddresses()
 	return v.problems
 }
@@ -169,6 +173,10 @@ func (v *validator) distinctAddresses() {
 	}
 	c := v.config
 	check("server.listen", c.Server.Listen...)
+	if c.ACME.Enabled {
+		check("acme.listen", c.ACME.Listen...)
+		check("acme.http_listen", c.ACME.HTTPListen...)
+	}
 	if c.Federation.Enabled {
 		check("federation.listen", c.Federation.Listen...)
 	}
@@ -330,10 +338,94 @@ func (v *validator) bridges() {
 				v.add(key+".admins", diag.Quote(admin)+" is no user id", "write @anna:"+v.config.Server.Name+", say")
 			}
 		}
+		for who, level := range b.Permissions {
+			v.permission(key+".permissions."+who, who, level)
+		}
+		v.rooms(key+".rooms", b.Rooms)
+		if n := len(b.Provisioning.Secret); n > 0 && n < 16 {
+			v.add(key+".provisioning.secret", fmt.Sprintf("has %d bytes; it must have 16 at least", n), "write what `openssl rand -hex 32` prints, say")
+		}
+		if u := b.MessageStatus.URL; u != "" {
+			if p, err := url.Parse(u); err != nil || p.Scheme != "http" && p.Scheme != "https" || p.Hostname() == "" {
+				v.add(key+".message_status.url", diag.Quote(u)+" is no http or https address", "write https://status.example.org/checkpoints, say")
+			}
+		}
 		if j, ok := first[b.ID]; ok && b.ID != "" {
 			v.add(key+".id", fmt.Sprintf("%s is also the id of bridges[%d]", diag.Quote(b.ID), j), "give each bridge an id of its own")
 		} else {
 			first[b.ID] = i
 		}
+	}
+}
+
+// permission checks what somebody may do with a bridge.
+func (v *validator) permission(key, who, level string) {
+	switch level {
+	case "block", "relay", "commands", "user", "admin":
+	default:
+		v.add(key, diag.Quote(level)+" is no permission", "write block, relay, commands, user or admin")
+	}
+	name := who
+	if strings.HasPrefix(who, "@") {
+		_, name, _ = strings.Cut(who, ":")
+	}
+	if who != "*" && (name == "" || CheckServerName(name) != nil) {
+		v.add(key, diag.Quote(who)+" is nobody", "write a user id, a server's name or \"*\"")
+	}
+}
+
+// rooms checks the mapping of a bridge's channels.
+func (v *validator) rooms(key string, r BridgeRooms) {
+	v.oneOf(key+".members", r.Members, "all", "active", "none")
+	seen := map[string]string{}
+	once := func(key, what, value string) {
+		if other, ok := seen[what+" "+value]; ok && value != "" {
+			v.add(key, fmt.Sprintf("the %s %s is that of %s, too", what, diag.Quote(value), other), "")
+		}
+		seen[what+" "+value] = key
+	}
+	for i, c := range r.Channels {
+		key := fmt.Sprintf("%s.channels[%d]", key, i)
+		if c.Channel == "" {
+			v.add(key+".channel", "is missing", "write what `!ID id` tells in a room, such as channel: libera/#go")
+		}
+		once(key+".channel", "channel", strings.ToLower(c.Channel))
+		once(key+".room", "room", c.Room)
+		if c.Members != "" {
+			v.oneOf(key+".members", c.Members, "all", "active", "none")
+		}
+		for name, room := range map[string]string{"room": c.Room, "space": c.Space} {
+			if room != "" && !(len(room) < 256 && (room[0] == '!' && len(room) > 1 || room[0] == '#' && strings.Contains(room, ":"))) {
+				v.add(key+"."+name, diag.Quote(room)+" is no room", `write "#name:server" or "!id", in quotes`)
+			}
+		}
+		for _, a := range c.Aliases {
+			once(key+".aliases", "alias", a)
+			if a == "" || len(a) > 200 || strings.ContainsAny(a, ":#\x00 ") {
+				v.add(key+".aliases", diag.Quote(a)+" is no localpart", "write the part between # and :")
+			}
+		}
+	}
+}
+
+// maxReminders bounds how often somebody is written to.
+const maxReminders = 10
+
+// claims checks how people are invited.
+func (v *validator) claims() {
+	c := v.config.Claims
+	if c.OfferLifetime < Duration(time.Hour) || c.OfferLifetime > Duration(365*24*time.Hour) {
+		v.add("claims.offer_lifetime", "must be from 1h to 8760h but is "+c.OfferLifetime.String(), "write 336h")
+	}
+	if len(c.Reminders) > maxReminders {
+		v.add("claims.reminders", fmt.Sprintf("may have %d entries but has %d", maxReminders, len(c.Reminders)), "leave some out: people do not want to be written to so often")
+	}
+	for i, r := range c.Reminders {
+		if d, err := ParseDuration(r); err != nil || d < Duration(time.Hour) {
+			v.add(fmt.Sprintf("claims.reminders[%d]", i), "must be a duration of 1h or more but is "+diag.Quote(r), "write 72h")
+		}
+	}
+	if c.MessagesPerMinute < 1 || c.MessagesPerMinute > 6000 {
+		v.add("claims.messages_per_minute", fmt.Sprintf("must be from 1 to 6000 but is %d", c.MessagesPerMinute), "write 20")
 	}
 }

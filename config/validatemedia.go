@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"github.com/landbridge-im/landbridge/config/diag"
@@ -60,6 +61,22 @@ func (v *validator) s3(s S3) {
 	}
 	if strings.HasPrefix(s.Prefix, "/") || strings.Contains(s.Prefix, "//") {
 		v.add("media.s3.prefix", diag.Quote(s.Prefix)+" makes names of objects with empty parts", "write landbridge/, say")
+	}
+}
+
+// identityServer is the name of an identity server, with its port if that isn't 443.
+var identityServer = regexp.MustCompile(`^([0-9a-z.-]{1,230}|\[[0-9a-f:.]{2,45}\])(:[0-9]{1,5})?$`)
+
+func (v *validator) identity() {
+	for _, text := range v.config.Identity.Trusted {
+		if text != "*" && !identityServer.MatchString(text) {
+			v.add("identity_servers.trusted", diag.Quote(text)+" is no name of a server", `write "vector.im", say, in small letters and without https://`)
+		}
+	}
+	for _, text := range v.config.Identity.AllowNetworks {
+		if _, err := netip.ParsePrefix(text); err != nil {
+			v.add("identity_servers.allow_networks", diag.Quote(text)+" is no network", `write "10.1.0.0/16", say`)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package homeserver
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -122,4 +123,29 @@ func TestAdminServer(t *testing.T) {
 	want(t, h.admOK(root, "GET", "/v1/federation/destinations", nil), map[string]string{"total": "1", "destinations.0.destination": "dead.example", "destinations.0.failure_ts": "1000"})
 	want(t, h.admOK(root, "GET", "/v1/federation/destinations/dead.example", nil), map[string]string{"retry_interval": "4000"})
 	h.admNo(404, "M_NOT_FOUND", root, "GET", "/v1/federation/destinations/"+url.PathEscape("other.example"), nil)
+}
+
+// TestAdminAudit: what the API changes, or tries to, is in the audit log, with who did it and no secret.
+func TestAdminAudit(t *testing.T) {
+	t.Parallel()
+	h, root := startAdmin(t)
+	h.admOK(root, "POST", "/v1/registration_tokens/new", obj{"token": "sesame"})
+	h.admOK(root, "DELETE", "/v1/registration_tokens/sesame", nil)
+	h.admOK(root, "GET", "/v1/registration_tokens", nil)
+	h.admNo(404, "M_NOT_FOUND", root, "PUT", "/v1/suspend/@nobody:test", obj{"suspend": true})
+	list, err := h.Store().Audits(t.Context(), 0, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, a := range list {
+		got = append(got, a.Did+" "+a.To)
+		if a.Who == "" || strings.Contains(a.Did+a.To+a.More, "sesame") {
+			t.Errorf("%+v", a)
+		}
+	}
+	want := []string{"API: PUT /v1/suspend/{userId} (failed) @nobody:test", "API: DELETE /v1/registration_tokens/{token} ", "API: POST /v1/registration_tokens/new "}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
 }

@@ -73,3 +73,34 @@ func TestRemoteDeviceList(t *testing.T) {
 		t.Errorf("with its server gone the device has the key %q", got)
 	}
 }
+
+// TestRemoteDeviceListLeft: when the last user of this server leaves a room, nobody tells it of the devices of
+// those who stay, and so they are asked for.
+func TestRemoteDeviceListLeft(t *testing.T) {
+	t.Parallel()
+	p := sites(t, 2)
+	a, b := p[0], p[1]
+	alice, bob := a.user("alice"), b.user("bob")
+	room := b.room(bob, obj{"preset": "public_chat"})
+	device := b.upload(bob, "bob", "one")
+	a.joinVia(alice, room, b)
+	known := func() string {
+		out := a.ok(alice, "POST", "/v3/keys/query", obj{"device_keys": obj{b.id("bob"): []string{}}})
+		return out.Get("device_keys").Get(gjsonKey(b.id("bob"))).Get(gjsonKey(device)).Get("keys").Get(gjsonKey("ed25519:" + device)).Str
+	}
+	eventually(t, "the first keys", func() bool { return known() == "one" })
+	nid, err := a.store.UserNID(t.Context(), b.id("bob"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the list is whole", func() bool {
+		l, err := a.store.RemoteDeviceList(t.Context(), nid)
+		return err == nil && !l.Stale
+	})
+	a.ok(alice, "POST", "/v3/rooms/"+room+"/leave", obj{})
+	b.member(t, bob, room, a.id("alice"), "leave")
+	b.upload(bob, "bob", "two")
+	if got := known(); got != "two" {
+		t.Errorf("after leaving, the key is %q", got)
+	}
+}

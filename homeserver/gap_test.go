@@ -73,8 +73,21 @@ func TestGap(t *testing.T) {
 	five := far.next(far.bob(), "five", four.ID)
 	six := far.next(far.bob(), "six", five.ID)
 	events[five.ID] = far.raw(five)
+	since := h.ok(alice, "GET", "/v3/sync", nil).Get("next_batch").Str
+	here := h.ok(alice, "PUT", "/v3/rooms/"+room+"/send/m.room.message/here", obj{"body": "here"}).Get("event_id").Str
 	far.put("g2", nil, far.raw(six))
 	h.eventually("what follows a gap", func() bool { return seen(six) })
+	// The timeline begins anew at the gap, which lies before prev_batch.
+	for _, token := range []string{since, ""} {
+		timeline := h.ok(alice, "GET", "/v3/sync?since="+token, nil).Get("rooms.join." + gjson.Escape(room) + ".timeline")
+		if got := timeline.Get("events.#.event_id").String(); got != `["`+six.ID+`"]` || !timeline.Get("limited").Bool() {
+			t.Errorf("since %q, after a gap: %s", token, timeline)
+		}
+		page := h.ok(alice, "GET", "/v3/rooms/"+room+"/messages?dir=b&from="+timeline.Get("prev_batch").Str, nil)
+		if ids := page.Get("chunk.#.event_id").String(); !strings.Contains(ids, here) || !strings.Contains(ids, three.ID) {
+			t.Errorf("before the gap: %s", ids)
+		}
+	}
 	if seen(four) || seen(five) {
 		t.Error("an event that was not sent is shown")
 	}

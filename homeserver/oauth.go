@@ -75,7 +75,7 @@ func (s *Server) openOAuth(single *sso.SSO) (err error) {
 		return nil
 	}
 	s.oauth, err = oauth.New(oauth.Options{ServerName: s.o.Name, PublicURL: s.o.PublicURL, Store: s.store, Accounts: s.accounts, SSO: single, Media: s.media,
-		Pages: s.pages, Client: func() oauth.Client { return s.client.Pages() }, Log: s.o.Log, Now: s.o.Now})
+		Pages: s.pages, Client: func() oauth.Client { return s.client.Pages() }, Offers: func() oauth.Offers { return s.claims }, Log: s.o.Log, Now: s.o.Now})
 	return err
 }
 
@@ -90,6 +90,8 @@ func (s *Server) web(next http.Handler) http.Handler {
 			s.pages.ServeAsset(w, r)
 		case s.oauth != nil && s.oauth.Serves(p):
 			s.oauth.ServeHTTP(w, r)
+		case s.claims.Serves(p):
+			s.claims.ServeHTTP(w, r)
 		default:
 			next.ServeHTTP(w, r)
 		}

@@ -15,8 +15,10 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
 	"github.com/landbridge-im/landbridge/homeserver/admin"
 	"github.com/landbridge-im/landbridge/homeserver/appservices"
+	"github.com/landbridge-im/landbridge/homeserver/claims"
 	"github.com/landbridge-im/landbridge/homeserver/client"
 	"github.com/landbridge-im/landbridge/homeserver/console"
+	"github.com/landbridge-im/landbridge/homeserver/cutover"
 	"github.com/landbridge-im/landbridge/homeserver/delayed"
 	"github.com/landbridge-im/landbridge/homeserver/edge"
 	"github.com/landbridge-im/landbridge/homeserver/event"
@@ -25,6 +27,8 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/federation/joins"
 	"github.com/landbridge-im/landbridge/homeserver/federation/keyring"
 	"github.com/landbridge-im/landbridge/homeserver/federation/outbound"
+	"github.com/landbridge-im/landbridge/homeserver/guests"
+	"github.com/landbridge-im/landbridge/homeserver/identity"
 	"github.com/landbridge-im/landbridge/homeserver/importer"
 	"github.com/landbridge-im/landbridge/homeserver/keys"
 	"github.com/landbridge-im/landbridge/homeserver/media"
@@ -65,6 +69,9 @@ type Options struct {
 	// PasswordMin is the least length of a new password in bytes; 0 means 8.
 	PasswordMin int
 	Settings    client.Settings
+	// IdentityServers are those that are asked, and IdentityNetworks where they may be; see identity.Options.
+	IdentityServers  []string
+	IdentityNetworks []netip.Prefix
 	// Lifetimes are those of tokens; Mailer sends mail, nil for none; TellKnown and JWT are as
 	// accounts.Config has them.
 	Lifetimes accounts.Lifetimes
@@ -128,6 +135,8 @@ type Server struct {
 	accounts *accounts.Accounts
 	services *appservices.Services
 	delayed  *delayed.Events
+	guests   *guests.Guests
+	identity *identity.Client
 	notices  *notices.Notices
 	unread   *unread.Counter
 	pushers  *pushers.Pushers
@@ -136,6 +145,8 @@ type Server struct {
 	client   *client.API
 	pages    *page.Site
 	oauth    *oauth.Provider // nil if it is switched off
+	claims   *claims.Claims
+	cutover  *cutover.Cutover
 	admin    *admin.Admin
 	inbound  *inbound.API
 	edge     *edge.Edge
@@ -200,6 +211,9 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	if err := s.openOAuth(single); err != nil {
 		return nil, err
 	}
+	if err := s.openClaims(); err != nil {
+		return nil, err
+	}
 	crypto := keys.Config{Server: o.Name, Store: s.store, Log: o.Log, Now: o.Now, Unchecked: o.UncheckedKeys}
 	if o.Federation.Enabled {
 		crypto.Remote = s.outside.client
@@ -214,6 +228,8 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	s.pushers = pushers.New(pushers.Options{Store: s.store, Unread: s.unread, Mailer: o.Mailer, HasEmail: s.hasEmail,
 		AllowLoopback: o.Push.AllowLoopback, AllowNetworks: o.Push.AllowNetworks, RootCAs: o.Federation.RootCAs, Backoff: o.Push.Backoff, Subject: o.PublicURL, ServerName: o.Name, Log: o.Log, Now: o.Now})
 	s.delayed = delayed.New(delayed.Options{Store: s.store, Rooms: s.rooms, Log: o.Log, Now: o.Now})
+	s.identity = identity.New(identity.Options{Signer: s.signer, Trusted: o.IdentityServers, AllowNetworks: o.IdentityNetworks, RootCAs: o.Federation.RootCAs})
+	s.guests = guests.New(guests.Options{Store: s.store, Rooms: s.rooms, Log: o.Log})
 	s.notices = notices.New(notices.Options{Store: s.store, Rooms: s.rooms, Accounts: s.accounts, ServerName: o.Name})
 	syncing := sync.Options{Store: s.store, Notifier: s.notifier, Typing: s.typing, Devices: newDevices(s.store), Counter: s.unread, Now: o.Now, Draining: s.draining}
 	if !o.NoPresence {
@@ -237,8 +253,8 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	if s.oauth != nil {
 		newAPI = s.oauth
 	}
-	s.client = client.New(client.Options{OAuth: newAPI, Remote: remote, History: s.history(), Joins: away, ServerName: o.Name, PublicURL: o.PublicURL, Store: s.store, Rooms: s.rooms, Sync: syncer, Sliding: slidingsync.New(syncer),
-		Notifier: s.notifier, Typing: s.typing, Presence: s.presence, Accounts: s.accounts, Services: s.services, Media: s.media, Preview: s.preview, Keys: s.keys, Delayed: s.delayed, Notices: s.notices,
+	s.client = client.New(client.Options{OAuth: newAPI, Tied: s.claims.Tied, Remote: remote, History: s.history(), Joins: away, ServerName: o.Name, PublicURL: o.PublicURL, Store: s.store, Rooms: s.rooms, Sync: syncer, Sliding: slidingsync.New(syncer),
+		Notifier: s.notifier, Typing: s.typing, Presence: s.presence, Accounts: s.accounts, Services: s.services, Media: s.media, Preview: s.preview, Keys: s.keys, Delayed: s.delayed, Guests: s.guests, Identity: s.identity, Notices: s.notices,
 		Directory: s.people, Search: s.search, Unread: s.unread, Pushers: s.pushers, VoIP: o.VoIP, Log: o.Log, Now: o.Now,
 		SSO: single, TrustedClients: o.TrustedClients, WellKnown: o.WellKnown, TrustedProxies: o.TrustedProxies}, o.Settings)
 	s.admin, err = admin.New(ctx, admin.Options{ServerName: o.Name, Version: o.Version, Store: s.store, Rooms: s.rooms, Accounts: s.accounts, Media: s.media,
@@ -281,6 +297,9 @@ func (s *Server) publish(entries []store.Entry) {
 	}
 	if s.pushers != nil {
 		s.pushers.Publish(entries)
+	}
+	if s.guests != nil {
+		s.guests.Publish(entries)
 	}
 	for _, e := range entries {
 		// Whoever has gone does not type any more.
@@ -337,7 +356,7 @@ func (s *Server) Deactivate(ctx context.Context, userID string, erase bool) erro
 
 // Console is what commands on the machine itself ask; it asks nobody who they are.
 func (s *Server) Console() http.Handler {
-	return console.New(console.Options{Accounts: s.accounts, Store: s.store, Deactivate: s.Deactivate, Log: s.o.Log,
+	return console.New(console.Options{Accounts: s.accounts, Store: s.store, Deactivate: s.Deactivate, Claims: s.claims, Cutover: s.cutover, Log: s.o.Log,
 		Export: s.Exporter().Handler(s.o.Log),
 		Import: importer.New(importer.Options{Server: s.o.Name, Store: s.store, Rooms: s.rooms, Accounts: s.accounts, Media: s.media, Log: s.o.Log})})
 }
@@ -377,6 +396,9 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	g.Go(func() error { return s.keys.Run(ctx) })
 	g.Go(func() error { return s.delayed.Run(ctx) })
+	g.Go(func() error { return s.guests.Run(ctx) })
+	g.Go(func() error { return s.claims.Run(ctx) })
+	g.Go(func() error { return s.cutover.Run(ctx) })
 	g.Go(func() error { return s.admin.Run(ctx) })
 	g.Go(func() error { return s.unread.Run(ctx) })
 	g.Go(func() error { return s.pushers.Run(ctx) })
@@ -398,6 +420,7 @@ func (s *Server) Run(ctx context.Context) error {
 // Close ends the server: requests must have ended, and Run returned.
 func (s *Server) Close() error {
 	s.preview.Close()
+	s.identity.Close()
 	s.media.Close()
 	s.rooms.Close()
 	s.outside.close()

@@ -30,6 +30,7 @@ type Server struct {
 
 	t    testing.TB
 	conf string
+	head string // of the configuration, before the bridges
 	mods []appservice.Module
 	log  lockedBuffer
 
@@ -41,6 +42,12 @@ type Server struct {
 // configuration. It ends with the test.
 func Start(t testing.TB, bridges string, modules ...appservice.Module) *Server {
 	t.Helper()
+	return StartWith(t, "registration: {open: true, admin_signup_token: false}", bridges, modules...)
+}
+
+// StartWith is Start with other lines of the configuration (YAML) than an open registration.
+func StartWith(t testing.TB, settings, bridges string, modules ...appservice.Module) *Server {
+	t.Helper()
 	dir := t.TempDir()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -49,9 +56,9 @@ func Start(t testing.TB, bridges string, modules ...appservice.Module) *Server {
 	addr := l.Addr().String()
 	l.Close()
 	s := &Server{URL: "http://" + addr, t: t, mods: modules}
-	conf := fmt.Sprintf("server: {name: %s, public_url: %q, listen: [%q]}\ndata_dir: %q\nregistration: {open: true, admin_signup_token: false}\nrate_limits: {enabled: false}\nbridges:\n%s",
-		Domain, s.URL, addr, filepath.Join(dir, "data"), bridges)
-	s.conf = WriteConfig(t, dir, conf)
+	s.head = fmt.Sprintf("server: {name: %s, public_url: %q, listen: [%q]}\ndata_dir: %q\nrate_limits: {enabled: false}\n%s\nbridges:\n",
+		Domain, s.URL, addr, filepath.Join(dir, "data"), settings)
+	s.conf = WriteConfig(t, dir, s.head+bridges)
 	s.start()
 	t.Cleanup(func() {
 		s.stop()
@@ -118,16 +125,42 @@ func (s *Server) Restart() {
 	s.start()
 }
 
+// Config is the path of the configuration file.
+func (s *Server) Config() string { return s.conf }
+
+// Configure writes another list of bridges into the configuration, for the next Restart.
+func (s *Server) Configure(bridges string) {
+	s.t.Helper()
+	WriteConfig(s.t, filepath.Dir(s.conf), s.head+bridges)
+}
+
 // Run runs a command, such as "status" or "bridge dead-letters list irc", with the server's configuration, and
 // gives what it prints. The test fails unless the command succeeds.
 func (s *Server) Run(args ...string) string {
 	s.t.Helper()
-	var out, errs strings.Builder
-	args = append(args, "-c", s.conf)
-	if code := app.Run(s.t.Context(), args, app.Build{Version: "test", Modules: s.mods}, strings.NewReader(""), &out, &errs); code != 0 {
-		s.t.Fatalf("landbridge %s: code %d\n%s%s", strings.Join(args, " "), code, out.String(), errs.String())
+	return s.RunWith("", args...)
+}
+
+// RunWith is Run with something on standard input.
+func (s *Server) RunWith(input string, args ...string) string {
+	s.t.Helper()
+	out, code := s.try(input, args)
+	if code != 0 {
+		s.t.Fatalf("landbridge %s: code %d\n%s", strings.Join(args, " "), code, out)
 	}
-	return out.String()
+	return out
+}
+
+// Try runs a command as Run does, and gives what it prints, errors included, and its exit code.
+func (s *Server) Try(args ...string) (string, int) {
+	s.t.Helper()
+	return s.try("", args)
+}
+
+func (s *Server) try(input string, args []string) (string, int) {
+	var out strings.Builder
+	code := app.Run(s.t.Context(), append(args, "-c", s.conf), app.Build{Version: "test", Modules: s.mods}, strings.NewReader(input), &out, &out)
+	return out.String(), code
 }
 
 // Person is somebody with a Matrix client that follows /sync.
@@ -146,6 +179,29 @@ func (s *Server) Person(name string) *Person {
 		s.t.Fatal(err)
 	}
 	if err := m.Follow(context.WithoutCancel(ctx)); err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(m.Close)
+	return &Person{m, s.t}
+}
+
+// LogIn logs in to an account whose password is "a long password of NAME".
+func (s *Server) LogIn(name string) *Person {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	defer cancel()
+	m := bridgetest.NewMatrix(s.URL)
+	var done struct {
+		UserID string `json:"user_id"`
+		Token  string `json:"access_token"`
+	}
+	err := m.Do(ctx, http.MethodPost, "/v3/login", map[string]any{"type": "m.login.password", "identifier": map[string]string{"type": "m.id.user", "user": name},
+		"password": "a long password of " + name}, &done)
+	if err == nil {
+		m.UserID, m.Token = done.UserID, done.Token
+		err = m.Follow(context.WithoutCancel(ctx))
+	}
+	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(m.Close)

@@ -177,6 +177,9 @@ func (b *echoBridge) Start(ctx context.Context, br *bridgev2.Bridge) error {
 				return fmt.Errorf("make room of %s: %w", channel, err)
 			}
 		}
+		if err := appservice.SetAlias(ctx, br, portal.MXID, b.env.AliasPrefix+channel); err != nil {
+			return fmt.Errorf("room of %s: %w", channel, err)
+		}
 	}
 	return nil
 }

@@ -56,6 +56,7 @@ type Homeserver struct {
 	users    map[id.UserID]*user
 	tokens   map[string]id.UserID
 	rooms    map[id.RoomID]*room
+	presence map[id.UserID]string
 	aliases  map[string]id.RoomID
 	media    map[string][]byte
 	sent     map[string]id.EventID // by user and transaction id
@@ -82,7 +83,7 @@ func New(domain string) *Homeserver {
 	hs := &Homeserver{
 		Domain: domain, mux: http.NewServeMux(), changed: make(chan struct{}),
 		features: map[string]bool{}, users: map[id.UserID]*user{}, tokens: map[string]id.UserID{},
-		rooms: map[id.RoomID]*room{}, aliases: map[string]id.RoomID{}, media: map[string][]byte{},
+		rooms: map[id.RoomID]*room{}, presence: make(map[id.UserID]string), aliases: map[string]id.RoomID{}, media: map[string][]byte{},
 		sent: map[string]id.EventID{}, requests: map[string]int{},
 	}
 	hs.routeUsers()
@@ -224,6 +225,13 @@ func (hs *Homeserver) Join(roomID id.RoomID, userID id.UserID) {
 	hs.setMember(hs.rooms[roomID], userID, userID, "join", nil)
 }
 
+// SetMember has somebody kick, ban or invite somebody, or end a ban.
+func (hs *Homeserver) SetMember(roomID id.RoomID, sender, target id.UserID, membership string) {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	hs.setMember(hs.rooms[roomID], sender, target, membership, nil)
+}
+
 // Name gives a user a display name, for the rooms that they join after this.
 func (hs *Homeserver) Name(userID id.UserID, name string) {
 	hs.mu.Lock()
@@ -320,4 +328,52 @@ func (s *service) interestedIn(r *room, e *Event) bool {
 		}
 	}
 	return false
+}
+
+// SetPower gives somebody a power level in a room.
+func (hs *Homeserver) SetPower(roomID id.RoomID, user id.UserID, level int) {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	r := hs.rooms[roomID]
+	var content map[string]any
+	if e := r.state[[2]string{"m.room.power_levels", ""}]; e == nil || json.Unmarshal(e.Content, &content) != nil {
+		content = map[string]any{}
+	}
+	users, ok := content["users"].(map[string]any)
+	if !ok {
+		users = map[string]any{}
+	}
+	users[string(user)], content["users"] = level, users
+	key := ""
+	hs.append(r, &Event{Type: "m.room.power_levels", StateKey: &key, Sender: user, Content: marshal(content)})
+}
+
+// Profile is somebody's profile.
+func (hs *Homeserver) Profile(user id.UserID) map[string]any {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	out := map[string]any{}
+	for k, v := range hs.user(user).profile {
+		var field any
+		_ = json.Unmarshal(v, &field)
+		out[k] = field
+	}
+	return out
+}
+
+// Presence is whether somebody is online, unavailable or offline.
+func (hs *Homeserver) Presence(user id.UserID) string {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	return hs.presence[user]
+}
+
+// AddMedia keeps a file and returns its address.
+func (hs *Homeserver) AddMedia(data []byte) string {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	hs.next++
+	name := fmt.Sprint("media", hs.next)
+	hs.media[name] = data
+	return "mxc://" + hs.Domain + "/" + name
 }

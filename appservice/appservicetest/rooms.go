@@ -128,6 +128,10 @@ func (hs *Homeserver) routeRooms() {
 		hs.aliases[r.PathValue("alias")] = id.RoomID(r.str("room_id"))
 		return empty{}, nil
 	})
+	hs.handle("DELETE /_matrix/client/v3/directory/room/{alias}", func(r *request) (any, *failure) {
+		delete(hs.aliases, r.PathValue("alias"))
+		return empty{}, nil
+	})
 	hs.handle("GET /_matrix/client/v3/directory/room/{alias}", func(r *request) (any, *failure) {
 		if roomID, ok := hs.aliases[r.PathValue("alias")]; ok {
 			return map[string]any{"room_id": roomID, "servers": []string{hs.Domain}}, nil

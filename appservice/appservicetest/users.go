@@ -43,8 +43,11 @@ func (hs *Homeserver) routeUsers() {
 	})
 	hs.handle("GET /_matrix/client/v3/profile/{user}/{field}", func(r *request) (any, *failure) {
 		u, ok := hs.users[id.UserID(r.PathValue("user"))]
-		if !ok || u.profile[r.PathValue("field")] == nil {
-			return nil, notFound("no such field")
+		if !ok {
+			return nil, notFound("no such user")
+		}
+		if u.profile[r.PathValue("field")] == nil {
+			return empty{}, nil
 		}
 		return map[string]any{r.PathValue("field"): u.profile[r.PathValue("field")]}, nil
 	})
@@ -56,6 +59,10 @@ func (hs *Homeserver) routeUsers() {
 		return empty{}, nil
 	})
 
+	hs.handle("PUT /_matrix/client/v3/presence/{user}/status", func(r *request) (any, *failure) {
+		hs.presence[r.user] = r.str("presence")
+		return empty{}, nil
+	})
 	for _, path := range []string{"/account_data/{type}", "/rooms/{room}/account_data/{type}"} {
 		hs.handle("GET /_matrix/client/v3/user/{user}"+path, func(r *request) (any, *failure) {
 			data := hs.user(r.user).accountData[r.PathValue("room")+" "+r.PathValue("type")]

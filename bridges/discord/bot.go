@@ -5,9 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
-	"time"
+	"sync/atomic"
 
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/database"
@@ -19,9 +18,12 @@ import (
 	"github.com/landbridge-im/landbridge/bridges/discord/wire"
 )
 
-// intents are what the gateway is asked to tell: guilds, members, moderation,
-// messages, reactions, typing, contents of messages, polls.
-const intents = 1 | 1<<1 | 1<<2 | 1<<9 | 1<<10 | 1<<11 | 1<<15 | 1<<24
+// intents are what the gateway is asked to tell: guilds, members, moderation, who is in voice channels, messages,
+// reactions, typing, direct messages, contents of messages, scheduled events, polls.
+const intents = 1 | 1<<1 | 1<<2 | 1<<7 | 1<<9 | 1<<10 | 1<<11 | 1<<12 | 1<<15 | 1<<16 | 1<<24
+
+// intentPresences is the one for who is online.
+const intentPresences = 1 << 8
 
 // bot is the client of the one login.
 type bot struct {
@@ -38,20 +40,41 @@ type bot struct {
 	hooks  *hooks
 
 	// By the pump alone:
-	self    wire.ID                 // the bot's user
+	self    wire.ID                 // the bot's user; others ask selfID
 	app     wire.ID                 // its application
 	cursors map[wire.ID]wire.ID     // newest message that was handed to a room
 	threads map[wire.ID]wire.ID     // channels of threads
 	held    map[wire.ID][]*entry    // of guilds that are not known yet
-	rooms   map[wire.ID]bool        // channels whose rooms exist
+	rooms   map[wire.ID]bool        // channels whose rooms exist; others ask hasRoom
 	writers map[[2]wire.ID]struct{} // channel and user: may write in a room that is read-only
 	pasts   map[wire.ID]*past       // channels whose history is being brought in
 
+	dressed  map[[2]wire.ID]look // channel and user: how somebody was shown there in this run
+	timeouts timeouts
+	me       atomic.Pointer[wire.ID]
+	many     atomic.Bool // there are several guilds
+
 	changed map[wire.ID]bool // channels in which something was changed since they were looked at
 
-	pages     chan *pastPage // history, to the pump
-	snapshots chan *snapshot // what channels are like, to the pump
-	pastSlots chan struct{}  // holds a token for each channel of which something is fetched
+	pages     chan *pastPage             // history, to the pump
+	snapshots chan *snapshot             // what channels are like, to the pump
+	presences chan [2]string             // users and who they are, to be shown
+	errands   chan struct{}              // holds a token for each person who is being answered
+	asks      chan func(context.Context) // to be done by the pump
+	pastSlots chan struct{}              // holds a token for each channel of which something is fetched
+
+	choices map[wire.ID]bool // by the pump: what commands have said of channels
+
+	waiting []*entry      // by the pump: about messages that may be being sent
+	again   chan struct{} // they are to be looked at
+
+	polls map[wire.ID]bool // by the pump: polls whose numbers are about to be looked at
+
+	registered bool // by the pump: the slash commands are
+
+	freezing sync.Mutex   // held while channels are closed or opened
+	roomsMu  sync.RWMutex // of changing rooms
+	directs  sync.Mutex   // held while the bot writes to somebody
 
 	mu      sync.Mutex
 	ready   bool // Start was called
@@ -63,21 +86,28 @@ type bot struct {
 }
 
 var (
-	_ bridgev2.NetworkAPI                  = (*bot)(nil)
-	_ bridgev2.EditHandlingNetworkAPI      = (*bot)(nil)
-	_ bridgev2.RedactionHandlingNetworkAPI = (*bot)(nil)
-	_ bridgev2.ReactionHandlingNetworkAPI  = (*bot)(nil)
+	_ bridgev2.NetworkAPI                   = (*bot)(nil)
+	_ bridgev2.EditHandlingNetworkAPI       = (*bot)(nil)
+	_ bridgev2.RedactionHandlingNetworkAPI  = (*bot)(nil)
+	_ bridgev2.ReactionHandlingNetworkAPI   = (*bot)(nil)
+	_ bridgev2.MembershipHandlingNetworkAPI = (*bot)(nil)
 )
 
 func newBot(ctx context.Context, b *Bridge, login *bridgev2.UserLogin) (*bot, error) {
 	n := &bot{
-		b: b, cfg: b.cfg, login: login, log: b.log, guilds: newGuilds(), people: people{known: make(map[networkid.UserID]string)},
+		b: b, cfg: b.cfg, login: login, log: b.log, guilds: newGuilds(), people: people{known: make(map[networkid.UserID]shown)},
 		held: make(map[wire.ID][]*entry), rooms: make(map[wire.ID]bool), writers: make(map[[2]wire.ID]struct{}),
+		dressed: make(map[[2]wire.ID]look), timeouts: newTimeouts(), asks: make(chan func(context.Context)), errands: make(chan struct{}, errands),
+		presences: make(chan [2]string, 256), polls: make(map[wire.ID]bool), again: make(chan struct{}, 1),
 		changed: make(map[wire.ID]bool), snapshots: make(chan *snapshot), pages: make(chan *pastPage), pastSlots: make(chan struct{}, historyAtOnce),
 	}
 	var err error
+	wanted := intents
+	if b.cfg.Presence {
+		wanted |= intentPresences
+	}
 	n.api, err = api.New(api.Options{
-		Token: b.cfg.Token, APIURL: b.cfg.APIURL, GatewayURL: b.cfg.GatewayURL, CDNURL: b.cfg.CDNURL, Intents: intents,
+		Token: b.cfg.Token, APIURL: b.cfg.APIURL, GatewayURL: b.cfg.GatewayURL, CDNURL: b.cfg.CDNURL, Intents: wanted,
 		HTTP: b.deps.HTTP, Log: b.log, BackoffMin: b.deps.BackoffMin, BackoffMax: b.deps.BackoffMax,
 	})
 	if err != nil {
@@ -87,6 +117,12 @@ func newBot(ctx context.Context, b *Bridge, login *bridgev2.UserLogin) (*bot, er
 		return nil, err
 	}
 	if n.threads, err = b.store.threads(ctx); err != nil {
+		return nil, err
+	}
+	if n.choices, err = b.store.choices(ctx); err != nil {
+		return nil, err
+	}
+	if n.guilds.frozen, err = b.store.frozen(ctx); err != nil {
 		return nil, err
 	}
 	if n.hooks, err = loadHooks(ctx, n); err != nil {
@@ -144,7 +180,7 @@ func (n *bot) startLocked() {
 			<-online.Done()
 		}
 	})
-	for _, run := range []func(context.Context){n.inbox.run, n.pump, n.outbox.run} {
+	for _, run := range []func(context.Context){n.inbox.run, n.pump, n.outbox.run, n.showPresences} {
 		n.work.Go(func() { run(ctx) })
 	}
 }
@@ -184,20 +220,14 @@ func (n *bot) GetCapabilities(context.Context, *bridgev2.Portal) *event.RoomFeat
 	return roomFeatures()
 }
 
-// GetUserInfo implements bridgev2.NetworkAPI: what is known of a member of any guild.
-func (n *bot) GetUserInfo(_ context.Context, ghost *bridgev2.Ghost) (*bridgev2.UserInfo, error) {
-	n.guilds.mu.RLock()
-	defer n.guilds.mu.RUnlock()
-	for id, g := range n.guilds.list {
-		if m, ok := g.members[wire.ID(ghost.ID)]; ok {
-			return n.userInfo(id, m.User, &m), nil
-		}
-	}
+// GetUserInfo implements bridgev2.NetworkAPI: ghosts look as they should before anything of theirs is handed to a
+// room (see people), and rooms change them no more.
+func (n *bot) GetUserInfo(context.Context, *bridgev2.Ghost) (*bridgev2.UserInfo, error) {
 	return nil, nil
 }
 
 // GetChatInfo implements bridgev2.NetworkAPI.
-func (n *bot) GetChatInfo(_ context.Context, portal *bridgev2.Portal) (*bridgev2.ChatInfo, error) {
+func (n *bot) GetChatInfo(ctx context.Context, portal *bridgev2.Portal) (*bridgev2.ChatInfo, error) {
 	guildID, channel := splitPortal(portal.ID)
 	if channel == "" {
 		if info := n.guildInfo(guildID, portal); info != nil {
@@ -205,86 +235,10 @@ func (n *bot) GetChatInfo(_ context.Context, portal *bridgev2.Portal) (*bridgev2
 		}
 		return nil, fmt.Errorf("the guild %s is not known", guildID)
 	}
-	if info := n.channelInfo(channel, portal); info != nil {
+	if info := n.channelInfo(ctx, channel, portal); info != nil {
 		return info, nil
 	}
 	return nil, fmt.Errorf("the channel %s is not known", channel)
-}
-
-// userInfo is how somebody is shown.
-func (n *bot) userInfo(guild wire.ID, u wire.User, m *wire.Member) *bridgev2.UserInfo {
-	name := u.Username
-	if u.GlobalName != "" {
-		name = u.GlobalName
-	}
-	path := ""
-	if u.Avatar != "" {
-		path = "/avatars/" + string(u.ID) + "/" + u.Avatar + extension(u.Avatar)
-	}
-	if m != nil {
-		if m.Nick != "" {
-			name = m.Nick
-		}
-		if m.Avatar != "" {
-			path = "/guilds/" + string(guild) + "/users/" + string(u.ID) + "/avatars/" + m.Avatar + extension(m.Avatar)
-		}
-	}
-	info := &bridgev2.UserInfo{Name: &name, IsBot: &u.Bot, Identifiers: []string{"discord:" + u.Username}}
-	if path == "" {
-		info.Avatar = &bridgev2.Avatar{ID: "", Remove: true}
-	} else {
-		info.Avatar = n.avatar(path)
-	}
-	return info
-}
-
-// extension is that of an image's address; animated ones are told by their hash.
-func extension(hash string) string {
-	if strings.HasPrefix(hash, "a_") {
-		return ".gif"
-	}
-	return ".png"
-}
-
-// maxAvatar is the largest avatar, in bytes, that is taken over.
-const maxAvatar = 10 << 20
-
-func (n *bot) avatar(path string) *bridgev2.Avatar {
-	return &bridgev2.Avatar{ID: networkid.AvatarID(path), Get: func(ctx context.Context) ([]byte, error) {
-		ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-		defer cancel()
-		raw, _, err := n.api.Download(ctx, n.api.CDN(path)+"?size=256", maxAvatar)
-		return raw, err
-	}}
-}
-
-// people remembers how ghosts were introduced in this run.
-type people struct {
-	mu    sync.Mutex
-	known map[networkid.UserID]string
-}
-
-// introduce makes sure that a ghost exists in Matrix and looks as it should. It is
-// called by the pump alone, before anything of the ghost is queued.
-func (n *bot) introduce(ctx context.Context, ghostID networkid.UserID, info *bridgev2.UserInfo) {
-	key := *info.Name + "\x00" + string(info.Avatar.ID)
-	n.people.mu.Lock()
-	same := n.people.known[ghostID] == key
-	n.people.mu.Unlock()
-	if same {
-		return
-	}
-	ghost, err := n.b.br.GetGhostByID(ctx, ghostID)
-	if err != nil {
-		n.log.Error("a person is not shown as they should be", "error", err)
-		return
-	}
-	if ghost.Name != *info.Name || !ghost.NameSet || ghost.AvatarID != info.Avatar.ID || !ghost.AvatarSet {
-		ghost.UpdateInfo(ctx, info)
-	}
-	n.people.mu.Lock()
-	n.people.known[ghostID] = key
-	n.people.mu.Unlock()
 }
 
 // spaceType is the type of rooms that are spaces.
@@ -292,3 +246,29 @@ func spaceType() *database.RoomType {
 	kind := database.RoomTypeSpace
 	return &kind
 }
+
+// ask has f called by the pump, and waits until it has returned.
+func (n *bot) ask(ctx context.Context, f func(context.Context)) error {
+	n.mu.Lock()
+	life := n.ctx
+	n.mu.Unlock()
+	if life == nil {
+		return errNotRunning
+	}
+	done := make(chan struct{})
+	select {
+	case n.asks <- func(ctx context.Context) { defer close(done); f(ctx) }:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-life.Done():
+		return errNotRunning
+	}
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+var errNotRunning = errors.New("the bridge is not running")

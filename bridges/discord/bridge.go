@@ -12,6 +12,8 @@ import (
 	"gopkg.in/yaml.v3"
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/database"
+
+	"github.com/landbridge-im/landbridge/appservice"
 )
 
 // Deps is what the module needs of its host.
@@ -21,6 +23,8 @@ type Deps struct {
 	HTTP *http.Client
 	// AliasPrefix begins the aliases of the rooms; default "discord_".
 	AliasPrefix string
+	// Links ties people of Discord to accounts; nil if nobody keeps such ties.
+	Links appservice.Links
 	// BackoffMin and BackoffMax are the least and the most time between attempts to
 	// connect; zero for the defaults.
 	BackoffMin, BackoffMax time.Duration
@@ -77,6 +81,7 @@ func (b *Bridge) Start(ctx context.Context, br *bridgev2.Bridge) error {
 	}
 	b.bot.Store(n)
 	b.hookReactions()
+	b.addCommands()
 	n.Connect(ctx)
 	n.start()
 	return nil

@@ -26,7 +26,7 @@ func (n *bot) onEdit(ctx context.Context, e *entry, at place, room, thread wire.
 		return
 	}
 	m.GuildID = at.GuildID
-	author, _ := n.author(&m)
+	author := authorID(&m)
 	id := messageID(m.ID)
 	edit := &simplevent.Message[*wire.Message]{
 		EventMeta: n.meta(bridgev2.RemoteEventEdit, channelKey(room), time.Now(), author), Data: &m, ID: id, TargetMessage: id,
@@ -50,11 +50,11 @@ func (n *bot) convertEdit(ctx context.Context, existing []*database.Message, m *
 		switch {
 		case row.PartID == "":
 			meta := *metaOf(row)
-			if meta.Hash == contentHash(m) || !n.hasText(m) {
+			if meta.Hash == n.hashOf(m, room) || !n.hasText(m) {
 				continue
 			}
 			content := n.textContent(ctx, m, room)
-			meta.Hash, meta.Text = contentHash(m), cutBytes(content.Body, maxMeta)
+			meta.Hash, meta.Text = n.hashOf(m, room), cutBytes(content.Body, maxMeta)
 			row.Metadata = &meta
 			out.ModifiedParts = append(out.ModifiedParts, &bridgev2.ConvertedEditPart{Part: row, Type: event.EventMessage, Content: content})
 		case strings.HasPrefix(string(row.PartID), "a") && len(m.Snapshots) == 0:
@@ -85,15 +85,18 @@ func (n *bot) onReaction(ctx context.Context, e *entry, at place, room wire.ID) 
 		n.inbox.done(handled{seq: e.seq})
 		return
 	}
+	if n.early(ctx, e, room, r.MessageID) {
+		return
+	}
 	kind := bridgev2.RemoteEventReaction
 	if e.kind == "MESSAGE_REACTION_REMOVE" {
 		kind = bridgev2.RemoteEventReactionRemove
 	} else if r.Member != nil && r.Member.User.ID != "" {
-		n.introduce(ctx, userID(r.UserID), n.userInfo(at.GuildID, r.Member.User, r.Member))
+		n.meet(ctx, at.GuildID, room, userID(r.UserID), r.Member.User, r.Member)
 	}
 	ev := &simplevent.Reaction{
 		EventMeta:     n.meta(kind, channelKey(room), time.Now(), userID(r.UserID)),
-		TargetMessage: messageID(r.MessageID), EmojiID: emojiID(r.Emoji),
+		TargetMessage: n.firstPart(ctx, r.MessageID), EmojiID: emojiID(r.Emoji),
 	}
 	ev.Emoji, ev.ExtraContent = n.reactionKey(ctx, r.Emoji)
 	ev.MutateContextFunc = with("reaction/" + strconv.FormatInt(e.seq, 10) + "/" + string(r.MessageID) + "/" + string(r.UserID) + "/" + string(ev.EmojiID))

@@ -44,6 +44,15 @@ type Config struct {
 	Public bool
 	// History says how much of a channel's past is brought in when it is bridged.
 	History moduleconfig.Since
+	// Moderation says that kicks and bans in Matrix are done on Discord.
+	Moderation bool
+	// Presence says that it is shown in Matrix who is online; it needs a privileged intent.
+	Presence bool
+	// Notices says that rooms are told of calls and scheduled events.
+	Notices bool
+	// ThreadRooms says that threads are rooms of their own, and ForumSpaces that forums are spaces with a room for
+	// each post. Otherwise both are threads.
+	ThreadRooms, ForumSpaces bool
 	// Typing says that it is shown in Matrix who types.
 	Typing bool
 	// PublicMediaURL is the address of a homeserver under which media can be
@@ -61,7 +70,7 @@ func ParseConfig(node *yaml.Node) (*Config, error) {
 	cfg := &Config{
 		APIURL: "https://discord.com/api/v10", CDNURL: "https://cdn.discordapp.com",
 		WebhookName: "Landbridge", MemberLimit: 500, UploadLimit: 10 << 20, DownloadLimit: 50 << 20,
-		Queue: 1000, Public: true, Typing: true,
+		Queue: 1000, Public: true, Typing: true, Moderation: true, Notices: true,
 	}
 	if node == nil || node.Kind == 0 {
 		return cfg, moduleconfig.Mistake(node, "token", "is missing")
@@ -90,6 +99,11 @@ func ParseConfig(node *yaml.Node) (*Config, error) {
 		"queue":          moduleconfig.Int(&cfg.Queue, 1, 100_000),
 		"history":        moduleconfig.History(&cfg.History),
 		"typing":         moduleconfig.Bool(&cfg.Typing),
+		"moderation":     moduleconfig.Bool(&cfg.Moderation),
+		"presence":       moduleconfig.Bool(&cfg.Presence),
+		"notices":        moduleconfig.Bool(&cfg.Notices),
+		"threads":        choice(&cfg.ThreadRooms, "threads", "rooms"),
+		"forums":         choice(&cfg.ForumSpaces, "threads", "space"),
 		"visibility": func(n *yaml.Node, key string) error {
 			if visibility = n.Value; visibility != "public" && visibility != "invite" {
 				return moduleconfig.Mistake(n, key, "is %q, but must be public or invite", n.Value)
@@ -148,6 +162,17 @@ func address(into *string, schemes ...string) moduleconfig.Reader {
 			return moduleconfig.Mistake(n, key, "is %q, but must be an address that begins with %s://", n.Value, strings.Join(schemes, ":// or "))
 		}
 		*into = strings.TrimRight(n.Value, "/")
+		return nil
+	}
+}
+
+// choice reads one of two words; the second sets into.
+func choice(into *bool, no, yes string) moduleconfig.Reader {
+	return func(n *yaml.Node, key string) error {
+		if n.Value != no && n.Value != yes {
+			return moduleconfig.Mistake(n, key, "is %q, but must be %s or %s", n.Value, no, yes)
+		}
+		*into = n.Value == yes
 		return nil
 	}
 }

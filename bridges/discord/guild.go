@@ -2,6 +2,7 @@ package discord
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync"
 
@@ -18,6 +19,11 @@ type guild struct {
 	members  map[wire.ID]wire.Member
 	// whole says that members are all that there are.
 	whole bool
+	// banned are those who may not join; all of them if bansKnown is set.
+	banned    map[wire.ID]bool
+	bansKnown bool
+	events    map[wire.ID]wire.ScheduledEvent
+	voice     map[wire.ID]wire.ID // channels that people talk in
 }
 
 // guilds is what the bridge knows of Discord.
@@ -26,6 +32,9 @@ type guilds struct {
 	list map[wire.ID]*guild
 	// home is the guild of a channel or a thread.
 	home map[wire.ID]wire.ID
+	// frozen are the channels that the bridge has closed (see Freeze). Here they are as they were before, for in
+	// Matrix they are open.
+	frozen map[wire.ID]*before
 }
 
 func newGuilds() *guilds {
@@ -36,7 +45,8 @@ func newGuilds() *guilds {
 func (gs *guilds) set(g wire.Guild) *guild {
 	n := &guild{
 		Guild: g, roles: map[wire.ID]wire.Role{}, channels: map[wire.ID]wire.Channel{},
-		threads: map[wire.ID]wire.Channel{}, members: map[wire.ID]wire.Member{},
+		threads: map[wire.ID]wire.Channel{}, members: map[wire.ID]wire.Member{}, banned: map[wire.ID]bool{},
+		events: map[wire.ID]wire.ScheduledEvent{}, voice: map[wire.ID]wire.ID{},
 	}
 	gs.mu.Lock()
 	defer gs.mu.Unlock()
@@ -45,6 +55,7 @@ func (gs *guilds) set(g wire.Guild) *guild {
 	}
 	for _, ch := range g.Channels {
 		ch.GuildID = g.ID
+		gs.frozen[ch.ID].apply(&ch)
 		n.channels[ch.ID] = ch
 		gs.home[ch.ID] = g.ID
 	}
@@ -56,9 +67,19 @@ func (gs *guilds) set(g wire.Guild) *guild {
 	for _, m := range g.Members {
 		n.members[m.User.ID] = m
 	}
+	for _, ev := range g.Events {
+		ev.GuildID = g.ID
+		n.events[ev.ID] = ev
+	}
+	for _, v := range g.Voice {
+		if v.ChannelID != "" {
+			n.voice[v.UserID] = v.ChannelID
+		}
+	}
 	n.whole = len(n.members) >= int(g.MemberCount)
 	// What is in the maps need not be kept twice.
 	n.Guild.Roles, n.Guild.Channels, n.Guild.Threads, n.Guild.Members = nil, nil, nil, nil
+	n.Guild.Events, n.Guild.Voice = nil, nil
 	gs.list[g.ID] = n
 	return n
 }
@@ -114,6 +135,7 @@ func (gs *guilds) setChannel(ch wire.Channel) {
 	if ch.IsThread() {
 		g.threads[ch.ID] = ch
 	} else {
+		gs.frozen[ch.ID].apply(&ch)
 		g.channels[ch.ID] = ch
 	}
 }
@@ -133,6 +155,13 @@ func (gs *guilds) removeChannel(ch wire.Channel) {
 func (gs *guilds) member(in, user wire.ID) (m wire.Member, ok bool) {
 	gs.read(in, func(g *guild) { m, ok = g.members[user] })
 	return m, ok
+}
+
+// ids are those of the guilds that are known.
+func (gs *guilds) ids() []wire.ID {
+	gs.mu.RLock()
+	defer gs.mu.RUnlock()
+	return slices.Sorted(maps.Keys(gs.list))
 }
 
 // sorted are the channels of a guild in the order in which Discord shows them.
@@ -157,22 +186,25 @@ func boolInt(b bool) int {
 
 // Permissions, as Discord numbers them.
 const (
-	permKick            = 1 << 1
-	permBan             = 1 << 2
-	permAdministrator   = 1 << 3
-	permManageChannels  = 1 << 4
-	permManageGuild     = 1 << 5
-	permAddReactions    = 1 << 6
-	permView            = 1 << 10
-	permSend            = 1 << 11
-	permManageMessages  = 1 << 13
-	permAttach          = 1 << 15
-	permReadHistory     = 1 << 16
-	permManageRoles     = 1 << 28
-	permManageWebhooks  = 1 << 29
-	permCreateThreads   = 1 << 35
-	permAll             = int64(1)<<62 - 1
-	permModerateMembers = 1 << 40
+	permKick                 = 1 << 1
+	permBan                  = 1 << 2
+	permAdministrator        = 1 << 3
+	permManageChannels       = 1 << 4
+	permManageGuild          = 1 << 5
+	permAddReactions         = 1 << 6
+	permView                 = 1 << 10
+	permSend                 = 1 << 11
+	permManageMessages       = 1 << 13
+	permAttach               = 1 << 15
+	permReadHistory          = 1 << 16
+	permManageRoles          = 1 << 28
+	permManageWebhooks       = 1 << 29
+	permManageThreads        = 1 << 34
+	permCreateThreads        = 1 << 35
+	permCreatePrivateThreads = 1 << 36
+	permSendInThreads        = 1 << 38
+	permAll                  = int64(1)<<62 - 1
+	permModerateMembers      = 1 << 40
 )
 
 // permissions are those of somebody with some roles in a channel, or, without one, in
@@ -193,6 +225,9 @@ func (g *guild) permissions(user wire.ID, roles []wire.ID, ch *wire.Channel) int
 	if ch == nil {
 		return have
 	}
+	if ch.IsThread() {
+		return g.threadPermissions(user, roles, ch)
+	}
 	var allow, deny int64
 	for _, o := range ch.Overwrites {
 		if o.ID == g.ID {
@@ -212,6 +247,27 @@ func (g *guild) permissions(user wire.ID, roles []wire.ID, ch *wire.Channel) int
 	}
 	if have&permView == 0 {
 		return 0
+	}
+	return have
+}
+
+// threadPermissions are those in a thread: those in its channel, with another permission for writing. Who is in a
+// private thread is not known; those are who may manage threads, and who has said something.
+func (g *guild) threadPermissions(user wire.ID, roles []wire.ID, t *wire.Channel) int64 {
+	parent, ok := g.channels[t.ParentID]
+	if !ok {
+		return 0
+	}
+	have := g.permissions(user, roles, &parent)
+	if have == permAll {
+		return have
+	}
+	if t.Type == wire.ThreadPrivate && have&permManageThreads == 0 {
+		return 0
+	}
+	have &^= permSend
+	if have&permSendInThreads != 0 && !(t.Metadata.Locked && have&permManageThreads == 0) {
+		have |= permSend
 	}
 	return have
 }

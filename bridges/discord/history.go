@@ -212,7 +212,10 @@ func pause(ctx context.Context, d time.Duration) bool {
 func (n *bot) pastReactions(ctx context.Context, ch *wire.Channel, m rawMessage) (list []*entry) {
 	var have struct {
 		Reactions wire.List[struct {
-			Emoji wire.Emoji `json:"emoji"`
+			Emoji  wire.Emoji `json:"emoji"`
+			Counts struct {
+				Burst wire.Int `json:"burst"`
+			} `json:"count_details"`
 		}] `json:"reactions"`
 	}
 	if wire.Decode(m.raw, &have) != nil {
@@ -228,6 +231,16 @@ func (n *bot) pastReactions(ctx context.Context, ch *wire.Channel, m rawMessage)
 		if err := n.api.Do(ctx, "GET", path, "/channels/"+string(ch.ID)+"/reactions", nil, &users); err != nil {
 			n.log.Warn("who reacted to a message cannot be fetched", "channel", ch.ID, "message", m.id, "error", err)
 			continue
+		}
+		if r.Counts.Burst > 0 { // super reactions are another list
+			var more wire.List[wire.User]
+			if err := n.api.Do(ctx, "GET", path+"&type=1", "/channels/"+string(ch.ID)+"/reactions", nil, &more); err == nil {
+				for _, u := range more {
+					if !slices.ContainsFunc(users, func(have wire.User) bool { return have.ID == u.ID }) {
+						users = append(users, u)
+					}
+				}
+			}
 		}
 		for _, u := range users {
 			raw, err := json.Marshal(map[string]any{
@@ -269,7 +282,7 @@ func (n *bot) archivedThreads(ctx context.Context, ch *wire.Channel) (all []wire
 			if !answer.More || len(answer.Threads) == 0 {
 				break
 			}
-			query = "?limit=100&before=" + url.QueryEscape(answer.Threads[len(answer.Threads)-1].Metadata.Archived.UTC().Format(time.RFC3339Nano))
+			query = "?limit=100&before=" + url.QueryEscape(answer.Threads[len(answer.Threads)-1].Metadata.ArchivedAt.UTC().Format(time.RFC3339Nano))
 		}
 	}
 	return all

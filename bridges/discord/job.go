@@ -19,6 +19,11 @@ const (
 	jobDelete  jobKind = "delete"
 	jobReact   jobKind = "react"
 	jobUnreact jobKind = "unreact"
+	jobKick    jobKind = "kick"
+	jobBan     jobKind = "ban"
+	jobUnban   jobKind = "unban"
+	jobTimeout jobKind = "timeout"
+	jobArchive jobKind = "archive"
 )
 
 // job is what an event in Matrix makes the bridge do on Discord. It holds all that is
@@ -56,6 +61,15 @@ type job struct {
 	TargetID      wire.ID    `json:"target_id,omitempty"`
 	TargetChannel wire.ID    `json:"target_channel,omitempty"`
 	Emoji         string     `json:"emoji,omitempty"`
+	// Reason is why somebody is kicked or banned, and Until the end of a time-out.
+	Reason string    `json:"reason,omitempty"`
+	Until  time.Time `json:"until,omitzero"`
+	// Archived says whether a thread is to be archived or opened again.
+	Archived bool `json:"archived,omitempty"`
+	// Poll is a poll that Matrix begins.
+	Poll *jobPoll `json:"poll,omitempty"`
+	// Tags are those of a new post in a forum.
+	Tags []wire.ID `json:"tags,omitempty"`
 }
 
 // jobFile is a file that goes with a message.

@@ -19,6 +19,8 @@ type MessageMetadata struct {
 	Hash string `json:"hash,omitempty"`
 	// More are the ids of further messages that one event became.
 	More []wire.ID `json:"more,omitempty"`
+	// Answers are the ids of a poll's answers in Matrix, if the poll began there.
+	Answers []string `json:"answers,omitempty"`
 }
 
 // PortalMetadata is kept with each room.
@@ -29,6 +31,8 @@ type PortalMetadata struct {
 	JoinRule string `json:"join_rule,omitempty"`
 	// Order is the order in the space that was set last.
 	Order string `json:"order,omitempty"`
+	// Parent is the channel of a thread that has a room of its own.
+	Parent wire.ID `json:"parent,omitempty"`
 	// History is how far the bringing in of the channel's history is; see historyNone.
 	History string `json:"history,omitempty"`
 }

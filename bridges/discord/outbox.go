@@ -22,6 +22,8 @@ type doer interface {
 	do(context.Context, *job) error
 	// settled is told of each job that is done, or has failed for good.
 	settled(context.Context, *job, error)
+	// freed is told of a channel when such a job has left the outbox. It must not wait.
+	freed(wire.ID)
 }
 
 // outbox does what is stored, in order for each channel. Channels do not wait for each
@@ -63,6 +65,13 @@ func (b *outbox) load(ctx context.Context) error {
 		b.queues[j.Channel] = append(b.queues[j.Channel], j)
 	}
 	return nil
+}
+
+// waiting is how many jobs a channel has.
+func (b *outbox) waiting(channel wire.ID) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.queues[channel])
 }
 
 // poke ends the waiting of channels that wait to try again.
@@ -156,6 +165,7 @@ func (b *outbox) drain(ctx context.Context, ch wire.ID) {
 		b.mu.Lock()
 		b.queues[ch] = b.queues[ch][1:]
 		b.mu.Unlock()
+		b.doer.freed(ch)
 	}
 }
 

@@ -39,7 +39,11 @@ func (n *bot) channelOf(portal *bridgev2.Portal) (wire.Channel, error) {
 	if !ok {
 		// Discord is away: what is there is known when it is back.
 		if id.Uint() != 0 {
-			return wire.Channel{ID: id}, nil
+			ch.ID = id
+			if meta, ok := portal.Metadata.(*PortalMetadata); ok && meta.Parent != "" {
+				ch.ParentID, ch.Type = meta.Parent, wire.ThreadPublic
+			}
+			return ch, nil
 		}
 		return ch, errNoChannel
 	}
@@ -51,6 +55,14 @@ func (n *bot) channelOf(portal *bridgev2.Portal) (wire.Channel, error) {
 	return ch, nil
 }
 
+// queueOf is the channel in whose queue something for a channel or a thread waits: that of the webhook.
+func queueOf(ch *wire.Channel) wire.ID {
+	if ch.IsThread() {
+		return ch.ParentID
+	}
+	return ch.ID
+}
+
 // HandleMatrixMessage implements bridgev2.NetworkAPI: it stores the message in the
 // outbox and does not wait for Discord.
 func (n *bot) HandleMatrixMessage(ctx context.Context, msg *bridgev2.MatrixMessage) (*bridgev2.MatrixMessageResponse, error) {
@@ -58,7 +70,7 @@ func (n *bot) HandleMatrixMessage(ctx context.Context, msg *bridgev2.MatrixMessa
 	if err != nil {
 		return nil, refusal(err)
 	}
-	j := n.newJob(jobMessage, ch.ID, msg.Event, msg.OrigSender)
+	j := n.newJob(jobMessage, queueOf(&ch), msg.Event, msg.OrigSender)
 	j.Status.Msg = msg.Content.MsgType
 	text, err := n.convert(ctx, j, msg.Portal, msg.Content)
 	if err != nil {
@@ -70,6 +82,8 @@ func (n *bot) HandleMatrixMessage(ctx context.Context, msg *bridgev2.MatrixMessa
 	}
 	var threadRoot networkid.MessageID
 	switch {
+	case ch.IsThread():
+		j.RootID = ch.ID
 	case msg.ThreadRoot != nil:
 		threadRoot = msg.ThreadRoot.ID
 		if msg.ThreadRoot.ThreadRoot != "" {
@@ -82,7 +96,7 @@ func (n *bot) HandleMatrixMessage(ctx context.Context, msg *bridgev2.MatrixMessa
 		}
 		j.Title = title(metaOf(msg.ThreadRoot).Text)
 	case ch.IsForum():
-		j.Post, j.Title = true, title(plain)
+		j.Post, j.Title, j.Tags = true, title(plain), tagsOf(&ch, plain)
 	}
 	row := &database.Message{
 		ID: pendingID(msg.Event.ID), MXID: msg.Event.ID, Room: msg.Portal.PortalKey, SenderID: selfID, SenderMXID: msg.Event.Sender,
@@ -352,7 +366,7 @@ func (n *bot) HandleMatrixEdit(ctx context.Context, msg *bridgev2.MatrixEdit) er
 	if err != nil {
 		return refusal(err)
 	}
-	j := n.newJob(jobEdit, ch.ID, msg.Event, msg.OrigSender)
+	j := n.newJob(jobEdit, queueOf(&ch), msg.Event, msg.OrigSender)
 	j.Status.Msg, j.Target = msg.Content.MsgType, msg.EditTarget.MXID
 	text, err := n.convert(ctx, j, msg.Portal, msg.Content)
 	if err != nil {
@@ -386,8 +400,8 @@ func (n *bot) HandleMatrixMessageRemove(ctx context.Context, msg *bridgev2.Matri
 	if err != nil && !errors.Is(err, errReadOnly) {
 		return refusal(err)
 	}
-	j := n.newJob(jobDelete, ch.ID, msg.Event, msg.OrigSender)
-	n.aim(j, msg.TargetMessage)
+	j := n.newJob(jobDelete, queueOf(&ch), msg.Event, msg.OrigSender)
+	n.aim(j, &ch, msg.TargetMessage)
 	if err := n.outbox.add(ctx, j, nil); err != nil && !errors.Is(err, errDuplicate) {
 		return refusal(err)
 	}
@@ -395,12 +409,12 @@ func (n *bot) HandleMatrixMessageRemove(ctx context.Context, msg *bridgev2.Matri
 }
 
 // aim has a job be about a message.
-func (n *bot) aim(j *job, target *database.Message) {
+func (n *bot) aim(j *job, ch *wire.Channel, target *database.Message) {
 	j.Target = target.MXID
 	if target.SenderID != selfID {
 		j.TargetID, j.TargetChannel = wire.ID(target.ID), metaOf(target).Channel
 		if j.TargetChannel == "" {
-			j.TargetChannel = j.Channel
+			j.TargetChannel = ch.ID
 		}
 	}
 }

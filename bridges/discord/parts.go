@@ -50,13 +50,13 @@ func (n *bot) partEvent(m *wire.Message, id networkid.MessageID, p part, room wi
 		}
 		meta := &MessageMetadata{Channel: m.ChannelID, Name: m.Author.Username, Text: cutBytes(content.Body, maxMeta)}
 		if p.id == "" {
-			meta.Hash = contentHash(m)
+			meta.Hash = n.hashOf(m, room)
 		}
 		out := &bridgev2.ConvertedMessage{ThreadRoot: root, Parts: []*bridgev2.ConvertedMessagePart{{
 			ID: p.id, Type: kind, Content: content, Extra: extra, DBMetadata: meta,
 		}}}
-		if first && m.Reference != nil && m.Reference.MessageID != "" && m.Reference.Type == 0 && m.Type != wire.MessagePin && m.Type != wire.MessageThreadCreated {
-			out.ReplyTo = &networkid.MessageOptionalPartID{MessageID: messageID(m.Reference.MessageID)}
+		if first && m.Reference != nil && m.Reference.MessageID != "" && m.Reference.Type == 0 && m.Flags&flagCrosspost == 0 && m.Type != wire.MessagePin && m.Type != wire.MessageThreadCreated {
+			out.ReplyTo = &networkid.MessageOptionalPartID{MessageID: n.firstPart(ctx, m.Reference.MessageID)}
 		}
 		return out, nil
 	}
@@ -72,6 +72,9 @@ func contentHash(m *wire.Message) string {
 	}
 	if m.Poll != nil {
 		fmt.Fprintf(&b, "\x00%v", m.Poll.Results)
+	}
+	if text := componentsText(m.Components); text != "" {
+		fmt.Fprintf(&b, "\x00%s", text)
 	}
 	return hash(b.String())[:16]
 }
@@ -104,11 +107,11 @@ func (n *bot) parts(m *wire.Message, room wire.ID) (list []part) {
 
 // hasText reports whether a message has anything to be read in it.
 func (n *bot) hasText(m *wire.Message) bool {
-	if m.Content != "" || len(richEmbeds(m)) > 0 || m.Poll != nil || systemText(m) != "" {
+	if m.Content != "" || len(richEmbeds(m)) > 0 || m.Poll != nil || systemText(m) != "" || m.Type == messagePollResult || componentsText(m.Components) != "" {
 		return true
 	}
 	for _, s := range m.Snapshots {
-		if s.Message.Content != "" || len(richEmbeds(&s.Message)) > 0 {
+		if s.Message.Content != "" || len(richEmbeds(&s.Message)) > 0 || componentsText(s.Message.Components) != "" {
 			return true
 		}
 	}
@@ -125,40 +128,6 @@ func richEmbeds(m *wire.Message) (list []wire.Embed) {
 	return list
 }
 
-// systemText is what a message of the system says; "" for messages of people.
-func systemText(m *wire.Message) string {
-	switch m.Type {
-	case wire.MessageDefault, wire.MessageReply, wire.MessageCommand, wire.MessageContextMenu, wire.MessageThreadStarter:
-		return ""
-	case 1:
-		return "added somebody to the thread"
-	case 2:
-		return "removed somebody from the thread"
-	case 3:
-		return "started a call"
-	case 4:
-		return "changed the name to " + m.Content
-	case 5:
-		return "changed the icon"
-	case wire.MessagePin:
-		return "pinned a message"
-	case wire.MessageJoin:
-		return "joined the server"
-	case 8, 9, 10, 11:
-		return "boosted the server"
-	case 12:
-		return "follows another channel here: " + m.Content
-	case wire.MessageThreadCreated:
-		return "started the thread " + m.Content
-	case 46:
-		return "ended a poll"
-	}
-	if m.Content != "" {
-		return m.Content
-	}
-	return fmt.Sprintf("did something that the bridge does not know (message type %d)", m.Type)
-}
-
 // textContent is the text of a message, with all that becomes text.
 func (n *bot) textContent(ctx context.Context, m *wire.Message, room wire.ID) *event.MessageEventContent {
 	content := &event.MessageEventContent{MsgType: event.MsgText, Mentions: &event.Mentions{}}
@@ -170,17 +139,26 @@ func (n *bot) textContent(ctx context.Context, m *wire.Message, room wire.ID) *e
 		content.MsgType = event.MsgNotice
 	}
 	md := m.Content
-	for _, s := range m.Snapshots {
-		md = strings.TrimPrefix(md+"\n-# Forwarded\n> ", "\n") + strings.ReplaceAll(embedText(&s.Message, s.Message.Content), "\n", "\n> ")
+	if m.Type == messagePollResult {
+		md = pollResult(m)
 	}
-	md = embedText(m, md)
+	for _, s := range m.Snapshots {
+		forwarded := withComponents(embedText(&s.Message, s.Message.Content), s.Message.Components)
+		md = strings.TrimPrefix(md+"\n-# Forwarded\n> ", "\n") + strings.ReplaceAll(forwarded, "\n", "\n> ")
+	}
+	md = withComponents(embedText(m, md), m.Components)
 	if m.Poll != nil {
 		md = strings.TrimPrefix(md+"\n"+pollText(m.Poll), "\n")
 	}
-	if ch, ok := n.guilds.channel(room); ok && ch.IsForum() && m.ID == m.ChannelID {
-		if t, ok := n.guilds.channel(m.ChannelID); ok && t.Name != "" {
-			md = "### " + strings.ReplaceAll(format.Escape(t.Name), "\n", " ") + "\n" + md
+	if title, tags := n.headline(m, room); title != "" {
+		head := "### " + strings.ReplaceAll(format.Escape(title), "\n", " ") + "\n"
+		if len(tags) > 0 {
+			head += "-# " + format.Escape(strings.Join(tags, " · ")) + "\n"
 		}
+		md = head + md
+	}
+	if by := interactionText(m); by != "" {
+		md = by + "\n" + md
 	}
 	out := format.ToMatrix(md, n.lookup(ctx, m))
 	content.Body = out.Body
@@ -225,6 +203,33 @@ func embedText(m *wire.Message, md string) string {
 	return md
 }
 
+// withComponents appends what is to be read of components to a text.
+func withComponents(md string, list []wire.Component) string {
+	return strings.TrimPrefix(strings.TrimRight(md+"\n"+componentsText(list), "\n"), "\n")
+}
+
+// interactionText says who has called for a bot's answer, and with which command.
+func interactionText(m *wire.Message) string {
+	by := m.InteractionInfo
+	if by == nil || by.User.ID == "" {
+		by = m.Interaction
+	}
+	if by == nil || by.User.ID == "" || m.Type != wire.MessageCommand && m.Type != wire.MessageContextMenu {
+		return ""
+	}
+	name := by.Name
+	if name == "" && m.Interaction != nil {
+		name = m.Interaction.Name
+	}
+	if name == "" {
+		return "-# " + format.Escape(globalLook(by.User).name) + " used a command"
+	}
+	return "-# " + format.Escape(globalLook(by.User).name) + " used `/" + strings.ReplaceAll(name, "`", "") + "`"
+}
+
+// flagCrosspost is of messages that come from a channel that this one follows. What they refer to is themselves, there.
+const flagCrosspost = 1 << 1
+
 func pollText(p *wire.Poll) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "📊 **%s**\n", p.Question.Text)
@@ -259,11 +264,11 @@ func (n *bot) lookup(ctx context.Context, m *wire.Message) format.Lookup {
 				return "Landbridge", ""
 			}
 			if known, ok := n.guilds.member(m.GuildID, wire.ID(user)); ok {
-				name = *n.userInfo(m.GuildID, known.User, &known).Name
+				name = guildLook(m.GuildID, known.User, &known).name
 			}
 			for _, u := range m.Mentions {
 				if string(u.ID) == user && name == "" {
-					name = *n.userInfo(m.GuildID, u, nil).Name
+					name = globalLook(u).name
 				}
 			}
 			ghost, err := n.b.br.GetGhostByID(ctx, networkid.UserID(user))
@@ -271,7 +276,7 @@ func (n *bot) lookup(ctx context.Context, m *wire.Message) format.Lookup {
 				return name, ""
 			}
 			if name == "" {
-				name = ghost.Name
+				name = n.nameOf(ctx, networkid.UserID(user))
 			}
 			return name, string(ghost.Intent.GetMXID())
 		},
@@ -285,7 +290,7 @@ func (n *bot) lookup(ctx context.Context, m *wire.Message) format.Lookup {
 				return "", ""
 			}
 			key := channelKey(ch.ID)
-			if ch.IsThread() {
+			if ch.IsThread() && !n.ownRoom(&ch) {
 				key = channelKey(ch.ParentID)
 			}
 			if portal, err := n.b.br.GetExistingPortalByKey(ctx, key); err == nil && portal != nil && portal.MXID != "" {

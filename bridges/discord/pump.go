@@ -3,7 +3,6 @@ package discord
 import (
 	"context"
 	"runtime/debug"
-	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -27,6 +26,12 @@ func (n *bot) pump(ctx context.Context) {
 			n.onPage(context.WithoutCancel(ctx), p)
 		case s := <-n.snapshots:
 			n.onSnapshot(context.WithoutCancel(ctx), s)
+		case f := <-n.asks:
+			f(context.WithoutCancel(ctx))
+		case <-n.again:
+			n.retry(context.WithoutCancel(ctx))
+		case <-n.timeouts.clock.C:
+			n.endTimeouts()
 		case <-ctx.Done():
 			return
 		}
@@ -50,21 +55,7 @@ func (n *bot) handle(ctx context.Context, e *entry) {
 	case api.Disconnected:
 		n.report(status.StateTransientDisconnect, "discord-disconnected", "The connection to Discord is lost; it is made again")
 	case "READY":
-		var ready struct {
-			User        wire.User `json:"user"`
-			Application struct {
-				ID wire.ID `json:"id"`
-			} `json:"application"`
-		}
-		if n.decode(e, &ready) {
-			n.self, n.app = ready.User.ID, ready.Application.ID
-			if n.app == "" {
-				n.app = n.self
-			}
-			n.hooks.setApp(n.app)
-		}
-		n.report(status.StateConnected, "", "")
-		n.outbox.poke()
+		n.onReady(ctx, e)
 	case "RESUMED":
 		n.report(status.StateConnected, "", "")
 		n.outbox.poke()
@@ -91,6 +82,18 @@ func (n *bot) handle(ctx context.Context, e *entry) {
 		n.onRole(e)
 	case "GUILD_MEMBER_ADD", "GUILD_MEMBER_UPDATE", "GUILD_MEMBER_REMOVE":
 		n.onMember(ctx, e)
+	case "GUILD_BAN_ADD", "GUILD_BAN_REMOVE":
+		n.onBan(ctx, e)
+	case "GUILD_SCHEDULED_EVENT_CREATE", "GUILD_SCHEDULED_EVENT_UPDATE", "GUILD_SCHEDULED_EVENT_DELETE":
+		n.onScheduled(ctx, e)
+	case "VOICE_STATE_UPDATE":
+		n.onVoice(ctx, e)
+	case "STAGE_INSTANCE_CREATE", "STAGE_INSTANCE_DELETE":
+		n.onStage(ctx, e)
+	case "PRESENCE_UPDATE":
+		n.onPresence(ctx, e)
+	case "INTERACTION_CREATE":
+		n.onInteraction(ctx, e)
 	case "TYPING_START":
 		n.onTyping(ctx, e)
 	}
@@ -113,12 +116,24 @@ func (n *bot) onGuild(ctx context.Context, e *entry) {
 		return
 	}
 	n.guilds.set(g)
+	if len(n.guilds.ids()) > 1 && !n.many.Swap(true) {
+		// The bot was invited to a second guild: ghosts are called by their own names from now on.
+		for _, other := range n.guilds.ids() {
+			n.introduceAll(ctx, other)
+			n.dressAll(other)
+		}
+	}
 	n.fetchMembers(ctx, g.ID)
 	for _, t := range g.Threads {
 		t.GuildID = g.ID
 		n.noteThread(ctx, t)
 	}
+	n.introduceAll(ctx, g.ID)
+	n.fetchBans(ctx, g.ID)
+	n.noteTimeouts(g.ID)
 	n.ensureGuild(ctx, g.ID)
+	n.ensureThreadRooms(ctx, g.ID)
+	n.dressAll(g.ID)
 	// First what is after the cursors, in the order of Discord: what an earlier run has
 	// stored may have gaps where it was about to fetch something. The messages that are
 	// in both come to nothing the second time.
@@ -154,7 +169,7 @@ func (n *bot) onChannel(ctx context.Context, e *entry) {
 	if e.kind == "CHANNEL_DELETE" {
 		n.guilds.removeChannel(ch)
 		if n.rooms[ch.ID] {
-			delete(n.rooms, ch.ID)
+			n.setRoom(ch.ID, false)
 			n.closeRoom(ctx, &ch)
 		}
 		return
@@ -164,7 +179,7 @@ func (n *bot) onChannel(ctx context.Context, e *entry) {
 		ch.LastMessageID = before.LastMessageID
 	}
 	n.guilds.setChannel(ch)
-	if _, ok := n.guilds.channel(ch.ID); !ok || !n.cfg.bridged(&ch) && !n.rooms[ch.ID] {
+	if _, ok := n.guilds.channel(ch.ID); !ok || !n.bridged(&ch) && !n.rooms[ch.ID] {
 		return
 	}
 	if ch.Type == wire.ChannelCategory {
@@ -193,18 +208,6 @@ func (n *bot) closeRoom(_ context.Context, ch *wire.Channel) {
 			MemberMap: bridgev2.ChatMemberMap{}, PowerLevels: &bridgev2.PowerLevelOverrides{EventsDefault: &nobody},
 		},
 	}})
-}
-
-func (n *bot) onThread(ctx context.Context, e *entry) {
-	var t wire.Channel
-	if !n.decode(e, &t) {
-		return
-	}
-	if e.kind == "THREAD_DELETE" {
-		n.guilds.removeChannel(t)
-		return
-	}
-	n.noteThread(ctx, t)
 }
 
 // noteThread remembers the channel of a thread.
@@ -246,66 +249,7 @@ func (n *bot) refreshGuild(guildID wire.ID) {
 	}
 }
 
-func (n *bot) onMember(ctx context.Context, e *entry) {
-	var ev wire.MemberEvent
-	if !n.decode(e, &ev) || ev.User.ID == "" {
-		return
-	}
-	before, known := n.guilds.member(ev.GuildID, ev.User.ID)
-	var whole bool
-	if !n.guilds.change(ev.GuildID, func(g *guild) {
-		whole = g.whole
-		switch e.kind {
-		case "GUILD_MEMBER_REMOVE":
-			delete(g.members, ev.User.ID)
-			g.MemberCount = max(g.MemberCount-1, 0)
-			return
-		case "GUILD_MEMBER_ADD":
-			g.MemberCount++
-			if g.whole && int(g.MemberCount) > n.cfg.MemberLimit {
-				g.whole, whole = false, false
-			}
-		}
-		if g.whole || known {
-			g.members[ev.User.ID] = ev.Member
-		}
-	}) {
-		return
-	}
-	if ev.User.ID == n.self {
-		n.refreshGuild(ev.GuildID)
-		return
-	}
-	if e.kind == "GUILD_MEMBER_REMOVE" {
-		n.memberLeft(ev.GuildID, ev.User.ID)
-		return
-	}
-	if !whole && !known {
-		return
-	}
-	n.introduce(ctx, userID(ev.User.ID), n.userInfo(ev.GuildID, ev.User, &ev.Member))
-	if known && slices.Equal(before.Roles, ev.Roles) && e.kind == "GUILD_MEMBER_UPDATE" {
-		return
-	}
-	for _, ch := range n.bridgedChannels(ev.GuildID) {
-		list := bridgev2.ChatMemberMap{}
-		n.guilds.read(ev.GuildID, func(g *guild) {
-			n.addMember(list, g, &ch, ev.Member, g.permissions("", nil, &ch)&permSend == 0)
-		})
-		n.changeMembers(channelKey(ch.ID), list)
-	}
-}
-
-// memberLeft takes somebody out of all rooms of a guild.
-func (n *bot) memberLeft(guildID, user wire.ID) {
-	for _, ch := range n.bridgedChannels(guildID) {
-		delete(n.writers, [2]wire.ID{ch.ID, user})
-		n.changeMembers(channelKey(ch.ID), bridgev2.ChatMemberMap{userID(user): {
-			EventSender: bridgev2.EventSender{Sender: userID(user)}, Membership: "leave", PrevMembership: "join",
-		}})
-	}
-}
-
+// changeMembers changes memberships of a room.
 func (n *bot) changeMembers(key networkid.PortalKey, list bridgev2.ChatMemberMap) {
 	if len(list) == 0 {
 		return
@@ -327,10 +271,7 @@ func (n *bot) onTyping(_ context.Context, e *entry) {
 	if !n.cfg.Typing || !n.decode(e, &ev) || ev.UserID == n.self || !n.rooms[ev.ChannelID] {
 		return
 	}
-	n.people.mu.Lock()
-	_, known := n.people.known[userID(ev.UserID)]
-	n.people.mu.Unlock()
-	if !known {
+	if !n.people.knows(userID(ev.UserID)) {
 		return // not for those who have not said anything yet
 	}
 	n.queue(&simplevent.Typing{

@@ -30,6 +30,8 @@ func (b *Bridge) hookReactions() {
 	switch mx := b.br.Matrix.(type) {
 	case handlers:
 		mx.PrependHandler(event.EventReaction, b.onMatrixReaction)
+		mx.PrependHandler(event.EventUnstablePollStart, b.onMatrixPoll)
+		mx.PrependHandler(eventPollStart, b.onMatrixPoll)
 	case *matrix.Connector:
 		mx.EventProcessor.PrependHandler(event.EventReaction, b.onMatrixReaction)
 	default:
@@ -146,8 +148,8 @@ func (n *bot) react(ctx context.Context, kind jobKind, portal *bridgev2.Portal, 
 	if err != nil && !errors.Is(err, errReadOnly) {
 		return refusal(err)
 	}
-	j := n.newJob(kind, ch.ID, evt, nil)
-	n.aim(j, target)
+	j := n.newJob(kind, queueOf(&ch), evt, nil)
+	n.aim(j, &ch, target)
 	if j.Emoji, _, err = n.emojiOf(ctx, key); err != nil {
 		return refusal(err)
 	}

@@ -82,7 +82,7 @@ func (n *bot) differences(ctx context.Context, s *snapshot) (list []*entry, err 
 		return nil, nil // as it is, too, for who may not read the history
 	}
 	room := s.stream.ID
-	if s.stream.IsThread() {
+	if s.stream.IsThread() && !n.ownRoom(&s.stream) {
 		room = s.stream.ParentID
 	}
 	var from time.Time
@@ -114,7 +114,7 @@ func (n *bot) differences(ctx context.Context, s *snapshot) (list []*entry, err 
 		if len(rows) == 0 || wire.Decode(m.raw, &msg) != nil {
 			continue
 		}
-		if !n.isOurs(&msg) && n.differs(rows, &msg) {
+		if !n.isOurs(&msg) && n.differs(rows, &msg, room) {
 			list = append(list, &entry{kind: "MESSAGE_UPDATE", data: m.withGuild(s.stream.GuildID)})
 		}
 		list = append(list, n.reactionChanges(ctx, &s.stream, m, reactions[m.id])...)
@@ -132,12 +132,12 @@ func (n *bot) differences(ctx context.Context, s *snapshot) (list []*entry, err 
 }
 
 // differs reports whether a message was edited since Matrix got it.
-func (n *bot) differs(rows []*database.Message, m *wire.Message) bool {
-	if m.Edited.IsZero() && m.Poll == nil && len(richEmbeds(m)) == 0 {
+func (n *bot) differs(rows []*database.Message, m *wire.Message, room wire.ID) bool {
+	if title, _ := n.headline(m, room); title == "" && m.Edited.IsZero() && m.Poll == nil && len(richEmbeds(m)) == 0 {
 		return false
 	}
 	for _, row := range rows {
-		if row.PartID == "" && metaOf(row).Hash != contentHash(m) {
+		if row.PartID == "" && metaOf(row).Hash != n.hashOf(m, room) {
 			return true
 		}
 		if row.PartID != "" && row.PartID[0] == 'a' && len(m.Snapshots) == 0 &&
@@ -153,9 +153,12 @@ func (n *bot) differs(rows []*database.Message, m *wire.Message) bool {
 func (n *bot) reactionChanges(ctx context.Context, ch *wire.Channel, m rawMessage, have []reactionRow) (list []*entry) {
 	var msg struct {
 		Reactions wire.List[struct {
-			Count wire.Int   `json:"count"`
-			Me    bool       `json:"me"`
-			Emoji wire.Emoji `json:"emoji"`
+			Count  wire.Int   `json:"count"`
+			Me     bool       `json:"me"`
+			Emoji  wire.Emoji `json:"emoji"`
+			Counts struct {
+				Burst wire.Int `json:"burst"`
+			} `json:"count_details"`
 		}] `json:"reactions"`
 	}
 	if wire.Decode(m.raw, &msg) != nil {
@@ -179,7 +182,7 @@ func (n *bot) reactionChanges(ctx context.Context, ch *wire.Channel, m rawMessag
 		if count == len(users) || count > 100 {
 			continue
 		}
-		raw, err := json.Marshal(map[string]any{"reactions": []any{map[string]any{"emoji": map[string]any{"id": r.Emoji.ID, "name": r.Emoji.Name, "animated": r.Emoji.Animated}}}})
+		raw, err := json.Marshal(map[string]any{"reactions": []any{map[string]any{"count_details": map[string]any{"burst": r.Counts.Burst}, "emoji": map[string]any{"id": r.Emoji.ID, "name": r.Emoji.Name, "animated": r.Emoji.Animated}}}})
 		if err != nil {
 			continue
 		}

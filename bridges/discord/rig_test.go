@@ -30,13 +30,15 @@ const (
 // rig is a homeserver, the host with the bridge, and Discord.
 type rig struct {
 	*testing.T
-	ctx   context.Context
-	dir   string
-	hs    *appservicetest.Homeserver
-	dc    *discordtest.Server
-	guild *discordtest.Guild
-	host  *appservice.Host
-	extra string
+	ctx    context.Context
+	dir    string
+	hs     *appservicetest.Homeserver
+	dc     *discordtest.Server
+	guild  *discordtest.Guild
+	host   *appservice.Host
+	extra  string
+	links  appservice.Links
+	bridge *discord.Bridge // the one that was made last
 
 	owner, anna *discordtest.User
 	general     *discordtest.Channel
@@ -49,7 +51,7 @@ func newRig(t *testing.T, extra string) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(dc.Close)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	t.Cleanup(cancel)
 	r := &rig{T: t, ctx: ctx, dir: t.TempDir(), hs: appservicetest.New(domain), dc: dc, extra: extra}
 	t.Cleanup(r.hs.Close)
@@ -75,9 +77,14 @@ func (r *rig) start() {
 		Dir:        r.dir,
 		Homeserver: appservice.Homeserver{URL: "http://homeserver", Domain: domain, Transport: inproc.Transport(r.hs)},
 		Modules: []appservice.Module{{Name: "discord", New: func(ctx context.Context, env appservice.Env) (appservice.Bridge, error) {
-			return discord.New(ctx, env.Config, discord.Deps{
-				Log: env.Log, HTTP: env.HTTP, AliasPrefix: env.AliasPrefix, BackoffMin: 10 * time.Millisecond, BackoffMax: 100 * time.Millisecond,
+			b, err := discord.New(ctx, env.Config, discord.Deps{
+				Log: env.Log, HTTP: env.HTTP, AliasPrefix: env.AliasPrefix, Links: r.links, BackoffMin: 10 * time.Millisecond, BackoffMax: 100 * time.Millisecond,
 			})
+			if err != nil {
+				return nil, err
+			}
+			r.bridge = b
+			return b, nil
 		}}},
 		Log:     slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Backoff: func(int) time.Duration { return 10 * time.Millisecond },
@@ -91,7 +98,7 @@ func (r *rig) start() {
 	if err := yaml.Unmarshal(fmt.Appendf(nil, "token: %s\napi_url: %s\ncdn_url: %s\npublic_media_url: https://media.example\n%s", r.dc.Token, r.dc.URL(), r.dc.CDN(), r.extra), &node); err != nil {
 		r.Fatal(err)
 	}
-	if err := host.Add(r.ctx, appservice.Instance{ID: "discord", Module: "discord", Config: node.Content[0], Permissions: map[string]string{"*": "relay"}}); err != nil {
+	if err := host.Add(r.ctx, appservice.Instance{ID: "discord", Module: "discord", Config: node.Content[0], Permissions: map[string]string{"*": "relay", string(mia): "admin", string(zoe): "commands"}}); err != nil {
 		r.Fatal(err)
 	}
 	reg, err := host.Registration("discord")
@@ -198,6 +205,34 @@ func relation(e *appservicetest.Event) (rel struct {
 	_ = json.Unmarshal(e.Content, &c)
 	_ = json.Unmarshal(c.Rel, &rel)
 	return rel
+}
+
+// member waits for a membership in a room.
+func (r *rig) member(room id.RoomID, user id.UserID, what string, match func(map[string]any) bool) {
+	r.Helper()
+	r.wait(what, func() bool {
+		var c map[string]any
+		return json.Unmarshal(r.hs.State(room, "m.room.member", string(user)), &c) == nil && match(c)
+	})
+}
+
+// is matches a membership.
+func is(membership string) func(map[string]any) bool {
+	return func(c map[string]any) bool { return c["membership"] == membership }
+}
+
+// level is the power level of somebody in a room; 0 if none is set.
+func (r *rig) level(room id.RoomID, user id.UserID) int {
+	var c struct {
+		Users map[id.UserID]int `json:"users"`
+	}
+	_ = json.Unmarshal(r.hs.State(room, "m.room.power_levels", ""), &c)
+	return c.Users[user]
+}
+
+// setMember has somebody in Matrix change a membership.
+func (r *rig) setMember(room id.RoomID, sender, target id.UserID, membership string) {
+	r.hs.SetMember(room, sender, target, membership)
 }
 
 type obj = map[string]any

@@ -2,18 +2,16 @@ package discord
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
-	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/bridgev2"
-	"maunium.net/go/mautrix/bridgev2/matrix"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
+	"github.com/landbridge-im/landbridge/appservice"
 	"github.com/landbridge-im/landbridge/bridges/discord/wire"
 )
 
@@ -52,16 +50,23 @@ func (n *bot) joinRule(portal *bridgev2.Portal, everybody bool) *event.JoinRules
 }
 
 // channelInfo is how a channel's room, or a category's space, is shown.
-func (n *bot) channelInfo(id wire.ID, portal *bridgev2.Portal) (info *bridgev2.ChatInfo) {
+func (n *bot) channelInfo(ctx context.Context, id wire.ID, portal *bridgev2.Portal) (info *bridgev2.ChatInfo) {
 	ch, ok := n.guilds.channel(id)
 	if !ok {
 		return nil
 	}
+	present := n.roomMembers(ctx, portal, &ch)
 	n.guilds.read(ch.GuildID, func(g *guild) {
 		everyone := g.permissions("", nil, &ch)
 		parent := guildKey(g.ID).ID
-		if _, ok := g.channels[ch.ParentID]; ok {
+		if up, ok := g.channels[ch.ParentID]; ok {
 			parent = channelKey(ch.ParentID).ID
+			if ch.IsThread() && !(up.IsForum() && n.cfg.ForumSpaces) {
+				// Beside its channel.
+				if parent = guildKey(g.ID).ID; up.ParentID != "" {
+					parent = channelKey(up.ParentID).ID
+				}
+			}
 		}
 		info = &bridgev2.ChatInfo{
 			Name: &ch.Name, ParentID: &parent, JoinRule: n.joinRule(portal, everyone&permView != 0),
@@ -69,8 +74,11 @@ func (n *bot) channelInfo(id wire.ID, portal *bridgev2.Portal) (info *bridgev2.C
 				MemberMap: bridgev2.ChatMemberMap{}, TotalMemberCount: int(g.MemberCount), ExcludeChangesFromTimeline: true,
 			},
 		}
-		if ch.Type == wire.ChannelCategory {
+		if ch.Type == wire.ChannelCategory || ch.IsForum() && n.cfg.ForumSpaces {
 			info.Type = spaceType()
+			if ch.Topic != "" {
+				info.Topic = &ch.Topic
+			}
 			return
 		}
 		topic := ch.Topic
@@ -89,26 +97,49 @@ func (n *bot) channelInfo(id wire.ID, portal *bridgev2.Portal) (info *bridgev2.C
 			}
 			n.addMember(info.Members.MemberMap, g, &ch, m, readOnly)
 		}
+		n.absent(g, present, info.Members.MemberMap)
 	})
 	return info
+}
+
+// roomMembers are the members of a channel's room, none if it does not exist yet.
+func (n *bot) roomMembers(ctx context.Context, portal *bridgev2.Portal, ch *wire.Channel) map[id.UserID]*event.MemberEventContent {
+	if portal.MXID == "" || ch.Type == wire.ChannelCategory {
+		return nil
+	}
+	members, err := n.b.br.Matrix.GetMembers(ctx, portal.MXID)
+	if err != nil {
+		n.log.Warn("the members of a room cannot be compared with the guild's", "room", portal.MXID, "error", err)
+		return nil
+	}
+	return members
 }
 
 // addMember adds a member to a list, as present or absent. In guilds whose members are
 // not all known, who is present is known by what they say.
 func (n *bot) addMember(list bridgev2.ChatMemberMap, g *guild, ch *wire.Channel, m wire.Member, readOnly bool) {
+	ghost := userID(m.User.ID)
 	have := g.permissions(m.User.ID, m.Roles, ch)
-	member := bridgev2.ChatMember{EventSender: bridgev2.EventSender{Sender: userID(m.User.ID)}, Membership: event.MembershipJoin}
+	member := bridgev2.ChatMember{EventSender: bridgev2.EventSender{Sender: ghost}, Membership: event.MembershipJoin}
 	switch {
+	case g.banned[m.User.ID]:
+		return
 	case have&permView == 0:
 		member.Membership, member.PrevMembership = event.MembershipLeave, event.MembershipJoin
-	case !g.whole:
-		return
+	case !n.people.knows(ghost):
+		return // introduced before anything is handed to a room
 	default:
-		member.UserInfo = n.userInfo(g.ID, m.User, &m)
 		l := level(have, readOnly)
+		if silenced(&m, have) {
+			l = levelSilenced
+		}
 		member.PowerLevel = &l
+		if !g.whole {
+			member.PrevMembership = event.MembershipJoin
+		}
+		member.MemberEventExtra = n.people.membership(ghost)
 	}
-	list[userID(m.User.ID)] = member
+	list[ghost] = member
 }
 
 // powerLevels are what is needed for what in a room, by what everybody may do in the
@@ -143,13 +174,13 @@ func (n *bot) ensureGuild(ctx context.Context, guildID wire.ID) {
 	n.guilds.read(guildID, func(g *guild) { list = g.sorted() })
 	used := make(map[wire.ID]bool)
 	for i := range list {
-		if list[i].HasMessages() && n.cfg.bridged(&list[i]) {
+		if list[i].HasMessages() && n.bridged(&list[i]) {
 			used[list[i].ParentID] = true
 		}
 	}
 	for i := range list {
 		ch := &list[i]
-		if ch.Type == wire.ChannelCategory && used[ch.ID] || ch.HasMessages() && n.cfg.bridged(ch) {
+		if ch.Type == wire.ChannelCategory && used[ch.ID] || ch.HasMessages() && n.bridged(ch) {
 			n.ensureChannel(ctx, ch, i)
 		}
 	}
@@ -183,27 +214,11 @@ func (n *bot) ensureChannel(ctx context.Context, ch *wire.Channel, order int) {
 		n.log.Error("a channel has no room", "channel", ch.ID, "error", err)
 		return
 	}
-	n.rooms[ch.ID] = true
+	n.setRoom(ch.ID, true)
 	if missing := missingRights(self); len(missing) > 0 && ch.Type != wire.ChannelCategory {
 		n.log.Warn("the bot lacks permissions in a channel", "channel", ch.ID, "missing", missing)
 	}
 	n.setOrder(ctx, ch, parent, order)
-}
-
-// missingRights names what the bot needs and does not have.
-func missingRights(have int64) (missing []string) {
-	for _, p := range []struct {
-		bit  int64
-		name string
-	}{
-		{permView, "View Channel"}, {permReadHistory, "Read Message History"}, {permManageWebhooks, "Manage Webhooks"},
-		{permAddReactions, "Add Reactions"}, {permManageMessages, "Manage Messages"}, {permCreateThreads, "Create Public Threads"},
-	} {
-		if have&p.bit == 0 {
-			missing = append(missing, p.name)
-		}
-	}
-	return missing
 }
 
 // ensureRoom makes a room that does not exist yet, and gives it its relay and alias.
@@ -236,7 +251,7 @@ func (n *bot) ensureRoom(ctx context.Context, key networkid.PortalKey, parent ne
 	if !ok || meta.Alias == alias || !visible || !n.cfg.Public {
 		return nil
 	}
-	if err := n.b.setAlias(ctx, portal.MXID, alias); err != nil {
+	if err := appservice.SetAlias(ctx, n.b.br, portal.MXID, alias); err != nil {
 		// The room works without it, and by invitation.
 		n.log.Error("a room has no alias", "room", portal.MXID, "alias", alias, "error", err)
 		return nil
@@ -271,34 +286,6 @@ func (n *bot) setOrder(ctx context.Context, ch *wire.Channel, parent networkid.P
 	if err := portal.Save(ctx); err != nil {
 		n.log.Warn("the place of a room is not stored", "error", err)
 	}
-}
-
-// setAlias gives a room its alias and makes that canonical. The framework does not
-// know aliases, so this goes to the client of the bridge bot.
-func (b *Bridge) setAlias(ctx context.Context, room id.RoomID, localpart string) error {
-	intent, ok := b.br.Bot.(*matrix.ASIntent)
-	if !ok {
-		return errors.New("the Matrix connector cannot make aliases")
-	}
-	alias := id.NewRoomAlias(localpart, b.br.Matrix.ServerName())
-	resp, err := intent.Matrix.ResolveAlias(ctx, alias)
-	switch {
-	case errors.Is(err, mautrix.MNotFound):
-		if _, err := intent.Matrix.CreateAlias(ctx, alias, room); err != nil {
-			return fmt.Errorf("create the alias %s: %w", alias, err)
-		}
-	case err != nil:
-		return fmt.Errorf("look up the alias %s: %w", alias, err)
-	case resp.RoomID != room:
-		return fmt.Errorf("the alias %s belongs to another room, %s", alias, resp.RoomID)
-	}
-	_, err = b.br.Bot.SendState(ctx, room, event.StateCanonicalAlias, "", &event.Content{
-		Parsed: &event.CanonicalAliasEventContent{Alias: alias},
-	}, time.Time{})
-	if err != nil {
-		return fmt.Errorf("make the alias %s canonical: %w", alias, err)
-	}
-	return nil
 }
 
 // fetchMembers gets the members of a guild that are not known, if it is small enough
@@ -341,10 +328,64 @@ func (n *bot) fetchMembers(ctx context.Context, guildID wire.ID) {
 func (n *bot) bridgedChannels(guildID wire.ID) (list []wire.Channel) {
 	n.guilds.read(guildID, func(g *guild) {
 		for _, ch := range g.sorted() {
-			if n.rooms[ch.ID] && ch.HasMessages() {
+			if n.rooms[ch.ID] && ch.HasMessages() && !(ch.IsForum() && n.cfg.ForumSpaces) {
 				list = append(list, ch)
+			}
+		}
+		for _, t := range g.threads {
+			if n.rooms[t.ID] {
+				list = append(list, t)
 			}
 		}
 	})
 	return slices.Clip(list)
+}
+
+// openChannels are the channels of a guild that have rooms. Unlike bridgedChannels it may be called by everybody.
+func (n *bot) openChannels(guildID wire.ID) (list []wire.Channel) {
+	var all []wire.Channel
+	n.guilds.read(guildID, func(g *guild) { all = g.sorted() })
+	for _, ch := range all {
+		if ch.HasMessages() && n.hasRoom(ch.ID) {
+			list = append(list, ch)
+		}
+	}
+	return list
+}
+
+// roomOf is the room of a channel, or of a thread's channel, and an address of it for people; "" if there is none.
+func (n *bot) roomOf(ctx context.Context, channel wire.ID) (id.RoomID, string) {
+	if ch, ok := n.guilds.channel(channel); ok && ch.IsThread() && !n.ownRoom(&ch) {
+		channel = ch.ParentID
+	}
+	if !n.hasRoom(channel) {
+		return "", "" // also while it is being made
+	}
+	portal, err := n.b.br.GetExistingPortalByKey(ctx, channelKey(channel))
+	if err != nil || portal == nil || portal.MXID == "" {
+		return "", ""
+	}
+	server := n.b.br.Matrix.ServerName()
+	if meta, ok := portal.Metadata.(*PortalMetadata); ok && meta.Alias != "" {
+		return portal.MXID, id.NewRoomAlias(meta.Alias, server).URI().MatrixToURL()
+	}
+	return portal.MXID, portal.MXID.URI(server).MatrixToURL()
+}
+
+// setRoom notes that a channel has a room, or has none any more. Called by the pump.
+func (n *bot) setRoom(channel wire.ID, yes bool) {
+	n.roomsMu.Lock()
+	defer n.roomsMu.Unlock()
+	if yes {
+		n.rooms[channel] = true
+	} else {
+		delete(n.rooms, channel)
+	}
+}
+
+// hasRoom reports whether a channel has a room that is ready. It may be called by everybody.
+func (n *bot) hasRoom(channel wire.ID) bool {
+	n.roomsMu.RLock()
+	defer n.roomsMu.RUnlock()
+	return n.rooms[channel]
 }

@@ -37,6 +37,10 @@ func (n *bot) do(ctx context.Context, j *job) error {
 		return n.doDelete(ctx, j)
 	case jobReact, jobUnreact:
 		return n.doReact(ctx, j)
+	case jobKick, jobBan, jobUnban, jobTimeout:
+		return n.doModerate(ctx, j)
+	case jobArchive:
+		return n.doArchive(ctx, j)
 	}
 	return failure{fmt.Errorf("there is no job %q", j.Kind)}
 }
@@ -92,8 +96,8 @@ func (n *bot) thread(ctx context.Context, j *job) (wire.ID, error) {
 	if where == root { // a post in a forum
 		return root, nil
 	}
-	if t, ok := n.guilds.channel(root); ok && t.IsThread() {
-		return root, nil
+	if t, ok := n.guilds.channel(root); ok && t.IsThread() || j.Title == "" {
+		return root, nil // it is there; a room of its own has no title
 	}
 	if ch, ok := n.guilds.channel(j.Channel); ok && ch.IsForum() {
 		return root, nil
@@ -162,6 +166,11 @@ func (n *bot) doMessage(ctx context.Context, j *job) error {
 		if err := n.b.store.attempt(ctx, j, j.attempted); err != nil {
 			return err
 		}
+		if j.Poll != nil && api.IsStatus(err, 400) {
+			// Polls cannot be everywhere; the question can.
+			j.Parts, j.Poll = []string{j.Poll.text()}, nil
+			continue
+		}
 		if repairs++; repairs > 2 || !api.IsCode(err, codeUnknownWebhook, codeWebhookToken) {
 			return err
 		}
@@ -178,6 +187,12 @@ func (n *bot) execute(ctx context.Context, j *job, hook webhook, where wire.ID, 
 	}
 	if j.Post && j.Next == 0 {
 		body["thread_name"] = j.Title
+		if len(j.Tags) > 0 {
+			body["applied_tags"] = j.Tags
+		}
+	}
+	if j.Poll != nil && j.Next == 0 {
+		body["poll"] = j.Poll.wire()
 	}
 	if j.Post && j.Next > 0 {
 		if ch, _, err := n.b.store.sent(ctx, j.EventID); err == nil && ch != "" {
@@ -247,7 +262,7 @@ func (n *bot) record(ctx context.Context, j *job, sent *wire.Message) error {
 // findSent looks whether a part was sent by a request whose answer was not heard.
 func (n *bot) findSent(ctx context.Context, j *job, hook webhook, where wire.ID) (*wire.Message, error) {
 	if j.Post && j.Next == 0 {
-		return nil, errUncertain // in a thread that is not known
+		return n.findPost(ctx, j, hook)
 	}
 	after := wire.IDAt(j.attempted.Add(-5 * time.Minute))
 	for range 20 {
@@ -281,6 +296,37 @@ func (n *bot) findSent(ctx context.Context, j *job, hook webhook, where wire.ID)
 		}
 	}
 	return nil, errUncertain
+}
+
+// findPost looks whether a post of a forum was made by a request whose answer was not heard.
+func (n *bot) findPost(ctx context.Context, j *job, hook webhook) (*wire.Message, error) {
+	ch, ok := n.guilds.channel(j.Channel)
+	if !ok {
+		return nil, errUncertain
+	}
+	var answer struct {
+		Threads wire.List[wire.Channel] `json:"threads"`
+	}
+	if err := n.api.Do(ctx, "GET", "/guilds/"+string(ch.GuildID)+"/threads/active", "", nil, &answer); err != nil {
+		if api.Refused(err) {
+			return nil, errUncertain
+		}
+		return nil, err
+	}
+	after := wire.IDAt(j.attempted.Add(-5 * time.Minute))
+	for _, t := range answer.Threads {
+		if t.ParentID != j.Channel || t.Name != j.Title || t.OwnerID != hook.id || !t.ID.After(after) {
+			continue
+		}
+		known, err := n.b.store.wasSent(ctx, t.ID)
+		if err != nil {
+			return nil, err
+		}
+		if !known {
+			return &wire.Message{ID: t.ID, ChannelID: t.ID}, nil
+		}
+	}
+	return nil, nil
 }
 
 // load gets a file of Matrix.
@@ -318,6 +364,18 @@ func (n *bot) doEdit(ctx context.Context, j *job) error {
 			continue
 		}
 		body := map[string]any{"content": j.Parts[i], "allowed_mentions": allowedMentions(j)}
+		if i == 0 && j.File != nil {
+			// Discord: what "attachments" does not list is taken away; so the new file takes the place of the old one.
+			file, err := n.load(ctx, j.File)
+			if err != nil {
+				return err
+			}
+			body["attachments"] = []map[string]any{{"id": 0, "filename": file.Name}}
+			if err := n.api.Upload(ctx, "PATCH", path, bucket, body, []api.File{*file}, nil); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := n.api.Do(ctx, "PATCH", path, bucket, body, nil); err != nil {
 			return err
 		}
@@ -379,6 +437,10 @@ func (n *bot) settled(ctx context.Context, j *job, err error) {
 		n.tellSender(ctx, &status, j.statusInfo())
 	}
 	n.b.br.Matrix.SendMessageStatus(ctx, &status, j.statusInfo())
+	switch j.Kind {
+	case jobKick, jobBan, jobUnban, jobTimeout:
+		n.moderated(ctx, j, err)
+	}
 }
 
 // tellSender says in the room that a message has failed. The framework would do it too,
@@ -396,6 +458,27 @@ func (n *bot) tellSender(ctx context.Context, status *bridgev2.MessageStatus, in
 	}
 }
 
+// lacking says what the bot needs for a request that was refused for a lack of rights.
+func lacking(what string) string {
+	switch {
+	case strings.Contains(what, "/bans"):
+		return "The bot needs Ban Members, and a role above theirs"
+	case strings.HasPrefix(what, "DELETE") && strings.Contains(what, "/members/"):
+		return "The bot needs Kick Members, and a role above theirs"
+	case strings.Contains(what, "/members/"):
+		return "The bot needs Time out Members, and a role above theirs"
+	case strings.Contains(what, "/reactions/"):
+		return "The bot needs Add Reactions in the channel"
+	case strings.HasPrefix(what, "PATCH /channels/"):
+		return "The bot needs Manage Threads in the channel"
+	case strings.HasPrefix(what, "DELETE /channels/"):
+		return "The bot needs Manage Messages in the channel"
+	case strings.HasSuffix(what, "/threads"):
+		return "The bot needs Create Public Threads in the channel"
+	}
+	return "The bot needs Manage Webhooks in the channel"
+}
+
 // refusal makes the status that a sender sees from an error.
 func refusal(err error) bridgev2.MessageStatus {
 	status := bridgev2.WrapErrorInStatus(err).WithStatus(event.MessageStatusFail).
@@ -408,7 +491,7 @@ func refusal(err error) bridgev2.MessageStatus {
 		status = status.WithStatus(event.MessageStatusRetriable)
 	case errors.As(err, &answer) && answer.Status == 403:
 		status = status.WithErrorReason(event.MessageStatusNoPermission).
-			WithMessage("Discord refuses it: " + answer.Message + ". The bot needs Manage Webhooks in the channel")
+			WithMessage("Discord refuses it: " + answer.Message + ". " + lacking(answer.What))
 	case errors.As(err, &answer):
 		status = status.WithMessage("Discord refuses it: " + answer.Message)
 	case errors.Is(err, errTooLong), errors.Is(err, errEmpty), errors.Is(err, errTooLarge):

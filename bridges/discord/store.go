@@ -104,12 +104,17 @@ func (s *store) sentPart(ctx context.Context, j *job, channel, message wire.ID, 
 
 // wasSent reports whether a message is one that the bridge knows to have sent.
 func (s *store) wasSent(ctx context.Context, message wire.ID) (bool, error) {
-	rows, err := s.db.Query(ctx, "SELECT event_id FROM discord_sent WHERE bridge_id=$1 AND message_id=$2", s.bridge, string(message))
-	list, err := dbutil.NewRowIterWithError(rows, dbutil.ScanSingleColumn[string], err).AsList()
+	evt, err := s.sentFor(ctx, message)
+	return evt != "", err
+}
+
+// sentFor is the event that a message was sent for; "" if the bridge does not know to have sent it.
+func (s *store) sentFor(ctx context.Context, message wire.ID) (id.EventID, error) {
+	list, err := s.pairs(ctx, "SELECT message_id, event_id FROM discord_sent WHERE bridge_id=$1 AND message_id=$2", s.bridge, string(message))
 	if err != nil {
-		return false, fmt.Errorf("look up a sent message: %w", err)
+		return "", fmt.Errorf("look up a sent message: %w", err)
 	}
-	return len(list) > 0, nil
+	return id.EventID(list[string(message)]), nil
 }
 
 // sent returns the messages that an event became, in order, and where they are.
@@ -135,15 +140,20 @@ func (s *store) jobDone(ctx context.Context, seq int64) error {
 	return nil
 }
 
-// remember is how long events and messages are remembered after they were sent.
-const remember = 7 * 24 * time.Hour
+const (
+	// remember is how long events are remembered after they were handled: they may be delivered again.
+	remember = 7 * 24 * time.Hour
+	// rememberSent is how long the messages are remembered that were sent: somebody may answer, or change them.
+	rememberSent = 365 * 24 * time.Hour
+)
 
 func (s *store) prune(ctx context.Context) error {
-	old := time.Now().Add(-remember).UnixMilli()
+	now := time.Now()
+	old, older := now.Add(-remember).UnixMilli(), now.Add(-rememberSent).UnixMilli()
 	if _, err := s.db.Exec(ctx, "DELETE FROM discord_outbox WHERE bridge_id=$1 AND done=true AND created_at<$2", s.bridge, old); err != nil {
 		return fmt.Errorf("prune the outbox: %w", err)
 	}
-	if _, err := s.db.Exec(ctx, "DELETE FROM discord_sent WHERE bridge_id=$1 AND sent_at<$2", s.bridge, old); err != nil {
+	if _, err := s.db.Exec(ctx, "DELETE FROM discord_sent WHERE bridge_id=$1 AND sent_at<$2", s.bridge, older); err != nil {
 		return fmt.Errorf("prune the list of what was sent: %w", err)
 	}
 	return nil
@@ -271,6 +281,23 @@ func (s *store) setEmoji(ctx context.Context, e wire.Emoji, mxc string) error {
 	`, s.bridge, string(e.ID), e.Name, e.Animated, mxc)
 	if err != nil {
 		return fmt.Errorf("store an emoji: %w", err)
+	}
+	return nil
+}
+
+// picture is the address of a picture that was taken over, "" if it was not.
+func (s *store) picture(ctx context.Context, path string) (string, error) {
+	list, err := s.pairs(ctx, "SELECT path, mxc FROM discord_picture WHERE bridge_id=$1 AND path=$2", s.bridge, path)
+	if err != nil {
+		return "", fmt.Errorf("look up a picture: %w", err)
+	}
+	return list[path], nil
+}
+
+func (s *store) setPicture(ctx context.Context, path, mxc string) error {
+	_, err := s.db.Exec(ctx, "INSERT INTO discord_picture (bridge_id, path, mxc) VALUES ($1, $2, $3) ON CONFLICT (bridge_id, path) DO UPDATE SET mxc=excluded.mxc", s.bridge, path, mxc)
+	if err != nil {
+		return fmt.Errorf("store a picture: %w", err)
 	}
 	return nil
 }

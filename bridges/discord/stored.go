@@ -72,8 +72,12 @@ func (n *bot) handleEvent(ctx context.Context, e *entry, meanwhile func(*entry, 
 			at.GuildID = ch.GuildID
 		}
 	}
+	if at.GuildID == "" && e.kind == "MESSAGE_CREATE" {
+		n.onDirect(ctx, e)
+		return
+	}
 	if at.GuildID == "" || !n.cfg.wants(at.GuildID) {
-		n.inbox.done(handled{seq: e.seq}) // a direct message, or not ours
+		n.inbox.done(handled{seq: e.seq})
 		return
 	}
 	if !n.guilds.read(at.GuildID, func(*guild) {}) {
@@ -96,6 +100,24 @@ func (n *bot) handleEvent(ctx context.Context, e *entry, meanwhile func(*entry, 
 	if meanwhile(e, at, room) {
 		return
 	}
+	if thread != "" {
+		t, known := n.guilds.channel(thread)
+		if !known { // archived, and found in an earlier run
+			n.findThread(ctx, thread)
+			t, known = n.guilds.channel(thread)
+		}
+		if known && n.ownRoom(&t) {
+			if !n.ensureThreadRoom(ctx, &t) {
+				n.inbox.done(handled{seq: e.seq})
+				return
+			}
+			room, thread = thread, ""
+		}
+	}
+	if ch, ok := n.guilds.channel(room); ok && ch.IsForum() && n.cfg.ForumSpaces {
+		n.inbox.done(handled{seq: e.seq})
+		return // a space; there is nothing in it but posts
+	}
 	if e.kind != "MESSAGE_CREATE" {
 		n.changed[at.ChannelID] = true
 	}
@@ -108,6 +130,8 @@ func (n *bot) handleEvent(ctx context.Context, e *entry, meanwhile func(*entry, 
 		n.onDelete(e, room)
 	case "CHANNEL_PINS_UPDATE":
 		n.onPins(ctx, e, room, at.ChannelID)
+	case "MESSAGE_POLL_VOTE_ADD", "MESSAGE_POLL_VOTE_REMOVE":
+		n.onVote(ctx, e, at, room)
 	default:
 		n.onReaction(ctx, e, at, room)
 	}
@@ -122,6 +146,9 @@ func (n *bot) findThread(ctx context.Context, id wire.ID) wire.ID {
 	var ch wire.Channel
 	if err := n.api.Do(ctx, "GET", "/channels/"+string(id), "", nil, &ch); err != nil || !ch.IsThread() {
 		return ""
+	}
+	if parent, ok := n.guilds.channel(ch.ParentID); ok && ch.GuildID == "" {
+		ch.GuildID = parent.GuildID
 	}
 	n.noteThread(ctx, ch)
 	return n.threads[id]
@@ -158,8 +185,7 @@ func (n *bot) onMessage(ctx context.Context, e *entry, at place, room, thread wi
 		n.pass(e, end, room)
 		return
 	}
-	author, info := n.author(&m)
-	n.introduce(ctx, author, info)
+	author := n.meetAuthor(ctx, &m, room)
 	n.letWrite(&m, room, author)
 	var root *networkid.MessageID
 	if thread != "" && m.ID != thread {
@@ -198,20 +224,25 @@ func (n *bot) isOurs(m *wire.Message) bool {
 	return m.WebhookID != "" && (n.hooks.owns(m.WebhookID) || m.ApplicationID != "" && m.ApplicationID == n.app && m.Author.ID == m.WebhookID)
 }
 
-// author is who a message is from.
-func (n *bot) author(m *wire.Message) (networkid.UserID, *bridgev2.UserInfo) {
-	id := authorID(m)
-	member := m.Member
-	if member == nil && isUser(id) {
-		if known, ok := n.guilds.member(m.GuildID, m.Author.ID); ok {
+// meetAuthor introduces who a message is from.
+func (n *bot) meetAuthor(ctx context.Context, m *wire.Message, room wire.ID) networkid.UserID {
+	id, u, member := authorID(m), m.Author, m.Member
+	switch {
+	case !isUser(id):
+		u.Bot = true
+	case member != nil:
+		full := *member
+		full.User = u
+		member = &full
+		// Of a guild whose members are not all known these are.
+		n.guilds.change(m.GuildID, func(g *guild) { g.members[u.ID] = full })
+	default:
+		if known, ok := n.guilds.member(m.GuildID, u.ID); ok {
 			member = &known
 		}
 	}
-	u := m.Author
-	if !isUser(id) {
-		u.Bot = true
-	}
-	return id, n.userInfo(m.GuildID, u, member)
+	n.meet(ctx, m.GuildID, room, id, u, member)
+	return id
 }
 
 // letWrite sees to it that the ghost of who has written may write in the room: in one
@@ -265,8 +296,7 @@ func (n *bot) ensureRoot(ctx context.Context, m *wire.Message, room, thread wire
 	if n.isOurs(&root) {
 		return // on its way to be known
 	}
-	author, info := n.author(&root)
-	n.introduce(ctx, author, info)
+	author := n.meetAuthor(ctx, &root, room)
 	for i, p := range n.parts(&root, room) {
 		msg := n.partEvent(&root, messageID(thread), p, room, author, nil, i == 0)
 		msg.PostHandleFunc = func(ctx context.Context, portal *bridgev2.Portal) { n.ensureTaken(ctx, portal, msg, p.id) }

@@ -89,11 +89,11 @@ func (n *network) onNames(e *names) {
 }
 
 // takeOver makes a room's ghosts those of a list of names.
-func (n *network) takeOver(ctx context.Context, portal *bridgev2.Portal, ch *ChannelConfig, members []member) {
+func (n *network) takeOver(ctx context.Context, portal *bridgev2.Portal, ch *channel, members []member) {
 	if portal.MXID == "" {
 		return
 	}
-	a := n.arrivals[ch.Name]
+	a := &ch.arrivals
 	current, err := n.roomMembers(ctx, portal, a)
 	if err != nil {
 		n.log.Error("the people of a channel are not all shown", "error", err)
@@ -158,8 +158,8 @@ func (n *network) roomMembers(ctx context.Context, portal *bridgev2.Portal, a *a
 }
 
 // arrive lets the next group of people arrive, and queues a turn for the rest.
-func (n *network) arrive(ctx context.Context, portal *bridgev2.Portal, ch *ChannelConfig, round int) {
-	a := n.arrivals[ch.Name]
+func (n *network) arrive(ctx context.Context, portal *bridgev2.Portal, ch *channel, round int) {
+	a := &ch.arrivals
 	if a.round != round {
 		return // there is a newer list
 	}

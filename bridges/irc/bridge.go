@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"sync"
 	"time"
 
@@ -37,8 +38,12 @@ type Bridge struct {
 	// backoff is that of new connections; zero for the defaults.
 	backoff session.Backoff
 
-	br    *bridgev2.Bridge
-	store *store
+	br          *bridgev2.Bridge
+	store       *store
+	aliasPrefix string
+	ident       *ident // nil without an ident server
+	identEnd    func()
+	pages       string // the address of the pages of long messages, up to their ids; empty without one
 
 	mu     sync.Mutex
 	server *demonet.Server
@@ -53,7 +58,7 @@ func New(_ context.Context, cfg *yaml.Node, deps Deps) (*Bridge, error) {
 	if err != nil {
 		return nil, fmt.Errorf("IRC configuration: %w", err)
 	}
-	b := &Bridge{cfg: parsed, log: deps.Log, dir: deps.DataDir}
+	b := &Bridge{cfg: parsed, log: deps.Log, dir: deps.DataDir, aliasPrefix: deps.AliasPrefix}
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)
 	}
@@ -70,7 +75,7 @@ func New(_ context.Context, cfg *yaml.Node, deps Deps) (*Bridge, error) {
 func demoNetwork(aliasPrefix string) NetworkConfig {
 	n := NetworkConfig{
 		ID: "demo", Name: "Demonstration network", Nick: "landbridge", Realname: "Landbridge",
-		RelayFormat: "<{name}> ", Burst: 100, PerSecond: 100, Queue: 10_000, OutageNotice: time.Minute,
+		RelayFormat: "<{name}> ", TellReactions: true, LongMessage: 5, Burst: 100, PerSecond: 100, Queue: 10_000, OutageNotice: time.Minute,
 	}
 	for _, name := range demonet.Channels() {
 		n.Channels = append(n.Channels, ChannelConfig{Name: name})
@@ -87,6 +92,10 @@ func (b *Bridge) Connector() bridgev2.NetworkConnector { return &Connector{b: b}
 func (b *Bridge) Start(ctx context.Context, br *bridgev2.Bridge) error {
 	if b.br != br {
 		return errors.New("the IRC bridge belongs to another bridge")
+	}
+	b.addCommands()
+	if err := b.startIdent(ctx); err != nil {
+		return err
 	}
 	for _, cfg := range b.cfg.Networks {
 		login, err := b.ensureLogin(ctx, cfg)
@@ -106,8 +115,37 @@ func (b *Bridge) Start(ctx context.Context, br *bridgev2.Bridge) error {
 	return nil
 }
 
-// Stop ends what the framework does not: the demonstration network.
+// startIdent starts the ident server, if there is to be one.
+func (b *Bridge) startIdent(ctx context.Context) error {
+	if b.cfg.IdentListen == "" {
+		return nil
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", b.cfg.IdentListen)
+	if err != nil {
+		return fmt.Errorf("the ident server: %w", err)
+	}
+	b.ident = newIdent()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		b.ident.serve(ctx, l, b.log)
+	}()
+	b.mu.Lock()
+	b.identEnd = func() { cancel(); <-done }
+	b.mu.Unlock()
+	return nil
+}
+
+// Stop ends what the framework does not: the demonstration network and the ident server.
 func (b *Bridge) Stop() {
+	b.mu.Lock()
+	end := b.identEnd
+	b.identEnd = nil
+	b.mu.Unlock()
+	if end != nil {
+		end()
+	}
 	b.mu.Lock()
 	server := b.server
 	b.server = nil

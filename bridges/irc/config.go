@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/text/encoding"
 	"gopkg.in/yaml.v3"
 
 	"github.com/landbridge-im/landbridge/bridges/irc/session"
@@ -24,6 +25,8 @@ type Config struct {
 	// downloaded without a login, for links to files; it is used where the bridge
 	// has no public media of its own.
 	PublicMediaURL string
+	// IdentListen is where an ident server (RFC 1413) listens; empty for none.
+	IdentListen string
 	// DemoListen is where the demonstration network listens. It runs only if no
 	// network is configured.
 	DemoListen string
@@ -60,6 +63,20 @@ type NetworkConfig struct {
 	// NetsplitWait is how long those whom a split of the network has cut off stay in
 	// the rooms.
 	NetsplitWait time.Duration
+	// TellReactions says whether reactions and deletions are told in words where the network knows none.
+	TellReactions bool
+	// RelayMsg says whether the network is asked to relay under the senders' own names, where it can.
+	RelayMsg bool
+	// LongMessage is how many lines a message may become; of a longer one only the beginning is said, with the
+	// address of a page that has all of it. 0 is no limit but maxLines.
+	LongMessage int
+	// Encoding is what text that is not UTF-8 is taken for; with Encode it is written in it too.
+	Encoding encoding.Encoding
+	Encode   bool
+	// NetworkRoom says whether there is a room for what servers and services say.
+	NetworkRoom bool
+	// Dynamic says whether channels are bridged because somebody looks for their alias.
+	Dynamic bool
 	// Puppets says whether Matrix users have connections of their own.
 	Puppets PuppetConfig
 }
@@ -97,6 +114,7 @@ func ParseConfig(node *yaml.Node, aliasPrefix string) (*Config, error) {
 		node = node.Content[0]
 	}
 	err := moduleconfig.Top(node, "the IRC configuration", map[string]moduleconfig.Reader{
+		"ident_listen":     moduleconfig.Text(&cfg.IdentListen),
 		"public_media_url": moduleconfig.Text(&cfg.PublicMediaURL),
 		"demo": func(n *yaml.Node, key string) error {
 			return moduleconfig.Mapping(n, key, map[string]moduleconfig.Reader{"listen": moduleconfig.Text(&cfg.DemoListen)})
@@ -188,7 +206,7 @@ func (s *tlsConfig) build(node *yaml.Node, key, host string) (*tls.Config, error
 
 func parseNetwork(node *yaml.Node, key, aliasPrefix string) (NetworkConfig, error) {
 	n := NetworkConfig{Burst: 5, PerSecond: 1, Queue: 1000, OutageNotice: time.Minute, RelayFormat: "<{name}> ",
-		Members: MembersAll, NetsplitWait: 10 * time.Minute,
+		Members: MembersAll, NetsplitWait: 10 * time.Minute, TellReactions: true, RelayMsg: true, LongMessage: 5, NetworkRoom: true,
 		Puppets: PuppetConfig{Nick: "{localpart}[m]", Max: 200, Spread: 500 * time.Millisecond}}
 	secure := tlsConfig{on: true}
 	var sasl *saslConfig
@@ -214,6 +232,13 @@ func parseNetwork(node *yaml.Node, key, aliasPrefix string) (NetworkConfig, erro
 		"members_max":     moduleconfig.Int(&n.MembersMax, 0, 1_000_000),
 		"netsplit_wait":   moduleconfig.Duration(&n.NetsplitWait),
 		"puppets":         puppetConfig(&n.Puppets),
+		"tell_reactions":  moduleconfig.Bool(&n.TellReactions),
+		"relaymsg":        moduleconfig.Bool(&n.RelayMsg),
+		"long_message":    moduleconfig.Int(&n.LongMessage, 0, maxLines),
+		"encoding":        textEncoding(&n.Encoding),
+		"encode":          moduleconfig.Bool(&n.Encode),
+		"network_room":    moduleconfig.Bool(&n.NetworkRoom),
+		"dynamic":         moduleconfig.Bool(&n.Dynamic),
 		"flood": func(v *yaml.Node, key string) error {
 			return moduleconfig.Mapping(v, key, map[string]moduleconfig.Reader{
 				"burst":      moduleconfig.Int(&n.Burst, 1, 1000),
@@ -265,6 +290,34 @@ func parseNetwork(node *yaml.Node, key, aliasPrefix string) (NetworkConfig, erro
 		seen[folded] = true
 	}
 	return n, errors.Join(errs...)
+}
+
+// reader turns text that is not UTF-8 into it, or is nil.
+func (n *NetworkConfig) reader() func(string) string {
+	if n.Encoding == nil {
+		return nil
+	}
+	return func(text string) string {
+		out, err := n.Encoding.NewDecoder().String(text)
+		if err != nil {
+			return session.ToUTF8(text)
+		}
+		return out
+	}
+}
+
+// writer turns what is sent into the network's encoding, or is nil. What that does not have is a question mark.
+func (n *NetworkConfig) writer() func(string) string {
+	if n.Encoding == nil || !n.Encode {
+		return nil
+	}
+	return func(text string) string {
+		out, err := encoding.ReplaceUnsupported(n.Encoding.NewEncoder()).String(text)
+		if err != nil {
+			return text
+		}
+		return strings.ReplaceAll(out, "\x1a", "?")
+	}
 }
 
 // fill sets what follows from other values.

@@ -75,7 +75,7 @@ func TestParseConfigMistakes(t *testing.T) {
 	const good = "networks:\n- id: net\n  address: a:1\n  nick: n\n"
 	for _, tc := range []struct{ name, in, want string }{
 		{"unknown key", good + "  nik: x\n", "line 5: networks[0].nik: is not a known key"},
-		{"unknown top key", "network: []\n", "line 1: network: is not a known key; known are demo, networks"},
+		{"unknown top key", "network: []\n", "line 1: network: is not a known key; known are demo, ident_listen, networks, public_media_url"},
 		{"not a mapping", "- a\n", "line 1: the IRC configuration: must be a mapping"},
 		{"networks no list", "networks: {}\n", "line 1: networks: must be a list"},
 		{"key twice", good + "  queue: 1\n  queue: 2\n", "line 6: networks[0].queue: is given twice"},

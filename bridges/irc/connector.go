@@ -32,7 +32,10 @@ func (c *Connector) Start(ctx context.Context) error {
 		return err
 	}
 	c.b.store = st
+	c.b.servePages()
 	c.watchMembers()
+	c.watchReactions()
+	c.watchTyping()
 	return c.b.startDemo()
 }
 

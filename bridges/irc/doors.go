@@ -15,6 +15,8 @@ import (
 func (n *network) followModes(ctx context.Context, portal *bridgev2.Portal, modes session.Modes) {
 	n.followTopicLock(ctx, portal, modes.Has('t'))
 	n.followDoor(ctx, portal, modes)
+	n.followModerated(ctx, portal, modes.Has('m'))
+	n.followSecret(ctx, portal, modes.Has('s') || modes.Has('p'))
 }
 
 // followDoor lets into a room who may enter its channel: everybody, or, if the channel

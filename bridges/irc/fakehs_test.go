@@ -31,6 +31,8 @@ type homeserver struct {
 	profiles map[string]map[string]any
 	changed  chan struct{} // closed and replaced at each event
 	events   int
+	// typing is who is typing, by room and user.
+	typing map[[2]string]bool
 	// deliver takes events that are not the bridge's own.
 	deliver func([]byte)
 }
@@ -55,7 +57,7 @@ type fakeEvent struct {
 func newHomeserver(t *testing.T) *homeserver {
 	return &homeserver{
 		t: t, rooms: make(map[string]*fakeRoom), aliases: make(map[string]string),
-		profiles: make(map[string]map[string]any), txns: make(map[string]string), changed: make(chan struct{}),
+		profiles: make(map[string]map[string]any), txns: make(map[string]string), typing: make(map[[2]string]bool), changed: make(chan struct{}),
 	}
 }
 
@@ -273,7 +275,18 @@ func (h *homeserver) room(r *http.Request, user string, path []string, body obj)
 			}
 		}
 		return 200, obj{"event_id": h.txns[txn]}
-	case "receipt", "typing", "read_markers":
+	case "redact":
+		txn := strings.Join(path[2:], " ")
+		if h.txns[txn] == "" {
+			h.txns[txn] = h.add(room, user, "m.room.redaction", nil, obj{"redacts": path[4]}, ts)
+		}
+		return 200, obj{"event_id": h.txns[txn]}
+	case "typing":
+		h.typing[[2]string{room.id, path[4]}] = body["typing"] == true
+		close(h.changed)
+		h.changed = make(chan struct{})
+		return 200, obj{}
+	case "receipt", "read_markers":
 		return 200, obj{}
 	}
 	return fail(404, "M_UNRECOGNIZED", "unknown path "+strings.Join(path, "/"))
@@ -374,4 +387,41 @@ func (h *homeserver) membership(room *fakeRoom, user string) (string, string) {
 	}
 	name, _ := m.Content["displayname"].(string)
 	return fmt.Sprint(m.Content["membership"]), name
+}
+
+// redact deletes an event as a user.
+func (h *homeserver) redact(room *fakeRoom, user, event string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.add(room, user, "m.room.redaction", nil, obj{"redacts": event}, 0)
+}
+
+// type_ says who is typing in a room now.
+func (h *homeserver) type_(room *fakeRoom, users ...string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if users == nil {
+		users = []string{}
+	}
+	raw, _ := json.Marshal(obj{"events": []any{}, "ephemeral": []any{obj{"type": "m.typing", "room_id": room.id, "content": obj{"user_ids": users}}}})
+	h.deliver(raw)
+}
+
+// awaitTyping waits until somebody is typing.
+func (h *homeserver) awaitTyping(room *fakeRoom, user string) {
+	h.t.Helper()
+	deadline := time.After(15 * time.Second)
+	for {
+		h.mu.Lock()
+		on, changed := h.typing[[2]string{room.id, user}], h.changed
+		h.mu.Unlock()
+		if on {
+			return
+		}
+		select {
+		case <-changed:
+		case <-deadline:
+			h.t.Fatal("nobody is typing")
+		}
+	}
 }

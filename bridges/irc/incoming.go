@@ -3,8 +3,10 @@ package irc
 import (
 	"context"
 	"errors"
+	htmlpkg "html"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -77,6 +79,7 @@ func (n *network) handleState(e session.Event) {
 	case session.Disconnected:
 		n.outage.disconnected(e)
 	case session.JoinFailed:
+		n.joinRefused(e.Channel, e.Text)
 		if ch := n.channel(e.Channel); ch != nil {
 			n.outbox.block(ch.Name, e.Text)
 			n.outage.cannotJoin(ch, e)
@@ -93,16 +96,22 @@ func (n *network) handleState(e session.Event) {
 		if ch := n.channel(e.Channel); ch != nil {
 			n.ranksChanged(ch)
 		}
+	case session.Tags:
+		n.typing.onIRC(e)
 	}
 }
 
 // handleLine takes a line to the rooms that it concerns.
 func (n *network) handleLine(ctx context.Context, l *line) {
-	if l.Kind == lineDirect {
+	switch l.Kind {
+	case lineDirect:
 		n.handleDirect(ctx, l)
 		return
+	case lineNotice:
+		n.handleNotice(ctx, l)
+		return
 	}
-	var channels []*ChannelConfig
+	var channels []*channel
 	for _, name := range l.Channels {
 		// It may have been taken out of the configuration since.
 		if ch := n.channel(name); ch != nil {
@@ -132,6 +141,14 @@ func (n *network) handleLine(ctx context.Context, l *line) {
 			n.queueMessage(ch, l)
 		case lineTopic:
 			n.queueTopic(ch, l)
+		case lineReact, lineUnreact:
+			n.queueReaction(ch, l)
+		case lineRedact, lineInvite, lineBan:
+			n.queueTurn(ch, func(ctx context.Context, portal *bridgev2.Portal) {
+				if n.inTurn(ctx, portal, ch, l) {
+					n.lineDone(l, true)
+				}
+			})
 		case lineJoin, lineLeave:
 			n.queueTurn(ch, func(ctx context.Context, portal *bridgev2.Portal) {
 				if n.changeMember(ctx, portal, ch, l) {
@@ -152,7 +169,7 @@ func (n *network) lineDone(l *line, wait bool) {
 }
 
 // meta is what all events of a channel have in common.
-func (n *network) meta(kind bridgev2.RemoteEventType, ch *ChannelConfig, at time.Time, id string, sender networkid.UserID) simplevent.EventMeta {
+func (n *network) meta(kind bridgev2.RemoteEventType, ch *channel, at time.Time, id string, sender networkid.UserID) simplevent.EventMeta {
 	return n.metaIn(kind, channelKey(n.cfg.ID, ch.Name), at, id, sender)
 }
 
@@ -176,13 +193,13 @@ func (n *network) queue(e bridgev2.RemoteEvent) {
 
 // queueTurn calls f in a turn of a channel's room, when that has handled what was
 // queued before.
-func (n *network) queueTurn(ch *ChannelConfig, f func(context.Context, *bridgev2.Portal)) {
+func (n *network) queueTurn(ch *channel, f func(context.Context, *bridgev2.Portal)) {
 	meta := n.meta(bridgev2.RemoteEventUnknown, ch, time.Time{}, "", "")
 	meta.PreHandleFunc = f
 	n.queue(&meta)
 }
 
-func (n *network) remoteID(ch *ChannelConfig, id string) networkid.MessageID {
+func (n *network) remoteID(ch *channel, id string) networkid.MessageID {
 	return remoteIDIn(channelKey(n.cfg.ID, ch.Name), id)
 }
 
@@ -191,7 +208,7 @@ func remoteIDIn(key networkid.PortalKey, id string) networkid.MessageID {
 	return networkid.MessageID(string(key.ID) + "/" + id)
 }
 
-func (n *network) queueMessage(ch *ChannelConfig, l *line) {
+func (n *network) queueMessage(ch *channel, l *line) {
 	n.queueSaid(channelKey(n.cfg.ID, ch.Name), l)
 }
 
@@ -202,7 +219,7 @@ func (n *network) queueSaid(key networkid.PortalKey, l *line) {
 		n.lineDone(l, false)
 		return
 	}
-	content.Mentions.UserIDs = n.puppets.mentioned(content.Body)
+	content.Mentions.UserIDs = n.mentioned(l, content.Body)
 	converted := &bridgev2.ConvertedMessage{Parts: []*bridgev2.ConvertedMessagePart{{
 		Type: event.EventMessage, Content: content, DBMetadata: meta,
 	}}}
@@ -219,15 +236,66 @@ func (n *network) queueSaid(key networkid.PortalKey, l *line) {
 	msg.MutateContextFunc = func(ctx context.Context) context.Context { return txnid.With(ctx, string(msg.ID)) }
 	msg.PostHandleFunc = func(ctx context.Context, portal *bridgev2.Portal) {
 		if n.ensureTaken(ctx, portal, msg) {
+			n.withdraw(ctx, portal, l)
 			n.lineDone(l, false)
 		}
 	}
 	n.queue(msg)
 }
 
+// inTurn does what a line asks for in a turn of its room's portal. It returns false if the line is to stay in the
+// inbox.
+func (n *network) inTurn(ctx context.Context, portal *bridgev2.Portal, ch *channel, l *line) bool {
+	if portal.MXID == "" {
+		return true
+	}
+	switch l.Kind {
+	case lineRedact:
+		return n.redact(ctx, portal, ch, l)
+	case lineInvite:
+		return n.inviteUser(ctx, portal, l)
+	case lineBan:
+		return n.followBan(ctx, portal, ch, l)
+	}
+	return true
+}
+
+// withdraw takes somebody out of a room who has said something before the bridge was there, and is not there now.
+func (n *network) withdraw(ctx context.Context, portal *bridgev2.Portal, l *line) {
+	if !l.Past || !n.session.Connected() || n.session.Present(l.Nick) {
+		return
+	}
+	if ghost, err := portal.Bridge.GetGhostByID(ctx, l.Ghost); err == nil {
+		_ = n.insist(ctx, "a leave", func() error { return n.leave(ctx, portal, ghost, ghost.Intent, "", time.Time{}) })
+	}
+}
+
+// toMatrix is format.ToMatrix for a message of one or several lines, each with a format of its own.
+func toMatrix(text string) (plain, html string) {
+	lines := strings.Split(text, "\n")
+	if len(lines) == 1 {
+		return format.ToMatrix(text)
+	}
+	var plains, htmls []string
+	formatted := false
+	for _, line := range lines {
+		p, h := format.ToMatrix(line)
+		formatted = formatted || h != ""
+		if h == "" {
+			h = htmlpkg.EscapeString(p)
+		}
+		plains, htmls = append(plains, p), append(htmls, h)
+	}
+	plain = strings.Trim(strings.Join(plains, "\n"), "\n")
+	if formatted {
+		html = strings.Join(htmls, "<br>")
+	}
+	return plain, html
+}
+
 // convertIncoming makes a Matrix message, or nil if there is nothing to see.
 func convertIncoming(l *line) (*event.MessageEventContent, *MessageMetadata) {
-	plain, html := format.ToMatrix(l.Text)
+	plain, html := toMatrix(l.Text)
 	if plain == "" {
 		return nil, nil
 	}
@@ -258,6 +326,9 @@ func (n *network) ensureTaken(ctx context.Context, portal *bridgev2.Portal, msg 
 			first = false
 			if ghost, err := portal.Bridge.GetGhostByID(ctx, msg.Sender.Sender); err == nil {
 				n.rejoin(ctx, portal, ghost)
+			}
+			if ch := n.channelOf(portal); ch != nil {
+				n.followRanks(ctx, portal, ch) // they may have got the right to speak a moment ago
 			}
 		}
 		//lint:ignore SA1019 the portal's queue has no way to say that handling failed, and this must not be lost
@@ -330,7 +401,7 @@ func refused(err error) bool {
 }
 
 // queueTopic takes over a new topic of a channel.
-func (n *network) queueTopic(ch *ChannelConfig, l *line) {
+func (n *network) queueTopic(ch *channel, l *line) {
 	topic := plainTopic(l.Text)
 	meta := n.meta(bridgev2.RemoteEventChatInfoChange, ch, l.Time, l.ID, l.ByGhost)
 	meta.PostHandleFunc = func(context.Context, *bridgev2.Portal) { n.lineDone(l, true) }

@@ -1,7 +1,6 @@
 package irc
 
 import (
-	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -22,6 +21,12 @@ const (
 	lineNick    lineKind = "nick"
 	lineTopic   lineKind = "topic"
 	lineDirect  lineKind = "direct" // said to a Matrix user alone
+	lineReact   lineKind = "react"
+	lineUnreact lineKind = "unreact"
+	lineRedact  lineKind = "redact"
+	lineInvite  lineKind = "invite" // of a Matrix user to a channel
+	lineNotice  lineKind = "notice" // of a server or of services
+	lineBan     lineKind = "ban"    // or the end of one
 )
 
 // line is what a line of the network means for the rooms. It holds all that is
@@ -49,6 +54,11 @@ type line struct {
 
 	Say     session.MessageKind `json:"say,omitempty"`
 	ReplyTo string              `json:"reply_to,omitempty"`
+	// Past says that it was said before the bridge was there.
+	Past bool `json:"past,omitempty"`
+	// Mask is that of a ban, and On says whether it was set.
+	Mask string `json:"mask,omitempty"`
+	On   bool   `json:"on,omitempty"`
 
 	seq  int64        // place in the inbox; 0 for what is not stored
 	left atomic.Int32 // rooms that have not handled it
@@ -98,13 +108,13 @@ func (n *network) entry(e session.Event) *entry {
 		out = n.joinEntry(e)
 	case session.Part:
 		if !e.Self {
-			out = n.leaveEntry(e.Meta, e.User.Nick, []string{e.Channel}, e.Reason, session.User{})
+			out = n.leaveEntry(e.Meta, e.User, []string{e.Channel}, e.Reason, session.User{})
 		}
 	case session.Kick:
 		if e.Self {
 			return &entry{event: e}
 		}
-		out = n.leaveEntry(e.Meta, e.Nick, []string{e.Channel}, e.Reason, e.By)
+		out = n.leaveEntry(e.Meta, e.Who, []string{e.Channel}, e.Reason, e.By)
 	case session.Quit:
 		out = n.quitEntry(e)
 	case session.NickChange:
@@ -115,10 +125,15 @@ func (n *network) entry(e session.Event) *entry {
 	case session.Topic:
 		out = lineEntry(n.topicLine(e))
 	case session.Mode:
-		if slices.ContainsFunc(e.Ranked, func(nick string) bool { return !n.isSelf(nick) }) {
-			return &entry{event: e}
-		}
-		return nil
+		return n.modeEntry(e)
+	case session.Tags:
+		out = n.tagsEntry(e)
+	case session.Redaction:
+		out = n.redactionEntry(e)
+	case session.Invite:
+		return n.inviteEntry(e)
+	case session.Notice:
+		return n.noticeEntry(e)
 	default:
 		out = &entry{event: e}
 	}
@@ -142,6 +157,9 @@ func lineEntry(l *line) *entry {
 func lineID(m session.Meta) string {
 	if m.MsgID != "" {
 		return m.MsgID
+	}
+	if m.Batch == "znc.in/playback" {
+		return "znc-" + strconv.FormatInt(m.Time.UnixMilli(), 10) + "-" + strconv.FormatUint(m.Seq, 10)
 	}
 	return m.Conn + "-" + strconv.FormatUint(m.Seq, 10)
 }
@@ -170,8 +188,7 @@ func (n *network) messageLine(e session.Message) *line {
 		return nil // ours; the outbox knows of it
 	}
 	if e.Channel == "" {
-		n.log.Debug("ignored a private message", "from", e.From.Nick)
-		return nil
+		return n.privateToBridge(e)
 	}
 	channels := n.configured([]string{e.Channel})
 	if len(channels) == 0 {
@@ -179,7 +196,7 @@ func (n *network) messageLine(e session.Message) *line {
 	}
 	return &line{
 		Kind: lineMessage, Time: e.Time, ID: lineID(e.Meta), Channels: channels, Nick: e.From.Nick, Ghost: n.ghostOf(e.From.Nick),
-		Text: e.Text, Say: e.Kind, ReplyTo: e.ReplyTo,
+		Text: e.Text, Say: e.Kind, ReplyTo: e.ReplyTo, Past: e.Past,
 	}
 }
 
@@ -191,12 +208,16 @@ func (n *network) memberLine(kind lineKind, m session.Meta, nick string, channel
 	return &line{Kind: kind, Time: m.Time, ID: lineID(m), Channels: channels, Nick: nick, Ghost: n.ghostOf(nick)}
 }
 
-func (n *network) leaveEntry(m session.Meta, nick string, channels []string, reason string, by session.User) *entry {
+func (n *network) leaveEntry(m session.Meta, user session.User, channels []string, reason string, by session.User) *entry {
+	nick := user.Nick
 	l := n.memberLine(lineLeave, m, nick, channels)
 	if l != nil {
 		l.Text, l.Kicked = reason, by.Nick != ""
 		if l.Kicked && !n.isSelf(by.Nick) && n.session.Present(by.Nick) {
 			l.By, l.ByGhost = by.Nick, n.ghostOf(by.Nick)
+		}
+		if len(channels) == 1 {
+			l.Mask = n.bannedBy(channels[0], user)
 		}
 	}
 	if !n.session.Present(nick) {

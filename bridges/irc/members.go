@@ -8,18 +8,19 @@ import (
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/appservice"
 	"maunium.net/go/mautrix/bridgev2"
-	"maunium.net/go/mautrix/bridgev2/matrix"
 	"maunium.net/go/mautrix/event"
 
+	host "github.com/landbridge-im/landbridge/appservice"
 	"github.com/landbridge-im/landbridge/bridges/irc/format"
 )
 
 // Memberships are set here and not by the framework, which reads all members of a
 // room for each one that changes.
 
-// clientOf is the Matrix client behind an intent, or nil.
+// clientOf is the Matrix client behind an intent, or nil: somebody who has an account here does what they do
+// through the framework alone.
 func clientOf(intent bridgev2.MatrixAPI) *appservice.IntentAPI {
-	if as, ok := intent.(*matrix.ASIntent); ok {
+	if as := host.GhostOf(intent); as != nil {
 		return as.Matrix
 	}
 	return nil
@@ -27,8 +28,8 @@ func clientOf(intent bridgev2.MatrixAPI) *appservice.IntentAPI {
 
 // changeMember does what a join or leave asks for, in a turn of the room's
 // portal. It returns false if the line is to stay in the inbox.
-func (n *network) changeMember(ctx context.Context, portal *bridgev2.Portal, ch *ChannelConfig, l *line) bool {
-	n.arrivals[ch.Name].drop(l.Ghost) // this is newer
+func (n *network) changeMember(ctx context.Context, portal *bridgev2.Portal, ch *channel, l *line) bool {
+	ch.arrivals.drop(l.Ghost) // this is newer
 	n.mu.Lock()
 	ranked := n.ranked[ch.Name][l.Ghost]
 	n.mu.Unlock()
@@ -55,11 +56,16 @@ func (n *network) changeMember(ctx context.Context, portal *bridgev2.Portal, ch 
 			sender = by.Intent
 		}
 	}
-	return n.insist(ctx, "a leave", func() error { return n.leave(ctx, portal, ghost, sender, l.Text, l.Time) })
+	return n.insist(ctx, "a leave", func() error {
+		if err := n.leave(ctx, portal, ghost, sender, l.Text, l.Time); err != nil || l.Mask == "" {
+			return err
+		}
+		return n.ban(ctx, portal, ghost.Intent.GetMXID(), l.Mask)
+	})
 }
 
 // all reports whether all people of a channel are to be in its room.
-func (n *network) all(ch *ChannelConfig) bool {
+func (n *network) all(ch *channel) bool {
 	if n.cfg.Members == MembersSpeaking {
 		return false
 	}
@@ -79,6 +85,7 @@ func (n *network) banned(ctx context.Context, portal *bridgev2.Portal, ghost *br
 
 // join brings a ghost into a room. A ghost that was banned in Matrix stays out.
 func (n *network) join(ctx context.Context, portal *bridgev2.Portal, ghost *bridgev2.Ghost, at time.Time) error {
+	n.pardon(ctx, portal, ghost.Intent.GetMXID())
 	content := &event.MemberEventContent{Membership: event.MembershipJoin, Displayname: ghost.Name, AvatarURL: ghost.AvatarMXC}
 	_, err := ghost.Intent.SendState(ctx, portal.MXID, event.StateMember, string(ghost.Intent.GetMXID()), &event.Content{Parsed: content}, at)
 	if errors.Is(err, mautrix.MForbidden) {

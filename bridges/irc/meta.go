@@ -20,6 +20,10 @@ type PortalMetadata struct {
 	Alias string `json:"alias,omitempty"`
 	// JoinRule is the join rule that the room was given last, if not that of its making.
 	JoinRule event.JoinRule `json:"join_rule,omitempty"`
+	// Moderated says that the bridge has raised the power level of messages, and Hidden that it has taken the room out of
+	// the space, as the channel's modes m and s want it.
+	Moderated bool `json:"moderated,omitempty"`
+	Hidden    bool `json:"hidden,omitempty"`
 }
 
 func metaTypes() database.MetaTypes {

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"maunium.net/go/mautrix/bridgev2"
-	"maunium.net/go/mautrix/bridgev2/matrix"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
@@ -22,12 +21,7 @@ type prepender interface {
 
 // watchMembers has onMember called for changes of memberships.
 func (c *Connector) watchMembers() {
-	switch mx := c.b.br.Matrix.(type) {
-	case prepender:
-		mx.PrependHandler(event.StateMember, c.onMember)
-	case *matrix.Connector:
-		mx.EventProcessor.PrependHandler(event.StateMember, c.onMember)
-	}
+	c.watch(event.StateMember, c.onMember)
 }
 
 // onMember hands what a Matrix user does to a ghost to its network.
@@ -86,11 +80,16 @@ func (n *network) moderate(ctx context.Context, portal *bridgev2.Portal, ghost n
 		Status: eventInfo{RoomID: evt.RoomID, Type: evt.Type, Sender: evt.Sender},
 	}
 	here := n.session.InChannelWith(ch.Name, nick)
-	mask := nick + "!*@*"
+	mask := n.maskFor(ch, nick)
 	switch to := evt.Content.AsMember().Membership; {
+	case to == event.MembershipInvite && from != to && from != event.MembershipJoin:
+		n.inviteOnIRC(ctx, ch, nick, evt)
+		return
 	case to == event.MembershipBan && from != to:
+		n.rememberBan(ctx, ch, ghost, mask)
 		o.Steps = append(o.Steps, []string{"MODE", ch.Name, "+b", mask})
 	case from == event.MembershipBan && to != from:
+		mask = n.forgetBan(ctx, ch, ghost, mask)
 		o.Steps = append(o.Steps, []string{"MODE", ch.Name, "-b", mask})
 		here = false
 	case from != event.MembershipJoin || to != event.MembershipLeave:

@@ -30,17 +30,21 @@ type network struct {
 	people  *people
 	splits  *splits
 	puppets *puppets
-	// arrivals are, by channel, those whose joins are under way; each belongs to
-	// the portal of the channel.
-	arrivals map[string]*arrivals
+	// channels are those that are bridged.
+	channels *channels
+	typing   *typing
+	gate     *gate
+	opening  sync.Mutex // held while a channel is added or ended
+	speakers *speakers
 
 	mu sync.Mutex
 	// ranksDue are the channels whose ranks are about to be shown.
 	ranksDue map[string]bool
 	// ranked are, by channel, the ghosts that are shown with a rank.
 	ranked  map[string]map[networkid.UserID]bool
-	wanted  bool // Connect was called
-	ready   bool // the rooms exist
+	joining map[networkid.PortalID]chan string // who waits for a channel to be joined
+	wanted  bool                               // Connect was called
+	ready   bool                               // the rooms exist
 	running bool
 	closing bool // no more work is begun
 	stop    func()
@@ -52,28 +56,35 @@ var (
 	_ bridgev2.NetworkAPI                  = (*network)(nil)
 	_ bridgev2.EditHandlingNetworkAPI      = (*network)(nil)
 	_ bridgev2.RoomTopicHandlingNetworkAPI = (*network)(nil)
+	_ bridgev2.ReactionHandlingNetworkAPI  = (*network)(nil)
+	_ bridgev2.RedactionHandlingNetworkAPI = (*network)(nil)
 	_ session.Handler                      = (*network)(nil)
 	_ session.Syncer                       = (*network)(nil)
 )
 
 func newNetwork(ctx context.Context, b *Bridge, cfg NetworkConfig, login *bridgev2.UserLogin) (*network, error) {
 	n := &network{b: b, cfg: cfg, login: login, log: b.log.With("network", cfg.ID),
-		people: newPeople(), arrivals: make(map[string]*arrivals), ranksDue: make(map[string]bool),
+		people: newPeople(), channels: newChannels(cfg.Channels), speakers: newSpeakers(), ranksDue: make(map[string]bool),
 		ranked: make(map[string]map[networkid.UserID]bool),
 	}
-	for _, ch := range cfg.Channels {
-		n.arrivals[ch.Name] = new(arrivals)
+	n.typing = newTyping(n)
+	if err := n.loadChannels(ctx); err != nil {
+		return nil, err
 	}
+	n.joining = make(map[networkid.PortalID]chan string)
+	n.gate = &gate{spread: cfg.Puppets.Spread}
 	n.session = session.New(session.Config{
 		Addr: cfg.Address, TLS: cfg.TLS, Nick: cfg.Nick, Username: cfg.Username, Realname: cfg.Realname,
 		Password: cfg.ServerPassword, SASL: cfg.SASL, Burst: cfg.Burst, PerSecond: cfg.PerSecond,
-		Backoff: b.backoff, Handler: n, Log: n.log,
+		Backoff: b.backoff, Handler: n, Log: n.log, Since: n.heardLast,
+		Reader: cfg.reader(), Writer: cfg.writer(),
 	})
 	n.puppets = newPuppets(n)
-	for _, ch := range cfg.Channels {
+	for _, ch := range n.channels.all() {
 		n.session.Join(ch.Name, ch.Key)
 	}
 	n.outbox = newOutbox(cfg.ID, b.store, n.session, n.log, cfg.Queue, n.settled)
+	n.outbox.isKnown = n.isOther
 	n.outage = &outage{n: n}
 	n.splits = newSplits(cfg.NetsplitWait)
 	n.inbox = newInbox(cfg.ID, b.store, n.log)
@@ -116,7 +127,7 @@ func (n *network) startLocked() {
 		if !n.load(online) {
 			return
 		}
-		for _, run := range []func(context.Context){n.outbox.run, n.inbox.run, n.pump, n.runSplits} {
+		for _, run := range []func(context.Context){n.outbox.run, n.inbox.run, n.pump, n.runSplits, n.typing.run} {
 			n.work.Go(func() { run(ctx) })
 		}
 		n.work.Go(func() { n.puppets.run(online) })
@@ -185,28 +196,6 @@ func (n *network) IsThisUser(_ context.Context, user networkid.UserID) bool {
 	return user == selfID(n.cfg.ID)
 }
 
-// channel returns the configured channel that an IRC name means, or nil.
-func (n *network) channel(name string) *ChannelConfig {
-	fold := n.session.Support().Casemapping.Fold
-	folded := fold(name)
-	for i := range n.cfg.Channels {
-		if fold(n.cfg.Channels[i].Name) == folded {
-			return &n.cfg.Channels[i]
-		}
-	}
-	return nil
-}
-
-// channelOf returns the configured channel of a portal, or nil.
-func (n *network) channelOf(portal *bridgev2.Portal) *ChannelConfig {
-	for i := range n.cfg.Channels {
-		if channelKey(n.cfg.ID, n.cfg.Channels[i].Name) == portal.PortalKey {
-			return &n.cfg.Channels[i]
-		}
-	}
-	return nil
-}
-
 // GetChatInfo implements bridgev2.NetworkAPI.
 func (n *network) GetChatInfo(ctx context.Context, portal *bridgev2.Portal) (*bridgev2.ChatInfo, error) {
 	info := &bridgev2.ChatInfo{Members: &bridgev2.ChatMemberList{MemberMap: bridgev2.ChatMemberMap{}}}
@@ -221,6 +210,9 @@ func (n *network) GetChatInfo(ctx context.Context, portal *bridgev2.Portal) (*br
 		kind := database.RoomTypeSpace
 		info.Type = &kind
 		return info, nil
+	}
+	if portal.PortalKey == networkRoomKey(n.cfg.ID) {
+		return n.networkRoomInfo(), nil
 	}
 	if _, _, ghost, ok := splitDirect(portal.PortalKey); ok {
 		return n.directInfo(ghost), nil

@@ -74,17 +74,15 @@ func (o *outage) tell() {
 	if o.told == nil {
 		o.told = make(map[string]bool)
 	}
-	for _, ch := range o.n.cfg.Channels {
+	for _, ch := range o.n.channels.all() {
 		o.told[ch.Name] = true
-	}
-	for i := range o.n.cfg.Channels {
-		o.say(&o.n.cfg.Channels[i], fmt.Sprintf(
+		o.say(ch, fmt.Sprintf(
 			"⚠️ The connection to %s is lost (%s). What you write is kept and sent when it is back.", o.n.cfg.Name, o.reason))
 	}
 }
 
 // joined says in a room that it is connected again, if it was told otherwise.
-func (o *outage) joined(ch *ChannelConfig) {
+func (o *outage) joined(ch *channel) {
 	told := o.told[ch.Name]
 	delete(o.told, ch.Name)
 	if told {
@@ -93,21 +91,21 @@ func (o *outage) joined(ch *ChannelConfig) {
 }
 
 // cannotJoin says once in a room that its channel cannot be joined.
-func (o *outage) cannotJoin(ch *ChannelConfig, e session.JoinFailed) {
+func (o *outage) cannotJoin(ch *channel, e session.JoinFailed) {
 	if o.mark(ch) {
 		o.say(ch, fmt.Sprintf("⚠️ The bridge cannot join %s: %s. It keeps trying.", ch.Name, e.Text))
 	}
 }
 
 // kicked says once in a room that the bridge was removed from its channel.
-func (o *outage) kicked(ch *ChannelConfig, e session.Kick) {
+func (o *outage) kicked(ch *channel, e session.Kick) {
 	if o.mark(ch) {
 		o.say(ch, fmt.Sprintf("⚠️ The bridge was kicked from %s by %s (%s). It tries to return.", ch.Name, e.By.Nick, e.Reason))
 	}
 }
 
 // mark reports whether a room is to be told that it is cut off.
-func (o *outage) mark(ch *ChannelConfig) bool {
+func (o *outage) mark(ch *channel) bool {
 	if o.told == nil {
 		o.told = make(map[string]bool)
 	}
@@ -123,7 +121,7 @@ func (o *outage) stop() {
 }
 
 // say sends a notice of the bridge bot to a channel's room.
-func (o *outage) say(ch *ChannelConfig, text string) {
+func (o *outage) say(ch *channel, text string) {
 	br := o.n.b.br
 	ctx, cancel := context.WithTimeout(br.BackgroundCtx, 30*time.Second)
 	defer cancel()

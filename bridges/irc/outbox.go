@@ -7,8 +7,10 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"time"
 
-	"github.com/landbridge-im/landbridge/bridges/irc/format"
+	"maunium.net/go/mautrix/id"
+
 	"github.com/landbridge-im/landbridge/bridges/irc/session"
 )
 
@@ -24,6 +26,11 @@ type sender interface {
 	InChannel(string) bool
 	MaxText(command, target string) int
 	TopicLock(channel string) (on, known bool)
+	HasCap(name string) bool
+	ClientTag(name string) bool
+	Multiline() (bytes, lines int)
+	RelaySeparator() string
+	History(ctx context.Context, target string, after time.Time, limit int) ([]session.Message, error)
 }
 
 var _ sender = (*session.Session)(nil)
@@ -48,8 +55,12 @@ type outbox struct {
 	// blockedAll is why nothing can be sent at all; empty if it can.
 	blockedAll string
 	results    []result // to be settled
-	wake       chan struct{}
-	settle     chan struct{}
+	// relayRefused is when the server has last refused to relay to a channel.
+	relayRefused map[string]time.Time
+	// isKnown reports whether a message of the network is known to be another one than o; it may be nil.
+	isKnown func(ctx context.Context, o *outgoing, msgID string) bool
+	wake    chan struct{}
+	settle  chan struct{}
 }
 
 type result struct {
@@ -60,7 +71,7 @@ type result struct {
 func newOutbox(network string, st *store, s sender, log *slog.Logger, limit int, settled func(context.Context, *outgoing, error) error) *outbox {
 	return &outbox{
 		network: network, store: st, session: s, log: log, limit: limit, settled: settled,
-		blocked: make(map[string]string), wake: make(chan struct{}, 1), settle: make(chan struct{}, 1),
+		blocked: make(map[string]string), relayRefused: make(map[string]time.Time), wake: make(chan struct{}, 1), settle: make(chan struct{}, 1),
 	}
 }
 
@@ -82,10 +93,8 @@ func (b *outbox) load(ctx context.Context) error {
 			lines, o.known = o.mark.state()
 			o.Written = max(o.Written, lines)
 		}
-		if o.Written > 0 && !o.known {
-			// The process died before it knew the server's answer.
-			o.failed = errUncertain
-		}
+		// The process died before it knew the server's answer.
+		o.doubt = o.Written > 0 && !o.known
 	}
 	b.queue, b.loaded = list, true
 	b.poke()
@@ -229,140 +238,23 @@ func (b *outbox) take() *outgoing {
 	return nil
 }
 
-// cut makes the lines of a message as they go over the wire.
-func (b *outbox) cut(o *outgoing) []string {
-	switch {
-	case len(o.Steps) > 0:
-		return make([]string, len(o.Steps))
-	case o.Command == "TOPIC":
-		return o.Lines
-	}
-	limit := b.session.MaxText(o.Command, o.Channel) - len(o.Prefix) - len(o.Suffix)
-	var lines []string
-	for _, line := range o.Lines {
-		for _, piece := range format.Split(line, limit) {
-			lines = append(lines, o.Prefix+piece+o.Suffix)
-		}
-	}
-	return lines
+// knows reports whether a message of the network is known to be another one than o.
+func (b *outbox) knows(ctx context.Context, o *outgoing, msgID string) bool {
+	return msgID != "" && b.isKnown != nil && b.isKnown(ctx, o, msgID)
 }
 
-// send hands the lines of a message that are left to the session.
-func (b *outbox) send(ctx context.Context, o *outgoing) {
-	if o.known || o.Fixed == nil && o.Written > 0 {
-		b.settleOne(o, o.failed) // a single line; a crash came after it was recorded as written
-		return
-	}
-	if o.Anybody {
-		if on, known := b.session.TopicLock(o.Channel); on || !known {
-			b.settleOne(o, errTopicLocked)
-			return
-		}
-	}
-	if o.Fixed == nil {
-		o.Fixed = b.cut(o)
-		if len(o.Fixed) > 1 {
-			if err := b.store.fix(ctx, o); err != nil {
-				b.settleOne(o, err)
-				return
-			}
-		}
-	}
-	if o.mark == nil {
-		o.mark = b.store.ledger.of(o, true)
-	}
-	first := o.Written
-	b.mu.Lock()
-	o.waiting, o.again = len(o.Fixed)-first, false
-	if o.waiting <= 0 { // a crash came after the last line
-		b.flying--
-		b.finish(o, o.failed)
-		b.mu.Unlock()
-		return
-	}
-	b.mu.Unlock()
-	for i := first; i < len(o.Fixed); i++ {
-		command, params := o.line(i)
-		err := b.session.Send(ctx, &session.Line{
-			Command: command,
-			Params:  params,
-			Before: func() error {
-				if o.mark != nil {
-					return nil
-				}
-				// Not ctx: a line that is about to be written should be recorded even
-				// while the bridge is stopping.
-				if err := b.store.written(context.WithoutCancel(ctx), o.Seq, i+1); err != nil {
-					return err
-				}
-				o.Written = i + 1
-				return nil
-			},
-			Mark: func() {
-				if o.mark != nil {
-					o.mark.written(i + 1)
-					o.Written = i + 1
-				}
-			},
-			Done: func(out session.Outcome) { b.lineDone(o, i, out) },
-		})
-		if err != nil {
-			b.mu.Lock()
-			left := len(o.Fixed) - i
-			b.mu.Unlock()
-			for range left {
-				b.lineDone(o, i, session.Outcome{State: session.NotSent, Err: session.ErrDisconnected})
-			}
-			return
-		}
-	}
-}
-
-// lineDone takes note of what became of a line. When all lines of a message are
-// accounted for, it is finished, or queued again for the lines that the end of
-// the connection left behind.
-func (b *outbox) lineDone(o *outgoing, i int, out session.Outcome) {
+// cancel takes back a message that was not sent yet.
+func (b *outbox) cancel(event id.EventID) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	switch out.State {
-	case session.Delivered:
-		if i == 0 {
-			o.msgID = out.MsgID
-		}
-	case session.Refused:
-		o.fail(out.Err)
-	case session.Unknown:
-		o.fail(errUncertain)
-	case session.NotSent:
-		if errors.Is(out.Err, session.ErrDisconnected) {
-			o.again = true
-		} else {
-			o.fail(out.Err)
+	for i, o := range b.queue {
+		if o.EventID == event && o.Written == 0 {
+			b.queue = slices.Delete(b.queue, i, i+1)
+			b.finish(o, nil)
+			return true
 		}
 	}
-	o.waiting--
-	if o.waiting > 0 {
-		return
-	}
-	b.flying--
-	b.poke() // there is room for another one
-	if !o.again {
-		if o.failed == nil && o.mark != nil {
-			o.mark.delivered()
-		}
-		b.finish(o, o.failed)
-		return
-	}
-	at, _ := slices.BinarySearchFunc(b.queue, o, func(x, y *outgoing) int { return int(x.Seq - y.Seq) })
-	b.queue = slices.Insert(b.queue, at, o)
-}
-
-// line returns the command of a line.
-func (o *outgoing) line(i int) (command string, params []string) {
-	if i < len(o.Steps) {
-		return o.Steps[i][0], o.Steps[i][1:]
-	}
-	return o.Command, []string{o.Channel, o.Fixed[i]}
+	return false
 }
 
 func (o *outgoing) fail(err error) {

@@ -56,6 +56,18 @@ func (w *wire) TopicLock(string) (on, known bool) { return false, true }
 
 func (w *wire) InChannel(string) bool { w.mu.Lock(); defer w.mu.Unlock(); return !w.absent }
 
+func (w *wire) HasCap(string) bool { return false }
+
+func (w *wire) ClientTag(string) bool { return false }
+
+func (w *wire) Multiline() (bytes, lines int) { return 0, 0 }
+
+func (w *wire) RelaySeparator() string { return "" }
+
+func (w *wire) History(context.Context, string, time.Time, int) ([]session.Message, error) {
+	return nil, session.ErrNoHistory
+}
+
 func (w *wire) MaxText(string, string) int {
 	if w.limit == 0 {
 		return 400

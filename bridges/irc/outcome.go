@@ -35,6 +35,9 @@ func (n *network) settled(ctx context.Context, o *outgoing, err error) error {
 // tellSender says in the room that a message has failed. The framework would do it
 // too, but some time later, and never if the process dies before that.
 func (n *network) tellSender(ctx context.Context, status *bridgev2.MessageStatus, info *bridgev2.MessageStatusEventInfo) error {
+	if info.EventType == event.EventReaction {
+		status.SendNotice = false // it would be more than the reaction
+	}
 	if !status.SendNotice || info.MessageType == event.MsgNotice {
 		return nil
 	}
@@ -55,11 +58,7 @@ func (n *network) tellSender(ctx context.Context, status *bridgev2.MessageStatus
 func (n *network) rename(ctx context.Context, o *outgoing) {
 	row, err := n.b.br.DB.Message.GetPartByMXID(ctx, o.EventID)
 	if err == nil && row != nil {
-		ch := n.channel(o.Channel)
-		if ch == nil {
-			return
-		}
-		row.ID = n.remoteID(ch, o.msgID)
+		row.ID = remoteIDIn(row.Room, o.msgID)
 		err = n.b.br.DB.Message.Update(ctx, row)
 	}
 	if err != nil {
@@ -82,7 +81,7 @@ func refusal(err error) bridgev2.MessageStatus {
 			WithMessage("IRC refused it: " + refused.Text)
 	case errors.Is(err, errTopicLocked):
 		status = status.WithErrorReason(event.MessageStatusNoPermission)
-	case errors.Is(err, errTooLong), errors.Is(err, errEmpty):
+	case errors.Is(err, errTooLong), errors.Is(err, errEmpty), errors.Is(err, errNotThere):
 		status = status.WithErrorReason(event.MessageStatusUnsupported)
 	}
 	return status

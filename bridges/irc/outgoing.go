@@ -48,10 +48,23 @@ func (n *network) takeMessage(ctx context.Context, msg *bridgev2.MatrixMessage) 
 	// What is kept is the sender's own words: a quote of a quote, or a correction of one, would say
 	// more than anybody said.
 	text := cutBytes(format.Plain(strings.Join(lines, " ")), maxMeta)
+	var tags map[string]string
 	if msg.ReplyTo != nil {
-		lines[0] = n.quote(msg.ReplyTo) + lines[0]
+		if id := networkID(msg.ReplyTo); id != "" && to.box.session.ClientTag("draft/reply") {
+			tags = map[string]string{"+draft/reply": id, "+reply": id}
+			lines[0] = n.address(msg.ReplyTo) + lines[0]
+		} else {
+			lines[0] = n.quote(msg.ReplyTo) + lines[0]
+		}
+	}
+	if lines, err = n.shorten(ctx, to, msg.Event, name, lines); err != nil {
+		return err
 	}
 	o := n.outgoing(to, msg.Event, msg.Content, name, lines)
+	o.Tags = tags
+	if to.puppet == nil {
+		n.speakers.heard(to.name, name, msg.Event.Sender)
+	}
 	row := &database.Message{
 		ID: networkid.MessageID("m/" + string(msg.Event.ID)), MXID: msg.Event.ID, Room: msg.Portal.PortalKey,
 		SenderID: selfID(n.cfg.ID), SenderMXID: msg.Event.Sender, Timestamp: eventTime(msg.Event),
@@ -110,7 +123,7 @@ const maxTake = 2 * time.Minute
 func (n *network) outgoing(to *target, evt *event.Event, content *event.MessageEventContent, name string, lines []string) *outgoing {
 	o := &outgoing{
 		EventID: evt.ID, Channel: to.name, Command: "PRIVMSG", Lines: lines,
-		Status: eventInfo{RoomID: evt.RoomID, Type: evt.Type, Msg: content.MsgType, Sender: evt.Sender},
+		Status: eventInfo{RoomID: evt.RoomID, Type: evt.Type, Msg: content.MsgType, Sender: evt.Sender}, At: time.Now().UTC(),
 	}
 	if content.MsgType == event.MsgNotice {
 		o.Command = "NOTICE"
@@ -122,6 +135,9 @@ func (n *network) outgoing(to *target, evt *event.Event, content *event.MessageE
 		return o
 	}
 	o.Prefix = expandRelay(n.cfg.RelayFormat, name, evt.Sender)
+	if n.cfg.RelayMsg && content.MsgType != event.MsgEmote && o.Command == "PRIVMSG" {
+		o.RelayNick = relayNick(name, evt.Sender)
+	}
 	switch content.MsgType {
 	case event.MsgEmote:
 		// An action of the bridge's own nick would name two people.
@@ -150,8 +166,6 @@ func (n *network) convert(ctx context.Context, content *event.MessageEventConten
 	switch {
 	case len(lines) == 0:
 		return nil, errEmpty
-	case len(lines) > maxLines:
-		return nil, fmt.Errorf("%w: it has %d lines, and %d are the most", errTooLong, len(lines), maxLines)
 	}
 	return lines, nil
 }
@@ -224,6 +238,20 @@ func byteSize(n int64) string {
 // maxQuote is the longest quote, in characters, before a reply.
 const maxQuote = 50
 
+// address stands before a reply where people see what it answers.
+func (n *network) address(target *database.Message) string {
+	name := metaOf(target).Name
+	if nick, ok := n.ids.nick(target.SenderID); ok {
+		name = nick
+	} else if target.SenderID == selfID(n.cfg.ID) {
+		name = noPing(name)
+	}
+	if name == "" {
+		return ""
+	}
+	return name + ": "
+}
+
 // quote stands before a reply: the nick, so that its owner is alerted, and the
 // beginning of what was said.
 func (n *network) quote(target *database.Message) string {
@@ -275,6 +303,9 @@ func (n *network) takeEdit(ctx context.Context, msg *bridgev2.MatrixEdit) error 
 		lines = []string{short}
 	} else {
 		lines[0] = "(edited) " + lines[0]
+	}
+	if lines, err = n.shorten(ctx, to, msg.Event, name, lines); err != nil {
+		return err
 	}
 	o := n.outgoing(to, msg.Event, msg.Content, name, lines)
 	if fresh, err := n.take(ctx, to.box, o, nil); err != nil || !fresh {

@@ -149,8 +149,7 @@ func (n *network) settleRooms(ctx context.Context) {
 	deadline := time.NewTimer(settleWait)
 	defer deadline.Stop()
 	var waiting []chan struct{}
-	for i := range n.cfg.Channels {
-		ch := &n.cfg.Channels[i]
+	for _, ch := range n.channels.all() {
 		portal, err := n.b.br.GetExistingPortalByKey(ctx, channelKey(n.cfg.ID, ch.Name))
 		if err != nil || portal == nil || portal.MXID == "" {
 			continue // handles nothing

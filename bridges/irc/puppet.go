@@ -26,12 +26,14 @@ type puppet struct {
 	session *session.Session
 	outbox  *outbox
 
-	mu       sync.Mutex
-	nick     string   // that the server knows, or the one that is asked for
-	channels []string // that it should be in, as configured
-	failures int      // attempts to connect since the last that succeeded
-	stop     context.CancelFunc
-	done     chan struct{} // closed when it has ended; nil before it was started
+	mu         sync.Mutex
+	nick       string   // that the server knows, or the one that is asked for
+	channels   []string // that it should be in, as configured
+	lastNotice string   // of a server
+	identify   string   // what is said to NickServ where there is no SASL; empty for nothing
+	failures   int      // attempts to connect since the last that succeeded
+	stop       context.CancelFunc
+	done       chan struct{} // closed when it has ended; nil before it was started
 }
 
 var (
@@ -45,8 +47,29 @@ func outboxKey(network string, user id.UserID) string { return network + "|" + s
 
 func newPuppet(n *network, user id.UserID, nick string, channels []string) *puppet {
 	p := &puppet{n: n, user: user, log: n.log.With("user", user), nick: nick, channels: channels}
+	secure := withoutCertificate(n.cfg.TLS)
+	var sasl session.Mechanism
+	a, err := n.b.store.account(context.WithoutCancel(n.b.br.BackgroundCtx), n.cfg.ID, user)
+	if err != nil {
+		p.log.Error("a user is connected without what they have chosen", "error", err)
+	}
+	if a.nick != "" {
+		nick, p.nick = a.nick, a.nick
+	}
+	if pair, err := a.secret.certificate(); err == nil && pair != nil && secure != nil {
+		secure.Certificates = []tls.Certificate{*pair}
+		sasl = &session.External{}
+	}
+	if a.secret != nil && a.secret.Password != "" {
+		sasl = &session.Plain{User: a.secret.User, Password: a.secret.Password, AllowCleartext: n.cfg.TLS == nil && n.cfg.Puppets.Cleartext}
+		p.identify = "IDENTIFY " + a.secret.User + " " + a.secret.Password
+		if n.cfg.TLS == nil && !n.cfg.Puppets.Cleartext {
+			sasl, p.identify = nil, ""
+		}
+	}
 	p.session = session.New(session.Config{
-		Addr: n.cfg.Address, TLS: withoutCertificate(n.cfg.TLS), Nick: nick, Username: puppetUsername(user), Realname: string(user),
+		Addr: n.cfg.Address, TLS: secure, Nick: nick, Username: puppetUsername(user), Realname: string(user),
+		SASL: sasl, SASLOptional: true, Dial: p.dial, Gate: n.gate.wait, Reader: n.cfg.reader(), Writer: n.cfg.writer(),
 		Password: n.cfg.ServerPassword, Burst: n.cfg.Burst, PerSecond: n.cfg.PerSecond, Backoff: n.b.backoff, Handler: p, Log: p.log,
 	})
 	for _, name := range channels {
@@ -55,6 +78,7 @@ func newPuppet(n *network, user id.UserID, nick string, channels []string) *pupp
 		}
 	}
 	p.outbox = newOutbox(outboxKey(n.cfg.ID, user), n.b.store, p, p.log, n.cfg.Queue, n.settled)
+	p.outbox.isKnown = n.isOther
 	return p
 }
 
@@ -134,7 +158,7 @@ func (p *puppet) setNick(nick string) {
 }
 
 // join brings the puppet into a channel, and reports whether it was to be there already.
-func (p *puppet) join(ch *ChannelConfig) (already bool) {
+func (p *puppet) join(ch *channel) (already bool) {
 	p.mu.Lock()
 	already = slices.Contains(p.channels, ch.Name)
 	if !already {
@@ -148,7 +172,7 @@ func (p *puppet) join(ch *ChannelConfig) (already bool) {
 }
 
 // part takes the puppet out of a channel, and returns in how many it is left.
-func (p *puppet) part(ch *ChannelConfig, reason string) int {
+func (p *puppet) part(ch *channel, reason string) int {
 	p.mu.Lock()
 	was := slices.Contains(p.channels, ch.Name)
 	p.channels = slices.DeleteFunc(p.channels, func(name string) bool { return name == ch.Name })
@@ -183,6 +207,23 @@ func (p *puppet) MaxText(command, target string) int { return p.session.MaxText(
 // TopicLock implements sender.
 func (p *puppet) TopicLock(channel string) (on, known bool) { return p.session.TopicLock(channel) }
 
+// HasCap implements sender.
+func (p *puppet) HasCap(name string) bool { return p.session.HasCap(name) }
+
+// ClientTag implements sender.
+func (p *puppet) ClientTag(name string) bool { return p.session.ClientTag(name) }
+
+// Multiline implements sender.
+func (p *puppet) Multiline() (bytes, lines int) { return p.session.Multiline() }
+
+// RelaySeparator implements sender: a puppet speaks for itself.
+func (p *puppet) RelaySeparator() string { return "" }
+
+// History implements sender.
+func (p *puppet) History(ctx context.Context, target string, after time.Time, limit int) ([]session.Message, error) {
+	return p.session.History(ctx, target, after, limit)
+}
+
 func isChannel(target string) bool {
 	return target != "" && strings.IndexByte("#&!+", target[0]) >= 0
 }
@@ -197,6 +238,10 @@ func (p *puppet) HandleEvent(e session.Event) {
 		p.mu.Lock()
 		p.failures = 0
 		p.mu.Unlock()
+		p.n.gate.ended(nil)
+		if p.identify != "" && !p.session.HasCap("sasl") {
+			p.session.Aside(&session.Line{Command: "PRIVMSG", Params: []string{"NickServ", p.identify}})
+		}
 		p.setNick(e.Nick)
 		p.outbox.unblockAll()
 	case session.Disconnected:
@@ -214,6 +259,14 @@ func (p *puppet) HandleEvent(e session.Event) {
 		if e.Self {
 			p.n.puppets.kicked(p, e)
 		}
+	case session.Invite:
+		if e.Self {
+			if out := p.n.invitation(p.user, e); out != nil {
+				p.n.inbox.put(out)
+			}
+		}
+	case session.Notice:
+		p.noticed(e)
 	case session.Message:
 		if e.Channel == "" && !e.Echo {
 			if out := p.n.privateEntry(p.user, e); out != nil {
@@ -221,6 +274,13 @@ func (p *puppet) HandleEvent(e session.Event) {
 			}
 		}
 	}
+}
+
+// noticed hears what a server says to a user alone; it is kept for who asks why something does not work.
+func (p *puppet) noticed(e session.Notice) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lastNotice = plainTopic(e.Text)
 }
 
 // Sync implements session.Syncer.
@@ -235,6 +295,7 @@ func (p *puppet) disconnected(e session.Disconnected) {
 	}
 	failures := p.failures
 	p.mu.Unlock()
+	p.n.gate.ended(e.Err)
 	if e.BadCredentials || failures >= giveUpAfter {
 		p.outbox.blockAll("your own connection to " + p.n.cfg.Name + " cannot be made: " + e.Err.Error())
 	}

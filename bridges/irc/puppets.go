@@ -2,6 +2,7 @@ package irc
 
 import (
 	"context"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -19,6 +20,10 @@ type PuppetConfig struct {
 	Enabled bool
 	// Nick is the template of their nicks; see puppetNick.
 	Nick string
+	// Cleartext permits users' passwords on connections without TLS.
+	Cleartext bool
+	// Prefix, if valid, is of IPv6 addresses, of which each user has one.
+	Prefix netip.Prefix
 	// Max is how many there may be; those who come later are relayed.
 	Max int
 	// Spread is how far apart connections are made after a start or an outage.
@@ -28,6 +33,8 @@ type PuppetConfig struct {
 // puppets are the connections of Matrix users to a network.
 type puppets struct {
 	n *network
+
+	hosts sync.Mutex // held while a user gets an address
 
 	mu     sync.Mutex
 	list   map[id.UserID]*puppet
@@ -77,11 +84,8 @@ func (ps *puppets) run(ctx context.Context) {
 		}
 		return 1
 	})
-	for i, p := range list {
-		if i > 0 && !pause(ctx, ps.n.cfg.Puppets.Spread) {
-			break
-		}
-		ps.startOne(p)
+	for _, p := range list {
+		ps.startOne(p) // the gate lets one after the other connect
 	}
 	<-ctx.Done()
 	ps.mu.Lock()
@@ -110,7 +114,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 }
 
 // of returns a user's puppet in a channel, made if needed. It is nil where users are relayed.
-func (ps *puppets) of(user id.UserID, name string, ch *ChannelConfig) *puppet {
+func (ps *puppets) of(user id.UserID, name string, ch *channel) *puppet {
 	if !ps.n.cfg.Puppets.Enabled {
 		return nil
 	}
@@ -132,6 +136,13 @@ func (ps *puppets) of(user id.UserID, name string, ch *ChannelConfig) *puppet {
 	return p
 }
 
+// get returns a user's puppet, if there is one.
+func (ps *puppets) get(user id.UserID) *puppet {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	return ps.list[user]
+}
+
 // freeNick is a nick that no other puppet has. ps.mu is held.
 func (ps *puppets) freeNick(nick string) string {
 	taken := func(nick string) bool {
@@ -149,7 +160,7 @@ func (ps *puppets) freeNick(nick string) string {
 }
 
 // leave takes a user's puppet out of a channel, and off the network when it was the last.
-func (ps *puppets) leave(user id.UserID, ch *ChannelConfig, reason string) {
+func (ps *puppets) leave(user id.UserID, ch *channel, reason string) {
 	ps.mu.Lock()
 	p := ps.list[user]
 	ps.mu.Unlock()
@@ -228,6 +239,10 @@ func (ps *puppets) hides(e session.Event) bool {
 	switch e := e.(type) {
 	case session.Message:
 		return e.Channel != "" && ps.has(e.From.Nick)
+	case session.Tags:
+		return e.Channel != "" && ps.has(e.From.Nick)
+	case session.Redaction:
+		return ps.has(e.From.Nick)
 	case session.Join:
 		return ps.has(e.User.Nick)
 	case session.Part:

@@ -47,7 +47,7 @@ func (n *network) rankLevel(isup *session.ISupport, mode byte) int {
 }
 
 // levels returns the power levels that the people of a channel should have.
-func (n *network) levels(ch *ChannelConfig) map[networkid.UserID]int {
+func (n *network) levels(ch *channel) map[networkid.UserID]int {
 	isup := n.session.Support()
 	self := isup.Casemapping.Fold(n.session.Nick())
 	type ranked struct {
@@ -85,7 +85,7 @@ func (n *network) levels(ch *ChannelConfig) map[networkid.UserID]int {
 }
 
 // ranksChanged has a room follow the ranks of its channel, soon.
-func (n *network) ranksChanged(ch *ChannelConfig) {
+func (n *network) ranksChanged(ch *channel) {
 	n.mu.Lock()
 	due := n.ranksDue[ch.Name]
 	n.ranksDue[ch.Name] = true
@@ -110,7 +110,7 @@ func (n *network) ranksChanged(ch *ChannelConfig) {
 
 // followRanks gives the ghosts of a room the power levels of their ranks. Those of
 // Matrix users are left as they are. It is called in a turn of the room's portal.
-func (n *network) followRanks(ctx context.Context, portal *bridgev2.Portal, ch *ChannelConfig) {
+func (n *network) followRanks(ctx context.Context, portal *bridgev2.Portal, ch *channel) {
 	if portal.MXID == "" || !n.session.InChannel(ch.Name) {
 		return // nobody knows
 	}

@@ -2,8 +2,11 @@ package irc
 
 import (
 	"errors"
+	"net/netip"
 	"strings"
 
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/htmlindex"
 	"gopkg.in/yaml.v3"
 
 	"github.com/landbridge-im/landbridge/bridges/moduleconfig"
@@ -63,6 +66,18 @@ func powerLevels(into *map[byte]int) moduleconfig.Reader {
 	}
 }
 
+// textEncoding reads the name of an encoding, such as windows-1251 or koi8-r.
+func textEncoding(into *encoding.Encoding) moduleconfig.Reader {
+	return func(n *yaml.Node, key string) error {
+		e, err := htmlindex.Get(n.Value)
+		if err != nil {
+			return moduleconfig.Mistake(n, key, "%q is no encoding that is known; such are windows-1251, koi8-r, iso-8859-15, shift_jis and gbk", n.Value)
+		}
+		*into = e
+		return nil
+	}
+}
+
 func memberPolicy(into *MemberPolicy) moduleconfig.Reader {
 	return func(n *yaml.Node, key string) error {
 		switch p := MemberPolicy(n.Value); p {
@@ -87,8 +102,17 @@ func puppetConfig(into *PuppetConfig) moduleconfig.Reader {
 				}
 				return moduleconfig.Text(&into.Nick)(v, key)
 			},
-			"max":    moduleconfig.Int(&into.Max, 1, 10_000),
-			"spread": moduleconfig.Duration(&into.Spread),
+			"ipv6_prefix": func(v *yaml.Node, key string) error {
+				prefix, err := netip.ParsePrefix(v.Value)
+				if err != nil || !prefix.Addr().Is6() || prefix.Bits() > 120 {
+					return moduleconfig.Mistake(v, key, "is %q, but must be a prefix of IPv6 addresses, such as 2001:db8:1:2::/64", v.Value)
+				}
+				into.Prefix = prefix.Masked()
+				return nil
+			},
+			"allow_cleartext": moduleconfig.Bool(&into.Cleartext),
+			"max":             moduleconfig.Int(&into.Max, 1, 10_000),
+			"spread":          moduleconfig.Duration(&into.Spread),
 		})
 	}
 }

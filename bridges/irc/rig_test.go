@@ -48,7 +48,7 @@ bridge:
     enabled: true
     displayname_format: "{{ .DisambiguatedName }}"
     message_formats: {}
-  permissions: {"*": relay}
+  permissions: {"*": commands, "@admin:test.example": admin}
 homeserver: {address: "http://homeserver.invalid", domain: test.example}
 appservice:
   id: irc
@@ -91,6 +91,8 @@ func (r *rig) start() {
 		r.t.Fatal(err)
 	}
 	cfg.AppService.NoServer = true
+	cfg.AppService.PublicAddress = "https://bridge.example"
+	cfg.AppService.EphemeralEvents = true
 	raw, err := sql.Open("sqlite", "file:"+filepath.Join(r.dir, "irc.db")+"?_txlock=immediate&_pragma=foreign_keys(1)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=busy_timeout(5000)")
 	if err != nil {
 		r.t.Fatal(err)

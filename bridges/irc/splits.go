@@ -21,6 +21,7 @@ type splits struct {
 
 	mu   sync.Mutex
 	held map[string]*heldPerson // by folded nick
+	news map[string]*splitNews  // by channel
 }
 
 // maxHeld bounds those who are remembered; who is more leaves at once.
@@ -35,7 +36,7 @@ type heldPerson struct {
 }
 
 func newSplits(wait time.Duration) *splits {
-	return &splits{wait: wait, held: make(map[string]*heldPerson)}
+	return &splits{wait: wait, held: make(map[string]*heldPerson), news: make(map[string]*splitNews)}
 }
 
 // hold takes over somebody who was cut off. It returns false if they are to leave.
@@ -111,6 +112,7 @@ func (n *network) quitEntry(e session.Quit) *entry {
 	if channels := n.configured(e.Channels); e.Split && len(channels) > 0 {
 		p := &heldPerson{nick: e.User.Nick, ghost: n.ghostOf(e.User.Nick), channels: channels, reason: e.Reason, since: time.Now()}
 		if n.splits.hold(folded, p) {
+			n.splits.cut(channels, e.Reason)
 			return nil
 		}
 	}
@@ -118,7 +120,7 @@ func (n *network) quitEntry(e session.Quit) *entry {
 	if reason == "" {
 		reason = "Quit"
 	}
-	out := n.leaveEntry(e.Meta, e.User.Nick, e.Channels, reason, session.User{})
+	out := n.leaveEntry(e.Meta, e.User, e.Channels, reason, session.User{})
 	// Who comes under this nick later is somebody else.
 	n.ids.end(folded)
 	return out
@@ -128,7 +130,14 @@ func (n *network) quitEntry(e session.Quit) *entry {
 // comes when they say something.
 func (n *network) joinEntry(e session.Join) *entry {
 	l := n.memberLine(lineJoin, e.Meta, e.User.Nick, []string{e.Channel})
-	if l == nil || n.splits.back(n.fold(e.User.Nick), l.Channels[0]) || !n.all(n.channel(e.Channel)) {
+	if l == nil {
+		return nil
+	}
+	if n.splits.back(n.fold(e.User.Nick), l.Channels[0]) {
+		n.splits.returned(l.Channels[0])
+		return nil
+	}
+	if !n.all(n.channel(e.Channel)) {
 		return nil
 	}
 	return lineEntry(l)
@@ -139,13 +148,18 @@ func (n *network) runSplits(ctx context.Context) {
 	if n.splits.wait <= 0 {
 		return
 	}
-	tick := time.NewTicker(min(n.splits.wait/4+1, 10*time.Second))
+	tick := time.NewTicker(min(n.splits.wait/4+1, time.Second))
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
+			n.splits.tell(now, func(channel, text string) {
+				if ch := n.channel(channel); ch != nil {
+					n.outage.say(ch, text)
+				}
+			})
 			for folded, p := range n.splits.expired(now) {
 				id := "split-" + folded + "-" + p.since.UTC().Format(time.RFC3339Nano)
 				n.inbox.put(&entry{line: &line{

@@ -2,6 +2,7 @@ package irc
 
 import (
 	"context"
+	"crypto/cipher"
 	"embed"
 	"encoding/json"
 	"errors"
@@ -24,6 +25,7 @@ type store struct {
 	db     *dbutil.Database
 	bridge networkid.BridgeID
 	ledger *ledger
+	aead   cipher.AEAD // of what is secret; nil without a folder for its key
 }
 
 // openStore opens the tables, and the ledger in a folder, if one is named.
@@ -35,6 +37,9 @@ func openStore(ctx context.Context, br *bridgev2.Bridge, dir string) (*store, er
 	}
 	waiting, err := s.waitingEvents(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.loadKey(dir); err != nil {
 		return nil, err
 	}
 	path := ""
@@ -56,19 +61,35 @@ type outgoing struct {
 	Written int        `json:"-"`
 	Command string     `json:"command"` // PRIVMSG, NOTICE or TOPIC; with Steps, what they are for
 	// Steps are whole commands, each of its parameters behind it, instead of Lines.
-	Steps   [][]string `json:"steps,omitempty"`
-	Prefix  string     `json:"prefix,omitempty"`
-	Suffix  string     `json:"suffix,omitempty"`
-	Lines   []string   `json:"lines"`           // as written by the sender
-	Fixed   []string   `json:"fixed,omitempty"` // as they go over the wire
-	Status  eventInfo  `json:"event"`
-	Anybody bool       `json:"anybody,omitempty"` // a topic by somebody who is no moderator
-	waiting int        // by the outbox: lines handed to the session
-	failed  error      // by the outbox: the first failure of a line
-	again   bool       // by the outbox: lines remain to be sent
-	msgID   string     // by the outbox: of the first line
-	mark    *mark      // by the outbox: its place in the ledger, or nil
-	known   bool       // by the outbox: an earlier run has the server's confirmation
+	Steps  [][]string `json:"steps,omitempty"`
+	Prefix string     `json:"prefix,omitempty"`
+	Suffix string     `json:"suffix,omitempty"`
+	Lines  []string   `json:"lines"`           // as written by the sender
+	Fixed  []string   `json:"fixed,omitempty"` // as they go over the wire
+	Status eventInfo  `json:"event"`
+	// At is when it was taken.
+	At time.Time `json:"at,omitzero"`
+	// Tags are the client's own tags of the first line.
+	Tags map[string]string `json:"tags,omitempty"`
+	// Needs is a capability without which it cannot be said.
+	Needs string `json:"needs,omitempty"`
+	// RelayNick is under which nick, without its suffix, it may be relayed (RELAYMSG), with RelayPrefix for Prefix.
+	RelayNick   string `json:"relay_nick,omitempty"`
+	RelayPrefix string `json:"relay_prefix,omitempty"`
+	// Relay, Whole and Concat go with Fixed: the nick under which the lines are relayed; that they are one message;
+	// which of them go on with the line before.
+	Relay     string `json:"relay,omitempty"`
+	Whole     bool   `json:"whole,omitempty"`
+	Concat    []int  `json:"concat,omitempty"`
+	Anybody   bool   `json:"anybody,omitempty"` // a topic by somebody who is no moderator
+	waiting   int    // by the outbox: lines handed to the session
+	failed    error  // by the outbox: the first failure of a line
+	again     bool   // by the outbox: lines remain to be sent
+	msgID     string // by the outbox: of the first line
+	mark      *mark  // by the outbox: its place in the ledger, or nil
+	doubt     bool   // by the outbox: lines were written and not confirmed
+	unrelayed bool   // by the outbox: the server has refused to relay it
+	known     bool   // by the outbox: an earlier run has the server's confirmation
 }
 
 // eventInfo is what a status of an event needs.

@@ -16,6 +16,11 @@ const (
 	doDelete  = "delete"
 	doReact   = "react"
 	doUnreact = "unreact"
+	doName    = "name"
+	doTopic   = "topic"
+	doPins    = "pins"
+	doInvite  = "invite"
+	doKick    = "kick"
 )
 
 // action is what a Matrix event makes the bridge do in Slack.
@@ -40,6 +45,12 @@ type action struct {
 	Target   id.EventID `json:"target,omitempty"`
 	Reaction id.EventID `json:"reaction,omitempty"`
 	Emoji    string     `json:"emoji,omitempty"`
+	// Text is a name or a topic, User who is invited or removed, Pins what is pinned or no more.
+	Text string      `json:"text,omitempty"`
+	User string      `json:"user,omitempty"`
+	Pins []pinChange `json:"pins,omitempty"`
+	// As is the login in whose name this is done; "" for the bot.
+	As string `json:"as,omitempty"`
 
 	begun bool // a call was made whose outcome is not known
 }

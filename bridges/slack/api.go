@@ -18,13 +18,16 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// api calls the Web API within its limits.
+// api calls the Web API within its limits, by one token.
 type api struct {
-	*slackgo.Client
-	http        *http.Client
-	base, token string
+	http     *http.Client
+	base     string
+	appToken string
+	team     string // what is added to calls that need it for an app of a whole organisation
 
 	mu     sync.Mutex
+	client *slackgo.Client
+	token  string
 	tiers  map[string]*rate.Limiter
 	scopes string
 }
@@ -33,17 +36,45 @@ func newAPI(cfg *WorkspaceConfig, client *http.Client) *api {
 	if client == nil {
 		client = &http.Client{Timeout: 2 * time.Minute}
 	}
-	a := &api{http: client, base: cfg.APIURL, token: cfg.BotToken, tiers: make(map[string]*rate.Limiter)}
-	a.Client = slackgo.New(cfg.BotToken,
-		slackgo.OptionAPIURL(cfg.APIURL), slackgo.OptionAppLevelToken(cfg.AppToken), slackgo.OptionHTTPClient(client),
-		slackgo.OptionOnResponseHeaders(func(_ string, h http.Header) {
-			if scopes := h.Get("X-OAuth-Scopes"); scopes != "" {
-				a.mu.Lock()
-				a.scopes = scopes
-				a.mu.Unlock()
-			}
-		}))
+	a := &api{http: client, base: cfg.APIURL, appToken: cfg.AppToken, team: cfg.TeamID, tiers: make(map[string]*rate.Limiter)}
+	a.setToken(cfg.BotToken)
 	return a
+}
+
+// setToken has calls made by another token from now on.
+func (a *api) setToken(token string) {
+	client := slackgo.New(token,
+		slackgo.OptionAPIURL(a.base), slackgo.OptionAppLevelToken(a.appToken), slackgo.OptionHTTPClient(a.http),
+		slackgo.OptionOnResponseHeaders(func(_ string, h http.Header) { a.note(h) }))
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if token != a.token {
+		a.scopes = ""
+	}
+	a.client, a.token = client, token
+}
+
+// note remembers what an answer says of the token.
+func (a *api) note(h http.Header) {
+	if scopes := h.Get("X-OAuth-Scopes"); scopes != "" {
+		a.mu.Lock()
+		a.scopes = scopes
+		a.mu.Unlock()
+	}
+}
+
+// slack is what makes calls now.
+func (a *api) slack() *slackgo.Client {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.client
+}
+
+// bearer is the token of now; "" if there is none yet.
+func (a *api) bearer() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.token
 }
 
 // perMinute is how many calls a minute Slack allows of methods in its tiers 2 to 4;
@@ -71,14 +102,19 @@ func (a *api) pace(ctx context.Context, method string) error {
 	return l.Wait(ctx)
 }
 
-// maxPatience is how often a call is tried that reads something.
-const maxPatience = 5
+const (
+	// maxPatience is how often a call is tried that reads something.
+	maxPatience = 5
+	// maxLimited is how often a call waits because Slack asks for patience.
+	maxLimited = 100
+)
 
 // read makes a call that changes nothing, again where Slack asks for it or could not
 // be reached.
 func (a *api) read(ctx context.Context, method string, f func() error) error {
 	var err error
-	for try := range maxPatience {
+	asked := 0
+	for try := 0; try < maxPatience; try++ {
 		if err := a.pace(ctx, method); err != nil {
 			return err
 		}
@@ -90,6 +126,9 @@ func (a *api) read(ctx context.Context, method string, f func() error) error {
 		switch {
 		case errors.As(err, &limited):
 			wait = max(limited.RetryAfter, 100*time.Millisecond)
+			if asked++; asked < maxLimited {
+				try-- // Slack works; it only wants to be asked later
+			}
 		case !transient(err):
 			return fmt.Errorf("%s: %w", method, err)
 		}
@@ -141,8 +180,11 @@ func transient(err error) bool {
 
 // badToken reports whether a call failed because the app may do nothing any more.
 func badToken(err error) bool {
+	if errors.Is(err, errRevoked) || errors.Is(err, errNoToken) {
+		return true
+	}
 	switch code(err) {
-	case "invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "no_permission", "org_login_required", "app_uninstalled":
+	case "invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "no_permission", "org_login_required", "app_uninstalled", "invalid_refresh_token":
 		return true
 	}
 	return false
@@ -157,12 +199,13 @@ func (a *api) call(ctx context.Context, method string, args url.Values, into any
 			return err
 		}
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		req.Header.Set("Authorization", "Bearer "+a.token)
+		req.Header.Set("Authorization", "Bearer "+a.bearer())
 		resp, err := a.http.Do(req)
 		if err != nil {
 			return err
 		}
 		defer resp.Body.Close()
+		a.note(resp.Header)
 		switch {
 		case resp.StatusCode == http.StatusTooManyRequests:
 			after, err := strconv.Atoi(resp.Header.Get("Retry-After"))
@@ -202,24 +245,29 @@ func lenient(raw []byte, into any) error {
 	return err
 }
 
-// missingScopes lists what the token lacks, in words.
-func (a *api) missingScopes() []string {
+// lacking lists what scopes the token lacks, in words: those without which nothing works, and others. Both are nil, too,
+// if Slack has not told.
+func (a *api) lacking() (needed, others []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.scopes == "" {
-		return nil // not told
+		return nil, nil
 	}
 	have := make(map[string]bool)
 	for s := range strings.SplitSeq(a.scopes, ",") {
 		have[strings.TrimSpace(s)] = true
 	}
-	var missing []string
 	for _, s := range botScopes {
-		if s.needed && !have[s.name] {
-			missing = append(missing, fmt.Sprintf("%s (to %s)", s.name, s.purpose))
+		text := fmt.Sprintf("%s (to %s)", s.name, s.purpose)
+		switch {
+		case have[s.name]:
+		case s.needed:
+			needed = append(needed, text)
+		default:
+			others = append(others, text)
 		}
 	}
-	return missing
+	return needed, others
 }
 
 // maxDownload is the largest file, in bytes, that is taken over into Matrix.
@@ -232,7 +280,7 @@ func (a *api) download(ctx context.Context, url string) ([]byte, error) {
 	buf := limitedBuffer{left: maxDownload}
 	err := a.read(ctx, "files.download", func() error {
 		buf = limitedBuffer{left: maxDownload}
-		return a.GetFileContext(ctx, url, &buf)
+		return a.slack().GetFileContext(ctx, url, &buf)
 	})
 	if err != nil {
 		return nil, err

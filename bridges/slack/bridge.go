@@ -9,6 +9,8 @@ import (
 
 	"gopkg.in/yaml.v3"
 	"maunium.net/go/mautrix/bridgev2"
+
+	"github.com/landbridge-im/landbridge/appservice"
 )
 
 // Deps is what the module needs of its host.
@@ -18,6 +20,10 @@ type Deps struct {
 	HTTP *http.Client
 	// AliasPrefix begins the aliases of the rooms; default "slack_".
 	AliasPrefix string
+	// DataDir is the bridge's folder, in which it keeps the tokens that it was given by Slack; "" to keep none.
+	DataDir string
+	// Links ties people of Slack to accounts; nil if nobody keeps such ties.
+	Links appservice.Links
 }
 
 // Bridge is a configured Slack bridge. New makes it; the host runs its Connector in a
@@ -26,6 +32,13 @@ type Bridge struct {
 	cfg  *Config
 	log  *slog.Logger
 	http *http.Client
+
+	links  appservice.Links
+	prefix string // of aliases
+	dir    string // where tokens are kept; "" for nowhere
+
+	tokens *tokens
+	pages  *pages // nil without a public address
 
 	br    *bridgev2.Bridge
 	store *store
@@ -40,7 +53,8 @@ func New(_ context.Context, cfg *yaml.Node, deps Deps) (*Bridge, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the Slack configuration: %w", err)
 	}
-	b := &Bridge{cfg: parsed, log: deps.Log, http: deps.HTTP}
+	b := &Bridge{cfg: parsed, log: deps.Log, http: deps.HTTP, links: deps.Links, prefix: deps.AliasPrefix, dir: deps.DataDir}
+	b.tokens = newTokens(deps.DataDir)
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)
 	}
@@ -56,7 +70,10 @@ func (b *Bridge) Start(ctx context.Context, br *bridgev2.Bridge) error {
 	if b.br != br {
 		return errors.New("the Slack bridge belongs to another bridge")
 	}
+	b.openPages()
+	b.addCommands()
 	b.relayReactions()
+	b.relayState()
 	for i := range b.cfg.Workspaces {
 		cfg := &b.cfg.Workspaces[i]
 		login, err := b.ensureLogin(ctx, cfg)

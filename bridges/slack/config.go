@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -48,9 +49,35 @@ type WorkspaceConfig struct {
 	Queue int
 	// AdminPower and OwnerPower are the power levels of a workspace's admins and owners.
 	AdminPower, OwnerPower int
-	// RoomAlias is the localpart of the space's alias.
+	// RoomAlias is the localpart of the space's alias; it begins those of the channels' rooms, unless Aliases is false.
 	RoomAlias string
+	Aliases   bool
+	// TeamID is the workspace's id; needed for an app that is installed in a whole organisation of Enterprise Grid,
+	// whose token does not say which workspace is meant.
+	TeamID string
+	// ClientID and ClientSecret are those of the app for OAuth: with them it can be installed by a page, people can
+	// sign in, and tokens that end are renewed.
+	ClientID, ClientSecret string
+	// AppConfigToken lets an examination read the app's settings.
+	AppConfigToken string
+	// Sections are sub-spaces.
+	Sections []Section
+	// GroupPower gives members of user groups, by handle, a power level.
+	GroupPower map[string]int
+	// Bookmarks says what becomes of channels' bookmarks: state, topic or off.
+	Bookmarks string
+	// Status has people's status shown with their presence.
+	Status bool
 }
+
+// Section is a sub-space of a workspace. Slack tells apps nothing of the sections that people sort their channels into.
+type Section struct {
+	ID, Name string
+	// Channels are patterns of channel names, or ids.
+	Channels []string
+}
+
+var teamPattern = regexp.MustCompile(`^T[A-Z0-9]{2,20}$`)
 
 var idPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,30}$`)
 
@@ -120,9 +147,9 @@ func (s *secret) read(node *yaml.Node, key, prefix string) (string, error) {
 func parseWorkspace(node *yaml.Node, key, aliasPrefix string) (WorkspaceConfig, error) {
 	w := WorkspaceConfig{
 		APIURL: "https://slack.com/api/", Events: "socket", Path: "/slack/events", Broadcast: "channel",
-		SyncMembers: 500, Queue: 10_000, AdminPower: 50, OwnerPower: 75,
+		SyncMembers: 500, Queue: 10_000, AdminPower: 50, OwnerPower: 75, Aliases: true, Bookmarks: "state",
 	}
-	var app, bot, signing secret
+	var app, bot, signing, client, manifest secret
 	fields := map[string]moduleconfig.Reader{
 		"id": moduleconfig.Trimmed(&w.ID), "api_url": moduleconfig.Trimmed(&w.APIURL), "room_alias": moduleconfig.Trimmed(&w.RoomAlias),
 		"events": moduleconfig.OneOf(&w.Events, "socket", "http"), "listen": moduleconfig.Trimmed(&w.Listen), "path": moduleconfig.Trimmed(&w.Path),
@@ -130,6 +157,9 @@ func parseWorkspace(node *yaml.Node, key, aliasPrefix string) (WorkspaceConfig, 
 		"history":      moduleconfig.History(&w.History),
 		"sync_members": moduleconfig.Int(&w.SyncMembers, 0, 100_000), "queue": moduleconfig.Int(&w.Queue, 1, 1_000_000),
 		"admin_power": moduleconfig.Int(&w.AdminPower, 0, 100), "owner_power": moduleconfig.Int(&w.OwnerPower, 0, 100),
+		"aliases": moduleconfig.Bool(&w.Aliases), "team_id": moduleconfig.Trimmed(&w.TeamID), "client_id": moduleconfig.Trimmed(&w.ClientID),
+		"bookmarks": moduleconfig.OneOf(&w.Bookmarks, "state", "topic", "off"), "status": moduleconfig.Bool(&w.Status),
+		"sections": sections(&w.Sections), "group_power": groupPower(&w.GroupPower),
 		"channels": func(n *yaml.Node, key string) error {
 			return moduleconfig.Mapping(n, key, map[string]moduleconfig.Reader{"include": patterns(&w.Include), "exclude": patterns(&w.Exclude)})
 		},
@@ -137,13 +167,31 @@ func parseWorkspace(node *yaml.Node, key, aliasPrefix string) (WorkspaceConfig, 
 	app.fields(fields, "app_token")
 	bot.fields(fields, "bot_token")
 	signing.fields(fields, "signing_secret")
+	client.fields(fields, "client_secret")
+	manifest.fields(fields, "app_config_token")
 	errs := []error{moduleconfig.Mapping(node, key, fields)}
 	var err error
 	if !idPattern.MatchString(w.ID) {
 		errs = append(errs, moduleconfig.Mistake(node, key+".id", "is %q, but must be of lower-case letters, digits and hyphens, such as acme", w.ID))
 	}
-	w.BotToken, err = bot.read(node, key+".bot_token", "xoxb-")
-	errs = append(errs, err)
+	if w.ClientID != "" || client != (secret{}) {
+		w.ClientSecret, err = client.read(node, key+".client_secret", "")
+		errs = append(errs, err)
+		if w.ClientID == "" {
+			errs = append(errs, moduleconfig.Mistake(node, key+".client_id", "is missing: it is needed with client_secret"))
+		}
+	}
+	if manifest != (secret{}) {
+		w.AppConfigToken, err = manifest.read(node, key+".app_config_token", "xoxe")
+		errs = append(errs, err)
+	}
+	if bot != (secret{}) || w.ClientID == "" { // without one, the app is installed by its page
+		w.BotToken, err = bot.read(node, key+".bot_token", "xoxb-")
+		errs = append(errs, err)
+	}
+	if w.TeamID != "" && !teamPattern.MatchString(w.TeamID) {
+		errs = append(errs, moduleconfig.Mistake(node, key+".team_id", "is %q, but must be the id of a workspace, such as T0123ABCD", w.TeamID))
+	}
 	if u, err := url.Parse(w.APIURL); err != nil || u.Scheme != "https" && !local(u) || u.Host == "" {
 		errs = append(errs, moduleconfig.Mistake(node, key+".api_url", "must be an https address, or http of this machine"))
 	}
@@ -157,7 +205,7 @@ func parseWorkspace(node *yaml.Node, key, aliasPrefix string) (WorkspaceConfig, 
 	case "http":
 		w.SigningSecret, err = signing.read(node, key+".signing_secret", "")
 		errs = append(errs, err)
-		if _, _, err := net.SplitHostPort(w.Listen); err != nil {
+		if _, _, err := net.SplitHostPort(w.Listen); w.Listen != "" && err != nil {
 			errs = append(errs, moduleconfig.Mistake(node, key+".listen", "is %q, but must be host:port, such as 127.0.0.1:3000", w.Listen))
 		}
 		if !strings.HasPrefix(w.Path, "/") {
@@ -201,15 +249,74 @@ func patterns(into *[]string) moduleconfig.Reader {
 
 // wants reports whether a channel is to be bridged.
 func (w *WorkspaceConfig) wants(id, name string) bool {
-	match := func(list []string) bool {
-		for _, p := range list {
-			if ok, _ := path.Match(p, name); ok || p == id {
-				return true
+	return (len(w.Include) == 0 || matches(w.Include, id, name)) && !matches(w.Exclude, id, name)
+}
+
+func matches(list []string, id, name string) bool {
+	for _, p := range list {
+		if ok, _ := path.Match(p, name); ok || p == id {
+			return true
+		}
+	}
+	return false
+}
+
+// section returns the sub-space that a channel is in, or nil.
+func (w *WorkspaceConfig) section(id, name string) *Section {
+	for i := range w.Sections {
+		if matches(w.Sections[i].Channels, id, name) {
+			return &w.Sections[i]
+		}
+	}
+	return nil
+}
+
+func sections(into *[]Section) moduleconfig.Reader {
+	return func(n *yaml.Node, key string) error {
+		return moduleconfig.Sequence(n, key, func(n *yaml.Node, key string) error {
+			var s Section
+			err := moduleconfig.Mapping(n, key, map[string]moduleconfig.Reader{
+				"id": moduleconfig.Trimmed(&s.ID), "name": moduleconfig.Trimmed(&s.Name), "channels": patterns(&s.Channels),
+			})
+			switch {
+			case err != nil:
+				return err
+			case !idPattern.MatchString(s.ID):
+				return moduleconfig.Mistake(n, key+".id", "is %q, but must be of lower-case letters, digits and hyphens", s.ID)
+			case len(s.Channels) == 0:
+				return moduleconfig.Mistake(n, key+".channels", "is missing: names (* stands for anything) or ids of channels")
+			case slices.ContainsFunc(*into, func(o Section) bool { return o.ID == s.ID }):
+				return moduleconfig.Mistake(n, key+".id", "%q is used twice", s.ID)
+			}
+			if s.Name == "" {
+				s.Name = s.ID
+			}
+			*into = append(*into, s)
+			return nil
+		})
+	}
+}
+
+func groupPower(into *map[string]int) moduleconfig.Reader {
+	return func(n *yaml.Node, key string) error {
+		fields := map[string]moduleconfig.Reader{}
+		levels := map[string]*int{}
+		if n = moduleconfig.Resolve(n); n.Kind == yaml.MappingNode {
+			for i := 0; i+1 < len(n.Content); i += 2 {
+				handle := n.Content[i].Value
+				levels[handle] = new(int)
+				fields[handle] = moduleconfig.Int(levels[handle], 0, 100)
 			}
 		}
-		return false
+		if err := moduleconfig.Mapping(n, key, fields); err != nil {
+			return err
+		}
+		*into = make(map[string]int)
+		for handle, level := range levels {
+			(*into)[strings.TrimPrefix(handle, "@")] = *level
+		}
+		return nil
 	}
-	return (len(w.Include) == 0 || match(w.Include)) && !match(w.Exclude)
 }
 
 // workspace returns the configuration of a workspace, or an error that it has none.

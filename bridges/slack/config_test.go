@@ -74,7 +74,7 @@ func TestConfigMistakes(t *testing.T) {
 		{"workspaces:\n  - {id: a, app_token: xapp-1, bot_token: oops}", "line 2", "beginning with \"xoxb-\""},
 		{"workspaces:\n  - {id: a, bot_token: xoxb-1}", "line 2", "app_token: is missing"},
 		{"workspaces:\n  - {id: a, bot_token: xoxb-1, events: http}", "line 2", "signing_secret: is missing"},
-		{"workspaces:\n  - {id: a, bot_token: xoxb-1, events: http, signing_secret: s}", "line 2", "must be host:port"},
+		{"workspaces:\n  - {id: a, bot_token: xoxb-1, events: http, signing_secret: s, listen: nowhere}", "line 2", "must be host:port"},
 		{"workspaces:\n  - {id: A b, app_token: xapp-1, bot_token: xoxb-1}", "line 2", "lower-case letters"},
 		{"workspaces:\n  - {id: a, app_token: xapp-1, bot_token: xoxb-1}\n  - {id: a, app_token: xapp-1, bot_token: xoxb-1}", "line 3", "is used twice"},
 		{"workspaces:\n  - {id: a, app_token: xapp-1, bot_token_file: /nonexistent}", "line 2", "no such file"},

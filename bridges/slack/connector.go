@@ -2,7 +2,6 @@ package slack
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	"go.mau.fi/util/configupgrade"
@@ -57,6 +56,10 @@ func (c *Connector) GetConfig() (example string, data any, upgrader configupgrad
 
 // LoadUserLogin implements bridgev2.NetworkConnector.
 func (c *Connector) LoadUserLogin(_ context.Context, login *bridgev2.UserLogin) error {
+	if meta, ok := login.Metadata.(*LoginMetadata); ok && meta.User != "" {
+		login.Client = &person{b: c.b, login: login, meta: meta}
+		return nil
+	}
 	cfg, err := c.b.cfg.workspace(string(login.ID))
 	if err != nil {
 		return err
@@ -67,15 +70,6 @@ func (c *Connector) LoadUserLogin(_ context.Context, login *bridgev2.UserLogin) 
 	}
 	login.Client = w
 	return nil
-}
-
-// GetLoginFlows implements bridgev2.NetworkConnector: in community mode workspaces
-// come from the configuration, and nobody logs in.
-func (c *Connector) GetLoginFlows() []bridgev2.LoginFlow { return nil }
-
-// CreateLogin implements bridgev2.NetworkConnector.
-func (c *Connector) CreateLogin(context.Context, *bridgev2.User, string) (bridgev2.LoginProcess, error) {
-	return nil, errors.New("workspaces are set up in the configuration")
 }
 
 // GetBridgeInfoVersion implements bridgev2.NetworkConnector.

@@ -114,7 +114,7 @@ func (w *workspace) convert(ctx context.Context, portal *bridgev2.Portal, ghost 
 	text := w.textPart(ctx, m)
 	var media []*bridgev2.ConvertedMessagePart
 	for i := range m.Files {
-		media = append(media, w.filePart(ctx, portal, ghost, &m.Files[i]))
+		media = append(media, w.filePart(ctx, portal, ghost, m, &m.Files[i]))
 	}
 	if text != nil && len(media) == 1 && media[0].Content.MsgType != event.MsgText {
 		if merged := bridgev2.MergeCaption(text, media[0]); merged != nil {
@@ -171,7 +171,7 @@ func (w *workspace) textPart(ctx context.Context, m *message) *bridgev2.Converte
 }
 
 // filePart makes a message of a file. What cannot be taken over is linked.
-func (w *workspace) filePart(ctx context.Context, portal *bridgev2.Portal, ghost *bridgev2.Ghost, f *file) *bridgev2.ConvertedMessagePart {
+func (w *workspace) filePart(ctx context.Context, portal *bridgev2.Portal, ghost *bridgev2.Ghost, m *message, f *file) *bridgev2.ConvertedMessagePart {
 	name := firstNonEmpty(f.Name, f.Title, "file")
 	say := func(text string) *bridgev2.ConvertedMessagePart {
 		return &bridgev2.ConvertedMessagePart{Type: event.EventMessage, Content: &event.MessageEventContent{MsgType: event.MsgText, Body: text}}
@@ -189,7 +189,7 @@ func (w *workspace) filePart(ctx context.Context, portal *bridgev2.Portal, ghost
 		var resp struct {
 			File file `json:"file"`
 		}
-		if err := w.api.call(ctx, "files.info", values("file", f.ID), &resp); err == nil {
+		if err := w.reader(m.Channel).call(ctx, "files.info", values("file", f.ID), &resp); err == nil {
 			f = &resp.File
 			name = firstNonEmpty(f.Name, f.Title, name)
 		}
@@ -197,7 +197,7 @@ func (w *workspace) filePart(ctx context.Context, portal *bridgev2.Portal, ghost
 	if f.Size > maxDownload {
 		return say(name + ": " + f.Link + " (too large to be taken over)")
 	}
-	data, err := w.api.download(ctx, firstNonEmpty(f.Download, f.Private))
+	data, err := w.reader(m.Channel).download(ctx, firstNonEmpty(f.Download, f.Private))
 	if err != nil {
 		w.log.Warn("a file is linked, not taken over", "file", f.ID, "error", err)
 		return say(name + ": " + f.Link)

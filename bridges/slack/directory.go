@@ -60,6 +60,22 @@ func (d *directory) known(id string) *user {
 	return d.users[id]
 }
 
+// named returns somebody by their user name or the name that is shown, or nil.
+func (d *directory) named(name string) *user {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	var found *user
+	for _, u := range d.users {
+		if u.Name == name {
+			return u
+		}
+		if strings.EqualFold(u.displayName(), name) && !u.Deleted {
+			found = u
+		}
+	}
+	return found
+}
+
 func (d *directory) setUser(u *user) {
 	u.Name, u.RealName = strings.Clone(u.Name), strings.Clone(u.RealName)
 	d.mu.Lock()
@@ -95,7 +111,7 @@ func (d *directory) fillUsers(ctx context.Context) error {
 func (d *directory) fillGroups(ctx context.Context) error {
 	var list []slackgo.UserGroup
 	err := d.api.read(ctx, "usergroups.list", func() (err error) {
-		list, err = d.api.GetUserGroupsContext(ctx, slackgo.GetUserGroupsOptionIncludeUsers(true))
+		list, err = d.api.slack().GetUserGroupsContext(ctx, slackgo.GetUserGroupsOptionIncludeUsers(true))
 		return err
 	})
 	if err != nil {
@@ -116,7 +132,7 @@ func (d *directory) fillGroups(ctx context.Context) error {
 func (d *directory) fillEmoji(ctx context.Context) error {
 	var list map[string]string
 	err := d.api.read(ctx, "emoji.list", func() (err error) {
-		list, err = d.api.GetEmojiContext(ctx)
+		list, err = d.api.slack().GetEmojiContext(ctx)
 		return err
 	})
 	if err != nil {
@@ -183,6 +199,18 @@ func (d *directory) channel(id string) string {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	return d.channels[id]
+}
+
+// channelNamed returns the id of a channel by its name, or "".
+func (d *directory) channelNamed(name string) string {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	for id, n := range d.channels {
+		if n == name {
+			return id
+		}
+	}
+	return ""
 }
 
 func (d *directory) setChannel(id, name string) {

@@ -19,6 +19,8 @@ type message struct {
 	ThreadTS string `json:"thread_ts"`
 	EventTS  string `json:"event_ts"`
 	BotID    string `json:"bot_id"`
+	AppID    string `json:"app_id"`
+	Type2    string `json:"channel_type"`
 	Username string `json:"username"`
 	Hidden   bool   `json:"hidden"`
 	Icons    struct {
@@ -91,7 +93,8 @@ type profile struct {
 	Image512    string `json:"image_512"`
 	Image192    string `json:"image_192"`
 	Image72     string `json:"image_72"`
-	Email       string `json:"email"`
+	StatusText  string `json:"status_text"`
+	StatusEmoji string `json:"status_emoji"`
 }
 
 // user is a member of the workspace, or a stranger.
@@ -105,6 +108,7 @@ type user struct {
 	Admin    bool    `json:"is_admin"`
 	Owner    bool    `json:"is_owner"`
 	Guest    bool    `json:"is_restricted"`
+	Stranger bool    `json:"is_stranger"`
 	Profile  profile `json:"profile"`
 }
 

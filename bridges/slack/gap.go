@@ -268,7 +268,7 @@ func (g *gaps) pageAfter(ctx context.Context, channel string, args map[string][]
 			Next string `json:"next_cursor"`
 		} `json:"response_metadata"`
 	}
-	if err := g.w.api.call(ctx, method, args, &resp); err != nil {
+	if err := g.w.reader(channel).call(ctx, method, args, &resp); err != nil {
 		return nil, "", err
 	}
 	name, err := json.Marshal(channel)

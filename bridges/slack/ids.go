@@ -14,6 +14,11 @@ func spaceKey(workspace string) networkid.PortalKey {
 	return networkid.PortalKey{ID: networkid.PortalID("workspace/" + workspace)}
 }
 
+// sectionKey is the portal of a workspace's sub-space.
+func sectionKey(workspace, section string) networkid.PortalKey {
+	return networkid.PortalKey{ID: networkid.PortalID("workspace/" + workspace + "/" + section)}
+}
+
 // channelKey is the portal of a channel. A channel that two workspaces share has one
 // id, and so one room.
 func channelKey(channel string) networkid.PortalKey {

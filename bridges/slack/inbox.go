@@ -63,6 +63,8 @@ func newInbox(workspace string, st *store, log *slog.Logger) *inbox {
 
 // load takes over what an earlier run has left. It is called before anything is put in.
 func (b *inbox) load(ctx context.Context) error {
+	b.mu.Lock() // another workspace's connection may be putting something in
+	defer b.mu.Unlock()
 	list, err := b.store.waitingEvents(ctx, b.workspace)
 	if err != nil {
 		return err
@@ -70,13 +72,11 @@ func (b *inbox) load(ctx context.Context) error {
 	if len(list) > 0 {
 		b.log.Info("events of an earlier run are handled first", "events", len(list))
 	}
-	b.mu.Lock()
 	b.queue = nil
 	for _, e := range list {
 		e.setTime()
 		b.insert(e)
 	}
-	b.mu.Unlock()
 	signal(b.wake)
 	return nil
 }

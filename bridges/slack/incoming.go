@@ -29,6 +29,7 @@ func (w *workspace) pump(ctx context.Context) {
 		for _, e := range append(f.entries, w.gaps.release(f.channel)...) {
 			w.dispatch(context.WithoutCancel(ctx), e)
 		}
+		w.caughtUp(context.WithoutCancel(ctx), f.channel)
 	}
 	for ctx.Err() == nil {
 		select {
@@ -133,16 +134,20 @@ func (w *workspace) dispatch(ctx context.Context, e *entry) {
 	case "user_change", "team_join", "user_profile_changed":
 		var u userEvent
 		if lenient(e.raw, &u) == nil && u.User.ID != "" {
-			known := w.dir.known(u.User.ID) != nil
+			was := w.dir.known(u.User.ID)
 			w.dir.setUser(&u.User)
-			if known {
+			if was != nil {
 				w.introduce(ctx, u.User.ID)
+				w.showStatus(ctx, &u.User, &was.Profile)
+				w.changeLevels(ctx, map[string]int{u.User.ID: w.level(was)}, map[string]int{u.User.ID: w.level(&u.User)})
 			}
 		}
 	case "subteam_created", "subteam_updated", "subteam_members_changed":
+		before := w.groupLevels()
 		if err := w.dir.fillGroups(ctx); err != nil {
 			w.log.Warn("user groups are not known", "error", err)
 		}
+		w.changeLevels(ctx, before, w.groupLevels())
 	case "emoji_changed":
 		if err := w.dir.fillEmoji(ctx); err != nil {
 			w.log.Warn("custom emoji are not known", "error", err)
@@ -154,7 +159,7 @@ func (w *workspace) dispatch(ctx context.Context, e *entry) {
 			return
 		}
 	case "tokens_revoked", "app_uninstalled":
-		w.disconnected(errors.New("the app was removed from the workspace, or its token revoked"))
+		w.onRevoked(e, head.Type)
 	}
 	w.inbox.finish(e, "", "")
 }
@@ -237,6 +242,27 @@ func refused(err error) bool {
 	return errors.As(err, &he) && he.Response != nil && he.Response.StatusCode == http.StatusRequestEntityTooLarge
 }
 
+// onRevoked takes note that tokens are good no more: the bot's, or those of persons.
+func (w *workspace) onRevoked(e *entry, kind string) {
+	var t struct {
+		Tokens struct {
+			OAuth []string `json:"oauth"`
+			Bot   []string `json:"bot"`
+		} `json:"tokens"`
+	}
+	if lenient(e.raw, &t) != nil {
+		return
+	}
+	for _, user := range t.Tokens.OAuth {
+		if p := w.personBy(user, ""); p != nil {
+			p.lost(errRevoked)
+		}
+	}
+	if kind == "app_uninstalled" || len(t.Tokens.Bot) > 0 || len(t.Tokens.OAuth) == 0 {
+		w.disconnected(errRevoked)
+	}
+}
+
 // onMember takes over that somebody joined or left a channel.
 func (w *workspace) onMember(ctx context.Context, e *entry, m *memberEvent, joined bool) {
 	if w.own(m.User, "") {
@@ -264,15 +290,24 @@ func (w *workspace) onMember(ctx context.Context, e *entry, m *memberEvent, join
 	if joined {
 		membership = event.MembershipJoin
 	}
-	member := w.member(ctx, m.User, membership)
-	w.turn(m.Channel, e, "", func(ctx context.Context, portal *bridgev2.Portal) error {
+	w.followMember(ctx, m, joined)
+	w.changeMember(e, m.Channel, m.EventTS, w.member(ctx, m.User, membership))
+}
+
+// changeMember has somebody be in a channel's room or not, or have another power there. ts is when that happened.
+func (w *workspace) changeMember(e *entry, channel, ts string, members ...bridgev2.ChatMember) {
+	list := bridgev2.ChatMemberMap{}
+	for _, m := range members {
+		list[m.Sender] = m
+	}
+	w.turn(channel, e, "", func(ctx context.Context, portal *bridgev2.Portal) error {
+		meta := simplevent.EventMeta{Type: bridgev2.RemoteEventChatInfoChange, PortalKey: portal.PortalKey, Timestamp: tsTime(ts)}
+		if len(members) == 1 && members[0].PrevMembership == "" && e != nil {
+			meta.Sender = members[0].EventSender
+		}
 		return w.deliver(ctx, portal, &simplevent.ChatInfoChange{
-			EventMeta: simplevent.EventMeta{
-				Type: bridgev2.RemoteEventChatInfoChange, PortalKey: portal.PortalKey, Sender: member.EventSender, Timestamp: tsTime(m.EventTS),
-			},
-			ChatInfoChange: &bridgev2.ChatInfoChange{MemberChanges: &bridgev2.ChatMemberList{
-				MemberMap: bridgev2.ChatMemberMap{member.Sender: member},
-			}},
+			EventMeta:      meta,
+			ChatInfoChange: &bridgev2.ChatInfoChange{MemberChanges: &bridgev2.ChatMemberList{MemberMap: list}},
 		})
 	})
 }

@@ -16,17 +16,25 @@ type scope struct {
 
 // botScopes are all that the module uses.
 var botScopes = [...]scope{
+	{"bookmarks:read", "show channels' bookmarks", false},
 	{"channels:history", "read messages of public channels", true},
 	{"channels:join", "join public channels", false},
+	{"channels:manage", "rename public channels, set their topics, invite and remove people", false},
 	{"channels:read", "see public channels", true},
 	{"chat:write", "send messages", true},
 	{"chat:write.customize", "send messages under the names of their Matrix senders", true},
+	{"commands", "offer /matrix", false},
 	{"emoji:read", "show custom emoji", true},
 	{"files:read", "take files over into Matrix", true},
 	{"files:write", "send files", true},
 	{"groups:history", "read messages of private channels", false},
 	{"groups:read", "see private channels", false},
+	{"groups:write", "rename private channels, set their topics, invite and remove people", false},
+	{"im:history", "understand what people write to the bot", false},
+	{"im:read", "see who writes to the bot", false},
+	{"im:write", "write to people", false},
 	{"pins:read", "show what is pinned", false},
+	{"pins:write", "pin what is pinned on Matrix", false},
 	{"reactions:read", "take reactions over into Matrix", true},
 	{"reactions:write", "send reactions", true},
 	{"team:read", "know the name of the workspace", true},
@@ -38,24 +46,36 @@ var botScopes = [...]scope{
 var botEvents = [...]string{
 	"app_uninstalled", "channel_archive", "channel_created", "channel_deleted", "channel_left", "channel_rename", "channel_unarchive",
 	"emoji_changed", "group_archive", "group_deleted", "group_left", "group_rename", "group_unarchive",
-	"member_joined_channel", "member_left_channel", "message.channels", "message.groups", "pin_added", "pin_removed",
+	"member_joined_channel", "member_left_channel", "message.channels", "message.groups", "message.im", "pin_added", "pin_removed",
 	"reaction_added", "reaction_removed", "subteam_created", "subteam_members_changed", "subteam_updated",
 	"team_join", "tokens_revoked", "user_change",
 }
 
 // Manifest is the description of the app that the module needs, in YAML, for "From a manifest" at
 // https://api.slack.com/apps. With an events URL, events come there over HTTP; without one, by
-// Socket Mode.
-func Manifest(name, eventsURL string) ([]byte, error) {
+// Socket Mode. With an OAuth URL, which is the bridge's public address and /slack/oauth, the app can be installed by a
+// page, people can sign in, and tokens rotate.
+func Manifest(name, eventsURL, oauthURL string) ([]byte, error) {
 	if name = strings.TrimSpace(name); name == "" || len([]rune(name)) > 35 {
 		return nil, fmt.Errorf("the name of the app is %q, but must have 1 to 35 characters", name)
 	}
 	if eventsURL != "" && !strings.HasPrefix(eventsURL, "https://") {
 		return nil, fmt.Errorf("the address for events is %q, but must begin with https://", eventsURL)
 	}
+	if oauthURL != "" && !strings.HasPrefix(oauthURL, "https://") {
+		return nil, fmt.Errorf("the address for OAuth is %q, but must begin with https://", oauthURL)
+	}
 	type subscriptions struct {
 		RequestURL string   `yaml:"request_url,omitempty"`
 		BotEvents  []string `yaml:"bot_events"`
+		UserEvents []string `yaml:"user_events,omitempty"`
+	}
+	type command struct {
+		Command     string `yaml:"command"`
+		URL         string `yaml:"url,omitempty"`
+		Description string `yaml:"description"`
+		Hint        string `yaml:"usage_hint"`
+		Escape      bool   `yaml:"should_escape"`
 	}
 	var m struct {
 		Display struct {
@@ -66,10 +86,13 @@ func Manifest(name, eventsURL string) ([]byte, error) {
 				Name   string `yaml:"display_name"`
 				Online bool   `yaml:"always_online"`
 			} `yaml:"bot_user"`
+			Commands []command `yaml:"slash_commands"`
 		} `yaml:"features"`
 		OAuth struct {
-			Scopes struct {
-				Bot []string `yaml:"bot"`
+			Redirects []string `yaml:"redirect_urls,omitempty"`
+			Scopes    struct {
+				Bot  []string `yaml:"bot"`
+				User []string `yaml:"user,omitempty"`
 			} `yaml:"scopes"`
 		} `yaml:"oauth_config"`
 		Settings struct {
@@ -84,7 +107,12 @@ func Manifest(name, eventsURL string) ([]byte, error) {
 	for _, s := range botScopes {
 		m.OAuth.Scopes.Bot = append(m.OAuth.Scopes.Bot, s.name)
 	}
-	m.Settings.Events = subscriptions{eventsURL, botEvents[:]}
+	m.Settings.Events = subscriptions{RequestURL: eventsURL, BotEvents: botEvents[:]}
+	m.Features.Commands = []command{{Command: "/matrix", URL: eventsURL, Description: "Link your account to one on Matrix", Hint: "link [CODE] | unlink"}}
+	if oauthURL != "" {
+		m.OAuth.Redirects, m.OAuth.Scopes.User = []string{oauthURL}, personScopes[:]
+		m.Settings.Events.UserEvents, m.Settings.Rotation = personEvents[:], true
+	}
 	m.Settings.SocketMode = eventsURL == ""
 	var out strings.Builder
 	enc := yaml.NewEncoder(&out)

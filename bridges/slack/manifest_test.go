@@ -17,7 +17,7 @@ func TestManifestInDocs(t *testing.T) {
 	}
 	_, rest, _ := strings.Cut(string(raw), "```yaml\n")
 	doc, _, _ := strings.Cut(rest, "```")
-	have, err := Manifest("Landbridge", "")
+	have, err := Manifest("Landbridge", "", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +28,7 @@ func TestManifestInDocs(t *testing.T) {
 
 func TestManifest(t *testing.T) {
 	t.Parallel()
-	raw, err := Manifest("Our bridge", "https://matrix.example.org/slack/events")
+	raw, err := Manifest("Our bridge", "https://matrix.example.org/slack/events", "https://matrix.example.org/slack/oauth")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,8 +43,8 @@ func TestManifest(t *testing.T) {
 	if err := yaml.Unmarshal(raw, &m); err != nil || m.Settings.SocketMode || m.Settings.Events.URL != "https://matrix.example.org/slack/events" {
 		t.Errorf("%v: %+v", err, m)
 	}
-	for _, c := range [][2]string{{"", ""}, {strings.Repeat("x", 36), ""}, {"a", "http://x"}} {
-		if _, err := Manifest(c[0], c[1]); err == nil {
+	for _, c := range [][3]string{{"", ""}, {strings.Repeat("x", 36), ""}, {"a", "http://x"}, {"a", "", "http://x"}} {
+		if _, err := Manifest(c[0], c[1], c[2]); err == nil {
 			t.Errorf("%q is taken", c)
 		}
 	}

@@ -2,9 +2,12 @@ package slack
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/bridgev2/networkid"
@@ -17,6 +20,10 @@ import (
 
 // onMessage takes a message, or what happened to one, to its room.
 func (w *workspace) onMessage(ctx context.Context, e *entry, m *message) {
+	if m.Channel != "" && m.TS != "" && (m.Type2 == "im" || m.Type2 == "mpim") && !w.isBridged(m.Channel) {
+		w.onDirect(ctx, e, m)
+		return
+	}
 	if m.Channel == "" || m.TS == "" || !w.isBridged(m.Channel) {
 		w.inbox.finish(e, "", "")
 		return
@@ -31,12 +38,13 @@ func (w *workspace) onMessage(ctx context.Context, e *entry, m *message) {
 	case "channel_topic", "group_topic", "channel_purpose", "group_purpose", "channel_name", "group_name",
 		"channel_archive", "group_archive", "channel_unarchive", "group_unarchive":
 		if w.own(m.User, m.BotID) {
-			break
+			break // the room is as it should be, and perhaps newer
 		}
 		w.refresh(ctx, e, m.Channel, m.User, m.TS)
 		return
 	case "", "file_share", "me_message", "bot_message", "thread_broadcast", "file_mention", "file_comment", "huddle_thread", "reminder_add", "slackbot_response", "assistant_app_thread":
-		if m.Hidden || w.own(m.User, m.BotID) {
+		if m.Hidden || w.ours(m) {
+			w.confirm(ctx, m)
 			break // what the bridge itself has said is there already
 		}
 		w.showMessage(ctx, e, m)
@@ -47,8 +55,36 @@ func (w *workspace) onMessage(ctx context.Context, e *entry, m *message) {
 	w.turn(m.Channel, e, m.TS, func(context.Context, *bridgev2.Portal) error { return nil })
 }
 
+// confirm takes note of where a file is that the bridge has sent, if Slack did not say so then.
+func (w *workspace) confirm(ctx context.Context, m *message) {
+	for _, f := range m.Files {
+		event, err := w.b.store.expectedFile(ctx, f.ID, false)
+		if err != nil || event == "" {
+			continue
+		}
+		row, err := w.b.br.DB.Message.GetPartByMXID(ctx, event)
+		if err == nil && row != nil && tsOf(row.ID) == "" {
+			row.ID = messageID(m.Channel, m.TS)
+			w.outbox.remember(event, m.TS)
+			err = w.b.br.DB.Message.Update(ctx, row)
+		}
+		if err == nil {
+			_, err = w.b.store.expectedFile(ctx, f.ID, true)
+		}
+		if err != nil {
+			w.log.Error("a file that was sent cannot be found again", "file", f.ID, "error", err)
+		}
+	}
+}
+
+// ours reports whether a message was said by the bridge, as its bot or as somebody who is signed in.
+func (w *workspace) ours(m *message) bool {
+	return w.own(m.User, m.BotID) || m.AppID != "" && m.AppID == w.appID()
+}
+
 // showMessage sends a message into its room.
 func (w *workspace) showMessage(ctx context.Context, e *entry, m *message) {
+	w.marks.used(m.Channel)
 	sender := w.sender(ctx, m)
 	w.turn(m.Channel, e, m.TS, func(ctx context.Context, portal *bridgev2.Portal) error {
 		if sender == "" {
@@ -115,7 +151,7 @@ func (w *workspace) bridgeMessage(ctx context.Context, portal *bridgev2.Portal, 
 // preview was added or a reply came, which changes nothing to be seen.
 func (w *workspace) onChange(ctx context.Context, e *entry, m *message) {
 	now := m.Message
-	if now == nil || w.own(now.User, now.BotID) {
+	if now == nil || w.ours(now) {
 		w.inbox.finish(e, "", "")
 		return
 	}
@@ -229,12 +265,15 @@ func (w *workspace) onPins(ctx context.Context, e *entry, channel string) {
 			} `json:"message"`
 		} `json:"items"`
 	}
-	if err := w.api.call(ctx, "pins.list", values("channel", channel), &resp); err != nil {
+	if err := w.reader(channel).call(ctx, "pins.list", values("channel", channel), &resp); err != nil {
 		w.log.Warn("pins are not shown", "channel", channel, "error", err)
 		w.inbox.finish(e, "", "")
 		return
 	}
 	w.turn(channel, e, "", func(ctx context.Context, portal *bridgev2.Portal) error {
+		if portal.MXID == "" || w.outbox.more(channel, doPins) {
+			return nil // what waits to be pinned is in the room already
+		}
 		pinned := []id.EventID{}
 		for i := len(resp.Items) - 1; i >= 0; i-- { // Slack has the newest first
 			row, err := portal.Bridge.DB.Message.GetFirstPartByID(ctx, portal.Receiver, messageID(channel, resp.Items[i].Message.TS))
@@ -245,9 +284,48 @@ func (w *workspace) onPins(ctx context.Context, e *entry, channel string) {
 				pinned = append(pinned, row.MXID)
 			}
 		}
-		_, err := portal.Bridge.Bot.SendState(ctx, portal.MXID, event.StatePinnedEvents, "", &event.Content{
+		was, others, err := w.pinnedNow(ctx, portal)
+		if err != nil {
+			return err
+		}
+		if pinned = append(others, pinned...); slices.Equal(was, pinned) {
+			return nil
+		}
+		_, err = portal.Bridge.Bot.SendState(ctx, portal.MXID, event.StatePinnedEvents, "", &event.Content{
 			Parsed: &event.PinnedEventsEventContent{Pinned: pinned},
 		}, time.Time{})
 		return err
 	})
+}
+
+// pinnedNow is what is pinned in a room, and what of it Slack cannot know.
+func (w *workspace) pinnedNow(ctx context.Context, portal *bridgev2.Portal) (all, others []id.EventID, err error) {
+	state, ok := portal.Bridge.Matrix.(bridgev2.MatrixConnectorWithArbitraryRoomState)
+	if !ok {
+		return nil, nil, nil
+	}
+	evt, err := state.GetStateEvent(ctx, portal.MXID, event.StatePinnedEvents, "")
+	if errors.Is(err, mautrix.MNotFound) || err == nil && evt == nil {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if evt.Content.Parsed == nil && evt.Content.ParseRaw(event.StatePinnedEvents) != nil {
+		return nil, nil, nil
+	}
+	content, ok := evt.Content.Parsed.(*event.PinnedEventsEventContent)
+	if !ok {
+		return nil, nil, nil
+	}
+	for _, e := range content.Pinned {
+		row, err := portal.Bridge.DB.Message.GetPartByMXID(ctx, e)
+		if err != nil {
+			return nil, nil, err
+		}
+		if row == nil {
+			others = append(others, e)
+		}
+	}
+	return content.Pinned, others, nil
 }

@@ -33,6 +33,11 @@ type PortalMetadata struct {
 // LoginMetadata is kept with each workspace.
 type LoginMetadata struct {
 	TeamID string `json:"team_id,omitempty"`
+	// Workspace and User are set for a person who is signed in: the workspace's configured id, and who they are there.
+	// Followed says that they were invited to the rooms of their channels.
+	Workspace string `json:"workspace,omitempty"`
+	User      string `json:"user,omitempty"`
+	Followed  bool   `json:"followed,omitempty"`
 }
 
 func metaTypes() database.MetaTypes {

@@ -37,12 +37,12 @@ func newOutbox(w *workspace) *outbox {
 
 // load takes over what an earlier run has left.
 func (b *outbox) load(ctx context.Context) error {
+	b.mu.Lock() // an action that is added meanwhile must be in the list or come behind it
+	defer b.mu.Unlock()
 	list, err := b.w.b.store.waitingActions(ctx, b.w.cfg.ID)
 	if err != nil {
 		return err
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	clear(b.lanes)
 	b.count = len(list)
 	for _, a := range list {
@@ -143,7 +143,7 @@ func (b *outbox) do(ctx context.Context, a *action) error {
 	pending := false
 	for wait := 500 * time.Millisecond; ; wait = min(2*wait, time.Minute) {
 		err := b.w.perform(ctx, a)
-		if err == nil || ctx.Err() != nil || !transient(err) && !badToken(err) {
+		if err == nil || ctx.Err() != nil || !transient(err) && (a.As != "" || !badToken(err)) || errors.Is(err, errSignedOut) {
 			return err
 		}
 		delay := wait
@@ -189,11 +189,24 @@ func (b *outbox) settle(ctx context.Context, a *action, err error) {
 		}
 	}
 	b.w.b.br.Matrix.SendMessageStatus(ctx, &status, a.statusInfo())
+	b.w.settleState(ctx, a, err != nil)
+}
+
+// more reports whether further actions of a kind wait for a channel, behind the one under way.
+func (b *outbox) more(channel, kind string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i, a := range b.lanes[channel] {
+		if i > 0 && a.Kind == kind {
+			return true
+		}
+	}
+	return false
 }
 
 // tell says in the room that a message has failed.
 func (b *outbox) tell(ctx context.Context, status *bridgev2.MessageStatus, info *bridgev2.MessageStatusEventInfo) {
-	if info.EventType != event.EventMessage && info.EventType != event.EventSticker || info.MessageType == event.MsgNotice {
+	if info.EventType != event.EventMessage && info.EventType != event.EventSticker && info.EventType.Class != event.StateEventType || info.MessageType == event.MsgNotice {
 		status.SendNotice = false
 		return
 	}

@@ -39,11 +39,19 @@ var (
 // HandleMatrixMessage implements bridgev2.NetworkAPI: it stores the message in the
 // outbox and does not wait for Slack.
 func (w *workspace) HandleMatrixMessage(ctx context.Context, msg *bridgev2.MatrixMessage) (*bridgev2.MatrixMessageResponse, error) {
+	return w.takeMessage(ctx, msg, nil)
+}
+
+// takeMessage stores a message for the outbox, in the name of as, or of the bot if that is nil.
+func (w *workspace) takeMessage(ctx context.Context, msg *bridgev2.MatrixMessage, as *person) (*bridgev2.MatrixMessageResponse, error) {
 	a, err := w.action(msg.Portal, msg.Event, doPost)
 	if err != nil {
 		return nil, refusal(err)
 	}
-	a.Name, a.Icon = w.face(msg.OrigSender, msg.Event.Sender)
+	speaker := w.selfID()
+	if a.Name, a.Icon = w.face(msg.OrigSender, msg.Event.Sender); as != nil {
+		a.As, a.Name, speaker = string(as.login.ID), as.login.RemoteName, as.ghost()
+	}
 	a.Status.Msg = msg.Content.MsgType
 	elements := w.elements(ctx, msg.Portal, msg.Event.Sender, msg.Content)
 	text := format.Plain(elements)
@@ -70,7 +78,7 @@ func (w *workspace) HandleMatrixMessage(ctx context.Context, msg *bridgev2.Matri
 	}
 	row := &database.Message{
 		ID: pendingID(string(msg.Event.ID)), MXID: msg.Event.ID, Room: msg.Portal.PortalKey,
-		SenderID: w.selfID(), SenderMXID: msg.Event.Sender, Timestamp: time.UnixMilli(msg.Event.Timestamp),
+		SenderID: speaker, SenderMXID: msg.Event.Sender, Timestamp: time.UnixMilli(msg.Event.Timestamp),
 		Metadata: &MessageMetadata{Name: a.Name, Text: cutBytes(text, maxMeta)},
 	}
 	if msg.ThreadRoot != nil {
@@ -208,12 +216,20 @@ func cleanName(name, otherwise string) string {
 
 // HandleMatrixEdit implements bridgev2.EditHandlingNetworkAPI.
 func (w *workspace) HandleMatrixEdit(ctx context.Context, msg *bridgev2.MatrixEdit) error {
+	return w.takeEdit(ctx, msg, nil)
+}
+
+// takeEdit stores an edit for the outbox. What was said by the bot is edited by the bot.
+func (w *workspace) takeEdit(ctx context.Context, msg *bridgev2.MatrixEdit, as *person) error {
 	a, err := w.action(msg.Portal, msg.Event, doEdit)
 	if err != nil {
 		return refusal(err)
 	}
 	a.Target = msg.EditTarget.MXID
 	a.Name, a.Icon = w.face(msg.OrigSender, msg.Event.Sender)
+	if as != nil && msg.EditTarget.SenderID == as.ghost() {
+		a.As = string(as.login.ID)
+	}
 	elements := w.elements(ctx, msg.Portal, msg.Event.Sender, msg.Content)
 	if err := a.setText(elements); err != nil {
 		return refusal(err)
@@ -229,11 +245,19 @@ func (w *workspace) HandleMatrixEdit(ctx context.Context, msg *bridgev2.MatrixEd
 
 // HandleMatrixMessageRemove implements bridgev2.RedactionHandlingNetworkAPI.
 func (w *workspace) HandleMatrixMessageRemove(ctx context.Context, msg *bridgev2.MatrixMessageRemove) error {
+	return w.takeRemove(ctx, msg, nil)
+}
+
+// takeRemove stores a deletion for the outbox.
+func (w *workspace) takeRemove(ctx context.Context, msg *bridgev2.MatrixMessageRemove, as *person) error {
 	a, err := w.action(msg.Portal, msg.Event, doDelete)
 	if err != nil {
 		return refusal(err)
 	}
 	a.Target = msg.TargetMessage.MXID
+	if as != nil && msg.TargetMessage.SenderID == as.ghost() {
+		a.As = string(as.login.ID)
+	}
 	// The framework forgets the message now, so what is known of it goes with the action.
 	if ts := tsOf(msg.TargetMessage.ID); ts != "" {
 		a.TS = append([]string{ts}, metaOf(msg.TargetMessage).More...)
@@ -273,6 +297,8 @@ func explain(code string) string {
 		return "the workspace does not let the bridge post there"
 	case "missing_scope":
 		return "the app lacks a permission (scope); its administrator must add it"
+	case "too_long":
+		return "it is longer than Slack lets it be"
 	case "message_not_found", "cant_update_message", "cant_delete_message", "edit_window_closed":
 		return "the message cannot be changed in Slack any more"
 	}

@@ -40,10 +40,22 @@ func (w *workspace) userInfo(u *user) *bridgev2.UserInfo {
 		name += " (deactivated)"
 	case u.Guest:
 		name += " (guest)"
+	case w.stranger(u):
+		name += " (external)"
 	}
 	address, _ := u.Profile.avatar()
 	bot := u.Bot
 	return &bridgev2.UserInfo{Name: &name, IsBot: &bot, Avatar: w.avatar(address), Identifiers: []string{"slack:" + u.ID}}
+}
+
+// stranger reports whether somebody is of another organisation, with whom a channel is shared.
+func (w *workspace) stranger(u *user) bool {
+	if u.Stranger {
+		return true
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.self != nil && w.self.EnterpriseID == "" && u.TeamID != "" && u.TeamID != w.self.TeamID
 }
 
 // avatar is a picture at a public address.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	slackgo "github.com/slack-go/slack"
@@ -52,6 +53,14 @@ func (w *workspace) perform(ctx context.Context, a *action) error {
 		return w.remove(ctx, a)
 	case doReact, doUnreact:
 		return w.react(ctx, a)
+	case doName:
+		return w.rename(ctx, a)
+	case doTopic:
+		return w.setTopic(ctx, a)
+	case doPins:
+		return w.pin(ctx, a)
+	case doInvite, doKick:
+		return w.invite(ctx, a)
 	}
 	return fmt.Errorf("an action of an unknown kind, %q", a.Kind)
 }
@@ -92,6 +101,10 @@ func (w *workspace) thread(ctx context.Context, a *action) (string, error) {
 
 // postAll posts the pieces that Slack does not have yet.
 func (w *workspace) postAll(ctx context.Context, a *action) error {
+	voice, err := w.speaker(a)
+	if err != nil {
+		return err
+	}
 	thread, err := w.thread(ctx, a)
 	if err != nil {
 		return err
@@ -111,17 +124,19 @@ func (w *workspace) postAll(ctx context.Context, a *action) error {
 				a.begun = true
 			}
 			options := append(a.Pieces[len(a.TS)].options(),
-				slackgo.MsgOptionUsername(a.Name),
 				slackgo.MsgOptionMetadata(slackgo.SlackMetadata{EventType: metadataType, EventPayload: map[string]any{
 					"event_id": string(a.EventID), "part": len(a.TS),
 				}}))
-			if a.Icon != "" {
+			if a.As == "" {
+				options = append(options, slackgo.MsgOptionUsername(a.Name))
+			}
+			if a.Icon != "" && a.As == "" {
 				options = append(options, slackgo.MsgOptionIconURL(a.Icon))
 			}
 			if thread != "" {
 				options = append(options, slackgo.MsgOptionTS(thread))
 			}
-			if _, ts, err = w.api.PostMessageContext(ctx, a.Channel, options...); err != nil {
+			if _, ts, err = voice.slack().PostMessageContext(ctx, a.Channel, options...); err != nil {
 				var limited *slackgo.RateLimitedError
 				if errors.As(err, &limited) {
 					a.begun = false // nothing was posted, so there is nothing to look for
@@ -164,6 +179,10 @@ func (w *workspace) gotTS(ctx context.Context, a *action, ts string) error {
 
 // find looks for a message that was perhaps posted, and returns its ts or "".
 func (w *workspace) find(ctx context.Context, a *action, thread string, part int) (string, error) {
+	voice, err := w.speaker(a)
+	if err != nil {
+		return "", err
+	}
 	args := values("channel", a.Channel, "oldest", timeTS(time.UnixMilli(a.Created).Add(-time.Minute)), "limit", "200", "include_all_metadata", "true")
 	method := "conversations.history"
 	if thread != "" {
@@ -177,7 +196,7 @@ func (w *workspace) find(ctx context.Context, a *action, thread string, part int
 				Next string `json:"next_cursor"`
 			} `json:"response_metadata"`
 		}
-		if err := w.api.call(ctx, method, args, &resp); err != nil {
+		if err := voice.call(ctx, method, args, &resp); err != nil {
 			return "", err
 		}
 		for i := range resp.Messages {
@@ -195,6 +214,10 @@ func (w *workspace) find(ctx context.Context, a *action, thread string, part int
 
 // upload sends a file: to a place that Slack names, and then into the channel.
 func (w *workspace) upload(ctx context.Context, a *action) error {
+	voice, err := w.speaker(a)
+	if err != nil {
+		return err
+	}
 	thread, err := w.thread(ctx, a)
 	if err != nil {
 		return err
@@ -208,11 +231,11 @@ func (w *workspace) upload(ctx context.Context, a *action) error {
 			if stat.Size() == 0 || stat.Size() > maxUpload {
 				return errTooLarge
 			}
-			place, err := w.api.GetUploadURLExternalContext(ctx, slackgo.GetUploadURLExternalParameters{FileName: a.File.Name, FileSize: int(stat.Size())})
+			place, err := voice.slack().GetUploadURLExternalContext(ctx, slackgo.GetUploadURLExternalParameters{FileName: a.File.Name, FileSize: int(stat.Size())})
 			if err != nil {
 				return fmt.Errorf("files.getUploadURLExternal: %w", err)
 			}
-			if err := w.api.UploadToURL(ctx, slackgo.UploadToURLParameters{UploadURL: place.UploadURL, Reader: f, Filename: a.File.Name}); err != nil {
+			if err := voice.slack().UploadToURL(ctx, slackgo.UploadToURLParameters{UploadURL: place.UploadURL, Reader: f, Filename: a.File.Name}); err != nil {
 				return fmt.Errorf("upload a file: %w", err)
 			}
 			a.File.SlackID = place.FileID
@@ -237,11 +260,14 @@ func (w *workspace) upload(ctx context.Context, a *action) error {
 		return err
 	}
 	a.begun = true
-	comment := "*" + format.Escape(a.Name) + "*"
-	for i := range a.Pieces {
-		comment += "\n" + a.Pieces[i].Text
+	var comment string
+	if a.As == "" {
+		comment = "*" + format.Escape(a.Name) + "*"
 	}
-	_, err = w.api.CompleteUploadExternalContext(ctx, slackgo.CompleteUploadExternalParameters{
+	for i := range a.Pieces {
+		comment = strings.TrimPrefix(comment+"\n"+a.Pieces[i].Text, "\n")
+	}
+	_, err = voice.slack().CompleteUploadExternalContext(ctx, slackgo.CompleteUploadExternalParameters{
 		Files: []slackgo.FileSummary{{ID: a.File.SlackID, Title: a.File.Name}}, Channel: a.Channel, ThreadTimestamp: thread, InitialComment: comment,
 	})
 	if err != nil {
@@ -252,8 +278,8 @@ func (w *workspace) upload(ctx context.Context, a *action) error {
 		return err
 	}
 	if ts == "" {
-		w.log.Warn("a file was sent, but not where it can be found; it cannot be deleted from Matrix", "file", a.File.SlackID)
-		return nil
+		// The event that tells of it will say.
+		return w.b.store.expectFile(ctx, a.File.SlackID, a.EventID)
 	}
 	return w.gotTS(ctx, a, ts)
 }
@@ -261,6 +287,10 @@ func (w *workspace) upload(ctx context.Context, a *action) error {
 // shared returns the ts of the message by which a file was shared, or "": Slack makes
 // it a while after the call.
 func (w *workspace) shared(ctx context.Context, a *action, tries int) (string, error) {
+	voice, err := w.speaker(a)
+	if err != nil {
+		return "", err
+	}
 	for try := range tries {
 		if try > 0 {
 			if err := sleep(ctx, time.Duration(try)*200*time.Millisecond); err != nil {
@@ -274,7 +304,7 @@ func (w *workspace) shared(ctx context.Context, a *action, tries int) (string, e
 				} `json:"shares"`
 			} `json:"file"`
 		}
-		if err := w.api.call(ctx, "files.info", values("file", a.File.SlackID), &resp); err != nil {
+		if err := voice.call(ctx, "files.info", values("file", a.File.SlackID), &resp); err != nil {
 			return "", err
 		}
 		for _, kind := range resp.File.Shares {
@@ -289,6 +319,10 @@ func (w *workspace) shared(ctx context.Context, a *action, tries int) (string, e
 // edit changes the messages that a message is in Slack. If it is longer now, messages
 // come at the end; if it is shorter, those that are too many go.
 func (w *workspace) edit(ctx context.Context, a *action) error {
+	voice, err := w.speaker(a)
+	if err != nil {
+		return err
+	}
 	row, err := w.target(ctx, a.Target)
 	if err != nil {
 		return err
@@ -299,25 +333,43 @@ func (w *workspace) edit(ctx context.Context, a *action) error {
 	have := append([]string{tsOf(row.ID)}, metaOf(row).More...)
 	for i, ts := range have {
 		if i >= len(a.Pieces) {
-			if err := w.delete(ctx, a.Channel, ts); err != nil {
+			if err := w.delete(ctx, voice, a.Channel, ts); err != nil {
 				return err
 			}
 			continue
 		}
-		if _, _, _, err := w.api.UpdateMessageContext(ctx, a.Channel, ts, a.Pieces[i].options()...); err != nil {
+		if _, _, _, err := voice.slack().UpdateMessageContext(ctx, a.Channel, ts, a.Pieces[i].options()...); err != nil {
 			return fmt.Errorf("chat.update: %w", err)
 		}
 	}
 	more := have[1:min(len(have), len(a.Pieces))]
 	thread := tsOf(row.ThreadRoot)
 	for i := len(have); i < len(a.Pieces); i++ {
-		// What is added has no trace of its own if the process dies now; the next edit
-		// would add it again.
-		options := append(a.Pieces[i].options(), slackgo.MsgOptionUsername(a.Name))
+		if a.begun { // in this run or an earlier one; Slack may have it
+			ts, err := w.find(ctx, a, thread, i)
+			if err != nil {
+				return err
+			}
+			if ts != "" {
+				more = append(more, ts)
+				continue
+			}
+		} else {
+			if err := w.b.store.progress(ctx, a, true, nil); err != nil {
+				return err
+			}
+			a.begun = true
+		}
+		options := append(a.Pieces[i].options(), slackgo.MsgOptionMetadata(slackgo.SlackMetadata{
+			EventType: metadataType, EventPayload: map[string]any{"event_id": string(a.EventID), "part": i},
+		}))
+		if a.As == "" {
+			options = append(options, slackgo.MsgOptionUsername(a.Name))
+		}
 		if thread != "" {
 			options = append(options, slackgo.MsgOptionTS(thread))
 		}
-		_, ts, err := w.api.PostMessageContext(ctx, a.Channel, options...)
+		_, ts, err := voice.slack().PostMessageContext(ctx, a.Channel, options...)
 		if err != nil {
 			return fmt.Errorf("chat.postMessage: %w", err)
 		}
@@ -331,6 +383,10 @@ func (w *workspace) edit(ctx context.Context, a *action) error {
 
 // remove deletes the messages that a message is in Slack.
 func (w *workspace) remove(ctx context.Context, a *action) error {
+	voice, err := w.speaker(a)
+	if err != nil {
+		return err
+	}
 	list := a.TS
 	if len(list) == 0 {
 		// It was deleted before Slack had it; its action was done before this one.
@@ -339,15 +395,15 @@ func (w *workspace) remove(ctx context.Context, a *action) error {
 		}
 	}
 	for _, ts := range list {
-		if err := w.delete(ctx, a.Channel, ts); err != nil {
+		if err := w.delete(ctx, voice, a.Channel, ts); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w *workspace) delete(ctx context.Context, channel, ts string) error {
-	_, _, err := w.api.DeleteMessageContext(ctx, channel, ts)
+func (w *workspace) delete(ctx context.Context, voice *api, channel, ts string) error {
+	_, _, err := voice.slack().DeleteMessageContext(ctx, channel, ts)
 	if code(err) == "message_not_found" {
 		return nil
 	}
@@ -359,6 +415,10 @@ func (w *workspace) delete(ctx context.Context, channel, ts string) error {
 
 // react adds the bot's reaction, or takes it back with the last of those it stands for.
 func (w *workspace) react(ctx context.Context, a *action) error {
+	voice, err := w.speaker(a)
+	if err != nil {
+		return err
+	}
 	row, err := w.target(ctx, a.Target)
 	if err != nil {
 		return err
@@ -368,7 +428,7 @@ func (w *workspace) react(ctx context.Context, a *action) error {
 	}
 	item := slackgo.NewRefToMessage(a.Channel, tsOf(row.ID))
 	if a.Kind == doReact {
-		err = w.api.AddReactionContext(ctx, a.Emoji, item)
+		err = voice.slack().AddReactionContext(ctx, a.Emoji, item)
 		if code(err) == "already_reacted" {
 			return nil
 		}
@@ -377,11 +437,12 @@ func (w *workspace) react(ctx context.Context, a *action) error {
 		}
 		return nil
 	}
-	others, err := w.others(ctx, row, a)
-	if err != nil || others {
-		return err
+	if a.As == "" {
+		if others, err := w.others(ctx, row, a); err != nil || others {
+			return err
+		}
 	}
-	err = w.api.RemoveReactionContext(ctx, a.Emoji, item)
+	err = voice.slack().RemoveReactionContext(ctx, a.Emoji, item)
 	if c := code(err); c == "no_reaction" || c == "message_not_found" {
 		return nil
 	}

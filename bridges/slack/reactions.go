@@ -95,11 +95,19 @@ func (w *workspace) PreHandleMatrixReaction(ctx context.Context, msg *bridgev2.M
 
 // HandleMatrixReaction implements bridgev2.ReactionHandlingNetworkAPI.
 func (w *workspace) HandleMatrixReaction(ctx context.Context, msg *bridgev2.MatrixReaction) (*database.Reaction, error) {
+	return w.takeReaction(ctx, msg, nil)
+}
+
+// takeReaction stores a reaction for the outbox.
+func (w *workspace) takeReaction(ctx context.Context, msg *bridgev2.MatrixReaction, as *person) (*database.Reaction, error) {
 	a, err := w.action(msg.Portal, msg.Event, doReact)
 	if err != nil {
 		return nil, err
 	}
 	a.Target = msg.TargetMessage.MXID
+	if as != nil {
+		a.As = string(as.login.ID)
+	}
 	a.Emoji, _, _ = strings.Cut(string(msg.PreHandleResp.EmojiID), "|")
 	if err := w.outbox.add(ctx, a, nil); err != nil && !errors.Is(err, errDuplicate) {
 		return nil, err
@@ -109,13 +117,22 @@ func (w *workspace) HandleMatrixReaction(ctx context.Context, msg *bridgev2.Matr
 
 // HandleMatrixReactionRemove implements bridgev2.ReactionHandlingNetworkAPI.
 func (w *workspace) HandleMatrixReactionRemove(ctx context.Context, msg *bridgev2.MatrixReactionRemove) error {
+	return w.takeReactionRemove(ctx, msg, nil)
+}
+
+// takeReactionRemove stores for the outbox that a reaction was taken back.
+func (w *workspace) takeReactionRemove(ctx context.Context, msg *bridgev2.MatrixReactionRemove, as *person) error {
 	name, _, relayed := strings.Cut(string(msg.TargetReaction.EmojiID), "|")
-	if !relayed {
+	own := as != nil && msg.TargetReaction.SenderID == as.ghost()
+	if !relayed && !own {
 		return nil // somebody of Slack has reacted, which only they can take back there
 	}
 	a, err := w.action(msg.Portal, msg.Event, doUnreact)
 	if err != nil {
 		return err
+	}
+	if own {
+		a.As = string(as.login.ID)
 	}
 	a.Emoji, a.Reaction = name, msg.TargetReaction.MXID
 	row, err := w.b.br.DB.Message.GetPartByID(ctx, msg.Portal.Receiver, msg.TargetReaction.MessageID, msg.TargetReaction.MessagePartID)

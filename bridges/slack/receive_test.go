@@ -20,7 +20,7 @@ type taker struct {
 	fail bool
 }
 
-func (r *taker) receive(_ context.Context, id string, _ json.RawMessage) error {
+func (r *taker) receive(_ context.Context, _, id string, _ json.RawMessage) error {
 	if r.fail {
 		return errors.New("disk full")
 	}
@@ -57,7 +57,7 @@ func TestWebhook(t *testing.T) {
 		{"too large", strings.Repeat(" ", maxEvent+1), nil, false, 413, 0},
 	} {
 		to := &taker{fail: c.fail}
-		h := &webhook{secret: slacktest.SigningSecret, to: to, log: slog.New(slog.DiscardHandler), now: func() time.Time { return now }}
+		h := &webhook{secrets: func() []string { return []string{"another", slacktest.SigningSecret} }, to: func(string) receiver { return to }, log: slog.New(slog.DiscardHandler), now: func() time.Time { return now }}
 		r := httptest.NewRequest(http.MethodPost, "/slack/events", strings.NewReader(c.body))
 		slacktest.Sign(r, []byte(c.body), now)
 		if c.change != nil {

@@ -2,20 +2,18 @@ package slack
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	slackgo "github.com/slack-go/slack"
-	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/database"
-	"maunium.net/go/mautrix/bridgev2/matrix"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/event"
-	"maunium.net/go/mautrix/id"
 
+	"github.com/landbridge-im/landbridge/appservice"
 	"github.com/landbridge-im/landbridge/bridges/slack/format"
 )
 
@@ -48,12 +46,18 @@ func (w *workspace) ensureRooms(ctx context.Context) error {
 		return fmt.Errorf("make the space of %s: %w", w.cfg.ID, err)
 	}
 	w.ensureAlias(ctx, portal)
-	params := &slackgo.GetConversationsParameters{Limit: 500, ExcludeArchived: false, Types: []string{"public_channel", "private_channel"}}
+	for i := range w.cfg.Sections {
+		s := &w.cfg.Sections[i]
+		if _, err := w.ensureRoom(ctx, sectionKey(w.cfg.ID, s.ID), func(context.Context) (*bridgev2.ChatInfo, error) { return w.sectionInfo(s), nil }); err != nil {
+			return fmt.Errorf("make the sub-space %s: %w", s.ID, err)
+		}
+	}
+	params := &slackgo.GetConversationsParameters{Limit: 500, ExcludeArchived: false, TeamID: w.cfg.TeamID, Types: []string{"public_channel", "private_channel"}}
 	for {
 		var list []slackgo.Channel
 		var next string
 		err := w.api.read(ctx, "conversations.list", func() (err error) {
-			list, next, err = w.api.GetConversationsContext(ctx, params)
+			list, next, err = w.api.slack().GetConversationsContext(ctx, params)
 			return err
 		})
 		if err != nil {
@@ -84,8 +88,8 @@ func (w *workspace) bridge(ctx context.Context, ch *slackgo.Channel) error {
 	if err != nil {
 		return fmt.Errorf("load the room of %s: %w", ch.ID, err)
 	}
-	if ch.IsArchived && portal.MXID == "" {
-		return nil // nothing more happens there
+	if _, past := w.cfg.History.Start(time.Now()); ch.IsArchived && portal.MXID == "" && !past {
+		return nil // nothing more happens there, and what has is not wanted
 	}
 	existed := portal.MXID != ""
 	if !existed {
@@ -100,6 +104,8 @@ func (w *workspace) bridge(ctx context.Context, ch *slackgo.Channel) error {
 	w.mu.Lock()
 	w.bridged[ch.ID] = true
 	w.mu.Unlock()
+	w.aliasLater(ch)
+	w.marks.add(ch.ID)
 	if existed {
 		info, err := w.channelInfo(ctx, ch, true)
 		if err != nil {
@@ -174,30 +180,11 @@ func (w *workspace) ensureAlias(ctx context.Context, portal *bridgev2.Portal) {
 	if !ok || meta.Alias == w.cfg.RoomAlias {
 		return
 	}
-	err := func() error {
-		intent, ok := w.b.br.Bot.(*matrix.ASIntent)
-		if !ok {
-			return errors.New("the Matrix connector cannot make aliases")
-		}
-		alias := id.NewRoomAlias(w.cfg.RoomAlias, w.b.br.Matrix.ServerName())
-		resp, err := intent.Matrix.ResolveAlias(ctx, alias)
-		switch {
-		case errors.Is(err, mautrix.MNotFound):
-			if _, err := intent.Matrix.CreateAlias(ctx, alias, portal.MXID); err != nil {
-				return err
-			}
-		case err != nil:
-			return err
-		case resp.RoomID != portal.MXID:
-			return fmt.Errorf("it belongs to another room, %s", resp.RoomID)
-		}
-		content := &event.Content{Parsed: &event.CanonicalAliasEventContent{Alias: alias}}
-		if _, err := w.b.br.Bot.SendState(ctx, portal.MXID, event.StateCanonicalAlias, "", content, time.Time{}); err != nil {
-			return err
-		}
+	err := appservice.SetAlias(ctx, w.b.br, portal.MXID, w.cfg.RoomAlias)
+	if err == nil {
 		meta.Alias = w.cfg.RoomAlias
-		return portal.Save(ctx)
-	}()
+		err = portal.Save(ctx)
+	}
 	if err != nil {
 		w.log.Error("the space has no alias", "alias", w.cfg.RoomAlias, "error", err)
 	}
@@ -213,13 +200,16 @@ func (w *workspace) GetChatInfo(ctx context.Context, portal *bridgev2.Portal) (*
 	if err != nil {
 		return nil, err
 	}
+	if ch.IsIM || ch.IsMpIM {
+		return &bridgev2.ChatInfo{}, nil // nothing of it changes
+	}
 	return w.channelInfo(ctx, ch, true)
 }
 
 // channel asks for a channel as it is now.
 func (w *workspace) channel(ctx context.Context, id string) (ch *slackgo.Channel, err error) {
 	err = w.api.read(ctx, "conversations.info", func() (err error) {
-		ch, err = w.api.GetConversationInfoContext(ctx, &slackgo.GetConversationInfoInput{ChannelID: id, IncludeNumMembers: true})
+		ch, err = w.reader(id).slack().GetConversationInfoContext(ctx, &slackgo.GetConversationInfoInput{ChannelID: id, IncludeNumMembers: true})
 		return err
 	})
 	if err == nil {
@@ -243,23 +233,41 @@ func (w *workspace) spaceInfo(context.Context) (*bridgev2.ChatInfo, error) {
 	}, nil
 }
 
+// sectionInfo describes a sub-space.
+func (w *workspace) sectionInfo(s *Section) *bridgev2.ChatInfo {
+	kind, parent := database.RoomTypeSpace, spaceKey(w.cfg.ID).ID
+	return &bridgev2.ChatInfo{
+		Name: &s.Name, Type: &kind, ParentID: &parent, Members: &bridgev2.ChatMemberList{MemberMap: bridgev2.ChatMemberMap{}},
+		JoinRule: &event.JoinRulesEventContent{JoinRule: event.JoinRulePublic},
+	}
+}
+
 // channelInfo describes a channel, with its members if there are not too many.
 func (w *workspace) channelInfo(ctx context.Context, ch *slackgo.Channel, members bool) (*bridgev2.ChatInfo, error) {
 	name := ch.Name
+	if ch.IsExtShared || ch.IsPendingExtShared {
+		name += markShared
+	}
 	topic := format.Plain(format.Mrkdwn(ch.Topic.Value))
 	if purpose := format.Plain(format.Mrkdwn(ch.Purpose.Value)); topic == "" {
 		topic = purpose
 	} else if purpose != "" && purpose != topic {
 		topic += "\n" + purpose
 	}
+	if lines := w.bookmarkLines(ch.ID); lines != "" {
+		topic = strings.TrimPrefix(topic+"\n"+lines, "\n")
+	}
 	if ch.IsArchived {
-		name += " (archived)"
+		name += markArchived
 	}
 	parent := spaceKey(w.cfg.ID).ID
+	if s := w.cfg.section(ch.ID, ch.Name); s != nil {
+		parent = sectionKey(w.cfg.ID, s.ID).ID
+	}
 	info := &bridgev2.ChatInfo{
 		Name: &name, Topic: &topic, ParentID: &parent,
 		JoinRule: &event.JoinRulesEventContent{JoinRule: event.JoinRulePublic},
-		Members:  &bridgev2.ChatMemberList{MemberMap: bridgev2.ChatMemberMap{}, PowerLevels: channelPower(ch.IsArchived)},
+		Members:  &bridgev2.ChatMemberList{MemberMap: bridgev2.ChatMemberMap{}, PowerLevels: channelPower(ch.IsArchived && w.mayClose(ch.ID))},
 	}
 	if ch.IsPrivate {
 		info.JoinRule.JoinRule = event.JoinRuleInvite
@@ -287,6 +295,29 @@ func (w *workspace) channelInfo(ctx context.Context, ch *slackgo.Channel, member
 	return info, nil
 }
 
+// mayClose reports whether all that was said in an archived channel is in its room, so that nobody has to speak there any
+// more; otherwise the room is closed later.
+func (w *workspace) mayClose(channel string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.caught[channel] {
+		w.closeLater[channel] = true
+	}
+	return w.caught[channel]
+}
+
+// caughtUp notes that all that was missed in a channel is on its way into the room.
+func (w *workspace) caughtUp(ctx context.Context, channel string) {
+	w.mu.Lock()
+	w.caught[channel] = true
+	archived := w.closeLater[channel]
+	delete(w.closeLater, channel)
+	w.mu.Unlock()
+	if archived {
+		w.refresh(ctx, nil, channel, "", "")
+	}
+}
+
 // memberList asks who is in a channel, up to as many as are wanted.
 func (w *workspace) memberList(ctx context.Context, channel string) (list []string, complete bool, err error) {
 	args := url.Values{"channel": {channel}, "limit": {"500"}}
@@ -297,7 +328,7 @@ func (w *workspace) memberList(ctx context.Context, channel string) (list []stri
 				Next string `json:"next_cursor"`
 			} `json:"response_metadata"`
 		}
-		if err := w.api.call(ctx, "conversations.members", args, &resp); err != nil {
+		if err := w.reader(channel).call(ctx, "conversations.members", args, &resp); err != nil {
 			return nil, false, err
 		}
 		for _, user := range resp.Members {
@@ -319,13 +350,7 @@ func (w *workspace) memberList(ctx context.Context, channel string) (list []stri
 func (w *workspace) member(ctx context.Context, user string, membership event.Membership) bridgev2.ChatMember {
 	m := bridgev2.ChatMember{EventSender: bridgev2.EventSender{Sender: ghostID(user)}, Membership: membership}
 	if u := w.dir.user(ctx, user); u != nil {
-		level := 0
-		switch {
-		case u.Owner:
-			level = w.cfg.OwnerPower
-		case u.Admin:
-			level = w.cfg.AdminPower
-		}
+		level := w.level(u)
 		m.PowerLevel = &level
 	}
 	return m

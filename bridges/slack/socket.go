@@ -17,7 +17,7 @@ import (
 type receiver interface {
 	// receive stores an event and returns when it is stored; only then Slack is told
 	// that it arrived.
-	receive(ctx context.Context, eventID string, event json.RawMessage) error
+	receive(ctx context.Context, team, eventID string, event json.RawMessage) error
 	// connected says that events come again after a time in which none could, and
 	// disconnected that none can come.
 	connected()
@@ -34,6 +34,8 @@ type socketMode struct {
 	http *http.Client
 	to   receiver
 	log  *slog.Logger
+	// command answers a slash command.
+	command func(context.Context, commandForm) string
 
 	mu   sync.Mutex
 	live int
@@ -45,6 +47,7 @@ type socketMessage struct {
 	EnvelopeID string `json:"envelope_id"`
 	Reason     string `json:"reason"`
 	Payload    struct {
+		commandForm
 		Type    string          `json:"type"`
 		EventID string          `json:"event_id"`
 		Event   json.RawMessage `json:"event"`
@@ -106,7 +109,7 @@ func (s *socketMode) run(ctx context.Context) {
 func (s *socketMode) dial(ctx context.Context) (*websocket.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	_, address, err := s.api.StartSocketModeContext(ctx)
+	_, address, err := s.api.slack().StartSocketModeContext(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("open a connection of Socket Mode: %w", err)
 	}
@@ -183,14 +186,18 @@ func (s *socketMode) serve(outer context.Context, conn *websocket.Conn, replace 
 			}
 		default:
 			if m.Payload.EventID != "" && len(m.Payload.Event) > 0 {
-				if err := s.to.receive(ctx, m.Payload.EventID, m.Payload.Event); err != nil {
+				if err := s.to.receive(ctx, m.Payload.Team, m.Payload.EventID, m.Payload.Event); err != nil {
 					return err // not acknowledged, so Slack sends it again
 				}
 			}
 			if m.EnvelopeID == "" {
 				continue
 			}
-			ack, err := json.Marshal(map[string]string{"envelope_id": m.EnvelopeID})
+			answer := map[string]any{"envelope_id": m.EnvelopeID}
+			if m.Type == "slash_commands" && s.command != nil {
+				answer["payload"] = ephemeral(s.command(ctx, m.Payload.commandForm))
+			}
+			ack, err := json.Marshal(answer)
 			if err != nil {
 				return err
 			}

@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -11,15 +12,19 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
 // webhook receives events over HTTP, Slack's Events API.
 type webhook struct {
-	secret string
-	to     receiver
-	log    *slog.Logger
-	now    func() time.Time
+	// secrets are those of which one proves that a request is Slack's.
+	secrets func() []string
+	// to finds who takes a workspace's events; nil if nobody does yet.
+	to      func(team string) receiver
+	command func(context.Context, commandForm) string
+	log     *slog.Logger
+	now     func() time.Time
 }
 
 var _ http.Handler = (*webhook)(nil)
@@ -42,10 +47,14 @@ func (h *webhook) verify(r *http.Request, body []byte) error {
 	if err != nil {
 		return errSignature
 	}
-	mac := hmac.New(sha256.New, []byte(h.secret))
-	fmt.Fprintf(mac, "v0:%s:%s", stamp, body)
-	want := "v0=" + hex.EncodeToString(mac.Sum(nil))
-	if !hmac.Equal([]byte(want), []byte(r.Header.Get("X-Slack-Signature"))) {
+	good := false
+	for _, secret := range h.secrets() {
+		mac := hmac.New(sha256.New, []byte(secret))
+		fmt.Fprintf(mac, "v0:%s:%s", stamp, body)
+		want := "v0=" + hex.EncodeToString(mac.Sum(nil))
+		good = good || hmac.Equal([]byte(want), []byte(r.Header.Get("X-Slack-Signature")))
+	}
+	if !good {
 		return errSignature
 	}
 	if age := h.now().Sub(time.Unix(sec, 0)); age > maxSkew || age < -maxSkew {
@@ -70,7 +79,12 @@ func (h *webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusUnauthorized)
 		return
 	}
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
+		h.serveCommand(w, r, string(body))
+		return
+	}
 	var m struct {
+		Team      string          `json:"team_id"`
 		Type      string          `json:"type"`
 		Challenge string          `json:"challenge"`
 		EventID   string          `json:"event_id"`
@@ -89,7 +103,13 @@ func (h *webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, "the event has no id or content", http.StatusBadRequest)
 			return
 		}
-		if err := h.to.receive(r.Context(), m.EventID, m.Event); err != nil {
+		to := h.to(m.Team)
+		if to == nil {
+			h.log.Warn("an event is of a workspace that is not bridged or not connected yet", "team", m.Team)
+			http.Error(w, "try again", http.StatusServiceUnavailable)
+			return
+		}
+		if err := to.receive(r.Context(), m.Team, m.EventID, m.Event); err != nil {
 			h.log.Error("an event is not stored", "error", err)
 			http.Error(w, "try again", http.StatusServiceUnavailable)
 		}

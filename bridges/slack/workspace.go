@@ -33,15 +33,28 @@ type workspace struct {
 	people people
 	gaps   *gaps
 	pasts  *pasts
+	marks  *bookmarks
+	again  chan struct{} // has the rooms looked at anew
+
+	prepared chan struct{} // closed when the rooms are there
+	notify   sync.WaitGroup
 
 	mu      sync.Mutex
 	self    *slackgo.AuthTestResponse // who the bot is; nil until known
 	team    string
 	bridged map[string]bool // channels that have rooms
-	ready   bool            // the framework has started
-	wanted  bool            // Connect was called
-	stop    context.CancelFunc
-	work    sync.WaitGroup
+	// caught has the channels of which all that was missed is in their rooms, closeLater those that are archived and of
+	// which it is not.
+	caught, closeLater map[string]bool
+	down               time.Time                        // since when no events come; zero if they do
+	direct             map[string]networkid.UserLoginID // direct messages that have rooms, and who reads them
+	toBot              map[string]bool                  // direct messages, whether they are the bot's
+	app                string                           // the app's id, if known
+	alarmed            bool                             // the administrators know that the token is not good
+	ready              bool                             // the framework has started
+	wanted             bool                             // Connect was called
+	stop               context.CancelFunc
+	work               sync.WaitGroup
 }
 
 var (
@@ -53,13 +66,16 @@ var (
 )
 
 func newWorkspace(b *Bridge, cfg *WorkspaceConfig, login *bridgev2.UserLogin) *workspace {
-	w := &workspace{b: b, cfg: cfg, login: login, log: b.log.With("workspace", cfg.ID), bridged: make(map[string]bool)}
+	w := &workspace{b: b, cfg: cfg, login: login, log: b.log.With("workspace", cfg.ID), bridged: make(map[string]bool),
+		caught: make(map[string]bool), closeLater: make(map[string]bool)}
 	w.api = newAPI(cfg, b.http)
 	w.dir = newDirectory(w.api, w.log)
 	w.inbox = newInbox(cfg.ID, b.store, w.log)
 	w.outbox = newOutbox(w)
 	w.people.shown = make(map[networkid.UserID]string)
-	w.gaps, w.pasts = newGaps(w), newPasts(w)
+	w.gaps, w.pasts, w.marks = newGaps(w), newPasts(w), newBookmarks(w)
+	w.again, w.prepared = make(chan struct{}, 1), make(chan struct{})
+	w.direct, w.toBot = make(map[string]networkid.UserLoginID), make(map[string]bool)
 	return w
 }
 
@@ -96,6 +112,7 @@ func (w *workspace) Disconnect() {
 		stop()
 	}
 	w.work.Wait()
+	w.notify.Wait()
 	w.mu.Lock()
 	w.stop = nil
 	w.mu.Unlock()
@@ -110,6 +127,7 @@ func (w *workspace) run(ctx context.Context) {
 	for wait := time.Second; ; wait = min(2*wait, 5*time.Minute) {
 		err := w.prepare(ctx)
 		if err == nil {
+			w.alarm(nil)
 			break
 		}
 		if ctx.Err() != nil {
@@ -120,6 +138,14 @@ func (w *workspace) run(ctx context.Context) {
 			return
 		}
 	}
+	select {
+	case <-w.prepared: // before, and connected anew
+	default:
+		close(w.prepared)
+	}
+	work.Go(func() {
+		w.keep(ctx, botToken(w.cfg.ID), func(t token) { w.api.setToken(t.Access) }, func(err error) { w.disconnected(fmt.Errorf("%w: %w", errRevoked, err)) })
+	})
 	if err := w.inbox.load(ctx); err != nil {
 		w.log.Error("what was said in an earlier run is not shown", "error", err)
 	}
@@ -132,6 +158,8 @@ func (w *workspace) run(ctx context.Context) {
 	work.Go(func() { w.inbox.run(ctx) })
 	work.Go(func() { w.gaps.run(ctx) })
 	work.Go(func() { w.pasts.run(ctx) })
+	work.Go(func() { w.marks.run(ctx) })
+	work.Go(func() { w.lookAgain(ctx) })
 	work.Go(func() { w.pump(ctx) })
 	work.Go(func() {
 		if err := w.dir.fillUsers(ctx); err != nil && ctx.Err() == nil {
@@ -140,6 +168,11 @@ func (w *workspace) run(ctx context.Context) {
 	})
 	w.outbox.poke()
 	if w.cfg.Events == "http" {
+		if w.cfg.Listen == "" { // they come to the bridge's public address
+			w.connected()
+			<-ctx.Done()
+			return
+		}
 		w.listen(ctx)
 		return
 	}
@@ -147,13 +180,13 @@ func (w *workspace) run(ctx context.Context) {
 	if client == nil {
 		client = http.DefaultClient
 	}
-	(&socketMode{api: w.api, http: client, to: w, log: w.log}).run(ctx)
+	(&socketMode{api: w.api, http: client, to: w, log: w.log, command: w.b.command}).run(ctx)
 }
 
 // listen takes events over HTTP until ctx is done.
 func (w *workspace) listen(ctx context.Context) {
 	mux := http.NewServeMux()
-	mux.Handle(w.cfg.Path, &webhook{secret: w.cfg.SigningSecret, to: w, log: w.log, now: time.Now})
+	mux.Handle(w.cfg.Path, &webhook{secrets: w.b.signingSecrets, to: func(string) receiver { return w }, command: w.b.command, log: w.log, now: time.Now})
 	srv := &http.Server{
 		Handler: mux, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
 		ErrorLog: slog.NewLogLogger(w.log.Handler(), slog.LevelWarn),
@@ -184,9 +217,17 @@ func (w *workspace) listen(ctx context.Context) {
 
 // prepare finds out who the bot is and what it may, and makes the rooms.
 func (w *workspace) prepare(ctx context.Context) error {
+	switch tok, ok, err := w.b.tokens.get(botToken(w.cfg.ID)); {
+	case err != nil:
+		return err
+	case ok:
+		w.api.setToken(tok.Access)
+	case w.api.bearer() == "":
+		return errNoToken
+	}
 	var self *slackgo.AuthTestResponse
 	err := w.api.read(ctx, "auth.test", func() (err error) {
-		self, err = w.api.AuthTestContext(ctx)
+		self, err = w.api.slack().AuthTestContext(ctx)
 		return err
 	})
 	if err != nil {
@@ -199,8 +240,21 @@ func (w *workspace) prepare(ctx context.Context) error {
 	if meta.TeamID != "" && meta.TeamID != self.TeamID {
 		return fmt.Errorf("the token is of the workspace %s (%s), but %s was bridged to another, %s, before", self.Team, self.TeamID, w.cfg.ID, meta.TeamID)
 	}
-	if missing := w.api.missingScopes(); len(missing) > 0 {
+	if missing, _ := w.api.lacking(); len(missing) > 0 {
 		w.log.Error("the app lacks scopes: add them in its settings and install it again", "missing", missing)
+	}
+	if self.BotID != "" {
+		var resp struct {
+			Bot struct {
+				App string `json:"app_id"`
+			} `json:"bot"`
+		}
+		if err := w.api.call(ctx, "bots.info", values("bot", self.BotID), &resp); err != nil {
+			w.log.Warn("the app's id is not known", "error", err)
+		}
+		w.mu.Lock()
+		w.app = resp.Bot.App
+		w.mu.Unlock()
 	}
 	name := self.Team
 	w.mu.Lock()
@@ -222,8 +276,18 @@ func (w *workspace) prepare(ctx context.Context) error {
 }
 
 // receive implements receiver.
-func (w *workspace) receive(ctx context.Context, eventID string, event json.RawMessage) error {
+func (w *workspace) receive(ctx context.Context, team, eventID string, event json.RawMessage) error {
+	if to, ok := w.b.route(team).(*workspace); ok {
+		w = to // an app that is installed in several workspaces has all their events on any of its connections
+	}
 	return w.inbox.put(ctx, eventID, event)
+}
+
+// appID is the id of the app; "" if it is not known.
+func (w *workspace) appID() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.app
 }
 
 // several implements receiver.
@@ -232,14 +296,49 @@ func (w *workspace) several(several bool) { w.inbox.setPatience(several) }
 // connected implements receiver.
 func (w *workspace) connected() {
 	w.login.BridgeState.Send(status.BridgeState{StateEvent: status.StateConnected})
+	w.mu.Lock()
+	clear(w.caught)
+	long := !w.down.IsZero() && time.Since(w.down) > shortOutage
+	w.down = time.Time{}
+	w.mu.Unlock()
 	w.gaps.begin()
+	if long { // names, members and the like may have changed, too
+		signal(w.again)
+	}
+}
+
+// shortOutage is how long no events may come without the channels being looked at anew.
+const shortOutage = 20 * time.Second
+
+// lookAgain brings the rooms up to date after outages, until ctx is done.
+func (w *workspace) lookAgain(ctx context.Context) {
+	for {
+		select {
+		case <-w.again:
+		case <-ctx.Done():
+			return
+		}
+		if err := w.ensureRooms(ctx); err != nil && ctx.Err() == nil {
+			w.log.Error("after an outage, the channels cannot be looked at", "error", err)
+			continue
+		}
+		for _, channel := range w.gaps.channels() {
+			w.onPins(ctx, nil, channel)
+		}
+	}
 }
 
 // disconnected implements receiver.
 func (w *workspace) disconnected(err error) {
+	w.mu.Lock()
+	if w.down.IsZero() {
+		w.down = time.Now()
+	}
+	w.mu.Unlock()
 	state := status.BridgeState{StateEvent: status.StateTransientDisconnect, Error: "slack-disconnected"}
 	if badToken(err) {
 		state.StateEvent, state.Error = status.StateBadCredentials, "slack-bad-credentials"
+		w.alarm(err)
 	}
 	state.Message = fmt.Sprintf("Not connected to the Slack workspace %s: %v", w.cfg.ID, err)
 	w.log.Error("not connected to Slack", "error", err)

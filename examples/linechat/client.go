@@ -67,25 +67,15 @@ func (c *client) HandleMatrixMessage(_ context.Context, msg *bridgev2.MatrixMess
 	if msg.OrigSender != nil {
 		nick = msg.OrigSender.DisambiguatedName
 	}
-	text := strings.ReplaceAll(msg.Content.Body, "\n", " ")
-	line := fmt.Sprintf("%s %s %s\n", msg.Portal.ID, strings.ReplaceAll(nick, " ", "_"), text)
-	if len(line) > maxLine {
-		return nil, errors.New("the message is too long for line chat")
-	}
-	c.b.mu.Lock()
-	defer c.b.mu.Unlock()
-	if err := c.b.conn.SetWriteDeadline(time.Now().Add(10 * time.Second)); err != nil {
-		return nil, fmt.Errorf("send: %w", err)
-	}
-	if _, err := c.b.conn.Write([]byte(line)); err != nil {
-		return nil, fmt.Errorf("send: %w", err)
+	if err := c.b.write(string(msg.Portal.ID), nick, msg.Content.Body); err != nil {
+		return nil, err
 	}
 	// The network gives its messages no names; the event's will do.
 	return &bridgev2.MatrixMessageResponse{DB: &database.Message{ID: networkid.MessageID(msg.Event.ID), SenderID: networkid.UserID(loginID), Timestamp: time.Now()}}, nil
 }
 
 // read takes in what the network says until the connection ends, and gives the reason.
-func (b *bridge) read(lines *bufio.Scanner) error {
+func (b *bridge) read(ctx context.Context, lines *bufio.Scanner) error {
 	lines.Buffer(nil, maxLine)
 	for n := 0; lines.Scan(); n++ {
 		channel, rest, _ := strings.Cut(lines.Text(), " ")
@@ -93,6 +83,13 @@ func (b *bridge) read(lines *bufio.Scanner) error {
 		if !ok || nick == "" || len(nick) > 100 {
 			b.env.Log.Warn("a line that is none", "bytes", len(lines.Text()))
 			continue
+		}
+		if channel == "@"+botNick {
+			b.commanded(ctx, nick, text)
+			continue
+		}
+		if strings.HasPrefix(channel, "@") {
+			continue // for somebody else's eyes
 		}
 		now := time.Now()
 		b.login.QueueRemoteEvent(&simplevent.PreConvertedMessage{

@@ -102,6 +102,10 @@ func TestLineChat(t *testing.T) {
 	alice.Tell(room, "hello to you")
 	expect("town alice hello to you")
 
+	// A command of the module's own; it is not bridged.
+	alice.Tell(room, "!lines channels")
+	alice.Hears(room, "@linesbot:"+apptest.Domain, "Bridged: town")
+
 	// What the module refuses is a dead letter.
 	alice.Tell(room, strings.Repeat("long ", 1000))
 	for deadline := time.Now().Add(time.Minute); !strings.Contains(s.Run("bridge", "dead-letters", "list", "lines"), "too long for line chat"); {

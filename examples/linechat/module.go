@@ -5,10 +5,12 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
 	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/commands"
 	"maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 
@@ -75,6 +77,11 @@ func (b *bridge) Start(ctx context.Context, br *bridgev2.Bridge) error {
 		return fmt.Errorf("make the login: %w", err)
 	}
 	b.login.Client.Connect(ctx)
+	br.Commands.(*commands.Processor).AddHandlers(&commands.FullHandler{
+		Name: "channels",
+		Func: func(ce *commands.Event) { ce.Reply("Bridged: %s", strings.Join(b.config.Channels, ", ")) },
+		Help: commands.HelpMeta{Section: commands.HelpSectionChats, Description: "Show which channels are bridged."},
+	})
 	for _, channel := range b.config.Channels {
 		if err := b.open(ctx, br, channel); err != nil {
 			return fmt.Errorf("channel %s: %w", channel, err)
@@ -84,7 +91,7 @@ func (b *bridge) Start(ctx context.Context, br *bridgev2.Bridge) error {
 	// Not a plain go: a panic in it is to end the bridge, not the program.
 	b.env.Go(func() {
 		defer b.ended.Done()
-		b.failed <- b.read(bufio.NewScanner(conn))
+		b.failed <- b.read(ctx, bufio.NewScanner(conn))
 	})
 	return nil
 }

@@ -213,6 +213,15 @@ func (a *Accounts) threePIDSession(ctx context.Context, c ThreePIDCreds) (store.
 // ErrBadToken answers a wrong token.
 var ErrBadToken = mxerror.New(400, "M_INVALID_PARAM", "The link is not valid, or has expired. Ask for a new message.")
 
+// Asks tells whether the link of a session has to ask before it does anything, since programs that look
+// through mail open links too: one that lets somebody set a new password does. That others show whose an
+// address is as soon as they are opened is what clients and the Identity Service API's GET
+// /validate/email/submitToken lead to expect.
+func (a *Accounts) Asks(ctx context.Context, c ThreePIDCreds) (bool, error) {
+	s, err := a.threePIDSession(ctx, c)
+	return err == nil && s.Purpose != string(ForRegister) && s.Purpose != string(ForAdd), err
+}
+
 // SubmitToken notes that the address of a session is its client's, who knows the token that was
 // sent there. next is where the browser goes from here, or "".
 func (a *Accounts) SubmitToken(ctx context.Context, c ThreePIDCreds, token string) (next string, err error) {

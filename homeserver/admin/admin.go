@@ -67,7 +67,7 @@ type handler = func(client.AdminCall) (any, error)
 
 func (a *Admin) routes() {
 	const get, put, post, del = http.MethodGet, http.MethodPut, http.MethodPost, http.MethodDelete
-	on := a.o.Client.AdminRoute
+	on := func(method, path string, h handler) { a.o.Client.AdminRoute(method, path, a.audited(method, path, h)) }
 	on(get, "/v1/server_version", a.serverVersion)
 
 	on(get, "/v2/users", a.listUsers(false))

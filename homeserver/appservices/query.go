@@ -102,6 +102,14 @@ func (d *sender) makeUser(ctx context.Context, e *event.Event) error {
 // Ping calls a service on its own request: specification, POST
 // /_matrix/client/v1/appservice/{appserviceId}/ping. It returns how long the call took.
 func (s *Services) Ping(ctx context.Context, r *registration.Registration, txn string) (time.Duration, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	// A bridge in the same process can be there before its homeserver.
+	select {
+	case <-s.running:
+	case <-ctx.Done():
+		return 0, mxerror.New(504, "M_CONNECTION_TIMEOUT", "The server is not ready yet.")
+	}
 	s.mu.Lock()
 	d := s.senders[r.ID]
 	s.mu.Unlock()
@@ -112,8 +120,6 @@ func (s *Services) Ping(ctx context.Context, r *registration.Registration, txn s
 	if txn != "" {
 		body = []byte(`{"transaction_id":` + quote(txn) + `}`)
 	}
-	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
-	defer cancel()
 	begin := s.o.Now()
 	status, reply, err := d.request(ctx, http.MethodPost, "/_matrix/app/v1/ping", body)
 	switch {

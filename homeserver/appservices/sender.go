@@ -165,7 +165,7 @@ func (d *sender) deliver(ctx context.Context) error {
 		if t.upto > cur.Pos {
 			// The range is stored first: after a crash this very transaction is sent again.
 			cur.Txn, cur.Upto = cur.Txn+1, t.upto
-			if err := d.save(ctx, cur); err != nil {
+			if err := d.keep(ctx, cur, t); err != nil {
 				return err
 			}
 			t.id = strconv.FormatInt(cur.Txn, 10)
@@ -182,17 +182,17 @@ func (d *sender) deliver(ctx context.Context) error {
 
 // resume sends the transaction again that was under way at the last stop.
 func (d *sender) resume(ctx context.Context, cur *store.Cursor) error {
-	t, err := d.gather(ctx, cur.Pos, cur.Upto)
+	t, err := d.kept(ctx, *cur)
 	if err != nil {
 		return err
 	}
-	if !t.empty() {
+	if !t.empty() || t.raw != nil {
 		t.id = strconv.FormatInt(cur.Txn, 10)
 		if err := d.put(ctx, t); err != nil {
 			return err
 		}
 	}
-	// With other namespaces than before, less may have fitted: go on from there.
+	// Of one that was made anew with other namespaces, less may have fitted: go on from there.
 	cur.Pos, cur.Upto = t.upto, t.upto
 	return nil
 }
@@ -210,7 +210,10 @@ func (d *sender) at(pos int64) {
 // put sends a transaction until the service has taken it: "homeservers MUST ... retry
 // transactions until they succeed, with exponential backoff", in order.
 func (d *sender) put(ctx context.Context, t *transaction) error {
-	body := t.body()
+	body := t.raw
+	if body == nil {
+		body = t.body()
+	}
 	for wait := backoffMin; ; wait = min(wait*2, backoffMax) {
 		attempt, cancel := context.WithTimeout(ctx, d.s.o.TransactionTimeout)
 		status, _, err := d.request(attempt, http.MethodPut, "/_matrix/app/v1/transactions/"+escape(t.id), body)

@@ -44,9 +44,10 @@ type Services struct {
 	senders map[string]*sender
 	// began is the log position at which the registrations came into force: a service that was
 	// never heard of before is told of what comes after it.
-	began int64
-	run   context.Context // nil until Run
-	wg    sync.WaitGroup
+	began   int64
+	run     context.Context // nil until Run
+	running chan struct{}   // closed when Run has begun
+	wg      sync.WaitGroup
 }
 
 // New makes the services; nothing is delivered until Run.
@@ -57,7 +58,7 @@ func New(o Options) *Services {
 	if o.TransactionTimeout == 0 {
 		o.TransactionTimeout = txnTimeout
 	}
-	s := &Services{o: o, senders: map[string]*sender{}, began: o.Store.Position()}
+	s := &Services{o: o, senders: map[string]*sender{}, began: o.Store.Position(), running: make(chan struct{})}
 	s.set.Store(o.Set)
 	return s
 }
@@ -65,12 +66,13 @@ func New(o Options) *Services {
 // Set is the registrations in force.
 func (s *Services) Set() *registration.Set { return s.set.Load() }
 
-// Run delivers until ctx ends, and waits for the senders to stop.
+// Run delivers until ctx ends, and waits for the senders to stop. It is called once.
 func (s *Services) Run(ctx context.Context) error {
 	s.mu.Lock()
 	s.run = ctx
 	s.reconcile()
 	s.mu.Unlock()
+	close(s.running)
 	<-ctx.Done()
 	s.wg.Wait()
 	return nil

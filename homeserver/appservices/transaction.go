@@ -7,6 +7,9 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/tidwall/gjson"
+	"github.com/tidwall/sjson"
+
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/homeserver/sync"
@@ -15,6 +18,7 @@ import (
 // transaction is what is handed over at once: what lies in the log up to a position.
 type transaction struct {
 	id        string
+	raw       []byte // the body, once it is made
 	upto      int64
 	events    []jsontext.Value
 	ephemeral []jsontext.Value
@@ -131,10 +135,12 @@ func (d *sender) take(ctx context.Context, t *transaction, e store.Entry) error 
 		if err := d.makeUser(ctx, ev); err != nil {
 			return err
 		}
-		raw, err := sync.Render{Store: s, RoomID: true, NowMS: d.s.o.Now().UnixMilli()}.Event(ctx, nil, ev)
+		raw, err := d.render(ctx, ev)
+		if err != nil {
+			return err
+		}
 		t.events = append(t.events, raw)
 		t.size += len(raw)
-		return err
 	case store.KindState:
 		// What is known of the room's members may be otherwise now. The event that has come to hold
 		// again was sent before.
@@ -160,6 +166,30 @@ func (d *sender) take(ctx context.Context, t *transaction, e store.Entry) error 
 		return err
 	}
 	return nil
+}
+
+// render is an event as services see it. Specification, m.room.member: "unsigned.invite_room_state: A subset of the
+// state of the room at the time of the invite, if membership is invite."
+func (d *sender) render(ctx context.Context, ev *event.Event) ([]byte, error) {
+	r := sync.Render{Store: d.s.o.Store, RoomID: true, NowMS: d.s.o.Now().UnixMilli()}
+	raw, err := r.Event(ctx, nil, ev)
+	if err != nil || ev.Type != "m.room.member" || ev.StateKey == nil || ev.Membership() != "invite" || !d.rooms.user(*ev.StateKey) {
+		return raw, err
+	}
+	stripped, err := r.Stripped(ctx, nil, ev)
+	if err != nil {
+		return nil, err
+	}
+	state := gjson.ParseBytes(stripped).Array()
+	list := []byte{'['}
+	// The last one is the invitation itself.
+	for i, e := range state[:max(len(state)-1, 0)] {
+		if i > 0 {
+			list = append(list, ',')
+		}
+		list = append(list, e.Raw...)
+	}
+	return sjson.SetRawBytes(raw, "unsigned.invite_room_state", append(list, ']'))
 }
 
 // takeToDevice adds a message to a device of one of the service's users. MSC4203: the event has

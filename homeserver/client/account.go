@@ -184,24 +184,29 @@ func (a *API) deactivate(c *call) (any, error) {
 			return nil, err
 		}
 	}
-	if err := a.Deactivate(c.ctx, id, q.Erase); err != nil {
+	result, err := a.closeAccount(c.ctx, id, q.Erase)
+	if err != nil {
 		return nil, err
 	}
-	// "This must be success if the homeserver has no identifiers to unbind for the user": this one
-	// binds none.
-	return map[string]string{"id_server_unbind_result": "success"}, nil
+	return map[string]string{"id_server_unbind_result": result}, nil
 }
 
-// Deactivate closes an account for good. The user leaves all rooms first, so that what can still
-// fail fails while the account can try again.
+// Deactivate closes an account for good.
 func (a *API) Deactivate(ctx context.Context, userID string, erase bool) error {
+	_, err := a.closeAccount(ctx, userID, erase)
+	return err
+}
+
+// closeAccount is Deactivate. The user leaves all rooms first, so that what can still fail fails while the
+// account can try again. unbound tells what identity servers made of it.
+func (a *API) closeAccount(ctx context.Context, userID string, erase bool) (unbound string, err error) {
 	account, err := a.o.Accounts.LocalAccount(ctx, userID)
 	if err != nil {
-		return err
+		return "", err
 	}
 	rooms, err := a.o.Store.RoomsOf(ctx, account.User)
 	if err != nil {
-		return err
+		return "", err
 	}
 	for _, m := range rooms {
 		if m.Membership != "join" && m.Membership != "invite" && m.Membership != "knock" {
@@ -209,10 +214,13 @@ func (a *API) Deactivate(ctx context.Context, userID string, erase bool) error {
 		}
 		_, err := a.o.Rooms.Send(ctx, m.Room, room.Proposal{Sender: userID, Type: "m.room.member", StateKey: &userID, Content: []byte(`{"membership":"leave"}`)})
 		if err != nil && !mxerror.Is(err, "M_FORBIDDEN") {
-			return err
+			return "", err
 		}
 	}
-	return a.o.Accounts.Deactivate(ctx, account.User, erase)
+	if err := a.o.Accounts.Deactivate(ctx, account.User, erase); err != nil {
+		return "", err
+	}
+	return a.unbindAll(ctx, account.User, userID)
 }
 
 // openIDToken is POST /user/{userId}/openid/request_token.

@@ -12,6 +12,8 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/appservices"
 	"github.com/landbridge-im/landbridge/homeserver/delayed"
 	"github.com/landbridge-im/landbridge/homeserver/event"
+	"github.com/landbridge-im/landbridge/homeserver/guests"
+	"github.com/landbridge-im/landbridge/homeserver/identity"
 	"github.com/landbridge-im/landbridge/homeserver/keys"
 	"github.com/landbridge-im/landbridge/homeserver/media"
 	"github.com/landbridge-im/landbridge/homeserver/notices"
@@ -55,12 +57,16 @@ type Options struct {
 	WellKnown      WellKnown
 	// TrustedProxies say truly in X-Forwarded-For whose requests they pass on.
 	TrustedProxies []netip.Prefix
-	Delayed        *delayed.Events
-	Notices        *notices.Notices
-	Unread         *unread.Counter
-	Pushers        *pushers.Pushers
-	VoIP           VoIP
-	Directory      *userdirectory.Directory
+	// Tied tells whose accounts bridges may act as; nil: nobody's.
+	Tied      TiedTo
+	Delayed   *delayed.Events
+	Guests    *guests.Guests
+	Identity  *identity.Client
+	Notices   *notices.Notices
+	Unread    *unread.Counter
+	Pushers   *pushers.Pushers
+	VoIP      VoIP
+	Directory *userdirectory.Directory
 	// Remote asks other servers, and Joins goes to rooms of theirs; both are nil where there are none.
 	Remote Remote
 	Joins  Joins

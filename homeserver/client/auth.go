@@ -24,7 +24,7 @@ func (a *API) authenticate(c *call, rt *route) (*Session, error) {
 		return nil, accounts.ErrMissingToken()
 	}
 	if reg := a.o.Services.Set().ByASToken(token); reg != nil {
-		return a.serviceSession(c, reg)
+		return a.serviceSession(c, rt, reg)
 	}
 	s, err := a.o.Accounts.Authenticate(c.ctx, token, c.address(), c.r.UserAgent())
 	if err != nil {
@@ -41,11 +41,13 @@ func (a *API) authenticate(c *call, rt *route) (*Session, error) {
 // serviceSession is an application service acting as itself or as one of its users:
 // specification, application-service API, "Identity assertion": "... with the user_id parameter
 // on the request"; MSC3202 and MSC4326 add the device.
-func (a *API) serviceSession(c *call, reg *registration.Registration) (*Session, error) {
+func (a *API) serviceSession(c *call, rt *route, reg *registration.Registration) (*Session, error) {
 	userID := c.query.Get("user_id")
 	if userID == "" {
 		userID = reg.SenderID(a.o.ServerName)
-	} else if !a.owns(reg, userID) {
+	} else if tied, err := a.actsFor(c, rt, reg, userID); err != nil {
+		return nil, err
+	} else if !tied && !a.owns(reg, userID) {
 		return nil, mxerror.New(403, "M_EXCLUSIVE", "%s is outside of this application service's namespaces.", clip(userID))
 	}
 	s := &Session{Session: &accounts.Session{UserID: userID, Kind: "service", ServiceID: reg.ID}, Service: reg, Asserted: true}

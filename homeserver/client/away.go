@@ -102,7 +102,14 @@ func (a *API) joinAway(c *call, l located, extra object) error {
 	}
 	if c.session.Guest {
 		// Whether they may is for the room to say, which isn't here to be asked.
-		return guestForbidden("Guests may not join rooms of other servers.")
+		a.remotes.spaces.Remove(l.id) // what it said before may be old
+		sum, err := a.awaySummary(c.ctx, l)
+		if err != nil && !mxerror.Is(err, "M_NOT_FOUND") {
+			return err
+		}
+		if err != nil || !sum.Guests {
+			return guestForbidden("Guests may not join this room of another server.")
+		}
 	}
 	content, err := a.memberContent(c.ctx, c.session.UserID, "join", extra)
 	if err != nil {

@@ -50,6 +50,9 @@ type initialState struct {
 // maxInitial bounds what one createRoom may bring.
 const maxInitial = 20000
 
+// maxAddresses bounds how many people one createRoom may invite by an address.
+const maxAddresses = 50
+
 // preset is what a preset stands for: specification, POST /createRoom.
 type preset struct{ joinRule, history, guests string }
 
@@ -83,6 +86,9 @@ func (a *API) makeRoom(c *call, q createRoomRequest) (name store.RoomName, err e
 	}
 	if !event.Supported(version) {
 		return name, versionError(version)
+	}
+	if err := a.knownAddresses(c, &q); err != nil {
+		return name, err
 	}
 	creation, err := a.creationContent(c, &q, version)
 	if err != nil {
@@ -123,6 +129,11 @@ func (a *API) makeRoom(c *call, q createRoomRequest) (name store.RoomName, err e
 		return name, err
 	}
 	a.inviteAfter(c, name, q.away, q.IsDirect)
+	for _, p := range q.Invite3PID {
+		if err := a.storeInvite(c, name, p); err != nil {
+			return name, err
+		}
+	}
 	return name, a.settleIn(c.ctx, c.session, name)
 }
 
@@ -160,11 +171,11 @@ func (a *API) checkCreate(c *call, q *createRoomRequest) error {
 	if c.session.Service == nil {
 		q.InitialMembers, q.AutoJoinInvites, q.CreateTS = nil, false, 0
 	}
-	if len(q.Invite)+len(q.InitialMembers)+len(q.InitialState) > maxInitial {
+	if len(q.Invite)+len(q.InitialMembers)+len(q.InitialState) > maxInitial || len(q.Invite3PID) > maxAddresses {
 		return mxerror.TooLarge("A new room can have at most %d invitations and state events.", maxInitial)
 	}
-	for _, p := range q.Invite3PID {
-		if err := p.refuse(); err != nil {
+	for i := range q.Invite3PID {
+		if err := q.Invite3PID[i].check(a); err != nil {
 			return err
 		}
 	}

@@ -57,7 +57,7 @@ func (a *API) nearest(c *call, v view, ts int64, back bool, here *event.Event) (
 		return here == nil || back && at > here.OriginServerTS || !back && at < here.OriginServerTS
 	}
 	e, err := a.o.History.Nearest(c.ctx, v.room, ts, back, better)
-	if err != nil || e == nil || e.Has(event.Rejected) || e.Has(event.SoftFailed) {
+	if err != nil || e == nil || e.Flags&(event.Rejected|event.SoftFailed|event.Withheld) != 0 {
 		return nil, err
 	}
 	if ok, err := sync.Visible(c.ctx, a.o.Store, e, v.reader); err != nil || !ok {

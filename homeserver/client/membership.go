@@ -41,28 +41,6 @@ type membershipRequest struct {
 	invite3PID
 }
 
-// invite3PID names somebody by an address elsewhere.
-type invite3PID struct {
-	Server  string `json:"id_server"`
-	Token   string `json:"id_access_token"`
-	Medium  string `json:"medium"`
-	Address string `json:"address"`
-}
-
-// given tells whether there is such an address at all.
-func (p invite3PID) given() bool { return p.Medium != "" || p.Address != "" || p.Server != "" }
-
-// refuse says why nobody is invited so: there is no identity server that this server trusts to
-// say whose an address is.
-func (p invite3PID) refuse() error {
-	for name, v := range map[string]string{"id_server": p.Server, "id_access_token": p.Token, "medium": p.Medium, "address": p.Address} {
-		if v == "" {
-			return mxerror.MissingParam("%s is missing from an invitation by third-party identifier.", name)
-		}
-	}
-	return mxerror.New(403, "M_SERVER_NOT_TRUSTED", "This server asks no identity servers, so nobody can be invited by email or telephone number.")
-}
-
 // target reads the room, the user and the reason that a request is about.
 func (c *call) target() (r store.RoomName, q membershipRequest, err error) {
 	if r, err = c.room(0); err != nil {
@@ -71,16 +49,18 @@ func (c *call) target() (r store.RoomName, q membershipRequest, err error) {
 	if err := c.body(&q); err != nil {
 		return r, q, err
 	}
-	if q.UserID == "" && q.given() {
-		return r, q, q.refuse()
+	return r, q, c.about(r, q.UserID)
+}
+
+// about checks the user that a request is about.
+func (c *call) about(r store.RoomName, userID string) error {
+	if userID == "" {
+		return mxerror.MissingParam("user_id is missing.")
 	}
-	if q.UserID == "" {
-		return r, q, mxerror.MissingParam("user_id is missing.")
+	if err := checkUserID(userID); err != nil {
+		return err
 	}
-	if err := checkUserID(q.UserID); err != nil {
-		return r, q, err
-	}
-	return r, q, c.knows(r.NID, q.UserID)
+	return c.knows(r.NID, userID)
 }
 
 // knows waits until the standing of somebody else in a room is known: what may become of them depends
@@ -241,21 +221,36 @@ func (a *API) knockRoom(c *call) (any, error) {
 
 // invite is POST /rooms/{roomId}/invite.
 func (a *API) invite(c *call) (any, error) {
-	r, q, err := c.target()
+	r, err := c.room(0)
 	if err != nil {
 		return nil, err
 	}
-	if m, err := a.standing(c.ctx, r, q.UserID); err != nil {
+	var q membershipRequest
+	if err := c.body(&q); err != nil {
 		return nil, err
+	}
+	if q.UserID == "" && q.given() {
+		return nil, a.inviteAddress(c, r, q)
+	}
+	if err := c.about(r, q.UserID); err != nil {
+		return nil, err
+	}
+	return nil, a.inviteUser(c, r, q.UserID, reason(q.Reason))
+}
+
+// inviteUser invites somebody who is not invited yet.
+func (a *API) inviteUser(c *call, r store.RoomName, userID string, extra object) error {
+	if m, err := a.standing(c.ctx, r, userID); err != nil {
+		return err
 	} else if m.Membership == "invite" {
 		if own, err := a.standing(c.ctx, r, c.session.UserID); err != nil {
-			return nil, err
+			return err
 		} else if own.Membership == "join" {
-			return nil, nil // "The user has been invited to join the room, or was already invited to the room."
+			return nil // "The user has been invited to join the room, or was already invited to the room."
 		}
 	}
-	_, err = a.setMembership(c, r, q.UserID, "invite", reason(q.Reason))
-	return nil, err
+	_, err := a.setMembership(c, r, userID, "invite", extra)
+	return err
 }
 
 // leaveRoom is POST /rooms/{roomId}/leave.

@@ -231,13 +231,19 @@ func (a *API) loginPage(c *call) error {
 	return c.show(http.StatusOK, webPage{Title: "Log in to " + a.o.ServerName, Login: true})
 }
 
-// submitPage is where the link in a message leads. It asks before it does anything: programs that
-// look through mail open links too.
+// submitPage is where the link in a message leads.
 func (a *API) submitPage(c *call) error {
 	for _, name := range [...]string{"sid", "client_secret", "token"} {
 		if c.query.Get(name) == "" {
 			return a.showError(c, mxerror.MissingParam("%s is missing.", name))
 		}
+	}
+	asks, err := a.o.Accounts.Asks(c.ctx, accounts.ThreePIDCreds{SID: c.query.Get("sid"), Secret: c.query.Get("client_secret")})
+	if err != nil {
+		return a.showError(c, err)
+	}
+	if !asks && c.r.Method == http.MethodGet {
+		return a.confirmSubmit(c)
 	}
 	p := webPage{Title: "Confirm your e-mail address", Text: []string{"Is this your address, and have you asked for this message?"}}
 	q := url.Values{"sid": {c.query.Get("sid")}, "client_secret": {c.query.Get("client_secret")}, "token": {c.query.Get("token")}}

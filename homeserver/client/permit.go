@@ -2,7 +2,6 @@ package client
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
-	"github.com/landbridge-im/landbridge/homeserver/room"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 )
 
@@ -157,48 +155,9 @@ func (a *API) guestMayJoin(c *call, r store.RoomName) error {
 	if !c.session.Guest {
 		return nil
 	}
-	ok, err := a.guestsWelcome(c.ctx, r.NID)
+	ok, err := a.o.Guests.Welcome(c.ctx, r.NID)
 	if err == nil && !ok {
 		return guestForbidden("Guests may not join this room.")
 	}
 	return err
-}
-
-func (a *API) guestsWelcome(ctx context.Context, roomNID int64) (bool, error) {
-	root, err := a.o.Store.RootAt(ctx, roomNID, a.o.Store.Position())
-	if err != nil {
-		return false, err
-	}
-	e, err := a.o.Store.StateEvent(ctx, root, "m.room.guest_access", "")
-	if errors.Is(err, store.ErrNotFound) {
-		return false, nil
-	}
-	return err == nil && e.ContentString("guest_access") == "can_join", err
-}
-
-// sendGuestsAway applies: "If the m.room.guest_access event is changed to stop this from being the
-// case, the server MUST set those users' m.room.member state to leave." It is called after each
-// change of that event.
-func (a *API) sendGuestsAway(ctx context.Context, roomNID int64) error {
-	ok, err := a.guestsWelcome(ctx, roomNID)
-	if err != nil || ok {
-		return err
-	}
-	// Who has changed it may go away; the guests must too.
-	ctx = context.WithoutCancel(ctx)
-	guests, err := a.o.Store.GuestsIn(ctx, roomNID)
-	if err != nil {
-		return err
-	}
-	for _, nid := range guests {
-		id, err := a.o.Store.UserID(ctx, nid)
-		if err != nil {
-			return err
-		}
-		_, err = a.o.Rooms.Send(ctx, roomNID, room.Proposal{Sender: id, Type: "m.room.member", StateKey: &id, Content: []byte(`{"membership":"leave"}`)})
-		if err != nil && !mxerror.Is(err, "M_FORBIDDEN") {
-			return err
-		}
-	}
-	return nil
 }

@@ -170,7 +170,7 @@ func (a *API) deleteNetworkRoom(c *call) (any, error) {
 		return nil, mxerror.Unrecognized(http.StatusMethodNotAllowed)
 	}
 	var err error
-	if c.session, err = a.serviceSession(c, reg); err != nil {
+	if c.session, err = a.serviceSession(c, &route{}, reg); err != nil {
 		return nil, err
 	}
 	return nil, a.listInNetwork(c, false)

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json/jsontext"
@@ -171,7 +172,7 @@ func (a *API) propose(c *call, nid int64, p room.Proposal) (any, error) {
 		return nil, err
 	}
 	if p.Type == "m.room.guest_access" {
-		if err := a.sendGuestsAway(c.ctx, nid); err != nil {
+		if err := a.o.Guests.SendAway(context.WithoutCancel(c.ctx), nid); err != nil {
 			return nil, err
 		}
 	}

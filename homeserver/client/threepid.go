@@ -1,10 +1,15 @@
 package client
 
 import (
+	"context"
+	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
+	"github.com/landbridge-im/landbridge/homeserver/identity"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
+	"github.com/landbridge-im/landbridge/homeserver/store"
 )
 
 func (a *API) threePIDRoutes() {
@@ -13,8 +18,9 @@ func (a *API) threePIDRoutes() {
 	on(get, v3, "/account/3pid", user, a.threePIDs)
 	on(post, v3, "/account/3pid", user, a.postThreePID)
 	on(post, v3, "/account/3pid/add", user, a.addThreePID)
-	on(post, v3, "/account/3pid/bind", user, a.bindThreePID)
-	on(post, v3, "/account/3pid/unbind", user, a.unbindThreePID)
+	withUnstable := append([]string{"/_matrix/client/unstable"}, v3...)
+	on(post, withUnstable, "/account/3pid/bind", user, a.bindThreePID)
+	on(post, withUnstable, "/account/3pid/unbind", user, a.unbindThreePID)
 	on(post, v3, "/account/3pid/delete", user, a.deleteThreePID)
 	for prefix, purpose := range map[string]accounts.Purpose{"/register": accounts.ForRegister, "/account/password": accounts.ForPassword, "/account/3pid": accounts.ForAdd} {
 		on(post, v3, prefix+"/email/requestToken", anyone, a.requestEmailToken(purpose))
@@ -151,7 +157,7 @@ func (a *API) postThreePID(c *call) (any, error) {
 	return nil, a.o.Accounts.AddThreePID(c.ctx, c.session.User, *q.Creds)
 }
 
-// bindThreePID is POST /account/3pid/bind. This server works with no identity server.
+// bindThreePID is POST /account/3pid/bind.
 func (a *API) bindThreePID(c *call) (any, error) {
 	var q struct {
 		accounts.ThreePIDCreds
@@ -166,42 +172,120 @@ func (a *API) bindThreePID(c *call) (any, error) {
 			return nil, mxerror.MissingParam("%s is missing.", name)
 		}
 	}
-	return nil, mxerror.New(400, "M_SERVER_NOT_TRUSTED", "This server does not work with identity servers.")
+	if err := a.o.Identity.Check(q.Server); err != nil {
+		if e, ok := mxerror.As(err); ok {
+			return nil, mxerror.New(http.StatusBadRequest, e.Code, "%s", e.Message)
+		}
+		return nil, err
+	}
+	medium, address, err := a.o.Identity.Bind(c.ctx, identity.Asker{Server: q.Server, Token: q.Token}, q.SID, q.Secret, c.session.UserID)
+	if err != nil {
+		return nil, err
+	}
+	// Remembered, so that it can be taken back without the client's knowing where it is.
+	return nil, a.o.Store.Write(c.ctx, func(t *store.Tx) error {
+		return t.BindThreePID(store.BoundThreePID{User: c.session.User, Medium: clip(medium), Address: clip(address), Server: q.Server})
+	})
 }
 
-// namedThreePID reads the address that a request is about.
-func namedThreePID(c *call) (medium, address string, err error) {
-	var q struct {
-		Medium  string `json:"medium"`
-		Address string `json:"address"`
-	}
+// namedThreePID is an address that a request is about.
+type namedThreePID struct {
+	Medium  string `json:"medium"`
+	Address string `json:"address"`
+	Server  string `json:"id_server"`
+}
+
+func (c *call) namedThreePID() (q namedThreePID, err error) {
 	if err := c.body(&q); err != nil {
-		return "", "", err
+		return q, err
 	}
 	switch {
 	case q.Medium == "" || q.Address == "":
-		return "", "", mxerror.MissingParam("medium or address is missing.")
+		return q, mxerror.MissingParam("medium or address is missing.")
 	case q.Medium != accounts.MediumEmail && q.Medium != accounts.MediumPhone:
-		return "", "", mxerror.InvalidParam("medium must be email or msisdn.")
+		return q, mxerror.InvalidParam("medium must be email or msisdn.")
 	}
-	return q.Medium, q.Address, nil
+	return q, nil
 }
 
-// noSupport answers where an identity server would have to be told: "If the homeserver does not know
-// the original id_server, it MUST return a id_server_unbind_result of no-support."
-func noSupport() any { return map[string]string{"id_server_unbind_result": "no-support"} }
+// unbind takes back what identity servers were told of a user's address: at the server that is named, or else
+// "the homeserver MUST use the id_server the identifier was added through. If the homeserver does not know the
+// original id_server, it MUST return a id_server_unbind_result of no-support."
+func (a *API) unbind(ctx context.Context, user int64, userID string, q namedThreePID) (result string, err error) {
+	all, err := a.o.Store.BoundThreePIDs(ctx, user)
+	if err != nil {
+		return "", err
+	}
+	bound := slices.DeleteFunc(all, func(b store.BoundThreePID) bool {
+		return b.Medium != q.Medium || b.Address != q.Address || q.Server != "" && b.Server != q.Server
+	})
+	if len(bound) == 0 && q.Server != "" {
+		bound = []store.BoundThreePID{{User: user, Medium: q.Medium, Address: q.Address, Server: q.Server}}
+	}
+	if len(bound) == 0 {
+		return noSupport, nil
+	}
+	result = "success"
+	for _, b := range bound {
+		ok, err := a.o.Identity.Unbind(ctx, b.Server, userID, b.Medium, b.Address)
+		switch {
+		case mxerror.Is(err, "M_SERVER_NOT_TRUSTED"):
+			result = noSupport
+			continue
+		case err != nil:
+			return "", err
+		case !ok:
+			result = noSupport
+			continue
+		}
+		if err := a.o.Store.Write(ctx, func(t *store.Tx) error { return t.UnbindThreePID(b) }); err != nil {
+			return "", err
+		}
+	}
+	return result, nil
+}
+
+const noSupport = "no-support"
 
 // unbindThreePID is POST /account/3pid/unbind.
 func (a *API) unbindThreePID(c *call) (any, error) {
-	_, _, err := namedThreePID(c)
-	return noSupport(), err
+	q, err := c.namedThreePID()
+	if err != nil {
+		return nil, err
+	}
+	result, err := a.unbind(c.ctx, c.session.User, c.session.UserID, q)
+	return map[string]string{"id_server_unbind_result": result}, err
 }
 
 // deleteThreePID is POST /account/3pid/delete.
 func (a *API) deleteThreePID(c *call) (any, error) {
-	medium, address, err := namedThreePID(c)
+	q, err := c.namedThreePID()
 	if err != nil {
 		return nil, err
 	}
-	return noSupport(), a.o.Accounts.DeleteThreePID(c.ctx, c.session.User, medium, address)
+	result, err := a.unbind(c.ctx, c.session.User, c.session.UserID, q)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]string{"id_server_unbind_result": result}, a.o.Accounts.DeleteThreePID(c.ctx, c.session.User, q.Medium, q.Address)
+}
+
+// unbindAll takes back all of a user's addresses: "The homeserver MUST attempt to unbind all of the user's
+// identifiers"; it tells whether that was done.
+func (a *API) unbindAll(ctx context.Context, user int64, userID string) (result string, err error) {
+	all, err := a.o.Store.BoundThreePIDs(ctx, user)
+	if err != nil {
+		return "", err
+	}
+	result = "success"
+	for _, b := range all {
+		one, err := a.unbind(ctx, user, userID, namedThreePID{b.Medium, b.Address, b.Server})
+		if err != nil {
+			a.o.Log.WarnContext(ctx, "an identity server could not be told that an account is closed", "server", b.Server, "err", err)
+		}
+		if err != nil || one != "success" {
+			result = noSupport
+		}
+	}
+	return result, nil
 }

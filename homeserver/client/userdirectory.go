@@ -50,7 +50,7 @@ func (a *API) searchUsers(c *call) (any, error) {
 	}
 	out := make([]foundUser, len(people))
 	for i, p := range people {
-		out[i] = foundUser{UserID: p.UserID, Name: p.Name}
+		out[i] = foundUser{UserID: p.UserID, Name: p.Name, Avatar: p.Avatar}
 		fields, err := a.o.Store.Profile(c.ctx, p.User)
 		if err != nil {
 			return nil, err

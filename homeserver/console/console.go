@@ -8,8 +8,12 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
+	"time"
 
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
+	"github.com/landbridge-im/landbridge/homeserver/claims"
+	"github.com/landbridge-im/landbridge/homeserver/cutover"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 )
@@ -22,6 +26,9 @@ type Options struct {
 	Deactivate func(ctx context.Context, userID string, erase bool) error
 	// Import answers what is asked below /import/; see package importer.
 	Import http.Handler
+	Claims *claims.Claims
+	// Cutover ends bridges.
+	Cutover *cutover.Cutover
 	// Export answers what is asked below /export/; see package exporter.
 	Export http.Handler
 	Log    *slog.Logger
@@ -30,24 +37,30 @@ type Options struct {
 // console serves the commands.
 type console struct{ o Options }
 
-// maxBody bounds a command.
-const maxBody = 64 << 10
+// maxBody bounds a command: the largest is a list of people to be invited.
+const maxBody = 64 << 20
 
 // New makes the handler of the commands: each is a POST to /NOUN/VERB with a JSON object.
 func New(o Options) http.Handler {
 	c := &console{o}
 	mux := http.NewServeMux()
-	serve(mux, c, "/user/create", c.createUser)
+	changing(mux, c, "/user/create", func(q CreateUser) string { return q.Name }, c.createUser)
 	serve(mux, c, "/user/list", c.listUsers)
 	serve(mux, c, "/user/show", c.showUser)
-	serve(mux, c, "/user/password", c.setPassword)
-	serve(mux, c, "/user/deactivate", c.deactivate)
-	serve(mux, c, "/user/set", c.setUser)
-	serve(mux, c, "/token/create", c.createToken)
+	changing(mux, c, "/user/password", func(q SetPassword) string { return q.Name }, c.setPassword)
+	changing(mux, c, "/user/deactivate", func(q Deactivate) string { return q.Name }, c.deactivate)
+	changing(mux, c, "/user/set", func(q SetUser) string { return q.Name }, c.setUser)
+	changing(mux, c, "/token/create", nothing, c.createToken)
 	serve(mux, c, "/token/list", c.listTokens)
-	serve(mux, c, "/token/delete", c.deleteToken)
+	changing(mux, c, "/token/delete", nothing, c.deleteToken)
 	serve(mux, c, "/room/list", c.listRooms)
 	serve(mux, c, "/room/show", c.showRoom)
+	if o.Claims != nil {
+		c.claimCommands(mux)
+	}
+	if o.Cutover != nil {
+		c.cutoverCommands(mux)
+	}
 	if o.Import != nil {
 		mux.Handle("/import/", o.Import)
 	}
@@ -84,6 +97,26 @@ func serve[Q, R any](mux *http.ServeMux, c *console, path string, do func(contex
 			return
 		}
 		c.answer(w, http.StatusOK, out)
+	})
+}
+
+// nothing is said of a token: it is a secret.
+func nothing[Q any](Q) string { return "" }
+
+// changing adds a command that changes something, and is written into the audit log. about tells of whom or what.
+func changing[Q, R any](mux *http.ServeMux, c *console, path string, about func(Q) string, do func(context.Context, Q) (R, error)) {
+	noun, verb, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	serve(mux, c, path, func(ctx context.Context, q Q) (R, error) {
+		out, err := do(ctx, q)
+		entry := store.Audit{TS: time.Now().UnixMilli(), Who: "command line", Did: verb + " " + noun, To: about(q)}
+		if err != nil {
+			entry.Did, entry.More = entry.Did+" (failed)", err.Error()
+		}
+		werr := c.o.Store.Write(context.WithoutCancel(ctx), func(t *store.Tx) error { return t.AddAudit(entry) })
+		if werr != nil {
+			c.o.Log.ErrorContext(ctx, "writing the audit log", "did", entry.Did, "err", werr)
+		}
+		return out, err
 	})
 }
 

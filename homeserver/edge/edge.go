@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -94,7 +95,7 @@ func (e *Edge) Wrap(next http.Handler) http.Handler {
 			out.end()
 			if e.access.Load() {
 				// Never the query, which may hold an access token.
-				e.o.Log.InfoContext(r.Context(), "request", "id", id, "method", r.Method, "path", r.URL.Path, "status", out.status,
+				e.o.Log.InfoContext(r.Context(), "request", "id", id, "method", r.Method, "path", loggedPath(r.URL.Path), "status", out.status,
 					"bytes", out.sent, "ms", e.o.Now().Sub(began).Milliseconds(), "address", r.RemoteAddr)
 			}
 			if p != nil {
@@ -127,7 +128,7 @@ func (e *Edge) recovered(w *response, r *http.Request, id string, p any) any {
 		w.aborted = true
 		return p
 	}
-	e.o.Log.ErrorContext(r.Context(), "a request made the server panic", "id", id, "method", r.Method, "path", r.URL.Path,
+	e.o.Log.ErrorContext(r.Context(), "a request made the server panic", "id", id, "method", r.Method, "path", loggedPath(r.URL.Path),
 		"panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 	if w.status != 0 {
 		w.aborted = true
@@ -143,4 +144,15 @@ func (e *Edge) recovered(w *response, r *http.Request, id string, p any) any {
 	w.WriteHeader(http.StatusInternalServerError)
 	_, _ = w.Write(body) // the client may be gone; there is nobody to tell
 	return nil
+}
+
+// secretPaths begin paths whose rest is a secret: addresses of invitations.
+const secretPaths = "/claim/"
+
+// loggedPath is a path as it may be written into the log.
+func loggedPath(path string) string {
+	if strings.HasPrefix(path, secretPaths) {
+		return secretPaths + "..."
+	}
+	return path
 }

@@ -46,6 +46,13 @@ const (
 	Imported
 	// Founding events are joins by way of another server, at which what is here of the room begins anew.
 	Founding
+	// Gap events follow events that weren't here when they were taken in. What stands before them in a
+	// timeline is not what was before them; they keep the flag when that is fetched later, since it is news
+	// to nobody.
+	Gap
+	// Withheld events are redactions that aren't, or not yet, applied: they are in the graph but are not shown to
+	// clients, and have no position.
+	Withheld
 )
 
 // Event is one event of a room. It is immutable; share it freely between goroutines, and make

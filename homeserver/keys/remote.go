@@ -216,8 +216,7 @@ func (k *Keys) remember(user string, rk *remoteKeys, mark int64) {
 func readRemote(user string, got fclient.Keys) *remoteKeys {
 	rk := &remoteKeys{devices: map[string]jsontext.Value{}}
 	for device, raw := range got.Devices[user] {
-		g := gjson.ParseBytes(raw)
-		if g.IsObject() && g.Get("user_id").Str == user && g.Get("device_id").Str == device {
+		if ownKeys(raw, user, device) {
 			rk.devices[device] = raw
 		}
 	}
@@ -336,6 +335,10 @@ func (k *Keys) Publish(ctx context.Context, entries []store.Entry) {
 			continue
 		}
 		k.forgotten.Add(1)
+		if e.Kind != store.KindDeviceList && store.ServerOf(user) == k.server {
+			k.remembered.Purge() // with whom they shared a room isn't known here
+			continue
+		}
 		k.remembered.Remove(user)
 	}
 }

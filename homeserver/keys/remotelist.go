@@ -96,10 +96,24 @@ func follows(u DeviceListUpdate, stream int64) bool {
 	return stream != 0 && u.Stream > stream && len(u.Prev) > 0 && slices.Max(u.Prev) == stream
 }
 
+// ownKeys tells whether keys are those of a device: "user_id ... Must match", "device_id ... Must match". Some servers
+// leave them out, and clients, which have to look themselves, make of that what they will.
+func ownKeys(keys jsontext.Value, user, device string) bool {
+	g := gjson.ParseBytes(keys)
+	if !g.IsObject() {
+		return false
+	}
+	for field, want := range map[string]string{"user_id": user, "device_id": device} {
+		if x := g.Get(field); x.Exists() && x.Str != want {
+			return false
+		}
+	}
+	return true
+}
+
 // deviceJSON is a device as clients get it; nil if there are no keys, or not its own.
 func deviceJSON(user, device, name string, keys jsontext.Value) []byte {
-	g := gjson.ParseBytes(keys)
-	if !g.IsObject() || g.Get("user_id").Str != user || g.Get("device_id").Str != device {
+	if !ownKeys(keys, user, device) {
 		return nil
 	}
 	raw := slices.Clone(keys)
@@ -228,11 +242,21 @@ func (k *Keys) streamOf(ctx context.Context, user string) (int64, error) {
 }
 
 // keepDevices stores a user's devices. before is where the list was when it was asked for: if it has gone
-// on since, it stays stale.
+// on since, it stays stale. An answer can overtake the update that tells of a change, which says nothing new
+// then: whoever knows the devices from before hears of it here.
 func (k *Keys) keepDevices(ctx context.Context, nid int64, rk *remoteKeys, stream, before int64) error {
+	was, err := k.store.RemoteDevices(ctx, nid)
+	if err != nil {
+		return err
+	}
+	same := len(was) == len(rk.devices)
+	for _, d := range was {
+		same = same && bytes.Equal(d.JSON, rk.devices[d.ID])
+	}
 	return k.store.Write(ctx, func(t *store.Tx) error {
 		have, err := t.RemoteDeviceList(nid)
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
+		first := errors.Is(err, store.ErrNotFound)
+		if err != nil && !first {
 			return err
 		}
 		l := store.RemoteDeviceList{User: nid, Stream: stream}
@@ -246,7 +270,11 @@ func (k *Keys) keepDevices(ctx context.Context, nid int64, rk *remoteKeys, strea
 		if err := t.SetRemoteDevices(nid, devices); err != nil {
 			return err
 		}
-		return t.SetRemoteDeviceList(l)
+		if err := t.SetRemoteDeviceList(l); err != nil || same && !first {
+			return err
+		}
+		// With the first list, somebody else may have asked in vain before.
+		return t.DeviceListChanged(nid)
 	})
 }
 

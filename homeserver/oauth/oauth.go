@@ -45,6 +45,15 @@ type Client interface {
 	SSOCookie(value string) *http.Cookie
 }
 
+// Offers are invitations of the server's own to make an account, each for one: who goes to the page of one may.
+type Offers interface {
+	// Invited tells whether a path is the page of an offer with which an account can be made.
+	Invited(ctx context.Context, path string) bool
+	// Reserve is Invited for who makes an account now; if it is true, Settle must tell which came of it (0: none).
+	Reserve(ctx context.Context, path string) (bool, error)
+	Settle(ctx context.Context, path string, user int64) error
+}
+
 // Options say what New needs.
 type Options struct {
 	ServerName string
@@ -58,6 +67,8 @@ type Options struct {
 	Pages *page.Site
 	// Client gives the client-server API, which may be made later than the Provider.
 	Client func() Client
+	// Offers gives those with which people may sign up where registration is closed; nil: there are none.
+	Offers func() Offers
 	Log    *slog.Logger
 	Now    func() time.Time
 }
@@ -104,6 +115,12 @@ const (
 	PathAccount = "/account"
 	PathSignUp  = "/account/sign-up"
 )
+
+// SignUpTo is the address where people make an account who want to go to a path; name is the one that is proposed,
+// or "".
+func SignUpTo(path, name string) string {
+	return PathSignUp + "?" + url.Values{"next": {path}, "hint": {name}}.Encode()
+}
 
 // SignInTo is the address where people sign in who want to go to a path.
 func SignInTo(path string) string { return withNext(pathSignIn, path) }

@@ -1,6 +1,8 @@
 package oauth
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -32,8 +34,10 @@ type signUpData struct {
 	Proof     emailProof
 	Token     string
 	NeedToken bool
-	Policies  []accounts.Policy
-	Server    string
+	// Invited tells that an offer is in the place of a token, and of an e-mail address.
+	Invited  bool
+	Policies []accounts.Policy
+	Server   string
 }
 
 func (p *Provider) signUpData(r *http.Request) signUpData {
@@ -41,6 +45,9 @@ func (p *Provider) signUpData(r *http.Request) signUpData {
 	d := signUpData{signInData: p.signInData(r), Step: "account", NeedToken: !set.OpenRegistration, Policies: policies(set.Policies), Server: p.o.ServerName}
 	if set.RequireEmail && p.o.Accounts.CanMail() {
 		d.Step = "email"
+	}
+	if d.NeedToken && p.o.Offers != nil && p.o.Offers().Invited(r.Context(), d.Next) {
+		d.NeedToken, d.Step, d.Invited = false, "account", true
 	}
 	return d
 }
@@ -88,7 +95,7 @@ func (p *Provider) signUp(w http.ResponseWriter, r *http.Request) error {
 			return p.signUpAgain(w, r, d, err)
 		}
 	}
-	l, err := p.newAccount(r, d)
+	l, err := p.signUpWith(r, d)
 	if err != nil {
 		return p.signUpAgain(w, r, d, err)
 	}
@@ -106,6 +113,27 @@ func (p *Provider) signUpAgain(w http.ResponseWriter, r *http.Request, d signUpD
 	}
 	p.showSignUp(w, r, status, d)
 	return nil
+}
+
+// signUpWith makes the account, and uses up the offer on the strength of which it is made.
+func (p *Provider) signUpWith(r *http.Request, d signUpData) (*accounts.Login, error) {
+	if !d.Invited {
+		return p.newAccount(r, d)
+	}
+	ok, err := p.o.Offers().Reserve(r.Context(), d.Next)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, mxerror.Forbidden("%s", p.text.get("signup.offerused"))
+	}
+	l, err := p.newAccount(r, d)
+	user := int64(0)
+	if err == nil {
+		user = l.UserNID
+	}
+	// Also if the browser has gone meanwhile.
+	return l, errors.Join(err, p.o.Offers().Settle(context.WithoutCancel(r.Context()), d.Next, user))
 }
 
 // newAccount checks the form and makes the account.

@@ -67,11 +67,16 @@ func (p *Pushers) serve(ctx context.Context, u *user, r round) (wait time.Durati
 	}
 	states := make(map[string]*state, len(rows))
 	var due []store.Pusher
+	var fresh []*state
 	after := t.upto
 	for _, row := range rows {
 		st := u.state[key(row)]
 		if st == nil {
 			st = &state{badge: -1}
+			if row.Pos > p.began {
+				// It was made a moment ago, by a client that knows what is unread.
+				fresh = append(fresh, st)
+			}
 		}
 		states[key(row)] = st
 		st.pos = max(st.pos, row.Pos)
@@ -83,6 +88,14 @@ func (p *Pushers) serve(ctx context.Context, u *user, r round) (wait time.Durati
 		after = min(after, st.pos)
 	}
 	u.state = states
+	if len(fresh) > 0 {
+		if err := t.count(ctx); err != nil {
+			return 0, false, err
+		}
+		for _, st := range fresh {
+			st.badge = t.badge
+		}
+	}
 	news, err := t.news(ctx, after, len(due), r.dirty)
 	if err != nil {
 		return 0, false, err

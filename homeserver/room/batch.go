@@ -20,7 +20,9 @@ type batch struct {
 	packs        []statetree.Pack
 	pruned       []*event.Event
 	prunedRaw    [][]byte
-	touched      []store.StateKey
+	// unpruned are the events that pruned are the new form of.
+	unpruned []*event.Event
+	touched  []store.StateKey
 	// fresh means that the room itself is new.
 	fresh bool
 	room  store.Room
@@ -150,6 +152,8 @@ func (b *batch) write(t *store.Tx) error {
 		return err
 	}
 	for i, e := range b.pruned {
+		// Of what is written just now, or was just before, the position was not known when it was pruned.
+		e.Pos = b.unpruned[i].Pos
 		if err := t.PruneEvent(e, b.prunedRaw[i]); err != nil {
 			return err
 		}
@@ -223,6 +227,13 @@ func (l *landing) writeChange(t *store.Tx, e *event.Event, c change) error {
 	err = t.SetMembership(store.Membership{Room: e.Room, User: user, Membership: c.membership, Event: c.member, Pos: e.Pos})
 	if err != nil || c.joined >= 0 {
 		return err
+	}
+	if store.ServerOf(c.user) == l.own {
+		// With the last of its users this server is gone, and isn't told of the others' devices any more.
+		if n, err := t.JoinedOf(e.Room, l.own); err != nil || n > 0 {
+			return err
+		}
+		return t.StaleDeviceListsIn(e.Room)
 	}
 	return t.StaleDeviceList(user)
 }

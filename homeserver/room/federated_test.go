@@ -178,7 +178,15 @@ func TestRedactionsInEitherOrder(t *testing.T) {
 	if out := b.take(early); out.Rejected != nil || out.SoftFailed != nil {
 		t.Fatalf("the redaction: %+v", out)
 	}
+	// "they should not be sent to clients until both the redaction event and the event the redaction affects
+	// have been received".
+	if x, err := b.s.EventByID(t.Context(), early.ID); err != nil || !x.Has(event.Withheld) || x.Pos != 0 {
+		t.Errorf("the redaction of what isn't here: %+v, %v", x, err)
+	}
 	b.take(target)
+	if x, err := b.s.EventByID(t.Context(), early.ID); err != nil || x.Has(event.Withheld) || x.Pos == 0 {
+		t.Errorf("the redaction of what is here now: %+v, %v", x, err)
+	}
 	e, err := b.s.EventByID(t.Context(), target.ID)
 	if err != nil || !e.Has(event.Redacted) {
 		t.Errorf("%s is %s, %v", target.ID, e.Content, err)

@@ -282,6 +282,7 @@ func (a *actor) apply(ctx context.Context, b *batch, e *event.Event, before stat
 // only way that the current state changes, for events made here too.
 func (a *actor) changed(ctx context.Context, b *batch, e *event.Event, l *landing, c statetree.Change) error {
 	self := e.IsState() && c.Key == e.Key && c.New == e.NID
+	l.own = a.m.o.Signer.Server
 	var k store.StateKey
 	if e.IsState() && c.Key == e.Key {
 		k = store.StateKey{Type: e.Type, Key: *e.StateKey}

@@ -149,6 +149,9 @@ func (a *actor) receive(ctx context.Context, b *batch, r Received, flags event.F
 	}
 	e := a.copy(r, had)
 	e.Flags |= flags
+	if len(r.Missing) > 0 {
+		e.Flags |= event.Gap
+	}
 	b.packs = append(b.packs, r.Packs...)
 	if r.Past {
 		e.Depth = min(max(r.Depth, 0), maxDepth)
@@ -192,6 +195,17 @@ func (a *actor) receive(ctx context.Context, b *batch, r Received, flags event.F
 	}
 	if flags&event.FromFederation != 0 {
 		l.servers = nil
+	}
+	// Where the state changes by it, as it does where forks meet, clients must learn of that.
+	if len(l.changes) == 0 && e.Flags&event.Turn == 0 {
+		hold, err := a.withholds(ctx, b, e)
+		if err != nil {
+			return Outcome{}, err
+		}
+		if hold {
+			e.Flags |= event.Withheld
+			l.unseen = true
+		}
 	}
 	return out, a.redactions(ctx, b, e)
 }

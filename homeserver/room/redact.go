@@ -43,7 +43,7 @@ func (a *actor) redact(ctx context.Context, b *batch, by *event.Event, admin boo
 	if target.Has(event.Redacted) {
 		return nil
 	}
-	a.prunes(b, target.Pruned(by.NID))
+	a.prunes(b, target, by)
 	return nil
 }
 

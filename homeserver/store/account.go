@@ -66,6 +66,11 @@ func (s *Store) GuestsIn(ctx context.Context, room int64) ([]int64, error) {
 	return collect(ctx, s, "account_guests_in", scanInt, room)
 }
 
+// RoomsWithGuests lists the rooms that have guests in them.
+func (s *Store) RoomsWithGuests(ctx context.Context) ([]int64, error) {
+	return collect(ctx, s, "account_guest_rooms", scanInt)
+}
+
 // PeopleCount counts the accounts that do not belong to application services.
 func (s *Store) PeopleCount(ctx context.Context) (n int64, err error) {
 	return n, s.row(ctx, "account_count").Scan(&n)
@@ -96,6 +101,10 @@ func (t *Tx) Deactivate(user, nowMS int64) error {
 		return err
 	}
 	if err := t.exec("directory_clear", user); err != nil {
+		return err
+	}
+	// Who it is on networks is theirs alone again.
+	if err := t.exec("claim_tie_delete_user", user); err != nil {
 		return err
 	}
 	return t.exec("account_deactivate", user, nowMS)

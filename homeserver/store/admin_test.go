@@ -66,6 +66,15 @@ func TestAdminQueries(t *testing.T) {
 		if list, err := f.Backoffs(ctx); err != nil || len(list) != 1 || list[0].Server != "y" {
 			t.Errorf("%v, %v", list, err)
 		}
+		if list, err := f.Peers(ctx, "x", "", "", true, 10); err != nil || len(list) != 1 || list[0].Server != "y" || list[0].Failures == 0 {
+			t.Errorf("%v, %v", list, err)
+		}
+		if list, err := f.Peers(ctx, "y", "", "", false, 10); err != nil || len(list) != 0 {
+			t.Errorf("%v, %v", list, err)
+		}
+		if _, failing, err := f.PeerCounts(ctx); err != nil || failing != 1 {
+			t.Errorf("%d, %v", failing, err)
+		}
 		if _, err := f.LargestRooms(ctx, 3); err != nil {
 			t.Error(err)
 		}

@@ -20,6 +20,8 @@ type ServerKey struct {
 	Public       []byte
 	ValidUntilTS int64
 	Expired      bool
+	// Response is what the server said when it last named the key, if it names it no more; else nil.
+	Response []byte
 }
 
 // ServerKeys reads what is known of a server's keys; ErrNotFound if that is nothing.
@@ -31,7 +33,7 @@ func (s *Store) ServerKeys(ctx context.Context, server string) (ServerKeys, erro
 	var err error
 	k.Keys, err = collect(ctx, s, "server_keys_get", func(r scanner) (key ServerKey, err error) {
 		var expired int
-		err = r.Scan(&key.ID, &key.Public, &key.ValidUntilTS, &expired)
+		err = r.Scan(&key.ID, &key.Public, &key.ValidUntilTS, &expired, &key.Response)
 		key.Expired = expired != 0
 		return key, err
 	}, server)
@@ -45,7 +47,7 @@ func (t *Tx) SetServerKeys(k ServerKeys) error {
 		if key.Expired {
 			expired = 1
 		}
-		if err := t.exec("server_key_put", k.Server, key.ID, key.Public, key.ValidUntilTS, expired); err != nil {
+		if err := t.exec("server_key_put", k.Server, key.ID, key.Public, key.ValidUntilTS, expired, key.Response); err != nil {
 			return err
 		}
 	}

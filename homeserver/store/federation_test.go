@@ -12,13 +12,13 @@ func TestServerKeys(t *testing.T) {
 		if _, err := f.ServerKeys(ctx, "a"); !errors.Is(err, ErrNotFound) {
 			t.Error(err)
 		}
-		old, fresh := ServerKey{"ed25519:1", []byte{1}, 10, false}, ServerKey{"ed25519:2", []byte{2}, 20, false}
+		old, fresh := ServerKey{"ed25519:1", []byte{1}, 10, false, nil}, ServerKey{"ed25519:2", []byte{2}, 20, false, nil}
 		f.write(func(tx *Tx) error {
 			return errors.Join(
 				tx.SetServerKeys(ServerKeys{"a", []byte(`{"x":1}`), 5, []ServerKey{old}}),
 				tx.SetServerKeys(ServerKeys{"b", []byte(`{}`), 5, []ServerKey{old}}))
 		})
-		old.Expired, old.ValidUntilTS = true, 15
+		old.Expired, old.ValidUntilTS, old.Response = true, 15, []byte(`{"x":2}`)
 		f.write(func(tx *Tx) error {
 			return errors.Join(
 				tx.SetServerKeys(ServerKeys{"a", []byte(`{"x":2}`), 6, []ServerKey{fresh}}),

@@ -247,6 +247,18 @@ func (t *Tx) MoveMembers(room int64, server string, by, pos int64) error {
 	return t.exec("room_server_move", nid, room, by, pos)
 }
 
+// JoinedOf is how many users of a server are in a room.
+func (t *Tx) JoinedOf(room int64, server string) (n int64, err error) {
+	nid, err := t.NameServer(server)
+	if err != nil {
+		return 0, err
+	}
+	if err = t.row("room_server_count", nid, room).Scan(&n); errors.Is(err, ErrNotFound) {
+		return 0, nil
+	}
+	return n, err
+}
+
 // AddWaitingRedaction records that an event that isn't here is to be redacted by another one.
 func (t *Tx) AddWaitingRedaction(room int64, id string, by int64) error {
 	return t.exec("waiting_redaction_insert", room, id, by)

@@ -142,3 +142,26 @@ func (t *Tx) AcceptPolicy(user int64, policy, version string, nowMS int64) error
 func (s *Store) AcceptedPolicies(ctx context.Context, user int64) ([][2]string, error) {
 	return collect(ctx, s, "accepted_policy_get", func(r scanner) (p [2]string, err error) { return p, r.Scan(&p[0], &p[1]) }, user)
 }
+
+// BoundThreePID is that an identity server has been told that an address is a user's.
+type BoundThreePID struct {
+	User                    int64
+	Medium, Address, Server string
+}
+
+// BoundThreePIDs lists what identity servers have been told of a user's addresses.
+func (s *Store) BoundThreePIDs(ctx context.Context, user int64) ([]BoundThreePID, error) {
+	return collect(ctx, s, "threepid_bound_list", func(r scanner) (b BoundThreePID, err error) {
+		return b, r.Scan(&b.User, &b.Medium, &b.Address, &b.Server)
+	}, user)
+}
+
+// BindThreePID notes that an identity server has been told.
+func (t *Tx) BindThreePID(b BoundThreePID) error {
+	return t.exec("threepid_bound_put", b.User, b.Medium, b.Address, b.Server)
+}
+
+// UnbindThreePID notes that it has been told otherwise.
+func (t *Tx) UnbindThreePID(b BoundThreePID) error {
+	return t.exec("threepid_bound_delete", b.User, b.Medium, b.Address, b.Server)
+}

@@ -171,6 +171,17 @@ func (t *Tx) SetCursor(service string, c Cursor) error {
 	return t.exec("service_cursor_put", service, c.Pos, c.Txn, c.Upto)
 }
 
+// ServiceTransaction reads a transaction to an application service as it was sent; ErrNotFound if the newest that was kept has
+// another number.
+func (s *Store) ServiceTransaction(ctx context.Context, service string, txn int64) (body []byte, err error) {
+	return body, s.row(ctx, "service_transaction_get", service, txn).Scan(&body)
+}
+
+// SetServiceTransaction keeps a transaction to an application service instead of the one before.
+func (t *Tx) SetServiceTransaction(service string, txn int64, body []byte) error {
+	return t.exec("service_transaction_put", service, txn, body)
+}
+
 // Meta reads a setting that the server keeps for itself; ErrNotFound if it was never set.
 func (s *Store) Meta(ctx context.Context, key string) (value string, err error) {
 	return value, s.row(ctx, "meta_get", key).Scan(&value)

@@ -237,7 +237,7 @@ func (b *builder) changedDevices(ctx context.Context) (out DeviceLists, err erro
 	if err != nil {
 		return out, err
 	}
-	changed, left := map[int64]bool{}, map[int64]bool{}
+	changed, left, asked := map[int64]bool{}, map[int64]bool{}, map[int64]bool{}
 	for _, u := range updated {
 		changed[u] = true
 	}
@@ -245,7 +245,7 @@ func (b *builder) changedDevices(ctx context.Context) (out DeviceLists, err erro
 		if (st.Last <= b.since() || st.members <= b.since()) && st.Pos <= b.since() {
 			continue
 		}
-		if err := b.memberChanges(ctx, st, changed, left); err != nil {
+		if err := b.memberChanges(ctx, st, changed, left, asked); err != nil {
 			return out, err
 		}
 	}
@@ -267,6 +267,7 @@ func (b *builder) changedDevices(ctx context.Context) (out DeviceLists, err erro
 			delete(left, u)
 		}
 	}
+	maps.Copy(changed, asked)
 	if out.Changed, err = b.userList(ctx, changed); err != nil {
 		return out, err
 	}
@@ -288,8 +289,9 @@ func (b *builder) userList(ctx context.Context, users map[int64]bool) ([]string,
 }
 
 // memberChanges finds who has come into or gone from a room, seen from this user: when the user
-// came or went, that is everybody in it.
-func (b *builder) memberChanges(ctx context.Context, st Standing, came, went map[int64]bool) error {
+// came or went, that is everybody in it. Who was invited, or knocked, will be sent keys as well, if the
+// room's history is open to them: asked.
+func (b *builder) memberChanges(ctx context.Context, st Standing, came, went, asked map[int64]bool) error {
 	s := b.s.o.Store
 	was, err := b.membershipAt(ctx, st, b.since())
 	if err != nil {
@@ -298,6 +300,14 @@ func (b *builder) memberChanges(ctx context.Context, st Standing, came, went map
 	now := st.Membership.Membership
 	if was != "join" && now != "join" {
 		return nil
+	}
+	if was == "join" && now == "join" {
+		// What changed while the user was away was not told.
+		if away, err := b.wasAway(ctx, st); err != nil {
+			return err
+		} else if away {
+			was = "leave"
+		}
 	}
 	if was == "join" && now != "join" {
 		return b.everybody(ctx, st.Room, went)
@@ -368,11 +378,30 @@ func (b *builder) memberChanges(ctx context.Context, st Standing, came, went map
 		}
 		if now == "join" && old != "join" {
 			came[u] = true
+		} else if old != "join" && now != old && (now == "invite" || now == "knock") {
+			asked[u] = true
 		} else if now != "join" && old == "join" {
 			went[u] = true
 		}
 	}
 	return nil
+}
+
+// wasAway tells whether a user who is in a room left it and came back since the last answer.
+func (b *builder) wasAway(ctx context.Context, st Standing) (bool, error) {
+	for nid := st.Event; nid != 0; {
+		e, err := b.s.o.Store.Event(ctx, nid)
+		if errors.Is(err, store.ErrNotFound) {
+			return false, nil
+		} else if err != nil || e.Membership() != "join" {
+			return err == nil, err
+		}
+		if e.Pos <= b.since() {
+			return false, nil
+		}
+		nid = e.Replaces
+	}
+	return true, nil
 }
 
 // everybody adds those who are in a room.

@@ -181,7 +181,8 @@ const recentPage, recentScan = 100, 10 * maxLimit
 
 // recent reads the newest events of a part that the filter lets through, oldest first. Where the
 // client works the state out from the timeline, and the current state has taken a turn that the
-// timeline doesn't show, the timeline is cut in front of that: turn is the event.
+// timeline doesn't show, the timeline is cut in front of that: turn is the event. It is also cut at a gap, of
+// which clients learn by limited and what was in it by going back from prev_batch.
 //
 // settled tells that the timeline is in the order of the history where that isn't the order in which the
 // events came: the state before it is the current one without what is in it.
@@ -216,7 +217,8 @@ func (b *builder) newest(ctx context.Context, st Standing, name store.RoomName, 
 	place := store.End
 	n := min(limit+1, recentPage)
 	at, low := p.upto, int64(1<<62)
-	for seen := 0; len(events) <= limit && turn == nil; {
+	gap := false
+	for seen := 0; len(events) <= limit && turn == nil && !gap; {
 		var page []*event.Event
 		if !byLog {
 			page, err = s.HistoryBack(ctx, st.Room, place, store.Beginning, p.upto, n)
@@ -251,6 +253,9 @@ func (b *builder) newest(ctx context.Context, st Standing, name store.RoomName, 
 					break
 				}
 			}
+			if gap = e.Has(event.Gap) || e.Has(event.Founding); gap {
+				break
+			}
 		}
 		if seen += len(page); len(page) < n {
 			break
@@ -266,7 +271,7 @@ func (b *builder) newest(ctx context.Context, st Standing, name store.RoomName, 
 			return nil, false, nil, false, err
 		}
 	}
-	limited = limited || turn != nil
+	limited = limited || turn != nil || gap
 	if len(events) > limit {
 		events, limited, turn = events[:limit], true, nil
 	}

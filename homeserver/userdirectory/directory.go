@@ -40,6 +40,8 @@ type Person struct {
 	User   int64
 	UserID string
 	Name   string // "" if there is none
+	// Avatar is that of a user of another server, whose profile isn't here.
+	Avatar string
 	rank   int
 }
 
@@ -135,7 +137,7 @@ func (s *search) companions() error {
 			if m.Membership != "join" || m.User == s.viewer || len(s.found) >= rankedMax {
 				continue
 			}
-			if err := s.consider(m.User, true); err != nil {
+			if err := s.consider(m.User, m.Event); err != nil {
 				return err
 			}
 		}
@@ -153,7 +155,7 @@ func (s *search) offers() (complete bool, err error) {
 			return false, err
 		}
 		for _, p := range l {
-			if err := s.consider(p.User, false); err != nil {
+			if err := s.consider(p.User, 0); err != nil {
 				return false, err
 			}
 		}
@@ -165,8 +167,9 @@ func (s *search) offers() (complete bool, err error) {
 	return false, nil
 }
 
-// consider takes somebody in who matches and may be seen.
-func (s *search) consider(user int64, shared bool) error {
+// consider takes somebody in who matches and may be seen. member is their membership of a room that they
+// share with the viewer, or 0; of users of other servers it has what they are called.
+func (s *search) consider(user, member int64) error {
 	if s.seen[user] {
 		return nil
 	}
@@ -177,11 +180,20 @@ func (s *search) consider(user int64, shared bool) error {
 	} else if err != nil {
 		return err
 	}
+	shared, local, avatar := member != 0, strings.HasSuffix(id, ":"+s.o.Server), ""
+	if shared && !local {
+		e, err := s.o.Store.Event(s.ctx, member)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		} else if err == nil {
+			name, avatar = e.ContentString("displayname"), e.ContentString("avatar_url")
+		}
+	}
 	rank, ok := s.match(id, name)
 	if !ok {
 		return nil
 	}
-	if strings.HasSuffix(id, ":"+s.o.Server) {
+	if local {
 		a, err := s.o.Store.Account(s.ctx, user)
 		if errors.Is(err, store.ErrNotFound) || err == nil && a.DeactivatedTS != 0 {
 			return nil
@@ -197,7 +209,7 @@ func (s *search) consider(user int64, shared bool) error {
 	if shared {
 		rank-- // somebody whom one knows comes before strangers that match alike
 	}
-	s.found = append(s.found, Person{User: user, UserID: id, Name: name, rank: rank})
+	s.found = append(s.found, Person{User: user, UserID: id, Name: name, Avatar: avatar, rank: rank})
 	return nil
 }
 

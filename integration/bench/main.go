@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/landbridge-im/landbridge/integration/ca"
 	"github.com/landbridge-im/landbridge/integration/testserver"
 )
 
@@ -26,7 +27,9 @@ type group struct {
 	registrations map[string]string
 	// config is further configuration: whole top-level keys in YAML.
 	config string
-	run    func(context.Context, *bench) error
+	// federated means that there are other servers, simulated ones.
+	federated bool
+	run       func(context.Context, *bench) error
 }
 
 // groups lists what is measured, in the order in which it is shown.
@@ -48,6 +51,10 @@ func groups() []group {
 		{name: "claim", registrations: map[string]string{"crowd.yaml": devicesRegistration}, run: claim},
 		{name: "todevice", run: toDevice},
 		{name: "crowd", registrations: map[string]string{"crowd.yaml": crowdRegistration}, run: crowd},
+		{name: "inbound", federated: true, run: inbound},
+		{name: "fanout", federated: true, run: fanOut},
+		{name: "hugejoin", federated: true, run: hugeJoin},
+		{name: "resolve", run: resolve},
 	}
 }
 
@@ -57,12 +64,17 @@ type bench struct {
 	// binary is what is measured, and dir a folder for a further server of the group.
 	binary, dir string
 	report      *report
-	duration    time.Duration
-	events      int
-	members     int
-	large       int
-	searched    int
-	imported    int
+	// ca vouches for the other servers of the group.
+	ca       *ca.Authority
+	duration time.Duration
+	events   int
+	members  int
+	large    int
+	searched int
+	imported int
+	// received is how many events one other server sends, destinations how many servers a message goes to, and joined
+	// how many members the room has that is joined.
+	received, destinations, joined int
 	// profile is called around the heaviest part of a group with a name for it, to let an outside
 	// profiler look at the server then.
 	profile func(ctx context.Context, name string, pid int) (stop func())
@@ -83,7 +95,7 @@ func run(ctx context.Context) error {
 	out := flag.String("json", "bench.json", "write the results to this `file` too; empty for none")
 	binary := flag.String("binary", "", "measure this `file` instead of a fresh build")
 	dir := flag.String("dir", "", "`folder` for the servers' data; it should be on a real disk")
-	only := flag.String("only", ".", "run the groups that match this `regexp`: start, send, sync, rooms, large, waiting, bridge, store, search, import, media, services, push, claim, todevice, crowd")
+	only := flag.String("only", ".", "run the groups that match this `regexp`: start, send, sync, rooms, large, waiting, bridge, store, search, import, media, services, push, claim, todevice, crowd, inbound, fanout, hugejoin, resolve")
 	perf := flag.String("perf", "", "record profiles of the server with perf into this `folder`")
 	flag.DurationVar(&b.duration, "duration", 5*time.Second, "how long each rate is measured")
 	flag.IntVar(&b.events, "events", 100_000, "how many events the store is filled with")
@@ -91,6 +103,9 @@ func run(ctx context.Context) error {
 	flag.IntVar(&b.large, "large", 50_000, "how many members the very large room has")
 	flag.IntVar(&b.searched, "searched", 1_000_000, "how many events are searched")
 	flag.IntVar(&b.imported, "imported", 1_000_000, "how many messages the export has that is brought in")
+	flag.IntVar(&b.received, "received", 8_000, "how many events one other server sends")
+	flag.IntVar(&b.destinations, "destinations", 500, "how many other servers a message goes to")
+	flag.IntVar(&b.joined, "joined", 100_000, "how many members the other servers' room has that is joined")
 	flag.Parse()
 	pick, err := regexp.Compile(*only)
 	if err != nil {
@@ -139,7 +154,13 @@ func (b bench) group(ctx context.Context, g group, dir, binary string) (err erro
 	if err := os.MkdirAll(b.dir, 0o700); err != nil {
 		return err
 	}
-	b.Server, err = testserver.Start(ctx, testserver.Options{Binary: binary, Dir: dir, Registrations: []string{regs}, Extra: g.config})
+	extra := g.config
+	if g.federated {
+		if extra, err = b.federationFolder(dir); err != nil {
+			return err
+		}
+	}
+	b.Server, err = testserver.Start(ctx, testserver.Options{Binary: binary, Dir: dir, Registrations: []string{regs}, Extra: extra})
 	if err != nil {
 		return err
 	}

@@ -100,6 +100,24 @@ func TestSynapse(t *testing.T) {
 			t.Logf("the end of the bridges' log:\n%s", raw[max(0, len(raw)-6000):])
 		}
 	})
+	// Carol sees in what order the channel has the bridge's bot and what bob says. He talks from before the bot comes.
+	carol, err := bridgetest.DialIRC(ctx, ng.Addr, "Carol", "#chan")
+	ok(t, err)
+	t.Cleanup(carol.Close)
+	early, quiet := make(chan struct{}), make(chan int)
+	go func() {
+		for n := 0; ; n++ {
+			select {
+			case <-early:
+				quiet <- n
+				return
+			case <-ctx.Done():
+				return
+			case <-time.After(100 * time.Millisecond): // a flood would be throttled by the server
+				bob.Say("#chan", fmt.Sprintf("early %04d.", n))
+			}
+		}
+	}()
 	b.start()
 	anna, err := bridgetest.Register(ctx, s.URL(), "anna", "")
 	ok(t, err)
@@ -112,6 +130,12 @@ func TestSynapse(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	_, seen, err := carol.Await(ctx, 0, "lbridge", "JOIN", "")
+	ok(t, err)
+	close(early)
+	said := <-quiet
+	_, _, err = carol.Await(ctx, 0, "Bob", "PRIVMSG", fmt.Sprintf("early %04d.", said-1))
+	ok(t, err)
 	ghost := "@irc_ng.bob:test"
 	toMatrix := func(text string) {
 		t.Helper()
@@ -132,6 +156,22 @@ func TestSynapse(t *testing.T) {
 	}
 	say("hello to you")
 	toIRC("hello to you")
+	var want, got []string
+	for _, l := range carol.Lines.All(seen) {
+		if l.Command == "PRIVMSG" && strings.HasPrefix(l.Text(), "early") {
+			want = append(want, l.Text())
+		}
+	}
+	all, err := anna.History(ctx, room)
+	ok(t, err)
+	for _, e := range all {
+		if e.Sender == ghost && strings.HasPrefix(e.Body(), "early") {
+			got = append(got, e.Body())
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("since the bot came, IRC has had %q, and the room %q", want, got)
+	}
 	members, err := anna.Members(ctx, room)
 	ok(t, err)
 	if members[ghost] != "Bob" {
@@ -161,7 +201,7 @@ func TestSynapse(t *testing.T) {
 	say("still there")
 	toIRC("still there")
 
-	var want, got []string
+	want, got = nil, nil
 	for i := range 2 {
 		for n := range 15 {
 			want = append(want, fmt.Sprintf("while away %d %02d.", i, n))
@@ -179,7 +219,7 @@ func TestSynapse(t *testing.T) {
 	for n := range 30 {
 		want = append(want, fmt.Sprintf("through it %02d.", n))
 	}
-	all, err := anna.History(ctx, room)
+	all, err = anna.History(ctx, room)
 	ok(t, err)
 	for _, e := range all {
 		if e.Sender == ghost && strings.HasPrefix(e.Body(), "through it") {

@@ -30,13 +30,13 @@ export async function step(name, what) {
     }
 }
 
-/** until waits for something to become true, and gives it. */
+/** until waits for something to become true, and gives it. what says what, or is a function that does. */
 export async function until(what, holds, ms = 15000) {
     const end = Date.now() + ms;
     for (;;) {
         const v = await holds();
         if (v) return v;
-        if (Date.now() > end) throw new Error(`waited in vain for ${what}`);
+        if (Date.now() > end) throw new Error(`waited in vain for ${typeof what === "function" ? what() : what}`);
         await new Promise((r) => setTimeout(r, 15));
     }
 }
@@ -96,7 +96,8 @@ export function room(client, id, membership = "join") {
 
 /** event waits until somebody sees an event, in the timeline or a thread. */
 export function event(client, roomId, id) {
-    return until(`${client.getUserId()} to see ${id}`, () => client.getRoom(roomId)?.findEventById(id));
+    const at = () => client.getRoom(roomId)?.getLiveTimeline().getEvents().map((e) => `${e.getId()} ${e.status}`).slice(-25).join(", ");
+    return until(() => `${client.getUserId()} (${client.getDeviceId()}, ${client.getSyncState()}) to see ${id}; the timeline is ${at()}`, () => client.getRoom(roomId)?.findEventById(id));
 }
 
 export const text = (body, more = {}) => ({ msgtype: "m.text", body, ...more });

@@ -55,7 +55,7 @@ let alice, bob, bob2, secret;
 
 /** reads waits until a device of alice's can read a message. */
 async function reads(client, id, body) {
-    const e = await event(client, secret, id);
+    const e = await event(client, secret, id).catch((e) => { throw new Error(`${body}: ${e.message}`); });
     await until(`${client.getDeviceId()} to decrypt "${body}" (${e.decryptionFailureReason})`, () => e.getContent().body === body, 30000);
     assert.equal(e.getWireType(), "m.room.encrypted");
     return e;
@@ -138,7 +138,9 @@ await step("a crash of the server", async () => {
     // libolm's side has no backup: what was said before a device was there is no news to it.
     const old = (await bob2.do("riddles")).riddles;
     assert.equal(old.length, 2);
-    for (let i = 0; i < 8; i++) {
+    // No more than a device finds in one answer when it is back: of a timeline that is limited, the SDK leaves out what
+    // lies before something that it has sent itself.
+    for (let i = 0; i < 6; i++) {
         const body = `through the crash ${i}`;
         if (i === 3) tell({ crash: true });
         // nio tries again by itself.

@@ -123,7 +123,11 @@ func TestKilled(t *testing.T) {
 			}
 		})
 	}
-	for round := range 5 {
+	rounds := 5
+	if long() {
+		rounds = 21 // one of them is of a session alone
+	}
+	for round := range rounds {
 		time.Sleep(700 * time.Millisecond)
 		switch round {
 		case 3:

@@ -35,7 +35,11 @@ func newWorld(t *testing.T, build func(*world)) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(dc.Close)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	most := patience
+	if long() {
+		most *= 5
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), most)
 	t.Cleanup(cancel)
 	w := &world{T: t, ctx: ctx, dc: dc, anna: dc.AddUser("anna")}
 	w.guild = dc.AddGuild("Guild", w.anna)

@@ -3,6 +3,8 @@ package irc_test
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"syscall"
@@ -259,7 +261,7 @@ func (k *talk) answers() {
 			"m.relates_to": map[string]any{"m.in_reply_to": map[string]string{"event_id": said.ID}}})
 		return err
 	})
-	if text := unping(lines[0].Text()); text != "<Anna> Bob: “what time is it?” — half past ten" {
+	if text := unping(lines[0].Text()); text != k.reply("Bob", "what time is it?", "half past ten") {
 		t.Errorf("the reply went as %q", text)
 	}
 	lines = k.toIRC("an edit", 1, func() error {
@@ -274,29 +276,56 @@ func (k *talk) answers() {
 	k.answersToAnswers(reply)
 }
 
+// reply is what Anna's answer to somebody looks like: with a quote where the network has no tags that say what it answers.
+func (k *talk) reply(to, quote, text string) string {
+	if k.network == "ng" {
+		return "<Anna> " + to + ": “" + quote + "” — " + text
+	}
+	return "<Anna> " + to + ": " + text
+}
+
 func (k *talk) answersToAnswers(reply string) {
 	lines := k.toIRC("a reply to a reply", 1, func() error {
 		_, err := k.anna.Send(k.ctx, k.room, "m.room.message", map[string]any{"msgtype": "m.text", "body": "so late?",
 			"m.relates_to": map[string]any{"m.in_reply_to": map[string]string{"event_id": reply}}})
 		return err
 	})
-	if text := unping(lines[0].Text()); text != "<Anna> Anna: “half past eleven” — so late?" {
+	if text := unping(lines[0].Text()); text != k.reply("Anna", "half past eleven", "so late?") {
 		k.t.Errorf("the reply to a reply went as %q", text)
 	}
 }
 
+// page fetches a page, as those who read IRC do.
+func (k *talk) page(address string) string {
+	k.t.Helper()
+	req, err := http.NewRequestWithContext(k.ctx, http.MethodGet, address, nil)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		k.t.Fatalf("the page %s: %d %v", address, resp.StatusCode, err)
+	}
+	return string(body)
+}
+
 func (k *talk) long() {
 	t := k.t
-	words := make([]string, 300)
+	words := make([]string, 400)
 	for i := range words {
 		words[i] = fmt.Sprintf("word%03d", i)
 	}
-	long := strings.Join(words, " ")
+	long := strings.Join(words[:200], " ")
 	from := k.bob.Lines.Len()
 	if _, err := k.anna.Say(k.ctx, k.room, long); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := k.bob.Await(k.ctx, from, "", "PRIVMSG", "word299"); err != nil {
+	if _, _, err := k.bob.Await(k.ctx, from, "", "PRIVMSG", "word199"); err != nil {
 		t.Fatal(err)
 	}
 	var got []string
@@ -310,10 +339,23 @@ func (k *talk) long() {
 		}
 		got = append(got, text)
 	}
-	if joined := strings.Join(got, " "); joined != long || len(got) < 5 {
+	if joined := strings.Join(got, " "); joined != long || len(got) < 4 {
 		t.Errorf("the long message came in %d parts, as %q", len(got), joined)
 	}
-	lines := k.toIRC("three lines", 3, func() error {
+	// What would take more lines than IRC likes is told by its beginning and a page with all of it.
+	longer := strings.Join(words, " ")
+	lines := k.toIRC("a longer message", 1, func() error {
+		_, err := k.anna.Say(k.ctx, k.room, longer)
+		return err
+	})
+	beginning, address, ok := strings.Cut(unping(lines[0].Text()), "… (the whole message: ")
+	if !ok || !strings.HasPrefix("<Anna> "+longer, beginning) {
+		t.Fatalf("the longer message went as %q", lines[0].Text())
+	}
+	if body := k.page(strings.TrimSuffix(address, ")")); !strings.Contains(body, longer) {
+		t.Errorf("the page of the longer message says %q", body)
+	}
+	lines = k.toIRC("three lines", 3, func() error {
 		_, err := k.anna.Say(k.ctx, k.room, "one\ntwo\n\nthree")
 		return err
 	})

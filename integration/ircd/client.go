@@ -23,6 +23,12 @@ type Client struct {
 // Dial connects and registers a client.
 func Dial(t testing.TB, addr, nick string) *Client {
 	t.Helper()
+	return DialWith(t, addr, nick)
+}
+
+// DialWith is Dial with capabilities of IRCv3.
+func DialWith(t testing.TB, addr, nick string, caps ...string) *Client {
+	t.Helper()
 	conn, err := net.DialTimeout("tcp", addr, 10*time.Second)
 	if err != nil {
 		t.Fatalf("connect %s to %s: %v", nick, addr, err)
@@ -45,6 +51,10 @@ func Dial(t testing.TB, addr, nick string) *Client {
 		}
 	}()
 	t.Cleanup(func() { conn.Close() })
+	if len(caps) > 0 {
+		c.Send("CAP REQ :" + strings.Join(caps, " "))
+		c.Send("CAP END")
+	}
 	c.Send("NICK " + nick)
 	c.Send("USER " + nick + " 0 * :" + nick)
 	c.Expect(" 001 ")

@@ -4,9 +4,12 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"gopkg.in/yaml.v3"
 
 	"github.com/landbridge-im/landbridge/bridges/slack/slacktest"
 	"github.com/landbridge-im/landbridge/integration/bridgetest"
@@ -198,4 +201,22 @@ func (k *talk) send(kind string, content any) string {
 		k.t.Fatal(err)
 	}
 	return id
+}
+
+// bot is the bridge's own bot.
+func (k *talk) bot() *bridgetest.Matrix {
+	k.t.Helper()
+	raw, err := os.ReadFile(filepath.Join(k.server.DataDir(), "bridges", "slack", "registration.yaml"))
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	var reg struct {
+		Token string `yaml:"as_token"`
+	}
+	if err := yaml.Unmarshal(raw, &reg); err != nil {
+		k.t.Fatal(err)
+	}
+	m := bridgetest.NewMatrix(k.server.URL())
+	m.Token, m.UserID = reg.Token, "@slackbot:test"
+	return m
 }

@@ -50,6 +50,7 @@ async function step(s) {
     case "fill": await page.fill(s.at, s.text); return {};
     case "check": await page.check(s.at); return {};
     case "uncheck": await page.uncheck(s.at); return {};
+    case "file": await page.setInputFiles(s.at, s.text); return {};
     case "select": await page.selectOption(s.at, s.text); return {};
     case "click": await Promise.all([page.waitForLoadState("load"), page.click(s.at)]); await page.waitForLoadState("load"); return {};
     case "see": await page.getByText(s.text).first().waitFor(); return {};

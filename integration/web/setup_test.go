@@ -64,6 +64,8 @@ func TestSetupWithTokens(t *testing.T) {
 	if text := b.do(step{Do: "text"}); strings.Contains(text, slacktest.BotToken) || !strings.Contains(text, "bot_token_file: ") {
 		t.Errorf("the page shows %s", text)
 	}
+	b.see("The configuration is good.")
+	b.see("Looked at everything.")
 	b.look("setup-slack-review")
 	b.click("button[value=done]")
 	b.see("has been started")
@@ -85,8 +87,10 @@ func TestSetupWithTokens(t *testing.T) {
 	b.fill("#api", discord.URL())
 	b.click("button[value=channels]")
 	b.see("The tokens are good")
+	b.do(step{Do: "check", At: "input[name=all]"})
 	b.click("button[value=review]")
 	b.see("The module has checked it")
+	b.see("Looked at everything.")
 	b.look("setup-discord-review")
 	b.click("button[value=done]")
 	b.see("has been started")

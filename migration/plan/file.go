@@ -24,14 +24,23 @@ const header = `# What a migration makes of people and channels. Edit it, and gi
 #             leave_out  true leaves the channel out
 `
 
-// Save writes a mapping to a file, which must not be there yet unless over.
-func (m *Mapping) Save(name string, over bool) error {
+// YAML is what a file with the mapping has.
+func (m *Mapping) YAML() ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteString(header)
 	enc := yaml.NewEncoder(&b)
 	enc.SetIndent(2)
 	if err := errors.Join(enc.Encode(m), enc.Close()); err != nil {
-		return fmt.Errorf("writing the mapping: %w", err)
+		return nil, fmt.Errorf("writing the mapping: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// Save writes a mapping to a file, which must not be there yet unless over.
+func (m *Mapping) Save(name string, over bool) error {
+	raw, err := m.YAML()
+	if err != nil {
+		return err
 	}
 	flags := os.O_WRONLY | os.O_CREATE | os.O_EXCL
 	if over {
@@ -41,7 +50,7 @@ func (m *Mapping) Save(name string, over bool) error {
 	if err != nil {
 		return fmt.Errorf("writing the mapping: %w", err)
 	}
-	_, err = f.Write(b.Bytes())
+	_, err = f.Write(raw)
 	return errors.Join(err, f.Close())
 }
 

@@ -31,7 +31,8 @@ type Report struct {
 	Problems []model.Problem
 	Rooms    []RoomCount
 	// Took is how long reading has taken, Estimate how long the run will take.
-	Took, Estimate time.Duration
+	Took     time.Duration `json:",format:sec"`
+	Estimate time.Duration `json:",format:sec"`
 }
 
 // RoomCount is what there is in a channel.

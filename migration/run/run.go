@@ -124,7 +124,13 @@ func New(o Options) *Runner {
 	if o.Parallel == 0 {
 		o.Parallel = 3
 	}
-	return &Runner{o: o, source: o.Export.Source(), rooms: map[string]*made{}, byID: map[string]*made{}}
+	r := &Runner{o: o, source: o.Export.Source(), rooms: map[string]*made{}, byID: map[string]*made{}}
+	r.media = newUploads(r)
+	for _, c := range o.Export.Channels() {
+		r.all.AllBytes += c.Bytes
+		r.all.AllChannels++
+	}
+	return r
 }
 
 // maxProblems bounds the report.
@@ -143,9 +149,7 @@ func (r *Runner) Progress() Progress {
 	p := r.all
 	p.Messages, p.Events, p.Fresh = r.messages.Load(), r.events.Load(), r.fresh.Load()
 	p.Channels, p.Bytes = r.channels.Load(), r.bytes.Load()
-	if r.media != nil {
-		p.Files, p.FileBytes = r.media.files.Load(), r.media.bytes.Load()
-	}
+	p.Files, p.FileBytes = r.media.files.Load(), r.media.bytes.Load()
 	if c := r.current.Load(); c != nil {
 		p.Channel = *c
 	}
@@ -167,12 +171,7 @@ func (r *Runner) Run(ctx context.Context) (s Summary, err error) {
 	}
 	r.server, r.limit = opened.Server, opened.MaxUpload
 	r.bot = "@" + r.o.Mapping.Naming.Bot + ":" + r.server
-	r.media = newUploads(r)
 	r.people = newPeople(r)
-	for _, c := range r.o.Export.Channels() {
-		r.all.AllBytes += c.Bytes
-		r.all.AllChannels++
-	}
 	if err := r.people.makeAll(ctx); err != nil {
 		return s, fmt.Errorf("making accounts: %w", err)
 	}

@@ -43,10 +43,14 @@ type Difference struct {
 // maxDifferences bounds the report.
 const maxDifferences = 20_000
 
-// Verify compares an export with the rooms.
-func Verify(ctx context.Context, x model.Export, m *plan.Mapping, s Server) (Report, error) {
+// Verify compares an export with the rooms. begun, if not nil, is given what tells how far it is.
+func Verify(ctx context.Context, x model.Export, m *plan.Mapping, s Server, begun func(*run.Runner)) (Report, error) {
 	t := &target{s: s, source: x.Source().Key(), expect: map[string]map[string]bool{}}
-	sum, err := run.New(run.Options{Export: x, Mapping: m, Target: t}).Run(ctx)
+	r := run.New(run.Options{Export: x, Mapping: m, Target: t})
+	if begun != nil {
+		begun(r)
+	}
+	sum, err := r.Run(ctx)
 	if err != nil {
 		return t.report, err
 	}

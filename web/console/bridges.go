@@ -3,6 +3,7 @@ package console
 import (
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
@@ -85,7 +86,11 @@ type bridgeView struct {
 	Portals []Portal
 	Total   int
 	Next    string
+	Letters []Letter
 }
+
+// lettersShown is how many dead letters a page lists.
+const lettersShown = 100
 
 func (c *Console) bridge(v *visit) error {
 	q := v.r.URL.Query()
@@ -102,6 +107,10 @@ func (c *Console) bridge(v *visit) error {
 		if out.Portals, out.Total, err = c.o.Backend.Portals(v.ctx, b.ID, out.Search, from, pageSize); err != nil {
 			return err
 		}
+		if out.Letters, err = c.o.Backend.Letters(v.ctx, b.ID); err != nil {
+			return err
+		}
+		out.Letters = out.Letters[:min(len(out.Letters), lettersShown)]
 		if next := from + len(out.Portals); next < out.Total && len(out.Portals) > 0 {
 			out.Next = Path + "/bridges/show?" + url.Values{"id": {b.ID}, "q": {out.Search}, "from": {strconv.Itoa(next)}}.Encode()
 		}
@@ -124,4 +133,28 @@ func (c *Console) bridgeDo(v *visit) error {
 		return problemf("There is no action %q.", what)
 	}
 	return v.act(what, "bridge "+id, "", back, "Done: "+what+".", func() error { return c.o.Backend.SetBridge(v.ctx, id, what) })
+}
+
+// lettersDo tries dead letters again, or forgets them; all if none is named.
+func (c *Console) lettersDo(v *visit) error {
+	f := v.r.PostForm
+	id, events := f.Get("id"), f["event"]
+	back := Path + "/bridges/show?" + url.Values{"id": {id}}.Encode()
+	var n int
+	switch f.Get("do") {
+	case "retry":
+		return v.actSaid("retry dead letters of", "bridge "+id, strings.Join(events, " "), back, func() string { return strconv.Itoa(n) + " are tried again." }, func() (err error) {
+			n, err = c.o.Backend.RetryLetters(v.ctx, id, events)
+			return err
+		})
+	case "drop":
+		if len(events) == 0 && !v.sure(question{Text: "What did not get across the bridge " + id + " is not tried again. The messages themselves stay in their rooms.", Yes: "Forget them", Back: back}) {
+			return nil
+		}
+		return v.actSaid("drop dead letters of", "bridge "+id, strings.Join(events, " "), back, func() string { return strconv.Itoa(n) + " are forgotten." }, func() (err error) {
+			n, err = c.o.Backend.DropLetters(v.ctx, id, events)
+			return err
+		})
+	}
+	return problemf("There is no action %q.", f.Get("do"))
 }

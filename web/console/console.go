@@ -16,6 +16,7 @@ import (
 	"github.com/landbridge-im/landbridge/backup"
 	"github.com/landbridge-im/landbridge/doctor"
 	"github.com/landbridge-im/landbridge/homeserver/store"
+	"github.com/landbridge-im/landbridge/migration/desk"
 	"github.com/landbridge-im/landbridge/web/page"
 )
 
@@ -38,6 +39,18 @@ type Portal struct {
 	Name, Remote, Room string
 	// Messages is how many have gone through it, and LastTS when the last one did, in milliseconds.
 	Messages, LastTS int64
+	// What went through it since the bridge was started: what got across each way, what did not, what
+	// waits to be handled, and how long the last event took.
+	ToRemote, ToMatrix, Failed int64
+	Waiting                    int
+	Latency                    time.Duration
+}
+
+// Letter is an event from Matrix that did not get across.
+type Letter struct {
+	Event, Room, Sender, Type, Reason string
+	Tries                             int
+	AtTS                              int64
 }
 
 // Service is a registered application service.
@@ -63,11 +76,18 @@ type Backend interface {
 	Bridges() []Bridge
 	// Portals lists portals of a bridge whose name contains a text, from an offset.
 	Portals(ctx context.Context, bridge, search string, offset, limit int) (list []Portal, total int, err error)
+	// Letters lists what did not get across a bridge; nothing while it does not run. RetryLetters and
+	// DropLetters act on those named, all if none is, and tell on how many.
+	Letters(ctx context.Context, bridge string) ([]Letter, error)
+	RetryLetters(ctx context.Context, bridge string, events []string) (int, error)
+	DropLetters(ctx context.Context, bridge string, events []string) (int, error)
 	// SetBridge starts, stops or restarts a bridge.
 	SetBridge(ctx context.Context, id, action string) error
 	Services() []Service
 	// Retry makes the server try another one again at once.
 	Retry(ctx context.Context, server string) error
+	// LastFailure tells why a call to another server failed last; "" if that is not remembered.
+	LastFailure(server string) (text string, at time.Time)
 	Doctor(ctx context.Context) []doctor.Finding
 	Backup(ctx context.Context) (path string, err error)
 	Backups() ([]backup.Stored, error)
@@ -83,6 +103,10 @@ type Backend interface {
 	// nothing. AddBridge writes it into the configuration file and starts it. Both name the file.
 	CheckBridge(ctx context.Context, entry string) (file string, err error)
 	AddBridge(ctx context.Context, entry string) (file string, err error)
+	// ExamineBridge has a configured bridge look for what keeps it from working, and ExamineEntry one that
+	// is not written yet. Each finding is told as it comes.
+	ExamineBridge(ctx context.Context, id string, tell func(doctor.Finding)) error
+	ExamineEntry(ctx context.Context, entry string, tell func(doctor.Finding)) error
 	// Disk tells how many bytes are used by what.
 	Disk() map[string]int64
 }
@@ -100,8 +124,12 @@ type Options struct {
 	// Metrics are what the charts are made of.
 	Metrics prometheus.Gatherer
 	Lines   *Lines
-	Log     *slog.Logger
-	Now     func() time.Time
+	// Desk keeps the migrations.
+	Desk *desk.Desk
+	// Claims keeps ties between remote people and accounts; nil: nobody does.
+	Claims Claims
+	Log    *slog.Logger
+	Now    func() time.Time
 }
 
 // Console serves the pages. It is safe for concurrent use.
@@ -112,9 +140,10 @@ type Console struct {
 	began time.Time
 	ended chan struct{} // closed when Run ends
 
-	drafts drafts
-	totals remembered[store.Totals]
-	disk   remembered[map[string]int64]
+	drafts    kept[tokenDraft]
+	examinees kept[string] // entries of bridges that are being set up
+	totals    remembered[store.Totals]
+	disk      remembered[map[string]int64]
 }
 
 //go:embed pages
@@ -122,7 +151,7 @@ var pages embed.FS
 
 // New makes the console.
 func New(o Options) (*Console, error) {
-	if o.Site == nil || o.Store == nil || o.Backend == nil || o.Metrics == nil || o.Lines == nil || o.Log == nil {
+	if o.Site == nil || o.Store == nil || o.Backend == nil || o.Metrics == nil || o.Lines == nil || o.Desk == nil || o.Log == nil {
 		return nil, errors.New("console: options are missing")
 	}
 	if o.Now == nil {
@@ -144,7 +173,7 @@ func New(o Options) (*Console, error) {
 func (c *Console) routes() {
 	c.mux.HandleFunc("GET "+Path+"/sign-in", c.showSignIn)
 	c.mux.HandleFunc("POST "+Path+"/sign-in", c.signIn)
-	c.mux.HandleFunc("GET "+Path+"/static/console.js", script)
+	c.mux.HandleFunc("GET "+Path+"/static/{name}", c.script)
 	get := func(path string, show func(*visit) error) { c.mux.Handle("GET "+Path+path, c.admin(show)) }
 	post := func(path string, do func(*visit) error) { c.mux.Handle("POST "+Path+path, c.admin(do)) }
 	get("/{$}", c.home)
@@ -166,18 +195,24 @@ func (c *Console) routes() {
 	get("/bridges", c.bridges)
 	get("/bridges/show", c.bridge)
 	post("/bridges/do", c.bridgeDo)
+	post("/bridges/letters", c.lettersDo)
 	get("/charts", c.charts)
 	get("/setup", c.setup)
 	get("/setup/irc", c.setupIRC)
 	post("/setup/irc", c.setupIRC)
 	get("/setup/with/{kind}", c.setupToken)
 	post("/setup/with/{kind}", c.setupToken)
+	get("/setup/examine", c.examineEntry)
+	get("/bridges/examine", c.examineBridge)
 	get("/log", c.log)
 	get("/log/stream", c.logStream)
 	get("/audit", c.audit)
 	get("/doctor", c.doctor)
 	get("/backups", c.backups)
 	post("/backups/do", c.backupDo)
+	c.migrationRoutes(get, post)
+	get("/claims", c.claims)
+	post("/claims/do", c.claimsDo)
 }
 
 // ServeHTTP implements http.Handler.
@@ -196,14 +231,19 @@ type visit struct {
 	r   *http.Request
 	ctx context.Context
 	who *page.Session
+	// to is where act leads, if what it did has set it.
+	to string
 }
 
 // admin lets administrators through, and of forms only those of our own. Everybody else is sent to
 // the page where they sign in, or told that it is not theirs.
-func (c *Console) admin(h func(*visit) error) http.Handler {
+func (c *Console) admin(h func(*visit) error) http.Handler { return c.adminWith(c.o.Site.Form, h) }
+
+// adminWith is admin for forms that are read in another way than Site.Form does, which read calls afterwards.
+func (c *Console) adminWith(read func(http.ResponseWriter, *http.Request) error, h func(*visit) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		who, err := c.o.Site.Session(r)
-		v := &visit{c, w, r, r.Context(), who}
+		v := &visit{c: c, w: w, r: r, ctx: r.Context(), who: who}
 		switch {
 		case err != nil:
 			v.fail(err)
@@ -226,7 +266,7 @@ func (c *Console) admin(h func(*visit) error) http.Handler {
 			return
 		}
 		if r.Method == http.MethodPost {
-			if err := c.o.Site.Form(w, r); err != nil {
+			if err := read(w, r); err != nil {
 				v.message(http.StatusForbidden, "The form was refused", err.Error())
 				return
 			}
@@ -264,7 +304,7 @@ func (v *visit) message(status int, title, text string) {
 // sections are the navigation.
 var sections = []page.Link{
 	{Text: "Overview", Path: Path + "/"}, {Text: "Users", Path: Path + "/users"}, {Text: "Rooms", Path: Path + "/rooms"}, {Text: "Bridges", Path: Path + "/bridges"},
-	{Text: "Set up", Path: Path + "/setup"}, {Text: "Media", Path: Path + "/media"}, {Text: "Tokens", Path: Path + "/tokens"}, {Text: "Reports", Path: Path + "/reports"},
+	{Text: "Set up", Path: Path + "/setup"}, {Text: "Migration", Path: Path + "/migrate"}, {Text: "Media", Path: Path + "/media"}, {Text: "Tokens", Path: Path + "/tokens"}, {Text: "Reports", Path: Path + "/reports"},
 	{Text: "Federation", Path: Path + "/federation"}, {Text: "Charts", Path: Path + "/charts"}, {Text: "Log", Path: Path + "/log"}, {Text: "Backups", Path: Path + "/backups"},
 	{Text: "Doctor", Path: Path + "/doctor"}, {Text: "Audit", Path: Path + "/audit"},
 }
@@ -289,23 +329,39 @@ func (v *visit) done(to, text string) error {
 
 // act does something, writes it into the audit log with its outcome, and leads to a page.
 func (v *visit) act(what, whom, more, to, said string, do func() error) error {
-	err := do()
+	return v.actSaid(what, whom, more, to, func() string { return said }, do)
+}
+
+// written writes into the audit log what was done.
+func (v *visit) written(what, whom, more string) error {
 	entry := store.Audit{TS: v.c.o.Now().UnixMilli(), Who: v.who.UserID, Did: what, To: whom, More: more}
+	err := v.c.o.Store.Write(context.WithoutCancel(v.ctx), func(t *store.Tx) error { return t.AddAudit(entry) })
+	v.c.o.Log.InfoContext(v.ctx, "console", "by", v.who.UserID, "did", what, "to", whom)
 	if err != nil {
-		entry.Did += " (failed)"
-		entry.More = err.Error()
+		return fmt.Errorf("writing the audit log: %w", err)
 	}
-	written := v.c.o.Store.Write(context.WithoutCancel(v.ctx), func(t *store.Tx) error { return t.AddAudit(entry) })
-	v.c.o.Log.InfoContext(v.ctx, "console", "by", v.who.UserID, "did", entry.Did, "to", whom)
-	if written != nil {
-		return fmt.Errorf("writing the audit log: %w", written)
+	return nil
+}
+
+// actSaid is act where only what was done tells what there is to say.
+func (v *visit) actSaid(what, whom, more, to string, said func() string, do func() error) error {
+	err := do()
+	if err != nil {
+		what += " (failed)"
+		more = err.Error()
+	}
+	if err := v.written(what, whom, more); err != nil {
+		return err
+	}
+	if v.to != "" {
+		to = v.to
 	}
 	if err != nil {
 		v.c.o.Site.SetFlash(v.w, page.Flash{Bad: true, Text: err.Error()})
 		v.c.o.Site.Redirect(v.w, v.r, to)
 		return nil
 	}
-	return v.done(to, said)
+	return v.done(to, said())
 }
 
 // question is what is asked before something that can't be undone.

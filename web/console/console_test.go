@@ -14,8 +14,9 @@ import (
 )
 
 // pagesToSee are all pages.
-var pagesToSee = []string{"/", "/users", "/users?all=yes", "/users?q=u5", "/users/show?id=%40berta%3Ax", "/rooms", "/rooms?q=room9", "/media", "/tokens", "/reports", "/federation",
-	"/bridges", "/bridges/show?id=irc", "/charts", "/charts?span=year", "/setup", "/setup/irc", "/log", "/audit", "/doctor?run=yes", "/backups"}
+var pagesToSee = []string{"/", "/users", "/users?all=yes", "/users?q=u5", "/users/show?id=%40berta%3Ax", "/rooms", "/rooms?q=room9", "/media", "/tokens", "/reports", "/federation", "/federation?all=yes&q=a",
+	"/bridges", "/bridges/show?id=irc", "/charts", "/charts?span=year", "/setup", "/setup/irc", "/log", "/audit", "/doctor?run=yes", "/backups",
+	"/migrate", "/claims?bridge=irc", "/bridges/examine?id=irc", "/bridges/examine?id=irc&run=yes"}
 
 // TestWhoMaySee: nobody but administrators, and they not for ever.
 func TestWhoMaySee(t *testing.T) {

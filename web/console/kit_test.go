@@ -20,6 +20,7 @@ import (
 	"github.com/landbridge-im/landbridge/backup"
 	"github.com/landbridge-im/landbridge/doctor"
 	"github.com/landbridge-im/landbridge/homeserver/store"
+	"github.com/landbridge-im/landbridge/migration/desk"
 	"github.com/landbridge-im/landbridge/web/page"
 )
 
@@ -111,6 +112,27 @@ func (f *fake) AddBridge(_ context.Context, entry string) (string, error) {
 	return "landbridge.yaml", f.note("add " + entry)
 }
 
+func (f *fake) Letters(context.Context, string) ([]Letter, error) {
+	return []Letter{{Event: "$e", Room: "!room:x", Sender: "@anna:x", Type: "m.room.message", Reason: "the network is away", Tries: 2, AtTS: 1}}, nil
+}
+func (f *fake) RetryLetters(_ context.Context, bridge string, events []string) (int, error) {
+	return 1, f.note("retry letters " + bridge + " " + strings.Join(events, ","))
+}
+func (f *fake) DropLetters(_ context.Context, bridge string, events []string) (int, error) {
+	return 1, f.note("drop letters " + bridge + " " + strings.Join(events, ","))
+}
+func (f *fake) LastFailure(string) (string, time.Time) { return "connection refused", time.Unix(1, 0) }
+
+func (f *fake) ExamineBridge(_ context.Context, id string, tell func(doctor.Finding)) error {
+	tell(doctor.Finding{Area: "bridge " + id + ": the token", Verdict: doctor.Bad, Text: "it was revoked", Mend: "make another"})
+	return nil
+}
+
+func (f *fake) ExamineEntry(_ context.Context, entry string, tell func(doctor.Finding)) error {
+	tell(doctor.Finding{Area: "entry", Verdict: doctor.Good, Text: strings.SplitN(entry, "\n", 2)[0]})
+	return nil
+}
+
 // rig is a console with a database and a browser.
 type rig struct {
 	t     *testing.T
@@ -118,6 +140,7 @@ type rig struct {
 	fake  *fake
 	c     *Console
 	site  *page.Site
+	desk  *desk.Desk
 	jar   map[string]string
 	mu    sync.Mutex
 	at    time.Time
@@ -150,7 +173,8 @@ func newRig(t *testing.T) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.c, err = New(Options{Site: r.site, Server: "x", Version: "1", Store: s, Backend: r.fake, Metrics: prometheus.NewRegistry(), Lines: NewLines(), Log: log, Now: r.now})
+	r.desk = newDesk(t, log)
+	r.c, err = New(Options{Site: r.site, Server: "x", Version: "1", Store: s, Backend: r.fake, Metrics: prometheus.NewRegistry(), Lines: NewLines(), Desk: r.desk, Claims: r.fake, Log: log, Now: r.now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,24 +1,27 @@
 package console
 
 import (
-	_ "embed"
 	"encoding/json/v2"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"path"
 	"strings"
 	"time"
 )
 
-//go:embed pages/console.js
-var scriptText string
-
-// script serves what the log's page does beyond HTML.
-func script(w http.ResponseWriter, _ *http.Request) {
+// script serves what pages do beyond HTML.
+func (c *Console) script(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("name")
+	raw, err := pages.ReadFile("pages/" + name)
+	if err != nil || path.Ext(name) != ".js" {
+		http.NotFound(w, r)
+		return
+	}
 	w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cache-Control", "no-cache")
-	_, _ = w.Write([]byte(scriptText)) // the browser may be gone
+	_, _ = w.Write(raw) // the browser may be gone
 }
 
 type shownLine struct {
@@ -60,6 +63,16 @@ const (
 	streamLife = 5 * time.Minute
 )
 
+// stream begins an answer of server-sent events.
+func (v *visit) stream() *http.ResponseController {
+	h := v.w.Header()
+	v.c.o.Site.Headers(h)
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("X-Accel-Buffering", "no")
+	v.w.WriteHeader(http.StatusOK)
+	return http.NewResponseController(v.w)
+}
+
 // logStream sends fresh lines as server-sent events.
 func (c *Console) logStream(v *visit) error {
 	level, _, text := v.filter()
@@ -68,12 +81,7 @@ func (c *Console) logStream(v *visit) error {
 		return problemf("Too many follow the log already.")
 	}
 	defer stop()
-	h := v.w.Header()
-	c.o.Site.Headers(h)
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("X-Accel-Buffering", "no")
-	out := http.NewResponseController(v.w)
-	v.w.WriteHeader(http.StatusOK)
+	out := v.stream()
 	beat, end := time.NewTicker(streamBeat), time.NewTimer(streamLife)
 	defer beat.Stop()
 	defer end.Stop()

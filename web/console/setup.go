@@ -53,6 +53,8 @@ type ircView struct {
 	File   string
 	Server string
 	Rooms  []ircRoom
+	// Examine is the key of what the doctor can look at.
+	Examine string
 }
 
 // ircRoom is a room that a bridge will make.
@@ -157,6 +159,7 @@ func (c *Console) setupIRC(v *visit) error {
 		return c.ircChannels(v, out)
 	}
 	if out.Step = stepReview; f.Get("step") != stepDone {
+		out.Examine = c.examinees.put(c.o.Now(), v.who.User, out.YAML)
 		return c.ircPage(v, out)
 	}
 	id := "irc-" + out.ID

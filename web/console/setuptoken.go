@@ -2,12 +2,9 @@ package console
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"net/url"
 	"strings"
-	"sync"
-	"time"
 
 	"gopkg.in/yaml.v3"
 )
@@ -62,8 +59,6 @@ type tokenDraft struct {
 	files    map[string]string
 	Channels []string
 	found    TokenFound
-	user     int64
-	until    time.Time
 }
 
 // token is a token, or the key and name of its file.
@@ -120,52 +115,6 @@ func (d tokenDraft) yaml(inline bool) (string, error) {
 // bridge is the id of the bridge.
 func (d tokenDraft) bridge() string { return d.kind + "-" + d.ID }
 
-// Bounds of what is kept of networks that are being set up.
-const (
-	draftLife = time.Hour
-	draftsMax = 100
-)
-
-// drafts are networks that are being set up.
-type drafts struct {
-	mu sync.Mutex
-	of map[string]*tokenDraft
-}
-
-func (s *drafts) put(now time.Time, d *tokenDraft) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for key, old := range s.of {
-		if now.After(old.until) || len(s.of) >= draftsMax {
-			delete(s.of, key)
-		}
-	}
-	if s.of == nil {
-		s.of = map[string]*tokenDraft{}
-	}
-	key := rand.Text()
-	d.until = now.Add(draftLife)
-	s.of[key] = d
-	return key
-}
-
-// get finds the draft of a user.
-func (s *drafts) get(now time.Time, key string, user int64) (tokenDraft, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	d, ok := s.of[key]
-	if !ok || d.user != user || now.After(d.until) {
-		return tokenDraft{}, false
-	}
-	return *d, true
-}
-
-func (s *drafts) drop(key string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.of, key)
-}
-
 type tokenView struct {
 	Kind              string
 	K                 tokenKind
@@ -175,6 +124,8 @@ type tokenView struct {
 	Picked            map[string]bool
 	All               bool
 	YAML, File, Title string
+	// Examine is the key of what the doctor can look at.
+	Examine string
 }
 
 func (c *Console) setupToken(v *visit) error {
@@ -223,6 +174,7 @@ func (c *Console) setupToken(v *visit) error {
 		return err
 	}
 	if out.Step = stepReview; f.Get("step") != stepDone {
+		out.Examine = c.examinees.put(c.o.Now(), v.who.User, secret)
 		return c.tokenPage(v, out)
 	}
 	return c.tokenDone(v, out, d)
@@ -230,7 +182,7 @@ func (c *Console) setupToken(v *visit) error {
 
 // tokenConnect tries the tokens.
 func (c *Console) tokenConnect(v *visit, out tokenView, f url.Values) error {
-	d := &tokenDraft{kind: out.Kind, ID: strings.TrimSpace(f.Get("id")), API: strings.TrimSpace(f.Get("api")), tokens: map[string]string{}, user: v.who.User}
+	d := &tokenDraft{kind: out.Kind, ID: strings.TrimSpace(f.Get("id")), API: strings.TrimSpace(f.Get("api")), tokens: map[string]string{}}
 	out.ID, out.API = d.ID, d.API
 	for _, field := range out.K.Fields {
 		d.tokens[field.Key] = strings.TrimSpace(f.Get(field.Key))
@@ -249,7 +201,7 @@ func (c *Console) tokenConnect(v *visit, out tokenView, f url.Values) error {
 		return c.tokenPage(v, out)
 	}
 	d.found, out.Found = found, found
-	out.Key, out.Step, out.All = c.drafts.put(c.o.Now(), d), stepChannels, len(found.Channels) == 0
+	out.Key, out.Step, out.All = c.drafts.put(c.o.Now(), v.who.User, *d), stepChannels, len(found.Channels) == 0
 	return c.tokenPage(v, out)
 }
 

@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/landbridge-im/landbridge/backup"
 	"github.com/landbridge-im/landbridge/doctor"
@@ -112,27 +111,40 @@ func (c *Console) reportDo(v *visit) error {
 }
 
 type peerRow struct {
-	store.ServerBackoff
-	Next time.Time
+	store.Peer
+	// LastError is why a call failed last, and when; "" if that is not remembered.
+	LastError string
+	LastTS    int64
 }
 
-// federation shows the servers that can't be reached.
+type federationView struct {
+	listView[peerRow]
+	Sharing, Failing int64
+}
+
+// federation shows other servers: whether they can be reached, what waits for them, and why not.
 func (c *Console) federation(v *visit) error {
-	list, err := c.o.Store.Backoffs(v.ctx)
+	q := v.r.URL.Query()
+	out := federationView{listView: listView[peerRow]{Search: strings.TrimSpace(q.Get("q")), All: q.Get("all") == "yes"}}
+	var err error
+	if out.Sharing, out.Failing, err = c.o.Store.PeerCounts(v.ctx); err != nil {
+		return err
+	}
+	list, err := c.o.Store.Peers(v.ctx, c.o.Server, q.Get("after"), out.Search, !out.All, pageSize+1)
 	if err != nil {
 		return err
 	}
-	out := listView[peerRow]{Total: int64(len(list)), Search: v.r.URL.Query().Get("q")}
-	after := v.r.URL.Query().Get("after")
-	for _, b := range list {
-		if b.Failures == 0 || b.Server <= after || !strings.Contains(b.Server, out.Search) {
-			continue
+	if len(list) > pageSize {
+		list = list[:pageSize]
+		out.Next = link("/federation", out.Search, out.All, "after", list[pageSize-1].Server)
+	}
+	for _, p := range list {
+		r := peerRow{Peer: p}
+		text, at := c.o.Backend.LastFailure(p.Server)
+		if r.LastError = text; text != "" {
+			r.LastTS = at.UnixMilli()
 		}
-		if len(out.List) == pageSize {
-			out.Next = link("/federation", out.Search, false, "after", out.List[pageSize-1].Server)
-			break
-		}
-		out.List = append(out.List, peerRow{b, time.UnixMilli(b.RetryTS)})
+		out.List = append(out.List, r)
 	}
 	return v.show("/federation", "Federation", "federation", out)
 }

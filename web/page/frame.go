@@ -54,14 +54,16 @@ type View struct {
 
 // Parse reads templates of pages. Beside the usual functions they have
 //   - path: a path of this server as a browser must ask for it,
-//   - asset: the path of a file of this package.
+//   - asset: the path of a file of this package,
+//   - t, th: a sentence in the reader's language, as text and as HTML of our own,
+//   - lang: the tag of that language.
 func (s *Site) Parse(fsys fs.FS, patterns ...string) (*template.Template, error) {
 	return s.ParseWith(nil, fsys, patterns...)
 }
 
 // ParseWith is Parse with more functions.
 func (s *Site) ParseWith(funcs template.FuncMap, fsys fs.FS, patterns ...string) (*template.Template, error) {
-	return template.New("").Funcs(template.FuncMap{"path": s.Path, "asset": s.assetPath}).Funcs(funcs).ParseFS(fsys, patterns...)
+	return s.parse(funcs, fsys, patterns...)
 }
 
 // Show sends a page. Session is found by the request's cookie.
@@ -70,12 +72,17 @@ func (s *Site) Show(w http.ResponseWriter, r *http.Request, status int, f Frame)
 	if err != nil {
 		s.o.Log.ErrorContext(r.Context(), "finding the session of a browser", "err", err)
 	}
+	lang := s.language(f.Template, r)
+	f = s.translate(f, lang)
 	v := View{Frame: f, Site: s.o.Name, Session: session, CSRF: s.csrfField(w, r), Flash: s.takeFlash(w, r)}
 	var inside, whole bytes.Buffer
-	err = f.Template.ExecuteTemplate(&inside, f.Name, v)
+	if v.Flash != nil {
+		v.Flash.Text = s.languages.text(lang, v.Flash.Text)
+	}
+	err = s.in(f.Template, lang).ExecuteTemplate(&inside, f.Name, v)
 	if err == nil {
 		v.Content = template.HTML(inside.String()) // made by html/template
-		err = s.layout.ExecuteTemplate(&whole, "layout", v)
+		err = s.in(s.layout, lang).ExecuteTemplate(&whole, "layout", v)
 	}
 	if err != nil {
 		s.o.Log.ErrorContext(r.Context(), "making a page", "page", f.Name, "err", err)
@@ -84,6 +91,7 @@ func (s *Site) Show(w http.ResponseWriter, r *http.Request, status int, f Frame)
 	}
 	s.Headers(w.Header(), f.FormTargets...)
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Add("Vary", "Accept-Language")
 	w.WriteHeader(status)
 	_, _ = w.Write(whole.Bytes()) // the browser may be gone
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -54,6 +55,10 @@ type Site struct {
 	layout *template.Template
 	assets map[string]asset
 	cross  *http.CrossOriginProtection
+
+	languages *languages
+	mu        sync.Mutex
+	templates map[*template.Template]translated // by the English ones
 }
 
 // New makes a Site.
@@ -76,6 +81,10 @@ func New(o Options) (*Site, error) {
 	}
 	var err error
 	if s.assets, err = loadAssets(); err != nil {
+		return nil, err
+	}
+	s.templates = map[*template.Template]translated{}
+	if s.languages, err = loadLanguages(langFiles); err != nil {
 		return nil, err
 	}
 	s.layout, err = s.Parse(files, "files/layout.html")

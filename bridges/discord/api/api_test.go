@@ -166,3 +166,45 @@ func TestErrors(t *testing.T) {
 }
 
 func bytesOf(raw []byte, _ string, err error) ([]byte, error) { return raw, err }
+
+// TestShards: a bot that is told to use several connections hears all its guilds, each over one of them, and resumes
+// where it is told to.
+func TestShards(t *testing.T) {
+	t.Parallel()
+	s, c, ctx := pair(t)
+	s.SetShards(3)
+	owner := s.AddUser("owner")
+	guilds := map[string]*discordtest.Channel{}
+	for i := range 9 {
+		time.Sleep(2 * time.Millisecond) // ids of different milliseconds, and so of different shards
+		g := s.AddGuild(fmt.Sprint("Guild ", i), owner)
+		guilds[g.ID] = s.AddChannel(g, 0, "general", "")
+	}
+	events := run(ctx, t, c)
+	for range guilds {
+		await(ctx, t, events, "GUILD_CREATE")
+	}
+	hear := func(text string) {
+		t.Helper()
+		for _, ch := range guilds {
+			s.Say(ch, owner, text, nil)
+		}
+		heard := map[string]bool{}
+		for len(heard) < len(guilds) {
+			var m struct {
+				Content string
+				Guild   string `json:"guild_id"`
+			}
+			if err := wire.Decode(await(ctx, t, events, "MESSAGE_CREATE").Data, &m); err != nil || m.Content != text || heard[m.Guild] {
+				t.Fatalf("%+v, %v", m, err)
+			}
+			heard[m.Guild] = true
+		}
+	}
+	hear("one")
+	s.DropConnections()
+	hear("two")
+	if s.Resumes() < 3 {
+		t.Errorf("%d connections were resumed at the address for it", s.Resumes())
+	}
+}

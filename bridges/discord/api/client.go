@@ -9,7 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"mime/multipart"
-	"net"
 	"net/http"
 	"net/textproto"
 	"net/url"
@@ -46,12 +45,8 @@ type Client struct {
 	http *http.Client
 	log  *slog.Logger
 
-	gone chan struct{} // the gateway's connection has ended
-
-	mu      sync.Mutex
-	conn    net.Conn // of the gateway
-	handler func(Event)
-	life    context.Context // of Run
+	mu    sync.Mutex
+	conns map[*websocket.Conn]bool // of the gateway
 }
 
 // New makes a client, without connecting.
@@ -77,36 +72,31 @@ func New(o Options) (*Client, error) {
 	if next == nil {
 		next = http.DefaultTransport
 	}
-	c := &Client{opts: o, s: s, log: o.Log, gone: make(chan struct{}, 1)}
+	c := &Client{opts: o, s: s, log: o.Log, conns: make(map[*websocket.Conn]bool)}
 	c.http = &http.Client{Timeout: 2 * time.Minute, Transport: next}
-	s.Client = &http.Client{Timeout: time.Minute, Transport: &transport{base: base, gateway: o.GatewayURL, next: next}}
-	s.Identify.Intents = discordgo.Intent(o.Intents)
-	s.Identify.LargeThreshold = 250
+	s.Client = &http.Client{Timeout: time.Minute, Transport: &transport{base: base, next: next}}
 	s.StateEnabled = false
-	s.SyncEvents = true // in order, and the connection waits while they are taken
-	s.ShouldReconnectOnError = false
-	s.ShouldReconnectVoiceOnSessionError = false
 	s.ShouldRetryOnRateLimit = false
 	s.MaxRestRetries = 0
 	s.LogLevel = -1 // it logs through a global variable
-	s.Dialer = &websocket.Dialer{
-		Proxy: http.ProxyFromEnvironment, HandshakeTimeout: 30 * time.Second, NetDialContext: c.dial,
-	}
-	s.AddHandler(func(_ *discordgo.Session, e *discordgo.Event) { c.onEvent(e) })
-	s.AddHandler(func(*discordgo.Session, *discordgo.Disconnect) {
-		select {
-		case c.gone <- struct{}{}:
-		default:
-		}
-	})
 	return c, nil
+}
+
+// noteConn notes a connection of the gateway, or that it has ended.
+func (c *Client) noteConn(ws *websocket.Conn, open bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if open {
+		c.conns[ws] = true
+	} else {
+		delete(c.conns, ws)
+	}
 }
 
 // transport sends discordgo's requests to the configured API.
 type transport struct {
-	base    *url.URL
-	gateway string
-	next    http.RoundTripper
+	base *url.URL
+	next http.RoundTripper
 }
 
 // prefix is what discordgo's addresses of the API begin with.
@@ -129,38 +119,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.URL.RawPath != "" {
 		out.URL.RawPath = t.base.EscapedPath() + strings.TrimPrefix(r.URL.RawPath, prefix)
 	}
-	isGateway := strings.TrimPrefix(r.URL.Path, prefix) == "/gateway"
-	if isGateway && t.gateway != "" {
-		return answer(out, gatewayAnswer(t.gateway)), nil
-	}
-	res, err := t.next.RoundTrip(out)
-	if err != nil || !isGateway || res.StatusCode != http.StatusOK {
-		return res, err
-	}
-	defer res.Body.Close()
-	var body struct {
-		URL string `json:"url"`
-	}
-	if err := json.NewDecoder(io.LimitReader(res.Body, 1<<16)).Decode(&body); err != nil || body.URL == "" {
-		return nil, fmt.Errorf("the API names no gateway: %w", err)
-	}
-	return answer(out, gatewayAnswer(body.URL)), nil
-}
-
-// gatewayAnswer names the gateway with the version that is wanted. discordgo appends
-// an older one, which behind the # is not sent.
-func gatewayAnswer(address string) []byte {
-	address = strings.TrimRight(address, "/") + "/?v=" + apiVersion + "&encoding=json#"
-	raw, _ := json.Marshal(map[string]string{"url": address}) // of strings; cannot fail
-	return raw
-}
-
-func answer(r *http.Request, body []byte) *http.Response {
-	return &http.Response{
-		StatusCode: http.StatusOK, Status: "200 OK", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(bytes.NewReader(body)),
-		ContentLength: int64(len(body)), Request: r,
-	}
+	return t.next.RoundTrip(out)
 }
 
 // Error is an answer of the API that is no success.
@@ -221,6 +180,17 @@ func (c *Client) Do(ctx context.Context, method, path, bucket string, in, out an
 	return c.do(ctx, method, path, bucket, contentType, body, out)
 }
 
+type reasonKey struct{}
+
+// maxReason is the longest reason, in bytes, before it is encoded.
+const maxReason = 300
+
+// WithReason has requests say why they are made, for the guild's audit log.
+func WithReason(ctx context.Context, reason string) context.Context {
+	reason = strings.ToValidUTF8(reason[:min(len(reason), maxReason)], "")
+	return context.WithValue(ctx, reasonKey{}, reason)
+}
+
 // File is a file of a request.
 type File struct {
 	Name, ContentType string
@@ -276,7 +246,11 @@ func (c *Client) do(ctx context.Context, method, path, bucket, contentType strin
 		if err := c.waitBucket(ctx, bucket); err != nil {
 			return fmt.Errorf("%s: %w", what, err)
 		}
-		raw, err := c.s.RequestRaw(method, "https://discord.com"+prefix+path, contentType, body, bucket, 0, discordgo.WithContext(ctx))
+		options := []discordgo.RequestOption{discordgo.WithContext(ctx)}
+		if reason, ok := ctx.Value(reasonKey{}).(string); ok {
+			options = append(options, discordgo.WithAuditLogReason(reason))
+		}
+		raw, err := c.s.RequestRaw(method, "https://discord.com"+prefix+path, contentType, body, bucket, 0, options...)
 		if err == nil {
 			if out == nil || len(raw) == 0 {
 				return nil
@@ -332,7 +306,7 @@ func (c *Client) waitBucket(ctx context.Context, bucket string) error {
 func redact(path string) string {
 	path, _, _ = strings.Cut(path, "?")
 	parts := strings.Split(path, "/")
-	if len(parts) > 3 && parts[1] == "webhooks" {
+	if len(parts) > 3 && (parts[1] == "webhooks" || parts[1] == "interactions") {
 		parts[3] = "***"
 	}
 	return strings.Join(parts, "/")

@@ -5,11 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
+	"sync"
 	"time"
 
-	"github.com/bwmarrin/discordgo"
-	"github.com/gorilla/websocket"
+	"github.com/landbridge-im/landbridge/bridges/discord/wire"
 )
 
 // Event is a dispatch of the gateway.
@@ -18,7 +17,10 @@ type Event struct {
 	Data json.RawMessage
 }
 
-// Disconnected is the type of an event that the client makes itself: the connection has ended.
+// String implements fmt.Stringer: the type alone, for contents are not logged.
+func (e Event) String() string { return fmt.Sprintf("%s (%d bytes)", e.Type, len(e.Data)) }
+
+// Disconnected is the type of an event that the client makes itself: a connection has ended.
 const Disconnected = "landbridge.disconnected"
 
 // Fatal is why the gateway does not let the bot in, and will not.
@@ -29,16 +31,23 @@ type Fatal struct {
 
 func (e *Fatal) Error() string { return e.Msg }
 
-// fatal explains the close codes after which connecting again is of no use. Discord:
-// "Gateway Close Event Codes".
+// Close codes of the gateway. Discord: "Gateway Close Event Codes".
+const (
+	closeAuthentication = 4004
+	closeBadSequence    = 4007
+	closeSessionOver    = 4009
+	closeNeedsShards    = 4011
+)
+
+// fatal explains the close codes after which connecting again is of no use.
 func fatal(code int) *Fatal {
 	msgs := map[int]string{
-		4004: "Discord does not accept the bot's token: copy it anew from https://discord.com/developers/applications, Bot, Reset Token",
-		4010: "Discord refuses the shard",
-		4011: "the bot is in so many guilds that Discord requires sharding, which is not supported",
-		4012: "Discord does not know this version of its gateway any more",
-		4013: "Discord does not know the intents that were asked for",
-		4014: "Discord refuses privileged intents: switch on Server Members Intent and Message Content Intent at https://discord.com/developers/applications, Bot",
+		closeAuthentication: "Discord does not accept the bot's token: copy it anew from https://discord.com/developers/applications, Bot, Reset Token",
+		4010:                "Discord refuses the shard",
+		closeNeedsShards:    "the bot is in so many guilds that Discord requires more shards than it has named",
+		4012:                "Discord does not know this version of its gateway any more",
+		4013:                "Discord does not know the intents that were asked for",
+		4014:                "Discord refuses privileged intents: switch on Server Members Intent and Message Content Intent (and, with presence, Presence Intent) at https://discord.com/developers/applications, Bot",
 	}
 	if msg, ok := msgs[code]; ok {
 		return &Fatal{Code: code, Msg: msg}
@@ -46,98 +55,87 @@ func fatal(code int) *Fatal {
 	return nil
 }
 
-// dial notes the connection so that it can be ended from outside.
-func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	c.mu.Lock()
-	life := c.life
-	c.mu.Unlock()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	stop := context.AfterFunc(life, cancel)
-	defer stop()
-	conn, err := (&net.Dialer{Timeout: 30 * time.Second}).DialContext(ctx, network, address)
-	if err != nil {
+// plan is where and with how many connections the gateway is to be spoken to.
+type plan struct {
+	address string
+	shards  int
+	// turns has a place for each identification that may be made at a time.
+	turns chan struct{}
+}
+
+// maxShards bounds what is believed of an answer.
+const maxShards = 256
+
+// plan asks for it. Discord: "Get Gateway Bot". What has no such endpoint has perhaps the older one, or the address
+// is configured.
+func (c *Client) plan(ctx context.Context) (*plan, error) {
+	var answer struct {
+		URL    string   `json:"url"`
+		Shards wire.Int `json:"shards"`
+		Limit  struct {
+			Remaining   wire.Int `json:"remaining"`
+			Total       wire.Int `json:"total"`
+			ResetAfter  wire.Int `json:"reset_after"`
+			Concurrency wire.Int `json:"max_concurrency"`
+		} `json:"session_start_limit"`
+	}
+	err := c.Do(ctx, "GET", "/gateway/bot", "", nil, &answer)
+	switch {
+	case IsStatus(err, 401):
+		return nil, fatal(closeAuthentication)
+	case err != nil && !Refused(err) && c.opts.GatewayURL == "":
 		return nil, err
+	case answer.URL == "" && c.opts.GatewayURL == "":
+		if err := c.Do(ctx, "GET", "/gateway", "", nil, &answer); err != nil {
+			return nil, err
+		}
 	}
-	c.mu.Lock()
-	c.conn = conn
-	c.mu.Unlock()
-	return conn, nil
+	if c.opts.GatewayURL != "" {
+		answer.URL = c.opts.GatewayURL
+	}
+	if answer.URL == "" {
+		return nil, errors.New("the API names no gateway")
+	}
+	if answer.Limit.Total > 0 && answer.Limit.Remaining == 0 {
+		wait := min(time.Duration(answer.Limit.ResetAfter)*time.Millisecond, 24*time.Hour)
+		c.log.Error("the bot has connected too often today, Discord says; waiting", "for", wait)
+		if err := sleep(ctx, wait); err != nil {
+			return nil, err
+		}
+	}
+	p := &plan{address: answer.URL, shards: min(max(int(answer.Shards), 1), maxShards)}
+	p.turns = make(chan struct{}, min(max(int(answer.Limit.Concurrency), 1), maxShards))
+	return p, nil
 }
 
-// hangUp breaks the connection, whatever is going on in it.
-func (c *Client) hangUp() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.conn != nil {
-		c.conn.Close()
-	}
-}
+// identifyPause is the least time between identifications of one turn. Discord: "max_concurrency: number of identify
+// requests allowed per 5 seconds".
+const identifyPause = 5 * time.Second
 
-// DropConnection breaks the gateway's connection as a failure of the network would;
-// it is made again. It is for tests and for operators.
-func (c *Client) DropConnection() { c.hangUp() }
-
-func (c *Client) onEvent(e *discordgo.Event) {
-	c.mu.Lock()
-	h := c.handler
-	c.mu.Unlock()
-	if h != nil && e.Type != "" {
-		h(Event{Type: e.Type, Data: e.RawData})
-	}
-}
-
-// Run is connected to the gateway until ctx is done or the gateway says that it is of
-// no use, which is an error of type *Fatal. It calls handle for each event, in order,
-// and reads no further until that has returned. An interrupted connection is resumed
-// if the gateway allows it; if not, there is another READY.
+// Run is connected to the gateway until ctx is done or the gateway says that it is of no use, which is an error of type
+// *Fatal. It calls handle for each event, in order for each guild, and reads no further until that has returned. A bot
+// in many guilds has several connections (shards), which call handle at the same time. An interrupted connection is
+// resumed if the gateway allows it; if not, there is another READY.
 func (c *Client) Run(ctx context.Context, handle func(Event)) error {
-	c.mu.Lock()
-	c.handler, c.life = handle, ctx
-	c.mu.Unlock()
-	stop := context.AfterFunc(ctx, c.hangUp)
-	defer stop()
-	defer func() {
-		c.mu.Lock()
-		c.handler = nil
-		c.mu.Unlock()
-	}()
 	wait := c.opts.BackoffMin
 	for ctx.Err() == nil {
-		select {
-		case <-c.gone:
-		default:
+		p, err := c.plan(ctx)
+		var f *Fatal
+		if errors.As(err, &f) {
+			return f
 		}
-		began := time.Now()
-		err := c.s.Open()
 		if err == nil {
-			select {
-			case <-c.gone:
-				c.log.Info("the connection to Discord has ended", "lasted", time.Since(began).Round(time.Second))
-			case <-ctx.Done():
-				_ = c.s.Close() // of a connection that is broken already
-				return nil
-			}
-			handle(Event{Type: Disconnected})
-			if time.Since(began) > 10*time.Second {
-				wait = c.opts.BackoffMin
-			}
-		} else {
-			var closed *websocket.CloseError
-			if errors.As(err, &closed) {
-				if f := fatal(closed.Code); f != nil {
+			err = c.runShards(ctx, p, handle)
+			if f := (*Fatal)(nil); errors.As(err, &f) {
+				if f.Code != closeNeedsShards || p.shards > 1 {
 					return f
 				}
 			}
-			if ctx.Err() != nil {
-				return nil
-			}
-			var rest *discordgo.RESTError
-			if errors.As(err, &rest) && rest.Response != nil && rest.Response.StatusCode == 401 {
-				return fatal(4004)
-			}
-			c.log.Warn("no connection to Discord", "error", err, "again_in", wait)
 		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		c.log.Warn("no connection to Discord", "error", err, "again_in", wait)
 		if sleep(ctx, wait) != nil {
 			return nil
 		}
@@ -146,5 +144,39 @@ func (c *Client) Run(ctx context.Context, handle func(Event)) error {
 	return nil
 }
 
-// String implements fmt.Stringer: the type alone, for contents are not logged.
-func (e Event) String() string { return fmt.Sprintf("%s (%d bytes)", e.Type, len(e.Data)) }
+// runShards runs all connections until ctx is done or one of them ends for good.
+func (c *Client) runShards(ctx context.Context, p *plan, handle func(Event)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var work sync.WaitGroup
+	failed := make(chan error, p.shards)
+	for i := range p.shards {
+		s := &shard{c: c, plan: p, number: i, handle: handle, log: c.log}
+		if p.shards > 1 {
+			s.log = c.log.With("shard", i)
+		}
+		work.Go(func() {
+			if err := s.run(ctx); err != nil {
+				failed <- err
+				cancel()
+			}
+		})
+	}
+	work.Wait()
+	select {
+	case err := <-failed:
+		return err
+	default:
+		return nil
+	}
+}
+
+// DropConnection breaks the gateway's connections as a failure of the network would; they are made again. It is for
+// tests and for operators.
+func (c *Client) DropConnection() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for conn := range c.conns {
+		conn.Close()
+	}
+}

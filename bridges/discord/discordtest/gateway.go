@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,6 +19,17 @@ type session struct {
 	seq     int64
 	events  []frame // for resuming
 	conn    *conn
+	shard   [2]int // number and count
+}
+
+// hears reports whether a session is told of a guild. Discord: "shard_id = (guild_id >> 22) % num_shards"; direct
+// messages go to the first.
+func (se *session) hears(guild string) bool {
+	if guild == "" {
+		return se.shard[0] == 0
+	}
+	id, _ := strconv.ParseUint(guild, 10, 64)
+	return int(id>>22)%max(se.shard[1], 1) == se.shard[0]
 }
 
 // frame is a payload of the gateway.
@@ -54,6 +67,14 @@ func intentOf(kind string) int {
 		return 1 << 10
 	case "TYPING_START":
 		return 1 << 11
+	case "VOICE_STATE_UPDATE":
+		return 1 << 7
+	case "GUILD_SCHEDULED_EVENT_CREATE", "GUILD_SCHEDULED_EVENT_UPDATE", "GUILD_SCHEDULED_EVENT_DELETE":
+		return 1 << 16
+	case "MESSAGE_POLL_VOTE_ADD", "MESSAGE_POLL_VOTE_REMOVE":
+		return 1 << 24
+	case "INTERACTION_CREATE":
+		return 0
 	case "READY", "RESUMED":
 		return 0
 	}
@@ -61,13 +82,20 @@ func intentOf(kind string) int {
 }
 
 // dispatch sends an event to all sessions that want it; s.mu is held.
-func (s *Server) dispatch(_, kind string, data any) {
+func (s *Server) dispatch(guild, kind string, data any) {
 	raw, err := json.Marshal(data)
 	if err != nil {
 		panic(fmt.Sprintf("an event cannot be encoded: %v", err))
 	}
 	for _, se := range s.sessions {
-		if need := intentOf(kind); need != 0 && se.intents&need == 0 {
+		if !se.hears(guild) {
+			continue
+		}
+		need := intentOf(kind)
+		if guild == "" && need&(1<<9|1<<10|1<<11) != 0 {
+			need <<= 3 // of direct messages
+		}
+		if need != 0 && se.intents&need == 0 {
 			continue
 		}
 		out := json.RawMessage(raw)
@@ -115,6 +143,7 @@ func (s *Server) serveGateway(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
+	resume := strings.Contains(r.URL.Path, "/resume")
 	c := &conn{ws: ws, q: make(chan frame, keep)}
 	s.mu.Lock()
 	s.conns[c] = true
@@ -168,7 +197,11 @@ func (s *Server) serveGateway(w http.ResponseWriter, r *http.Request) {
 				return
 			}
 		case 6:
-			se = s.resume(c, in.Data)
+			if se = s.resume(c, in.Data); se != nil && resume {
+				s.mu.Lock()
+				s.resumes++
+				s.mu.Unlock()
+			}
 		case 3, 4, 8:
 			if se == nil {
 				c.close(4003, "Not authenticated.")
@@ -201,6 +234,7 @@ func (s *Server) identify(c *conn, raw json.RawMessage) *session {
 		Intents    int            `json:"intents"`
 		Properties map[string]any `json:"properties"`
 		Large      int            `json:"large_threshold"`
+		Shard      [2]int         `json:"shard"`
 	}
 	if json.Unmarshal(raw, &d) != nil || d.Properties == nil {
 		c.close(4002, "Error while decoding payload.")
@@ -217,22 +251,32 @@ func (s *Server) identify(c *conn, raw json.RawMessage) *session {
 		c.close(4014, "Disallowed intent(s).")
 		return nil
 	}
+	if d.Shard[1] < s.shards && s.shards > 1 {
+		c.close(4011, "Sharding required.")
+		return nil
+	}
 	s.nonces++
-	se := &session{id: fmt.Sprintf("session-%d", s.nonces), intents: d.Intents, conn: c}
+	se := &session{shard: d.Shard, id: fmt.Sprintf("session-%d", s.nonces), intents: d.Intents, conn: c}
 	s.sessions[se.id] = se
 	var unavailable []any
 	for _, g := range s.guilds {
+		if !se.hears(g.ID) {
+			continue
+		}
 		unavailable = append(unavailable, map[string]any{"id": g.ID, "unavailable": true})
 	}
 	se.send("READY", map[string]any{
 		"v": 10, "user": s.bot, "guilds": unavailable, "session_id": se.id,
-		"resume_gateway_url": "ws://" + s.Addr() + "/gateway", "application": map[string]any{"id": s.AppID, "flags": 0}, "shard": []int{0, 1},
+		"resume_gateway_url": "ws://" + s.Addr() + "/gateway/resume", "application": map[string]any{"id": s.AppID, "flags": 0}, "shard": []int{d.Shard[0], max(d.Shard[1], 1)},
 	})
 	large := d.Large
 	if large == 0 {
 		large = 50
 	}
 	for _, g := range s.guilds {
+		if !se.hears(g.ID) {
+			continue
+		}
 		se.send("GUILD_CREATE", s.guildCreate(g, d.Intents, large))
 	}
 	s.notify()
@@ -268,7 +312,7 @@ func (s *Server) resume(c *conn, raw json.RawMessage) *session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	se := s.sessions[d.Session]
-	if se == nil || d.Token != "Bot "+s.Token {
+	if se == nil || d.Token != "Bot "+s.Token && d.Token != s.Token {
 		c.push(frame{Op: 9, Data: false})
 		return nil
 	}
@@ -280,4 +324,11 @@ func (s *Server) resume(c *conn, raw json.RawMessage) *session {
 	}
 	se.send("RESUMED", map[string]any{})
 	return se
+}
+
+// Resumes is how many sessions were resumed at the address that they were given for it.
+func (s *Server) Resumes() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.resumes
 }

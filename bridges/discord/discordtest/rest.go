@@ -78,7 +78,7 @@ func (s *Server) routes() http.Handler {
 	})
 	handle("GET /gateway/bot", true, func(*request) (any, *failure) {
 		return map[string]any{
-			"url": "ws://" + s.Addr() + "/gateway", "shards": 1,
+			"url": "ws://" + s.Addr() + "/gateway", "shards": s.shards,
 			"session_start_limit": map[string]any{"total": 1000, "remaining": 999, "reset_after": 14400000, "max_concurrency": 1},
 		}, nil
 	})
@@ -158,6 +158,8 @@ func (s *Server) routes() http.Handler {
 		return list, nil
 	})
 	handle("POST /channels/{channel}/webhooks", true, s.postWebhook)
+	s.moderationRoutes(handle)
+	s.directRoutes(handle)
 	handle("POST /webhooks/{webhook}/{token}", false, s.execute)
 	handle("PATCH /webhooks/{webhook}/{token}/messages/{message}", false, s.editWebhookMessage)
 	handle("DELETE /webhooks/{webhook}/{token}/messages/{message}", false, func(r *request) (any, *failure) {
@@ -220,9 +222,18 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, pattern string, a
 	if fail == nil && out != nil {
 		raw, _ = json.Marshal(out) // while nothing changes
 	}
-	late := s.late
+	late, held := s.late, s.held
+	if !strings.HasPrefix(strings.TrimPrefix(r.URL.Path, "/api/v10"), s.heldPrefix) {
+		held = nil
+	}
 	s.notify()
 	s.mu.Unlock()
+	if held != nil {
+		select {
+		case <-held:
+		case <-r.Context().Done():
+		}
+	}
 	if fail != nil {
 		answer(w, fail.status, map[string]any{"message": fail.msg, "code": fail.code})
 		return
@@ -369,14 +380,15 @@ func (s *Server) getMembers(r *request) (any, *failure) {
 
 func (s *Server) getMessages(r *request) (any, *failure) {
 	channel := r.PathValue("channel")
-	if s.channel(channel) == nil {
+	_, direct := s.directs[channel]
+	if s.channel(channel) == nil && !direct {
 		return nil, errUnknownChannel
 	}
-	if !s.may(channel, ViewChannel) {
+	if !direct && !s.may(channel, ViewChannel) {
 		return nil, errAccess
 	}
 	list := []*Message{}
-	if !s.may(channel, ReadHistory) {
+	if !direct && !s.may(channel, ReadHistory) {
 		return list, nil
 	}
 	q := r.URL.Query()

@@ -37,9 +37,20 @@ type Server struct {
 	requests map[string]int
 	fail     func(r *http.Request) int
 	late     func(r *http.Request) bool
+	// held is closed when answers to what begins with heldPrefix are given again; nil for at once.
+	held       chan struct{}
+	heldPrefix string
 	// Allowed are the privileged intents that the application may ask for.
 	allowed int
 	nonces  int
+	resumes int
+	// Shards is how many connections the bot is to have.
+	shards       int
+	directs      map[string]string // channels of direct messages, with whom
+	closed       []string          // who takes none
+	commands     []string
+	interactions map[string]string // tokens of those that are not answered
+	answers      map[string]string // by token
 }
 
 // New starts a stand-in on an address, such as "127.0.0.1:0".
@@ -49,7 +60,8 @@ func New(address string) (*Server, error) {
 		changed: make(chan struct{}), users: map[string]*User{}, guilds: map[string]*Guild{},
 		messages: map[string][]*Message{}, webhooks: map[string]*Webhook{}, files: map[string][]byte{},
 		sessions: map[string]*session{}, conns: map[*conn]bool{}, limits: map[string]*limit{},
-		requests: map[string]int{}, allowed: 1<<1 | 1<<8 | 1<<15,
+		requests: map[string]int{}, allowed: 1<<1 | 1<<8 | 1<<15, shards: 1,
+		directs: map[string]string{}, interactions: map[string]string{}, answers: map[string]string{},
 	}
 	s.bot = &User{ID: s.AppID, Username: "landbridge", Discriminator: "0", Bot: true}
 	s.users[s.bot.ID] = s.bot
@@ -193,6 +205,19 @@ func (s *Server) AddMember(g *Guild, u *User, roles ...string) *Member {
 	return m
 }
 
+// AddMembers has many accounts be in a guild, of which nobody is told.
+func (s *Server) AddMembers(g *Guild, n int) (list []*User) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range n {
+		u := &User{ID: s.id(), Username: fmt.Sprint("member", i), Discriminator: "0"}
+		s.users[u.ID] = u
+		g.Members = append(g.Members, s.member(u))
+		list = append(list, u)
+	}
+	return list
+}
+
 // UpdateMember changes a member.
 func (s *Server) UpdateMember(g *Guild, m *Member, f func(*Member)) {
 	s.mu.Lock()
@@ -205,8 +230,7 @@ func (s *Server) UpdateMember(g *Guild, m *Member, f func(*Member)) {
 func (s *Server) RemoveMember(g *Guild, u *User) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	g.Members = slices.DeleteFunc(g.Members, func(m *Member) bool { return m.User == u })
-	s.dispatch(g.ID, "GUILD_MEMBER_REMOVE", map[string]any{"guild_id": g.ID, "user": u})
+	s.removeMember(g, u)
 }
 
 // AddRole makes a role.
@@ -333,7 +357,9 @@ func (s *Server) Threads(g *Guild) []Channel {
 	defer s.mu.Unlock()
 	var list []Channel
 	for _, t := range g.Threads {
-		list = append(list, *t)
+		c, md := *t, *t.ThreadMetadata
+		c.ThreadMetadata = &md
+		list = append(list, c)
 	}
 	return list
 }
@@ -353,6 +379,13 @@ func (s *Server) Post(forum *Channel, u *User, name, text string) (*Channel, *Me
 	m := s.newMessage(t, u, text)
 	m.ID = t.ID
 	return t, s.post(t, m)
+}
+
+// SetShards says how many connections the bot is to have; each gets the guilds whose id says so.
+func (s *Server) SetShards(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.shards = n
 }
 
 // DropConnections breaks all connections of the gateway; sessions can be resumed.
@@ -391,6 +424,33 @@ func (s *Server) Fail(f func(r *http.Request) int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fail = f
+}
+
+// HoldAnswers has requests to paths with a prefix be done and not answered, until ReleaseAnswers.
+func (s *Server) HoldAnswers(prefix string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held, s.heldPrefix = make(chan struct{}), prefix
+}
+
+// ReleaseAnswers gives the answers.
+func (s *Server) ReleaseAnswers() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.held)
+	s.held = nil
+}
+
+// Find is the message itself of which m is a copy.
+func (s *Server) Find(m *Message) *Message {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, have := range s.messages[m.ChannelID] {
+		if have.ID == m.ID {
+			return have
+		}
+	}
+	return m
 }
 
 // FailAfter has f say which requests fail after all has been done: the connection is

@@ -73,9 +73,20 @@ type Channel struct {
 	RateLimit      int             `json:"rate_limit_per_user"`
 	Flags          int             `json:"flags"`
 	ThreadMetadata *ThreadMetadata `json:"thread_metadata,omitempty"`
+	Tags           []Tag           `json:"available_tags,omitempty"`
+	AppliedTags    []string        `json:"applied_tags,omitempty"`
 	MessageCount   *int            `json:"message_count,omitempty"`
 	MemberCount    *int            `json:"member_count,omitempty"`
 	TotalMessages  *int            `json:"total_message_sent,omitempty"`
+}
+
+// Tag is a tag of a forum.
+type Tag struct {
+	ID        string  `json:"id"`
+	Name      string  `json:"name"`
+	Moderated bool    `json:"moderated"`
+	EmojiID   *string `json:"emoji_id"`
+	EmojiName *string `json:"emoji_name"`
 }
 
 // ThreadMetadata is of threads.
@@ -158,6 +169,8 @@ type Message struct {
 	Snapshots       []map[string]any `json:"message_snapshots,omitempty"`
 	Thread          *Channel         `json:"thread,omitempty"`
 	Components      []map[string]any `json:"components"`
+	Nonce           string           `json:"nonce,omitempty"`
+	Interaction     map[string]any   `json:"interaction,omitempty"`
 }
 
 // Webhook is a webhook.
@@ -182,6 +195,7 @@ type Guild struct {
 	Channels []*Channel
 	Threads  []*Channel
 	Members  []*Member
+	Banned   []string
 }
 
 // Permissions, as bits.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf16"
@@ -122,7 +123,14 @@ func (s *Server) execute(r *request) (any, *failure) {
 		if !r.get("thread_name", &title) || title == "" {
 			return nil, &failure{400, 220001, "Webhooks posted to forum channels must have a thread_name or thread_id"}
 		}
+		forum := ch
 		ch = s.thread(ch, s.id(), author, title)
+		r.get("applied_tags", &ch.AppliedTags)
+		for _, tag := range ch.AppliedTags {
+			if !slices.ContainsFunc(forum.Tags, func(have Tag) bool { return have.ID == tag }) {
+				return nil, invalid("applied_tags: unknown tag %s", tag)
+			}
+		}
 	} else if ch.ThreadMetadata != nil && ch.ThreadMetadata.Archived {
 		ch.ThreadMetadata.Archived = false
 		s.dispatch(ch.GuildID, "THREAD_UPDATE", ch)
@@ -135,28 +143,16 @@ func (s *Server) execute(r *request) (any, *failure) {
 	if f := s.content(r, m); f != nil {
 		return nil, f
 	}
-	for i := 0; ; i++ {
-		head, ok := r.files[fmt.Sprintf("files[%d]", i)]
-		if !ok {
-			break
-		}
-		if head.Size > 10<<20 {
-			return nil, &failure{413, 40005, "Request entity too large"}
-		}
-		file, err := head.Open()
-		if err != nil {
-			return nil, invalid("%v", err)
-		}
-		data, _ := io.ReadAll(file)
-		file.Close()
-		id := s.id()
-		path := "/attachments/" + ch.ID + "/" + id + "/" + head.Filename
-		s.files[path] = data
-		m.Attachments = append(m.Attachments, Attachment{
-			ID: id, Filename: head.Filename, Size: len(data), URL: s.CDN() + path, ProxyURL: s.CDN() + path, ContentType: head.Header.Get("Content-Type"),
-		})
+	if f := s.attach(r, m); f != nil {
+		return nil, f
 	}
-	if m.Content == "" && len(m.Attachments) == 0 {
+	if r.get("poll", &m.Poll); m.Poll != nil {
+		if _, ok := m.Poll["question"].(map[string]any); !ok {
+			return nil, invalid("poll.question: This field is required")
+		}
+		m.Poll["expiry"] = stamp(time.Now().Add(time.Hour))
+	}
+	if m.Content == "" && len(m.Attachments) == 0 && m.Poll == nil {
 		return nil, &failure{400, 50006, "Cannot send an empty message"}
 	}
 	s.post(ch, m)
@@ -193,7 +189,39 @@ func (s *Server) editWebhookMessage(r *request) (any, *failure) {
 	if f := s.content(r, m); f != nil {
 		return nil, f
 	}
+	if _, ok := r.body["attachments"]; ok {
+		m.Attachments = []Attachment{} // those that are kept are not looked at
+		if f := s.attach(r, m); f != nil {
+			return nil, f
+		}
+	}
 	m.EditedTimestamp = ptr(stamp(time.Now()))
 	s.dispatch(m.GuildID, "MESSAGE_UPDATE", *m)
 	return m, nil
+}
+
+// attach adds the files of a request to a message.
+func (s *Server) attach(r *request, m *Message) *failure {
+	for i := 0; ; i++ {
+		head, ok := r.files[fmt.Sprintf("files[%d]", i)]
+		if !ok {
+			break
+		}
+		if head.Size > 10<<20 {
+			return &failure{413, 40005, "Request entity too large"}
+		}
+		file, err := head.Open()
+		if err != nil {
+			return invalid("%v", err)
+		}
+		data, _ := io.ReadAll(file)
+		file.Close()
+		id := s.id()
+		path := "/attachments/" + m.ChannelID + "/" + id + "/" + head.Filename
+		s.files[path] = data
+		m.Attachments = append(m.Attachments, Attachment{
+			ID: id, Filename: head.Filename, Size: len(data), URL: s.CDN() + path, ProxyURL: s.CDN() + path, ContentType: head.Header.Get("Content-Type"),
+		})
+	}
+	return nil
 }

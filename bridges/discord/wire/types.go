@@ -83,10 +83,23 @@ type Channel struct {
 	Overwrites    List[Overwrite] `json:"permission_overwrites"`
 	SlowMode      Int             `json:"rate_limit_per_user"`
 	NSFW          bool            `json:"nsfw"`
-	// Metadata is of threads alone.
+	Flags         Int             `json:"flags"`
+	// Metadata and AppliedTags are of threads alone, and Tags of forums: those that their posts may have.
 	Metadata struct {
-		Archived Time `json:"archive_timestamp"`
+		Archived   bool `json:"archived"`
+		Locked     bool `json:"locked"`
+		ArchivedAt Time `json:"archive_timestamp"`
 	} `json:"thread_metadata"`
+	AppliedTags List[ID]  `json:"applied_tags"`
+	Tags        List[Tag] `json:"available_tags"`
+}
+
+// Tag is a tag of a forum.
+type Tag struct {
+	ID        ID     `json:"id"`
+	Name      string `json:"name"`
+	Moderated bool   `json:"moderated"`
+	EmojiName string `json:"emoji_name"`
 }
 
 // IsThread reports whether the channel is a thread.
@@ -118,6 +131,32 @@ type Guild struct {
 	Members     List[Member]  `json:"members"`
 	MemberCount Int           `json:"member_count"`
 	Large       bool          `json:"large"`
+	// SystemChannelID is where Discord itself writes.
+	SystemChannelID ID                   `json:"system_channel_id"`
+	Events          List[ScheduledEvent] `json:"guild_scheduled_events"`
+	Voice           List[VoiceState]     `json:"voice_states"`
+}
+
+// ScheduledEvent is something that a guild has planned.
+type ScheduledEvent struct {
+	ID          ID     `json:"id"`
+	GuildID     ID     `json:"guild_id"`
+	ChannelID   ID     `json:"channel_id"`
+	Name        string `json:"name"`
+	Description string `json:"description"`
+	Start       Time   `json:"scheduled_start_time"`
+	Status      Int    `json:"status"`
+	Place       struct {
+		Location string `json:"location"`
+	} `json:"entity_metadata"`
+}
+
+// VoiceState says in which voice channel somebody is; in none if ChannelID is "".
+type VoiceState struct {
+	GuildID   ID      `json:"guild_id"`
+	ChannelID ID      `json:"channel_id"`
+	UserID    ID      `json:"user_id"`
+	Member    *Member `json:"member"`
 }
 
 // Emoji is a Unicode emoji (Name alone) or a custom one.
@@ -228,9 +267,45 @@ type Message struct {
 	Reference       *Reference       `json:"message_reference"`
 	Thread          *Channel         `json:"thread"`
 	Poll            *Poll            `json:"poll"`
+	Components      List[Component]  `json:"components"`
+	Interaction     *Interaction     `json:"interaction"` // older than the next
+	InteractionInfo *Interaction     `json:"interaction_metadata"`
 	Snapshots       List[struct {
 		Message Message `json:"message"`
 	}] `json:"message_snapshots"`
+}
+
+// Interaction says which command a message is the answer to.
+type Interaction struct {
+	Name string `json:"name"`
+	User User   `json:"user"`
+}
+
+// Component is something below or in a message that is laid out or can be clicked.
+type Component struct {
+	Type        Int             `json:"type"`
+	Label       string          `json:"label"`
+	URL         string          `json:"url"`
+	Placeholder string          `json:"placeholder"`
+	Content     string          `json:"content"`
+	Description string          `json:"description"`
+	Emoji       Emoji           `json:"emoji"`
+	Components  List[Component] `json:"components"`
+	Accessory   *Component      `json:"accessory"`
+	Media       Media           `json:"media"`
+	File        Media           `json:"file"`
+	Options     List[struct {
+		Label string `json:"label"`
+	}] `json:"options"`
+	Items List[struct {
+		Media       Media  `json:"media"`
+		Description string `json:"description"`
+	}] `json:"items"`
+}
+
+// Media is a file of a component.
+type Media struct {
+	URL string `json:"url"`
 }
 
 // Webhook is a webhook.

@@ -13,7 +13,12 @@ const minLine = 32
 // 32). It splits at spaces where it can, dropping the space, never inside a
 // character or a sequence that shows as one, and repeats at the start of each
 // line the formatting in force, which ends with every line.
-func Split(text string, limit int) []string {
+func Split(text string, limit int) []string { return split(text, limit, false) }
+
+// Cut is as Split, but drops nothing: put together, the lines are the text again.
+func Cut(text string, limit int) []string { return split(text, limit, true) }
+
+func split(text string, limit int, keep bool) []string {
 	limit = max(limit, minLine)
 	if len(text) <= limit {
 		return []string{text}
@@ -21,7 +26,7 @@ func Split(text string, limit int) []string {
 	units := clusters(parse(text), limit-minLine/2)
 	var lines []string
 	for i := 0; i < len(units); {
-		line, next := fill(units, i, limit)
+		line, next := fill(units, i, limit, keep)
 		lines = append(lines, line)
 		i = next
 	}
@@ -32,7 +37,7 @@ func Split(text string, limit int) []string {
 }
 
 // fill makes one line of the units from i on and returns where the next begins.
-func fill(units []segment, i, limit int) (line string, next int) {
+func fill(units []segment, i, limit int, keep bool) (line string, next int) {
 	var out []byte
 	var cur style
 	spaceLen, spaceNext := 0, -1
@@ -40,10 +45,13 @@ func fill(units []segment, i, limit int) (line string, next int) {
 		u := units[i]
 		codes := change(cur, u.style, u.text)
 		if len(out)+len(codes)+len(u.text) > limit {
-			if u.text == " " {
+			if u.text == " " && !keep {
 				return string(out), i + 1
 			}
 			if spaceNext > 0 && spaceLen >= limit/4 {
+				if keep {
+					spaceLen++
+				}
 				return string(out[:spaceLen]), spaceNext
 			}
 			return string(out), i

@@ -24,6 +24,13 @@ type Config struct {
 	Password string // server password, optional
 	// SASL authenticates before registration (optional).
 	SASL Mechanism
+	// SASLOptional lets the connection be made where the server does not offer SASL, or not with that mechanism.
+	SASLOptional bool
+	// Gate, if set, is waited for before each attempt to connect; its error ends the attempt.
+	Gate func(context.Context) error
+	// Reader, if not nil, turns text that is not UTF-8 into it; otherwise it is taken for Windows-1252. Writer, if not nil,
+	// turns what is sent into another encoding.
+	Reader, Writer func(string) string
 
 	// Burst and PerSecond bound how fast lines are sent (default 5 and 1).
 	Burst     int
@@ -41,6 +48,10 @@ type Config struct {
 	// RejoinDelay is the wait before a channel is joined again after a kick or a
 	// failure (default 30 s).
 	RejoinDelay time.Duration
+
+	// Since returns when something was heard in a channel last, or the zero time if never: what was said
+	// later is asked for after a join, where the server can. It is optional, called by the reader, and must not block for long.
+	Since func(channel string) time.Time
 
 	Handler Handler
 	Log     *slog.Logger

@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+	"unicode/utf8"
 )
 
 // conn is one connection of a session. The reader goroutine owns everything
@@ -39,7 +40,9 @@ type conn struct {
 	saslDone    bool
 	capEnded    bool
 	offered     map[string]string
-	batches     map[string]string // open batches: reference -> type
+	batches     map[string]*batch // open batches by reference
+	catching    map[string]*catchup
+	since       map[string]time.Time // of channels whose playback was asked for
 	ctcpReplies *bucket
 
 	capMu   sync.Mutex
@@ -57,13 +60,17 @@ type conn struct {
 	out          chan *Line
 	controlReady chan struct{}
 	sendMu       sync.Mutex
-	controls     []string // by sendMu
-	queries      []string // by sendMu
-	drained      bool     // by sendMu
+	controls     []string  // by sendMu
+	queries      []string  // by sendMu
+	drained      bool      // by sendMu
+	histories    []*asked  // by sendMu
+	open         *question // by sendMu
 	senders      sync.WaitGroup
 	sentMu       sync.Mutex
 	sent         []*sent // by sentMu
 	barriers     uint64  // by sentMu
+	refs         uint64  // by sentMu: of batches
+	answeredSome chan struct{}
 
 	closeOnce  sync.Once
 	closed     chan struct{}
@@ -79,6 +86,11 @@ var errPingTimeout = errors.New("the server did not answer a PING")
 // runConn makes one connection and serves it until it ends. The result says
 // whether it was registered.
 func (s *Session) runConn(ctx context.Context) (registered bool, err error) {
+	if s.cfg.Gate != nil {
+		if err := s.cfg.Gate(ctx); err != nil {
+			return false, err
+		}
+	}
 	dialCtx, cancel := context.WithTimeout(ctx, s.cfg.ConnectTimeout)
 	defer cancel()
 	nc, err := s.cfg.Dial(dialCtx, "tcp", s.cfg.Addr)
@@ -88,14 +100,17 @@ func (s *Session) runConn(ctx context.Context) (registered bool, err error) {
 	raw := &markedConn{Conn: nc}
 	c := &conn{
 		s: s, cfg: s.cfg, log: s.log, raw: raw, net: raw, id: randomID(),
-		state:        newState(s.cfg.Nick),
+		state:        newState(s.wantedNick()),
 		offered:      make(map[string]string),
 		enabled:      make(map[string]bool),
-		batches:      make(map[string]string),
+		batches:      make(map[string]*batch),
+		catching:     make(map[string]*catchup),
+		since:        make(map[string]time.Time),
 		ctcpReplies:  newBucket(3, 0.1, time.Now()),
 		bucket:       newBucket(s.cfg.Burst, s.cfg.PerSecond, time.Now()),
 		out:          make(chan *Line, s.cfg.Queue),
 		controlReady: make(chan struct{}, 1),
+		answeredSome: make(chan struct{}, 1),
 		closed:       make(chan struct{}),
 		quit:         make(chan struct{}),
 		readerDone:   make(chan struct{}),
@@ -204,6 +219,9 @@ func (c *conn) writeMarked(line string, mark func()) error {
 		defer c.raw.mark.Store(nil)
 	}
 	_ = c.net.SetWriteDeadline(time.Now().Add(c.cfg.PingTimeout))
+	if c.cfg.Writer != nil {
+		line = c.cfg.Writer(line)
+	}
 	_, err := c.net.Write([]byte(line + "\r\n"))
 	if err != nil {
 		c.close()
@@ -215,6 +233,9 @@ func (c *conn) writeMarked(line string, mark func()) error {
 // read reads and handles lines until the connection ends.
 func (c *conn) read() error {
 	if err := c.begin(); err != nil {
+		if c.tls == nil {
+			return fmt.Errorf("before the server's first line: %w; does this port want TLS? (tls: true)", err)
+		}
 		return err
 	}
 	r := bufio.NewReaderSize(c.net, maxLine)
@@ -235,6 +256,9 @@ func (c *conn) read() error {
 		c.alive()
 		if line == "" {
 			continue
+		}
+		if c.cfg.Reader != nil && !utf8.ValidString(line) {
+			line = c.cfg.Reader(line)
 		}
 		m, err := parseLine(line)
 		if err != nil {
@@ -329,6 +353,15 @@ func (c *conn) rejoinLater(w *want) time.Duration {
 		}
 	})
 	return c.cfg.RejoinDelay
+}
+
+// rejoinNow asks for all wanted channels at once: perhaps the account that was missing is there now.
+func (c *conn) rejoinNow() {
+	for _, w := range c.s.wants() {
+		if !c.state.inChannel(w.name) {
+			c.control(joinLine(w.name, w.key))
+		}
+	}
 }
 
 func (c *conn) stopRejoins() {

@@ -8,9 +8,6 @@ import (
 	"gopkg.in/irc.v4"
 )
 
-// maxBatches bounds the batches that a server may leave open.
-const maxBatches = 64
-
 // handle handles one line of the server. An error ends the connection.
 func (c *conn) handle(m *irc.Message) error {
 	switch m.Command {
@@ -44,7 +41,7 @@ func (c *conn) handle(m *irc.Message) error {
 		c.greeted()
 		return nil
 	}
-	if !c.registered || strings.HasPrefix(m.Command, "90") {
+	if !c.registered || strings.HasPrefix(m.Command, "90") && !(c.s.current() == c && m.Command == "900") {
 		return c.handleRegistration(m)
 	}
 	if c.s.current() != c {
@@ -54,8 +51,16 @@ func (c *conn) handle(m *irc.Message) error {
 			c.greeted()
 		}
 	}
+	if len(c.catching) > 0 {
+		c.releaseLate()
+	}
+	if c.gather(m) {
+		return nil
+	}
 	if isNumeric(m.Command) {
-		c.handleNumeric(m)
+		if !c.answer(m) || m.Command == "353" || m.Command == "366" {
+			c.handleNumeric(m)
+		}
 	} else {
 		c.handleCommand(m)
 	}
@@ -70,17 +75,6 @@ func isNumeric(command string) bool {
 	return err == nil
 }
 
-func (c *conn) handleBatch(m *irc.Message) {
-	ref := m.Param(0)
-	if name, ok := strings.CutPrefix(ref, "+"); ok {
-		if len(c.batches) < maxBatches {
-			c.batches[name] = m.Param(1)
-		}
-	} else if name, ok := strings.CutPrefix(ref, "-"); ok {
-		delete(c.batches, name)
-	}
-}
-
 // maxSkew is how far in the future a server's clock may be before its times are
 // not believed.
 const maxSkew = 5 * time.Minute
@@ -91,8 +85,8 @@ func (c *conn) meta(m *irc.Message) Meta {
 	if t, err := time.Parse(time.RFC3339Nano, m.Tags["time"]); err == nil && t.Before(now.Add(maxSkew)) && t.Year() > 1990 {
 		meta.Time = t
 	}
-	if ref := m.Tags["batch"]; ref != "" {
-		meta.Batch = c.batches[ref]
+	if b := c.batches[m.Tags["batch"]]; b != nil {
+		meta.Batch = b.kind
 	}
 	return meta
 }
@@ -144,23 +138,35 @@ func (c *conn) handleCommand(m *irc.Message) {
 			c.answered(m, "TOPIC", m.Param(0), Outcome{State: Delivered})
 		}
 		c.emit(Topic{Meta: c.meta(m), Channel: m.Param(0), Text: m.Param(1), By: from})
+	case "INVITE":
+		c.emit(Invite{Meta: c.meta(m), Channel: m.Param(1), Nick: m.Param(0), By: from, Self: c.state.isSelf(m.Param(0))})
+	case "TAGMSG":
+		c.onTags(m, from, self)
+	case "REDACT":
+		c.onRedact(m, from, self)
+	case "WALLOPS":
+		c.emit(Notice{Meta: c.meta(m), From: from.Nick, Text: m.Trailing()})
+	case "KILL":
+		if c.state.isSelf(m.Param(0)) {
+			c.emit(Notice{Meta: c.meta(m), From: from.Nick, Text: "killed: " + m.Trailing()})
+		}
 	case "MODE":
 		c.onMode(m, from)
 	case "CHGHOST":
 		if self {
 			c.state.setSelf(m.Param(0), m.Param(1))
 		}
+		c.state.know(from.Nick, m.Param(0), m.Param(1), "")
+	case "ACCOUNT":
+		c.state.know(from.Nick, "", "", m.Param(0))
 	case "PRIVMSG", "NOTICE":
 		c.onMessage(m, from, self)
 	case "ACK": // labeled-response: processed, with nothing to say
 		c.answered(m, "", "", Outcome{State: Delivered})
 	case "FAIL":
-		// FAIL <command> <code> [context...] <description>
-		target := ""
-		if len(m.Params) > 3 {
-			target = m.Params[2]
-		}
-		c.answered(m, m.Param(0), target, Outcome{State: Refused, Err: &Refusal{Code: m.Param(1), Text: truncate(m.Trailing(), 300)}})
+		c.onFail(m)
+	case "NOTE", "WARN":
+		c.emit(Notice{Meta: c.meta(m), From: from.Nick, Text: m.Trailing()})
 	}
 }
 
@@ -176,9 +182,15 @@ func (c *conn) onJoin(m *irc.Message, from User, self bool) {
 		}
 		if self {
 			c.state.open(name)
+			c.catchUp(name)
 			continue
 		}
 		c.state.add(name, from.Nick, "")
+		account := from.Account
+		if account == "" && len(m.Params) >= 3 {
+			account = "*"
+		}
+		c.state.know(from.Nick, from.Username, from.Host, account)
 		ev := Join{Meta: c.meta(m), Channel: name, User: from}
 		if len(m.Params) >= 3 {
 			ev.Realname = m.Params[2]
@@ -208,6 +220,10 @@ func (c *conn) onKick(m *irc.Message, by User) {
 		return
 	}
 	self := c.state.isSelf(nick)
+	who := User{Nick: nick}
+	if m, ok := c.state.member(name, nick); ok {
+		who = User{Nick: nick, Username: m.Username, Host: m.Host, Account: m.Account}
+	}
 	if self {
 		c.state.shut(name)
 		if w := c.s.wantOf(c.casemap(), name); w != nil {
@@ -216,64 +232,7 @@ func (c *conn) onKick(m *irc.Message, by User) {
 	} else {
 		c.state.remove(name, nick)
 	}
-	c.emit(Kick{Meta: c.meta(m), Channel: name, Nick: nick, By: by, Reason: m.Param(2), Self: self})
+	c.emit(Kick{Meta: c.meta(m), Channel: name, Nick: nick, Who: who, By: by, Reason: m.Param(2), Self: self})
 }
 
 func (c *conn) casemap() Casemapping { return c.state.support().Casemapping }
-
-func (c *conn) onMessage(m *irc.Message, from User, self bool) {
-	if len(m.Params) < 2 {
-		return
-	}
-	isup := c.state.support()
-	ev := Message{Meta: c.meta(m), Target: m.Param(0), From: from, Text: m.Param(1), Echo: self}
-	if channel := isup.splitStatus(ev.Target); isup.IsChannel(channel) {
-		ev.Channel = channel
-	}
-	for _, tag := range []string{"+reply", "+draft/reply"} {
-		if id := m.Tags[tag]; id != "" {
-			ev.ReplyTo = truncate(id, 255)
-		}
-	}
-	if m.Command == "NOTICE" {
-		ev.Kind = KindNotice
-	}
-	if self {
-		c.answered(m, m.Command, ev.Target, Outcome{State: Delivered, MsgID: ev.MsgID})
-	}
-	if body, ok := strings.CutPrefix(ev.Text, "\x01"); ok {
-		command, arg, _ := strings.Cut(strings.TrimSuffix(body, "\x01"), " ")
-		if !strings.EqualFold(command, "ACTION") || m.Command == "NOTICE" {
-			if m.Command == "PRIVMSG" && !self {
-				c.onCTCP(from, strings.ToUpper(command), arg)
-			}
-			return
-		}
-		ev.Kind, ev.Text = KindAction, arg
-	}
-	if from.Nick == "" || from.Username == "" && from.Host == "" && strings.Contains(from.Nick, ".") {
-		return // the server itself
-	}
-	c.emit(ev)
-}
-
-// onCTCP answers the queries that people expect an answer to, a few at most.
-func (c *conn) onCTCP(from User, command, arg string) {
-	if from.Nick == "" || strings.ContainsAny(from.Nick, " :") {
-		return
-	}
-	var reply string
-	switch command {
-	case "VERSION":
-		reply = "Landbridge"
-	case "PING":
-		reply = truncate(arg, 100)
-	case "CLIENTINFO":
-		reply = "ACTION CLIENTINFO PING VERSION"
-	default:
-		return
-	}
-	if c.ctcpReplies.take(time.Now()) == 0 {
-		c.control("NOTICE " + from.Nick + " :\x01" + strings.TrimSpace(command+" "+reply) + "\x01")
-	}
-}

@@ -36,12 +36,22 @@ type User struct {
 	Nick, Username, Host string
 	// Account is the services account, if the server told it with this line.
 	Account string
+	// Relay is the nick of who has relayed the line for somebody else (RELAYMSG), or empty.
+	Relay string
 }
 
 // Member is a nick in a channel with its prefix symbols, highest first.
 type Member struct {
 	Nick     string
 	Prefixes string
+	// Username, Host and Account are empty while they are not known.
+	Username, Host, Account string
+}
+
+// Ban is a change of a channel's bans.
+type Ban struct {
+	Mask string
+	On   bool
 }
 
 // MessageKind tells the ways to say something.
@@ -105,8 +115,9 @@ type (
 	Kick struct {
 		Meta
 		Channel, Nick, Reason string
-		By                    User
-		Self                  bool
+		// Who is Nick, with what is known of them.
+		Who, By User
+		Self    bool
 	}
 	// Quit is someone's leave of the network, with the channels they were seen in.
 	Quit struct {
@@ -139,6 +150,8 @@ type (
 		Args    []string
 		// Ranked are the nicks whose membership mode was changed.
 		Ranked []string
+		// Bans are those that were set or taken away.
+		Bans []Ban
 	}
 	// ChannelModes tells a channel's modes, each time that they become known and when
 	// they change.
@@ -159,6 +172,40 @@ type (
 		Echo            bool
 		// ReplyTo is the MsgID that the message answers (tags +reply, +draft/reply).
 		ReplyTo string
+		// Past says that it was said before, and comes from the server's history.
+		Past bool
+	}
+	// Tags is a message of tags alone (TAGMSG), of which those are told that are known here.
+	Tags struct {
+		Meta
+		Target, Channel string
+		From            User
+		Echo            bool
+		ReplyTo         string
+		// React and Unreact are a reaction to ReplyTo, put or taken away (+draft/react, +draft/unreact).
+		React, Unreact string
+		// Typing is active, paused or done (+typing).
+		Typing string
+	}
+	// Redaction says that a message was taken back (draft/message-redaction).
+	Redaction struct {
+		Meta
+		Target, Channel string
+		From            User
+		Echo            bool
+		ID, Reason      string
+	}
+	// Invite is an invitation to a channel; Self says that it is the session's.
+	Invite struct {
+		Meta
+		Channel, Nick string
+		By            User
+		Self          bool
+	}
+	// Notice is something that a server says, or an operator to all.
+	Notice struct {
+		Meta
+		From, Text string
 	}
 )
 
@@ -176,3 +223,7 @@ func (Topic) isEvent()        {}
 func (Mode) isEvent()         {}
 func (ChannelModes) isEvent() {}
 func (Message) isEvent()      {}
+func (Tags) isEvent()         {}
+func (Redaction) isEvent()    {}
+func (Invite) isEvent()       {}
+func (Notice) isEvent()       {}

@@ -77,7 +77,12 @@ func (c *conn) onMode(m *irc.Message, by User) {
 				c.state.setMode(name, change.arg, change.mode, change.on)
 				ev.Ranked = append(ev.Ranked, change.arg)
 			}
-		case !change.list:
+		case change.list:
+			if change.mode == 'b' && change.arg != "" {
+				c.state.setBan(name, change.arg, change.on)
+				ev.Bans = append(ev.Bans, Ban{Mask: change.arg, On: change.on})
+			}
+		default:
 			now = now.with(change.mode, change.on)
 		}
 	}

@@ -55,8 +55,12 @@ func (c *conn) handleNumeric(m *irc.Message) {
 	case "353": // RPL_NAMREPLY: nick, symbol, channel, names
 		if len(m.Params) >= 4 {
 			for _, name := range strings.Fields(m.Params[3]) {
-				prefixes, nick := c.state.splitPrefixes(name)
+				prefixes, mask := c.state.splitPrefixes(name)
+				nick, rest, _ := strings.Cut(mask, "!")
 				c.state.add(m.Params[2], nick, prefixes)
+				if user, host, ok := strings.Cut(rest, "@"); ok {
+					c.state.know(nick, user, host, "")
+				}
 			}
 		}
 		return
@@ -65,6 +69,10 @@ func (c *conn) handleNumeric(m *irc.Message) {
 			ev.Meta = c.meta(m)
 			c.emit(ev)
 			c.query("MODE " + ev.Channel)
+			c.query("MODE " + ev.Channel + " b")
+			if _, whox := c.state.support().Tokens["WHOX"]; whox && len(ev.Members) <= maxWho {
+				c.query("WHO " + ev.Channel + " %cuhna")
+			}
 		}
 		return
 	case "396": // RPL_HOSTHIDDEN: the host others see
@@ -75,6 +83,19 @@ func (c *conn) handleNumeric(m *irc.Message) {
 				c.state.setSelf("", host)
 			}
 		}
+		return
+	case "367": // RPL_BANLIST: nick, channel, mask
+		if name, mask := m.Param(1), m.Param(2); mask != "" && c.state.setBan(name, mask, true) {
+			c.emit(Mode{Meta: c.meta(m), Channel: name, Bans: []Ban{{Mask: mask, On: true}}})
+		}
+		return
+	case "354": // RPL_WHOSPCRPL as %cuhna: nick, channel, user, host, nick, account
+		if len(m.Params) >= 6 {
+			c.state.know(m.Params[4], m.Params[2], m.Params[3], m.Params[5])
+		}
+		return
+	case "900": // RPL_LOGGEDIN, after the registration too
+		c.rejoinNow()
 		return
 	case "433", "432": // a refused change of nick
 		return
@@ -91,6 +112,9 @@ func (c *conn) handleNumeric(m *irc.Message) {
 	}
 }
 
+// maxWho is the most people of a channel whose accounts are asked for.
+const maxWho = 2000
+
 func (c *conn) joinFailed(m *irc.Message) {
 	w := c.s.wantOf(c.casemap(), m.Param(1))
 	if w == nil || c.state.inChannel(w.name) {
@@ -106,7 +130,7 @@ func (c *conn) joinFailed(m *irc.Message) {
 // label, or without labels the oldest to the target (any, if the answer names
 // no target) and of the command (any, if empty).
 func (c *conn) answered(m *irc.Message, command, target string, o Outcome) bool {
-	label := m.Tags["label"]
+	label := c.labelOf(m)
 	folded := c.state.fold(target)
 	e := c.forget(func(e *sent) bool {
 		if label != "" {

@@ -13,6 +13,11 @@ type Line struct {
 	// Command and Params make the line; the last parameter may hold spaces.
 	Command string
 	Params  []string
+	// Tags are the client's own tags, each with the + before it; they are left out where the server has no
+	// message-tags.
+	Tags map[string]string
+	// More, with PRIVMSG or NOTICE, are further lines of the same message, sent as one draft/multiline batch.
+	More []Piece
 	// Before, if set, is called before the line is written; an error keeps it from
 	// being written and is the outcome. It runs in the connection's writer and must
 	// not block for long.
@@ -25,6 +30,13 @@ type Line struct {
 	Done func(Outcome)
 }
 
+// Piece is a further line of a message of several lines. Concat says that it goes on where the line before
+// it has ended.
+type Piece struct {
+	Text   string
+	Concat bool
+}
+
 // Outcome says what became of a line.
 type Outcome struct {
 	State OutcomeState
@@ -32,6 +44,8 @@ type Outcome struct {
 	Err error
 	// MsgID is the network's id of the message, if the server echoed one.
 	MsgID string
+	// History says, with Unknown, that the server keeps history, which can tell.
+	History bool
 }
 
 // OutcomeState is one of the constants below.
@@ -69,6 +83,7 @@ type sent struct {
 	// none has been sent after it.
 	barrier uint64
 	at      time.Time
+	size    int // bytes
 }
 
 // format makes the bytes of a command. The last parameter gets a colon always:
@@ -222,7 +237,7 @@ func (c *conn) writer() {
 		case <-c.quit:
 		case <-c.controlReady:
 		case line := <-c.out:
-			if !c.pace() {
+			if !c.paceUnread() || !c.pace() {
 				finish(line, Outcome{State: NotSent, Err: ErrDisconnected})
 				c.goodbye()
 				return
@@ -271,6 +286,11 @@ func (c *conn) pace() bool {
 
 func (c *conn) writeLine(line *Line) bool {
 	text, err := line.format()
+	for _, more := range line.More {
+		if strings.ContainsAny(more.Text, "\r\n\x00") {
+			err = ErrInvalidLine
+		}
+	}
 	if err == nil && line.Before != nil {
 		err = line.Before()
 	}
@@ -278,18 +298,120 @@ func (c *conn) writeLine(line *Line) bool {
 		finish(line, Outcome{State: NotSent, Err: err})
 		return true
 	}
-	entry := &sent{line: line, at: time.Now()}
+	entry := &sent{line: line, at: time.Now(), size: len(text)}
 	if len(line.Params) > 0 {
 		entry.target = c.state.fold(line.Params[0])
 	}
+	var tags []string
 	if c.hasCap("labeled-response") {
 		c.labels++
 		entry.label = fmt.Sprintf("l%d", c.labels)
-		text = "@label=" + entry.label + " " + text
+		tags = append(tags, "label="+entry.label)
+	}
+	if c.hasCap("message-tags") {
+		for name, value := range line.Tags {
+			tags = append(tags, name+"="+escapeTag(value))
+		}
+	}
+	lines := []string{text}
+	if len(line.More) > 0 {
+		lines = multiline(fmt.Sprintf("m%d", c.nextBatch()), line)
+		entry.size = 0
+		for _, l := range lines {
+			entry.size += len(l)
+		}
+	}
+	if len(tags) > 0 {
+		lines[0] = "@" + strings.Join(tags, ";") + " " + lines[0]
 	}
 	// Recorded before it is written: the answer may be read before write returns.
 	c.remember(entry)
-	return c.writeMarked(text, line.Mark) == nil
+	for i, l := range lines {
+		mark := line.Mark
+		if i > 0 {
+			mark = nil
+			c.bucket.spend(0.5)
+		}
+		if c.writeMarked(l, mark) != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// multiline makes the lines of a message of several lines.
+func multiline(ref string, line *Line) []string {
+	lines := []string{"BATCH +" + ref + " " + batchMultiline + " " + line.Params[0]}
+	for _, p := range append([]Piece{{Text: line.Params[1]}}, line.More...) {
+		tags := "@batch=" + ref
+		if p.Concat {
+			tags += ";draft/multiline-concat"
+		}
+		lines = append(lines, tags+" "+line.Command+" "+line.Params[0]+" :"+p.Text)
+	}
+	return append(lines, "BATCH -"+ref)
+}
+
+func (c *conn) nextBatch() uint64 {
+	c.sentMu.Lock()
+	defer c.sentMu.Unlock()
+	c.refs++
+	return c.refs
+}
+
+var tagEscaper = strings.NewReplacer(";", `\:`, " ", `\s`, `\`, `\\`, "\r", `\r`, "\n", `\n`)
+
+// escapeTag writes the value of a tag as IRCv3 message-tags has it.
+func escapeTag(value string) string { return tagEscaper.Replace(value) }
+
+// maxUnread is how many bytes of what was sent the server may not have answered. What a server has not
+// handled yet lies in a queue, and a connection whose queue is too long is killed for flooding: of the servers
+// that are in use the strictest allow 1,000 to 2,560 bytes (RFC 1459, section 8.10, has 512 with the line that is read).
+const maxUnread = 1000
+
+// unread returns how many bytes the server has not answered.
+func (c *conn) unread() (bytes int) {
+	c.sentMu.Lock()
+	defer c.sentMu.Unlock()
+	for _, e := range c.sent {
+		bytes += e.size
+	}
+	return bytes
+}
+
+// paceUnread waits until the server has handled most of what was sent.
+func (c *conn) paceUnread() bool {
+	for c.unread() > maxUnread {
+		c.force()
+		select {
+		case <-c.closed:
+			return false
+		case <-c.quit:
+			return false
+		case <-c.answeredSome:
+		}
+	}
+	return true
+}
+
+// force asks for an answer to all that was sent, echoes or not.
+func (c *conn) force() {
+	c.sentMu.Lock()
+	pending := false
+	next := c.barriers + 1
+	for _, e := range c.sent {
+		if e.barrier == 0 {
+			e.barrier, pending = next, true
+		}
+	}
+	if pending {
+		c.barriers = next
+	}
+	c.sentMu.Unlock()
+	if pending {
+		c.bucket.spend(0.5)
+		_ = c.write(fmt.Sprintf("PING :%s%d", barrierPrefix, next))
+	}
 }
 
 // barrierIfIdle sends a PING whose PONG confirms what was sent, when nothing
@@ -357,6 +479,10 @@ func (c *conn) forget(match func(*sent) bool) *sent {
 	for i, e := range c.sent {
 		if match(e) {
 			c.sent = append(c.sent[:i], c.sent[i+1:]...)
+			select {
+			case c.answeredSome <- struct{}{}:
+			default:
+			}
 			return e
 		}
 	}
@@ -393,7 +519,7 @@ func (c *conn) drain() {
 		if e == nil {
 			break
 		}
-		finish(e.line, Outcome{State: Unknown, Err: ErrDisconnected})
+		finish(e.line, Outcome{State: Unknown, Err: ErrDisconnected, History: c.hasHistory()})
 	}
 	for _, line := range waiting {
 		finish(line, Outcome{State: NotSent, Err: ErrDisconnected})

@@ -14,7 +14,9 @@ var wantedCaps = map[string]bool{
 	"message-tags": true, "server-time": true, "echo-message": true, "labeled-response": true,
 	"batch": true, "account-tag": true, "account-notify": true, "extended-join": true,
 	"multi-prefix": true, "setname": true, "away-notify": true, "chghost": true,
-	"cap-notify": true, "userhost-in-names": true,
+	"cap-notify": true, "userhost-in-names": true, "invite-notify": true, "standard-replies": true,
+	"draft/multiline": true, "draft/chathistory": true, "draft/event-playback": true,
+	"draft/message-redaction": true, "draft/relaymsg": true, "znc.in/playback": true,
 }
 
 // maxCaps bounds how many offered capabilities are remembered.
@@ -26,7 +28,7 @@ func (c *conn) begin() error {
 	if c.cfg.Password != "" {
 		lines = append(lines, "PASS :"+c.cfg.Password)
 	}
-	lines = append(lines, "NICK "+c.cfg.Nick, "USER "+c.cfg.Username+" 0 * :"+c.cfg.Realname)
+	lines = append(lines, "NICK "+c.s.wantedNick(), "USER "+c.cfg.Username+" 0 * :"+c.cfg.Realname)
 	for _, line := range lines {
 		if err := c.write(line); err != nil {
 			return err
@@ -53,7 +55,7 @@ func (c *conn) handleCap(m *irc.Message) error {
 		return c.request(c.wantOffered(), false)
 	case "DEL":
 		for _, name := range caps {
-			delete(c.offered, name)
+			c.withdraw(name)
 			c.setCap(name, false)
 		}
 	case "ACK":
@@ -67,14 +69,29 @@ func (c *conn) handleCap(m *irc.Message) error {
 		return c.afterRequest()
 	case "NAK":
 		for _, name := range caps {
-			delete(c.offered, strings.TrimPrefix(name, "-"))
+			c.withdraw(strings.TrimPrefix(name, "-"))
 		}
 		return c.afterRequest()
 	}
 	return nil
 }
 
+func (c *conn) withdraw(name string) {
+	c.capMu.Lock()
+	defer c.capMu.Unlock()
+	delete(c.offered, name)
+}
+
+// offer1 returns the value of a capability that the server offers.
+func (c *conn) offer1(name string) string {
+	c.capMu.Lock()
+	defer c.capMu.Unlock()
+	return c.offered[name]
+}
+
 func (c *conn) offer(caps []string) {
+	c.capMu.Lock()
+	defer c.capMu.Unlock()
 	for _, token := range caps {
 		name, value, _ := strings.Cut(token, "=")
 		if _, known := c.offered[name]; known || len(c.offered) < maxCaps {
@@ -120,7 +137,14 @@ func (c *conn) offersMechanism() bool {
 // and one refused name does not refuse all.
 func (c *conn) request(names []string, registering bool) error {
 	if registering && c.cfg.SASL != nil && !c.offersMechanism() {
-		return &authError{reason: "the server does not offer SASL " + c.cfg.SASL.Name()}
+		if c.cfg.SASLOptional {
+			c.saslDone = true
+			if len(names) == 0 {
+				return c.endCap()
+			}
+		} else {
+			return &authError{reason: "the server does not offer SASL " + c.cfg.SASL.Name()}
+		}
 	}
 	if len(names) == 0 {
 		return c.afterRequest()
@@ -231,12 +255,12 @@ func (c *conn) handleRegistration(m *irc.Message) error {
 func (c *conn) nextNick(m *irc.Message) error {
 	c.nickTries++
 	if c.nickTries > 12 {
-		return fmt.Errorf("no nick like %s is free: %s", c.cfg.Nick, truncate(m.Trailing(), 200))
+		return fmt.Errorf("no nick like %s is free: %s", c.s.wantedNick(), truncate(m.Trailing(), 200))
 	}
 	limit := c.state.nickLimit(m.Param(1))
-	nick := altNick(c.cfg.Nick, c.nickTries, limit)
-	if m.Command == "432" && c.nickTries == 1 && len(c.cfg.Nick) > limit {
-		nick = strings.ToValidUTF8(c.cfg.Nick[:limit], "") // too long, not taken
+	nick := altNick(c.s.wantedNick(), c.nickTries, limit)
+	if m.Command == "432" && c.nickTries == 1 && len(c.s.wantedNick()) > limit {
+		nick = strings.ToValidUTF8(c.s.wantedNick()[:limit], "") // too long, not taken
 	}
 	c.state.setNick(nick)
 	return c.write("NICK " + nick)
@@ -280,13 +304,14 @@ func (c *conn) greeted() {
 	}
 	c.s.setConn(c)
 	c.s.cfg.Handler.HandleEvent(Registered{Nick: c.state.nickName(), Support: c.state.support()})
+	c.playback()
 	for _, line := range joinLines(c.s.wants()) {
 		c.control(line)
 	}
 	if !c.hasNick() {
 		if c.cfg.SASL != nil {
 			// Services let the owner of a nick end a connection that still has it.
-			c.control("PRIVMSG NickServ :GHOST " + c.cfg.Nick)
+			c.control("PRIVMSG NickServ :GHOST " + c.s.wantedNick())
 		}
 		c.regainNick(c.cfg.RejoinDelay)
 	}
@@ -295,7 +320,7 @@ func (c *conn) greeted() {
 // hasNick reports whether the session has the configured nick, or what the server
 // lets it have of it.
 func (c *conn) hasNick() bool {
-	want := c.cfg.Nick
+	want := c.s.wantedNick()
 	if n := c.state.support().NickLen; n > 0 && n < len(want) {
 		want = strings.ToValidUTF8(want[:n], "")
 	}
@@ -321,7 +346,7 @@ func (c *conn) regainNick(after time.Duration) {
 	}
 	c.rejoins[""] = time.AfterFunc(after, func() {
 		if !c.hasNick() {
-			c.control("NICK " + c.cfg.Nick)
+			c.control("NICK " + c.s.wantedNick())
 			c.regainNick(min(max(2*after, c.cfg.RejoinDelay), maxRegain))
 		}
 	})
@@ -330,7 +355,7 @@ func (c *conn) regainNick(after time.Duration) {
 // nickFreed asks for the configured nick at once if it is what somebody has just
 // given up.
 func (c *conn) nickFreed(nick string) {
-	if !c.hasNick() && c.state.same(nick, c.cfg.Nick) {
+	if !c.hasNick() && c.state.same(nick, c.s.wantedNick()) {
 		c.regainNick(0)
 	}
 }

@@ -5,7 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sort"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -23,6 +27,9 @@ type Session struct {
 	mu     sync.Mutex
 	conn   *conn            // the registered connection, or nil
 	wanted map[string]*want // by name as wanted, ASCII-folded
+
+	nick   string        // by mu: the one that is wanted
+	asking chan struct{} // held by who asks; see Ask
 }
 
 // want is a channel that the session should be in.
@@ -33,7 +40,7 @@ type want struct {
 // New makes a session; Run starts it.
 func New(cfg Config) *Session {
 	cfg = cfg.withDefaults()
-	return &Session{cfg: cfg, log: cfg.Log, wanted: make(map[string]*want)}
+	return &Session{cfg: cfg, log: cfg.Log, wanted: make(map[string]*want), asking: make(chan struct{}, 1), nick: cfg.Nick}
 }
 
 // Run keeps the session connected until ctx is done. It must be called once.
@@ -126,6 +133,23 @@ func (s *Session) current() *conn {
 	return s.conn
 }
 
+func (s *Session) wantedNick() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.nick
+}
+
+// SetNick asks for another nick, now and after each reconnect.
+func (s *Session) SetNick(nick string) {
+	s.mu.Lock()
+	s.nick = nick
+	c := s.conn
+	s.mu.Unlock()
+	if c != nil {
+		c.control("NICK " + nick)
+	}
+}
+
 // Connected reports whether the session is registered with a server.
 func (s *Session) Connected() bool { return s.current() != nil }
 
@@ -134,7 +158,7 @@ func (s *Session) Nick() string {
 	if c := s.current(); c != nil {
 		return c.state.nickName()
 	}
-	return s.cfg.Nick
+	return s.wantedNick()
 }
 
 // Support returns what the present server supports, or the defaults.
@@ -183,6 +207,44 @@ func (s *Session) InChannelWith(channel, nick string) bool {
 	return c != nil && c.state.isMember(channel, nick)
 }
 
+// Member returns what is known of somebody in a channel.
+func (s *Session) Member(channel, nick string) (Member, bool) {
+	c := s.current()
+	if c == nil {
+		return Member{}, false
+	}
+	return c.state.member(channel, nick)
+}
+
+// HostCount returns how many in a channel have a host.
+func (s *Session) HostCount(channel, host string) int {
+	c := s.current()
+	if c == nil {
+		return 0
+	}
+	return c.state.hostCount(channel, host)
+}
+
+// OwnHost returns the session's host as others see it, or empty while it is not known.
+func (s *Session) OwnHost() string {
+	c := s.current()
+	if c == nil {
+		return ""
+	}
+	c.state.mu.RLock()
+	defer c.state.mu.RUnlock()
+	return c.state.host
+}
+
+// Bans returns the bans of a channel, as far as they are known.
+func (s *Session) Bans(channel string) []string {
+	c := s.current()
+	if c == nil {
+		return nil
+	}
+	return c.state.bans(channel)
+}
+
 // Count returns how many are in a channel, or 0 if the session is not.
 func (s *Session) Count(channel string) int {
 	c := s.current()
@@ -207,6 +269,85 @@ func (s *Session) HasCap(name string) bool {
 	return c != nil && c.hasCap(name)
 }
 
+// Multiline returns how long a message of several lines may be on the present connection, in bytes and lines;
+// zero lines mean that there are none.
+func (s *Session) Multiline() (bytes, lines int) {
+	c := s.current()
+	if c == nil || !c.hasCap("draft/multiline") || !c.hasCap("batch") {
+		return 0, 0
+	}
+	bytes, lines = 0, maxBatchLines
+	for _, limit := range strings.Split(c.offer1("draft/multiline"), ",") {
+		name, value, _ := strings.Cut(limit, "=")
+		n, err := strconv.Atoi(value)
+		switch {
+		case err != nil || n <= 0:
+		case name == "max-bytes":
+			bytes = n
+		case name == "max-lines":
+			lines = min(n, lines)
+		}
+	}
+	if bytes == 0 {
+		return 0, 0 // it must be told
+	}
+	return bytes, lines
+}
+
+// RelaySeparator returns the character that the nicks of those whose messages are relayed (RELAYMSG) must
+// contain, or empty if the server does not relay.
+func (s *Session) RelaySeparator() string {
+	c := s.current()
+	if c == nil || !c.hasCap("draft/relaymsg") {
+		return ""
+	}
+	separators := c.offer1("draft/relaymsg")
+	if separators == "" {
+		return "/"
+	}
+	return separators[:1]
+}
+
+// ClientTag reports whether the server passes a tag of clients on, such as draft/react (CLIENTTAGDENY).
+func (s *Session) ClientTag(name string) bool {
+	if !s.HasCap("message-tags") {
+		return false
+	}
+	denied := strings.Split(s.Support().Tokens["CLIENTTAGDENY"], ",")
+	return !slices.Contains(denied, name) && (!slices.Contains(denied, "*") || slices.Contains(denied, "-"+name))
+}
+
+// Aside sends a line if there is room for it beside what matters more; nobody hears what became of it.
+func (s *Session) Aside(line *Line) {
+	c := s.current()
+	if c == nil || len(line.Tags) > 0 && !c.hasCap("message-tags") {
+		return
+	}
+	text, err := line.format()
+	if err != nil {
+		return
+	}
+	var tags []string
+	for name, value := range line.Tags {
+		tags = append(tags, name+"="+escapeTag(value))
+	}
+	if len(tags) > 0 {
+		text = "@" + strings.Join(tags, ";") + " " + text
+	}
+	c.query(text)
+}
+
+// Caps returns what the present connection has of the capabilities of IRCv3, sorted.
+func (s *Session) Caps() []string {
+	c := s.current()
+	if c == nil {
+		return nil
+	}
+	c.capMu.Lock()
+	defer c.capMu.Unlock()
+	return slices.Sorted(maps.Keys(c.enabled))
+}
+
 // MaxText returns how many bytes of text fit into one message with the command
 // (PRIVMSG or NOTICE) to the target, so that the whole line still fits when the
 // server puts the session's real prefix before it.
@@ -215,7 +356,7 @@ func (s *Session) MaxText(command, target string) int {
 	if c := s.current(); c != nil {
 		prefix, lineLen = c.state.prefixLen()
 	} else {
-		prefix = worstPrefix(len(s.cfg.Nick))
+		prefix = worstPrefix(len(s.wantedNick()))
 	}
 	n := lineLen - len(": ") - prefix - len(command) - len(target) - len("  :\r\n")
 	return max(n, 64)

@@ -1,6 +1,8 @@
 package session
 
 import (
+	"maps"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -30,6 +32,7 @@ type channel struct {
 	members map[string]*Member // by folded nick
 	joined  bool               // the first list of names is complete
 	modes   *Modes             // nil while unknown
+	bans    map[string]bool
 }
 
 func newState(nick string) *state {
@@ -247,6 +250,91 @@ func (s *state) add(name, nick, prefixes string) {
 	s.count[key]++
 }
 
+// maxBans bounds the bans of a channel that are remembered.
+const maxBans = 2000
+
+// setBan takes note of a ban; it returns false if nothing has changed.
+func (s *state) setBan(name, mask string, on bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ch := s.channels[s.isup.Casemapping.Fold(name)]
+	if ch == nil || ch.bans[mask] == on {
+		return false
+	}
+	switch {
+	case !on:
+		delete(ch.bans, mask)
+	case len(ch.bans) < maxBans:
+		if ch.bans == nil {
+			ch.bans = make(map[string]bool)
+		}
+		ch.bans[mask] = true
+	}
+	return true
+}
+
+// bans returns the bans of a channel.
+func (s *state) bans(name string) []string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	ch := s.channels[s.isup.Casemapping.Fold(name)]
+	if ch == nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(ch.bans))
+}
+
+// know takes note of where somebody comes from; what is empty is not known.
+func (s *state) know(nick, username, host, account string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := s.isup.Casemapping.Fold(nick)
+	if s.count[key] == 0 {
+		return
+	}
+	for _, ch := range s.channels {
+		m := ch.members[key]
+		if m == nil {
+			continue
+		}
+		if host != "" {
+			m.Username, m.Host = username, host
+		}
+		switch account {
+		case "":
+		case "*", "0":
+			m.Account = ""
+		default:
+			m.Account = account
+		}
+	}
+}
+
+// hostCount returns how many of a channel have a host.
+func (s *state) hostCount(name, host string) (count int) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if ch := s.channels[s.isup.Casemapping.Fold(name)]; ch != nil {
+		for _, m := range ch.members {
+			if m.Host == host {
+				count++
+			}
+		}
+	}
+	return count
+}
+
+// member returns somebody of a channel.
+func (s *state) member(name, nick string) (Member, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	ch := s.channels[s.isup.Casemapping.Fold(name)]
+	if ch == nil || ch.members[s.isup.Casemapping.Fold(nick)] == nil {
+		return Member{}, false
+	}
+	return *ch.members[s.isup.Casemapping.Fold(nick)], true
+}
+
 func (s *state) remove(name, nick string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -321,7 +409,7 @@ func (s *state) complete(name string) (ev Names, ok bool) {
 	return ev, true
 }
 
-// splitPrefixes takes the membership symbols off a name of a NAMES list.
+// splitPrefixes takes the membership symbols off a name of a NAMES list; with userhost-in-names it is a nick!user@host.
 func (s *state) splitPrefixes(name string) (prefixes, nick string) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -329,8 +417,7 @@ func (s *state) splitPrefixes(name string) (prefixes, nick string) {
 	for i < len(name) && strings.IndexByte(s.isup.PrefixSymbols, name[i]) >= 0 {
 		i++
 	}
-	nick, _, _ = strings.Cut(name[i:], "!") // userhost-in-names
-	return name[:i], nick
+	return name[:i], name[i:]
 }
 
 // setMode applies a membership mode to a member.

@@ -28,7 +28,11 @@ func clone(o Object) Object {
 type method func(s *Server, f map[string]string) (Object, string)
 
 func (s *Server) routes(mux *http.ServeMux) {
-	for name, m := range methods() {
+	all := methods()
+	maps.Copy(all, manage())
+	maps.Copy(all, direct())
+	mux.HandleFunc("/api/oauth.v2.access", s.oauthAccess)
+	for name, m := range all {
 		mux.HandleFunc("/api/"+name, func(w http.ResponseWriter, r *http.Request) { s.call(w, r, name, m) })
 	}
 	mux.HandleFunc("/api/apps.connections.open", s.openConnection)
@@ -104,10 +108,14 @@ func (s *Server) call(w http.ResponseWriter, r *http.Request, name string, m met
 	}
 	var out Object
 	code := ""
+	person, known := s.persons[token]
+	if s.actor = BotUser; known {
+		s.actor = person
+	}
 	switch {
-	case token != BotToken:
+	case token != BotToken && !known:
 		code = "invalid_auth"
-	case s.revoked:
+	case s.revoked && !known:
 		code = "token_revoked"
 	case bad.code != "" && !bad.after:
 		code = bad.code
@@ -153,6 +161,9 @@ func page[T any](list []T, f map[string]string, most int) ([]T, Object) {
 func methods() map[string]method {
 	return map[string]method{
 		"auth.test": func(s *Server, _ map[string]string) (Object, string) {
+			if s.actor != BotUser {
+				return Object{"url": s.http.URL + "/", "team": "Acme", "user": s.users[s.actor]["name"], "team_id": Team, "user_id": s.actor}, ""
+			}
 			return Object{"url": s.http.URL + "/", "team": "Acme", "user": "landbridge", "team_id": Team, "user_id": BotUser, "bot_id": Bot, "is_enterprise_install": false}, ""
 		},
 		"team.info": func(s *Server, _ map[string]string) (Object, string) {
@@ -195,10 +206,14 @@ func methods() map[string]method {
 			if ch.info["is_private"] == true {
 				return nil, "method_not_supported_for_channel_type"
 			}
-			s.join(BotUser, ch)
+			s.join(s.actor, ch)
 			return Object{"channel": s.channelInfo(ch)}, ""
 		}),
 		"conversations.setTopic": in(func(s *Server, ch *channel, f map[string]string) (Object, string) {
+			if len([]rune(f["topic"])) > 250 {
+				return nil, "too_long"
+			}
+			f["topic"] = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(f["topic"])
 			ch.info["topic"] = Object{"value": f["topic"], "creator": BotUser, "last_set": s.last / 1e6}
 			s.system(ch, BotUser, "channel_topic", Object{"text": "set the channel topic", "topic": f["topic"]})
 			return Object{"channel": s.channelInfo(ch)}, ""
@@ -210,17 +225,17 @@ func methods() map[string]method {
 			if m == nil {
 				return nil, "message_not_found"
 			}
-			if m["bot_id"] != Bot && m["user"] != BotUser {
+			if s.actor != BotUser && m["user"] != s.actor || s.actor == BotUser && m["bot_id"] != Bot && m["user"] != BotUser {
 				return nil, "cant_delete_message"
 			}
 			s.remove(ch, f["ts"])
 			return Object{"channel": f["channel"], "ts": f["ts"]}, ""
 		}),
 		"reactions.add": in(func(s *Server, ch *channel, f map[string]string) (Object, string) {
-			return nil, s.react(BotUser, ch, f["timestamp"], f["name"], true)
+			return nil, s.react(s.actor, ch, f["timestamp"], f["name"], true)
 		}),
 		"reactions.remove": in(func(s *Server, ch *channel, f map[string]string) (Object, string) {
-			return nil, s.react(BotUser, ch, f["timestamp"], f["name"], false)
+			return nil, s.react(s.actor, ch, f["timestamp"], f["name"], false)
 		}),
 		"pins.list": in(func(s *Server, ch *channel, f map[string]string) (Object, string) {
 			items := []Object{}
@@ -251,7 +266,7 @@ func in(m func(*Server, *channel, map[string]string) (Object, string)) method {
 			id = f["channel_id"]
 		}
 		ch := s.channels[id]
-		if ch == nil || ch.info["is_private"] == true && !ch.members[BotUser] {
+		if ch == nil || ch.info["is_private"] == true && !ch.members[s.actor] {
 			return nil, "channel_not_found"
 		}
 		return m(s, ch, f)
@@ -260,7 +275,14 @@ func in(m func(*Server, *channel, map[string]string) (Object, string)) method {
 
 func (s *Server) channelInfo(ch *channel) Object {
 	o := clone(ch.info)
-	o["is_member"] = ch.members[BotUser]
+	o["is_member"] = ch.members[s.actor]
+	if ch.info["is_im"] == true {
+		for m := range ch.members {
+			if m != s.actor {
+				o["user"] = m
+			}
+		}
+	}
 	o["num_members"] = len(ch.members)
 	return o
 }
@@ -270,6 +292,9 @@ func conversationsList(s *Server, f map[string]string) (Object, string) {
 	var list []Object
 	for _, id := range s.corder {
 		ch := s.channels[id]
+		if ch.info["is_im"] == true {
+			continue
+		}
 		private := ch.info["is_private"] == true
 		if private && (!slices.Contains(types, "private_channel") || !ch.members[BotUser]) || !private && !slices.Contains(types, "public_channel") && f["types"] != "" {
 			continue
@@ -309,7 +334,7 @@ func shown(m Object, f map[string]string) Object {
 }
 
 func conversationsHistory(s *Server, ch *channel, f map[string]string) (Object, string) {
-	if !ch.members[BotUser] {
+	if !ch.members[s.actor] {
 		return nil, "not_in_channel"
 	}
 	list := []Object{}
@@ -327,7 +352,7 @@ func conversationsHistory(s *Server, ch *channel, f map[string]string) (Object, 
 }
 
 func conversationsReplies(s *Server, ch *channel, f map[string]string) (Object, string) {
-	if !ch.members[BotUser] {
+	if !ch.members[s.actor] {
 		return nil, "not_in_channel"
 	}
 	list := []Object{}
@@ -346,7 +371,7 @@ func conversationsReplies(s *Server, ch *channel, f map[string]string) (Object, 
 
 func postMessage(s *Server, ch *channel, f map[string]string) (Object, string) {
 	switch {
-	case !ch.members[BotUser]:
+	case !ch.members[s.actor]:
 		return nil, "not_in_channel"
 	case ch.info["is_archived"] == true:
 		return nil, "is_archived"
@@ -355,9 +380,9 @@ func postMessage(s *Server, ch *channel, f map[string]string) (Object, string) {
 	case len(f["text"]) > 40_000:
 		return nil, "msg_too_long"
 	}
-	m := Object{"type": "message", "text": f["text"], "bot_id": Bot, "app_id": App, "user": BotUser, "team": Team,
+	m := Object{"type": "message", "text": f["text"], "bot_id": Bot, "app_id": App, "user": s.actor, "team": Team,
 		"bot_profile": Object{"id": Bot, "app_id": App, "name": "Landbridge", "deleted": false, "team_id": Team}}
-	if f["username"] != "" {
+	if f["username"] != "" && s.actor == BotUser {
 		m["subtype"], m["username"] = "bot_message", f["username"]
 		delete(m, "user")
 	}
@@ -394,7 +419,7 @@ func chatUpdate(s *Server, ch *channel, f map[string]string) (Object, string) {
 	switch {
 	case m == nil:
 		return nil, "message_not_found"
-	case m["bot_id"] != Bot:
+	case m["bot_id"] != Bot || s.actor != BotUser && m["user"] != s.actor:
 		return nil, "cant_update_message"
 	}
 	change := Object{"text": f["text"]}
@@ -456,7 +481,7 @@ func completeUpload(s *Server, f map[string]string) (Object, string) {
 	if ch == nil {
 		return nil, "channel_not_found"
 	}
-	if !ch.members[BotUser] {
+	if !ch.members[s.actor] {
 		return nil, "not_in_channel"
 	}
 	var files, summaries []Object
@@ -469,7 +494,7 @@ func completeUpload(s *Server, f map[string]string) (Object, string) {
 		files = append(files, clone(x.info))
 		summaries = append(summaries, Object{"id": l.ID, "title": l.Title})
 	}
-	m := Object{"type": "message", "subtype": "file_share", "text": f["initial_comment"], "user": BotUser, "files": files, "upload": true, "bot_id": Bot, "app_id": App}
+	m := Object{"type": "message", "subtype": "file_share", "text": f["initial_comment"], "user": s.actor, "files": files, "upload": true, "bot_id": Bot, "app_id": App}
 	if f["thread_ts"] != "" {
 		m["thread_ts"] = f["thread_ts"]
 	}

@@ -93,12 +93,19 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		}
 		var ack struct {
 			EnvelopeID string `json:"envelope_id"`
+			Payload    struct {
+				Text string `json:"text"`
+			} `json:"payload"`
 		}
 		if json.Unmarshal(raw, &ack) != nil {
 			continue
 		}
 		s.mu.Lock()
 		delete(s.pending, ack.EnvelopeID)
+		if answer := s.answers[ack.EnvelopeID]; answer != nil {
+			delete(s.answers, ack.EnvelopeID)
+			answer <- ack.Payload.Text
+		}
 		s.touch()
 		s.mu.Unlock()
 	}
@@ -118,7 +125,7 @@ func (c *socket) send(o Object) {
 
 // dispatchIn tells the app of something in a channel, if its bot is there.
 func (s *Server) dispatchIn(ch *channel, e Object) {
-	if ch.members[BotUser] {
+	if ch.members[BotUser] || ch.info["is_im"] == true && s.seesDirect(ch) {
 		s.dispatch(e)
 		return
 	}

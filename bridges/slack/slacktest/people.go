@@ -99,8 +99,11 @@ func (s *Server) join(user string, ch *channel) {
 func (s *Server) Leave(user, channel string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ch := s.channels[channel]
-	e := Object{"type": "member_left_channel", "user": user, "channel": channel, "channel_type": kind(ch), "team": Team}
+	s.leave(user, s.channels[channel])
+}
+
+func (s *Server) leave(user string, ch *channel) {
+	e := Object{"type": "member_left_channel", "user": user, "channel": ch.info["id"], "channel_type": kind(ch), "team": Team}
 	s.dispatchIn(ch, e)
 	s.system(ch, user, "channel_leave", Object{"text": "<@" + user + "> has left the channel"})
 	delete(ch.members, user)
@@ -136,8 +139,11 @@ func (s *Server) SetPurpose(user, channel, purpose string) {
 func (s *Server) Rename(user, channel, name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ch := s.channels[channel]
-	old := ch.info["name"]
+	s.rename(user, s.channels[channel], name)
+}
+
+func (s *Server) rename(user string, ch *channel, name string) {
+	channel, old := ch.info["id"], ch.info["name"]
 	ch.info["name"], ch.info["name_normalized"] = name, name
 	typ := "channel_rename"
 	if kind(ch) == "G" {

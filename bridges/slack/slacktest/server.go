@@ -53,6 +53,13 @@ type Server struct {
 	limits   map[string]*limit
 	fail     map[string][]failure
 	revoked  bool
+	// TokenLife is how many seconds tokens of persons live; 0 for ever.
+	TokenLife int
+	actor     string // whose call is answered
+	codes     map[string]grant
+	persons   map[string]string // tokens, and whose they are
+	refresh   map[string]string
+	answers   map[string]chan string // to slash commands
 
 	socks   []*socket
 	pending map[string]*envelope
@@ -68,6 +75,8 @@ type channel struct {
 	members  map[string]bool
 	messages []Object // oldest first, replies too
 	pins     []string
+
+	bookmarks []Object
 }
 
 type file struct {
@@ -101,6 +110,7 @@ func New(t testing.TB) *Server {
 		users: make(map[string]Object), channels: make(map[string]*channel), emoji: make(map[string]string),
 		bots: make(map[string]Object), files: make(map[string]*file), limits: make(map[string]*limit),
 		fail: make(map[string][]failure), pending: make(map[string]*envelope),
+		codes: make(map[string]grant), persons: make(map[string]string), refresh: make(map[string]string), answers: make(map[string]chan string),
 		closed: make(chan struct{}), changed: make(chan struct{}),
 	}
 	mux := http.NewServeMux()

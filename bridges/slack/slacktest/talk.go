@@ -42,7 +42,10 @@ func (s *Server) messageEvent(ch *channel, m Object) Object {
 	e := clone(m)
 	e["channel"], e["event_ts"] = ch.info["id"], m["ts"]
 	e["channel_type"] = "channel"
-	if kind(ch) == "G" {
+	switch {
+	case ch.info["is_im"] == true:
+		e["channel_type"] = "im"
+	case kind(ch) == "G":
 		e["channel_type"] = "group"
 	}
 	for _, k := range []string{"reply_count", "latest_reply", "reactions"} {
@@ -169,7 +172,11 @@ func (s *Server) react(user string, ch *channel, ts, name string, on bool) strin
 func (s *Server) Pin(user, channel, ts string, on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ch := s.channels[channel]
+	s.pin(user, s.channels[channel], ts, on)
+}
+
+func (s *Server) pin(user string, ch *channel, ts string, on bool) {
+	channel := ch.info["id"]
 	typ := "pin_added"
 	if on {
 		ch.pins = append(ch.pins, ts)

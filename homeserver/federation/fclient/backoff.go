@@ -2,9 +2,11 @@ package fclient
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -40,6 +42,8 @@ type Backoff struct {
 
 	mu    sync.Mutex
 	state *lru.Cache[string, store.Backoff]
+	// why are the last errors of servers.
+	why *lru.Cache[string, LastError]
 	// woken is called when a server answers again.
 	woken func(server string)
 }
@@ -54,8 +58,33 @@ func NewBackoff(shelf Shelf, log *slog.Logger, now func() time.Time) (*Backoff, 
 	if b.state, err = lru.New[string, store.Backoff](20_000); err != nil {
 		return nil, fmt.Errorf("making the list of servers: %w", err)
 	}
+	if b.why, err = lru.New[string, LastError](5000); err != nil {
+		return nil, fmt.Errorf("making the list of servers' errors: %w", err)
+	}
 	return b, nil
 }
+
+// LastError is the newest failure of a call to a server.
+type LastError struct {
+	Text string
+	At   time.Time
+}
+
+// lastErrorMax bounds its text, in bytes.
+const lastErrorMax = 300
+
+// Because notes why a call to a server failed. Those that were not made because it is left alone say nothing.
+func (b *Backoff) Because(server string, err error) {
+	var alone *BackoffError
+	if err == nil || errors.As(err, &alone) {
+		return
+	}
+	text := err.Error()
+	b.why.Add(server, LastError{strings.ToValidUTF8(text[:min(len(text), lastErrorMax)], ""), b.now()})
+}
+
+// LastError tells why a call to a server failed last, as far as that is remembered.
+func (b *Backoff) LastError(server string) (LastError, bool) { return b.why.Peek(server) }
 
 // OnWake sets what is called when a server that didn't answer does, or makes itself heard. It must
 // not wait. Call it before anything else.

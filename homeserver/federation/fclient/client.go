@@ -176,6 +176,9 @@ func (c *Client) do(ctx context.Context, server string, k call, out any) error {
 	}
 	what := k.method + " " + strings.Join(k.path[:min(len(k.path), 4)], "/")
 	if err := c.try(ctx, server, k, path.String(), out); err != nil {
+		if ctx.Err() == nil {
+			c.o.Backoff.Because(server, err)
+		}
 		return fmt.Errorf("%s at %s: %w", what, server, err)
 	}
 	return nil

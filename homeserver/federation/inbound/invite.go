@@ -52,6 +52,35 @@ func (a *API) inviteV1(c *call) (any, error) {
 	return []any{http.StatusOK, object{"event": raw}}, err
 }
 
+// mayInvite refuses invitations of those who don't want them, or aren't there.
+func (a *API) mayInvite(c *call, e *event.Event) error {
+	nid, err := a.account(c, *e.StateKey)
+	if mxerror.Is(err, "M_NOT_FOUND") && c.room.NID != 0 {
+		// In a room that is shared anyway the invitation is the room's affair.
+		if in, look := a.o.Store.ServerInRoom(c.ctx, c.room.NID, a.o.Server); look != nil || in {
+			return look
+		}
+	}
+	if err != nil {
+		return err
+	}
+	account, err := a.o.Store.Account(c.ctx, nid)
+	if err != nil {
+		return err
+	}
+	if account.DeactivatedTS != 0 {
+		return mxerror.Forbidden("%s is no longer there.", clip(*e.StateKey))
+	}
+	filter, err := invitefilter.Load(c.ctx, a.o.Store, nid)
+	if err != nil {
+		return err
+	}
+	if filter.Judge(string(e.Sender)) == invitefilter.Block {
+		return mxerror.New(http.StatusForbidden, "M_INVITE_BLOCKED", "%s does not want this invitation.", clip(*e.StateKey))
+	}
+	return nil
+}
+
 // invite signs an invitation of one of our users, and tells the user of it if nobody here is in the
 // room; otherwise it comes with a transaction too.
 func (a *API) invite(c *call, v event.Version, raw jsontext.Value, state []jsontext.Value) (jsontext.Value, error) {
@@ -70,23 +99,8 @@ func (a *API) invite(c *call, v event.Version, raw jsontext.Value, state []jsont
 	if store.ServerOf(*e.StateKey) != a.o.Server {
 		return nil, invalid("%s is not a user of this server.", clip(*e.StateKey))
 	}
-	nid, err := a.account(c, *e.StateKey)
-	if err != nil {
+	if err := a.mayInvite(c, e); err != nil {
 		return nil, err
-	}
-	account, err := a.o.Store.Account(c.ctx, nid)
-	if err != nil {
-		return nil, err
-	}
-	if account.DeactivatedTS != 0 {
-		return nil, mxerror.Forbidden("%s is no longer there.", clip(*e.StateKey))
-	}
-	filter, err := invitefilter.Load(c.ctx, a.o.Store, nid)
-	if err != nil {
-		return nil, err
-	}
-	if filter.Judge(string(e.Sender)) == invitefilter.Block {
-		return nil, mxerror.New(http.StatusForbidden, "M_INVITE_BLOCKED", "%s does not want this invitation.", clip(*e.StateKey))
 	}
 	stripped, err := a.inviteState(c, e, state)
 	if err != nil {

@@ -74,7 +74,10 @@ func (j *Joins) sendInvite(ctx context.Context, server string, name store.RoomNa
 	default:
 		return mxerror.New(502, "M_UNKNOWN", "The invited user's server could not be reached, or did not take the invitation.").Because(err)
 	}
-	if err := merge(e, signed, name.ID); err != nil {
+	switch err := merge(e, signed, name.ID); {
+	case errors.Is(err, errMalformed):
+		return mxerror.BadJSON("The invited user's server answered with what is no event.").Because(err)
+	case err != nil:
 		return mxerror.New(502, "M_UNKNOWN", "The invited user's server answered with something else than the invitation.").Because(err)
 	}
 	if err := j.o.Keys.VerifyEvent(ctx, e.Version, e.PDU, server); err != nil {

@@ -28,7 +28,7 @@ func (j *Joins) Join(ctx context.Context, user, room string, via []string, conte
 		return name, true, err
 	}
 	servers := j.field(via, serverOf(room))
-	if len(servers.named)+len(servers.others) == 0 {
+	if len(servers) == 0 {
 		return store.RoomName{}, false, errNoServers
 	}
 	ask := func(ctx context.Context, server string) (fclient.Template, error) {
@@ -173,7 +173,7 @@ func (j *Joins) Knock(ctx context.Context, user, room string, via []string, cont
 		return name, true, err
 	}
 	servers := j.field(via, serverOf(room))
-	if len(servers.named)+len(servers.others) == 0 {
+	if len(servers) == 0 {
 		return store.RoomName{}, false, errNoServers
 	}
 	var knock *event.Event
@@ -278,7 +278,7 @@ func (j *Joins) Vouched(ctx context.Context, user string, name store.RoomName, v
 		return err
 	}
 	servers := j.field(via, "")
-	if len(servers.named) == 0 {
+	if len(servers) == 0 {
 		return errNoServers
 	}
 	return public(race(ctx, servers, ask, use, func(error) bool { return ctx.Err() != nil }))

@@ -3,6 +3,7 @@ package joins
 import (
 	"context"
 	"encoding/json/jsontext"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -127,12 +128,11 @@ func (j *Joins) servers(lists ...[]string) []string {
 // field are the servers that may help into a room: those that the user named, and if that is none, the one
 // in the room's id, which made it and perhaps has left since: "via: The servers to attempt to join the room
 // through."
-func (j *Joins) field(via []string, origin string) field {
-	f := field{named: j.servers(via)}
-	if len(f.named) == 0 {
-		f.others = j.servers([]string{origin})
+func (j *Joins) field(via []string, origin string) []string {
+	if named := j.servers(via); len(named) > 0 {
+		return named
 	}
-	return f
+	return j.servers([]string{origin})
 }
 
 // versions are the room versions that this server speaks.
@@ -187,11 +187,14 @@ func (j *Joins) complete(t fclient.Template, room, user, membership string, cont
 // viaKey names in a join's content the member who vouches for it.
 const viaKey = "join_authorised_via_users_server"
 
+// errMalformed: what another server answered with is no event.
+var errMalformed = errors.New("it is no valid event")
+
 // merge takes over the signatures of an event that another server has signed too, if it is the same.
 func merge(e *event.Event, raw jsontext.Value, room string) error {
 	other, err := parse(raw, e.Version, room)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errMalformed, err)
 	}
 	if other.ID != e.ID {
 		return fmt.Errorf("it is another event, %s", other.ID)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,16 +21,11 @@ const (
 	serversMax = 20
 	// patience bounds the search for a server that helps.
 	patience = 60 * time.Second
-	// headStart is what the servers have that were named before all others are asked as well.
-	headStart = 3 * time.Second
 )
-
-// field are the servers of a race: those that were named for it, and others that may help too.
-type field struct{ named, others []string }
 
 // race asks servers for the same, a few at once, and gives each good answer to use, in the order in
 // which they come, until use is content. permanent tells which of its errors end the race.
-func race[T any](ctx context.Context, servers field, ask func(context.Context, string) (T, error), use func(server string, v T) error, permanent func(error) bool) error {
+func race[T any](ctx context.Context, servers []string, ask func(context.Context, string) (T, error), use func(server string, v T) error, permanent func(error) bool) error {
 	type result struct {
 		server string
 		v      T
@@ -41,14 +35,7 @@ func race[T any](ctx context.Context, servers field, ask func(context.Context, s
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer stop()
-	left := slices.Concat(servers.named, servers.others)
-	left = left[:min(len(left), serversMax)]
-	early := min(atOnce, len(servers.named))
-	if early == 0 {
-		early = atOnce
-	}
-	late := time.NewTimer(headStart)
-	defer late.Stop()
+	left := servers[:min(len(servers), serversMax)]
 	results := make(chan result, atOnce)
 	running := 0
 	next := func() {
@@ -66,7 +53,7 @@ func race[T any](ctx context.Context, servers field, ask func(context.Context, s
 			}
 		})
 	}
-	for range early {
+	for range atOnce {
 		next()
 	}
 	var failed error
@@ -74,11 +61,6 @@ func race[T any](ctx context.Context, servers field, ask func(context.Context, s
 		var r result
 		select {
 		case r = <-results:
-		case <-late.C:
-			for running < atOnce && len(left) > 0 {
-				next()
-			}
-			continue
 		case <-asking.Done():
 			if failed == nil {
 				failed = asking.Err()

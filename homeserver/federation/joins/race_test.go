@@ -49,7 +49,7 @@ func TestRace(t *testing.T) {
 				used.Add(1)
 				return nil
 			}
-			err := public(race(t.Context(), field{named: tc.servers}, ask, use, func(error) bool { return false }))
+			err := public(race(t.Context(), tc.servers, ask, use, func(error) bool { return false }))
 			if e, _ := mxerror.As(err); fmt.Sprint(err == nil) != fmt.Sprint(tc.want == "") || e != nil && e.Code != tc.want {
 				t.Errorf("%v, want %q", err, tc.want)
 			}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tidwall/gjson"
+	"golang.org/x/time/rate"
 )
 
 const (
@@ -17,6 +18,8 @@ const (
 	parallel = 32
 	// recent is how long a server that was just asked isn't asked for another key.
 	recent = time.Minute
+	// urgeBurst is how often it is asked all the same for those who ask us as a notary.
+	urgeBurst = 10
 	// A server whose keys can't be had is left alone for these times.
 	silenceMin = time.Minute
 	silenceMax = time.Hour
@@ -31,9 +34,40 @@ func (r *Ring) fetch(ctx context.Context, n Need, have *Stored) (*Stored, error)
 	if have != nil && now.Sub(time.UnixMilli(have.FetchedTS)).Abs() < recent {
 		return have, nil
 	}
+	return r.fetchNow(ctx, n, have)
+}
+
+// urge is fetch for who asks us as a notary: "minimum_valid_until_ts ... indicating when the returned certificates
+// will need to be valid until to be useful to the requesting server" has a server asked that was asked just now, but not often.
+func (r *Ring) urge(ctx context.Context, n Need, have *Stored) (*Stored, error) {
+	now := r.o.Now()
+	if have == nil || now.Sub(time.UnixMilli(have.FetchedTS)).Abs() >= recent {
+		return r.fetchNow(ctx, n, have)
+	}
+	r.mu.Lock()
+	l, ok := r.urged.Get(n.Server)
+	if !ok {
+		l = rate.NewLimiter(rate.Every(recent), urgeBurst)
+		r.urged.Add(n.Server, l)
+	}
+	r.mu.Unlock()
+	if !l.AllowN(now, 1) {
+		return have, nil
+	}
+	// It was there a minute ago, so it is tried although it may just have failed to answer.
+	return r.seek(ctx, n, have)
+}
+
+// fetchNow asks for a server's keys, unless it has not answered of late.
+func (r *Ring) fetchNow(ctx context.Context, n Need, have *Stored) (*Stored, error) {
 	if r.isSilent(n.Server) {
 		return have, ErrUnavailable
 	}
+	return r.seek(ctx, n, have)
+}
+
+// seek is one search for all who want a server's keys at once.
+func (r *Ring) seek(ctx context.Context, n Need, have *Stored) (*Stored, error) {
 	s, err := r.flight.Do(ctx, n.Server, func(ctx context.Context) (*Stored, error) { return r.search(ctx, n) })
 	if err != nil {
 		return have, err

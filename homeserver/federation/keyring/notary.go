@@ -1,11 +1,14 @@
 package keyring
 
 import (
+	"bytes"
 	"context"
 	"encoding/json/jsontext"
 	"encoding/json/v2"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -98,28 +101,26 @@ func (r *Ring) query(ctx context.Context, asked map[string]map[string]int64) (an
 	)
 	for server, keys := range asked {
 		wg.Go(func() {
-			raw := r.passOn(ctx, server, keys)
-			if raw == nil {
-				return
-			}
+			list := r.passOn(ctx, server, keys)
 			mu.Lock()
 			defer mu.Unlock()
-			out.Keys = append(out.Keys, raw)
+			out.Keys = append(out.Keys, list...)
 		})
 	}
 	wg.Wait()
 	return out, ctx.Err()
 }
 
-// passOn is what a server said of its keys, with our signature; nil if that isn't known.
-func (r *Ring) passOn(ctx context.Context, server string, keys map[string]int64) jsontext.Value {
+// passOn is what a server said of its keys, with our signature: its newest answer, or for keys which it names no more
+// the one from before that does. None if nothing is known.
+func (r *Ring) passOn(ctx context.Context, server string, keys map[string]int64) []jsontext.Value {
 	if server == r.o.Own.Server {
 		raw, err := r.o.Own.Response(r.o.Now())
 		if err != nil {
 			r.o.Log.Error("signing our own keys", "err", err)
 			return nil
 		}
-		return raw
+		return []jsontext.Value{raw}
 	}
 	if _, err := discovery.ParseName(server); err != nil {
 		return nil
@@ -132,17 +133,28 @@ func (r *Ring) passOn(ctx context.Context, server string, keys map[string]int64)
 	if r.stale(s, keys) {
 		// Also "for servers that are offline or having issues serving their own keys" there may be
 		// an answer from before.
-		s, _ = r.fetch(ctx, Need{Server: server}, s)
+		s, _ = r.urge(ctx, Need{Server: server}, s)
 	}
 	if s == nil {
 		return nil
 	}
-	raw, err := addSignature(s.Response, r.o.Own.Signer())
-	if err != nil {
-		r.o.Log.Error("signing the keys of a server", "server", server, "err", err)
-		return nil
+	var said []jsontext.Value
+	for _, keyID := range slices.Sorted(maps.Keys(keys)) {
+		raw, past := s.Past[keyID]
+		if !past {
+			raw = s.Response
+		}
+		if !slices.ContainsFunc(said, func(x jsontext.Value) bool { return bytes.Equal(x, raw) }) {
+			said = append(said, raw)
+		}
 	}
-	return raw
+	for i, raw := range said {
+		if said[i], err = addSignature(raw, r.o.Own.Signer()); err != nil {
+			r.o.Log.Error("signing the keys of a server", "server", server, "err", err)
+			return nil
+		}
+	}
+	return said
 }
 
 // stale tells whether a notary should ask a server again. Specification, GET /server: "Intermediate
@@ -156,6 +168,9 @@ func (r *Ring) stale(s *Stored, keys map[string]int64) bool {
 	resp, err := parseResponse(s.Response, s.Server)
 	if err != nil {
 		return true
+	}
+	if r.good(s, keys) {
+		return false
 	}
 	fetched := time.UnixMilli(s.FetchedTS)
 	if now.After(fetched.Add(time.UnixMilli(resp.ValidUntil).Sub(fetched) / 2)) {
@@ -174,4 +189,16 @@ func (r *Ring) stale(s *Stored, keys map[string]int64) bool {
 		}
 	}
 	return false
+}
+
+// good tells that keys are asked for by their ids for something of the past, for which what is known is enough,
+// however old it is.
+func (r *Ring) good(s *Stored, keys map[string]int64) bool {
+	now := r.o.Now().UnixMilli()
+	for keyID, at := range keys {
+		if k, ok := s.Keys[keyID]; !ok || at >= now || k.ValidUntil < at {
+			return false
+		}
+	}
+	return true
 }

@@ -97,6 +97,13 @@ func (r *response) keys(fetched int64) map[string]Key {
 	return out
 }
 
+// names tells whether a response has a key, new or old.
+func (r *response) names(keyID string) bool {
+	_, verify := r.Verify[keyID]
+	_, old := r.Old[keyID]
+	return verify || old
+}
+
 func decodePublic(keyID, s string) (ed25519.PublicKey, error) {
 	if !strings.HasPrefix(keyID, "ed25519:") {
 		return nil, errors.New("not a key of Ed25519")

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/time/rate"
 
 	"github.com/landbridge-im/landbridge/internal/flight"
 )
@@ -42,6 +43,8 @@ type Stored struct {
 	FetchedTS int64
 	// Keys are all that it ever said, by id.
 	Keys map[string]Key
+	// Past is what it said when it last named a key, for those that Response doesn't name.
+	Past map[string]jsontext.Value
 }
 
 // Cache keeps keys durably.
@@ -90,7 +93,9 @@ type Ring struct {
 	flight *flight.Group[*Stored]
 	// room bounds how many servers are asked at once.
 	room chan struct{}
-	mu   sync.Mutex // of silent
+	mu   sync.Mutex // of silent and urged
+	// urged bounds how often others can have a server asked that was asked just now.
+	urged *lru.Cache[string, *rate.Limiter]
 }
 
 // silence is how often in a row a server's keys could not be had, and when to try again.
@@ -114,6 +119,9 @@ func New(o Options) (*Ring, error) {
 	var err error
 	if r.known, err = lru.New[string, *Stored](o.Servers); err == nil {
 		r.silent, err = lru.New[string, silence](4 * o.Servers)
+	}
+	if err == nil {
+		r.urged, err = lru.New[string, *rate.Limiter](o.Servers)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("making the key ring: %w", err)
@@ -202,7 +210,7 @@ func (r *Ring) load(ctx context.Context, server string) (*Stored, error) {
 // keep adds what a server said to what is known of it.
 func (r *Ring) keep(ctx context.Context, resp *response, raw jsontext.Value) *Stored {
 	now := r.o.Now().UnixMilli()
-	fresh := &Stored{Server: resp.Server, Response: raw, FetchedTS: now, Keys: resp.keys(now)}
+	fresh := &Stored{Server: resp.Server, Response: raw, FetchedTS: now, Keys: resp.keys(now), Past: map[string]jsontext.Value{}}
 	if was, err := r.load(ctx, resp.Server); err == nil && was != nil {
 		all := maps.Clone(was.Keys)
 		for keyID, k := range fresh.Keys {
@@ -221,10 +229,28 @@ func (r *Ring) keep(ctx context.Context, resp *response, raw jsontext.Value) *St
 			}
 		}
 		fresh.Keys = all
+		r.remember(fresh, was, resp)
 	}
 	r.known.Add(resp.Server, fresh)
 	if err := r.o.Cache.SaveKeys(ctx, fresh); err != nil {
 		r.o.Log.Warn("keeping the keys of a server", "server", resp.Server, "err", err)
 	}
 	return fresh
+}
+
+// remember keeps what a server said of keys that it names no more: as a notary we are asked for those as well.
+func (r *Ring) remember(fresh, was *Stored, resp *response) {
+	if before, err := parseResponse(was.Response, was.Server); err == nil {
+		for keyID := range fresh.Keys {
+			if before.names(keyID) {
+				fresh.Past[keyID] = was.Response
+			}
+		}
+	}
+	for keyID, raw := range was.Past {
+		if _, kept := fresh.Keys[keyID]; kept && fresh.Past[keyID] == nil {
+			fresh.Past[keyID] = raw
+		}
+	}
+	maps.DeleteFunc(fresh.Past, func(keyID string, _ jsontext.Value) bool { return resp.names(keyID) })
 }

@@ -25,6 +25,9 @@ FROM account a JOIN user_name n ON n.nid = a.user_nid WHERE a.user_nid > $1 ORDE
 -- name: account_guests_in
 SELECT m.user_nid FROM membership m JOIN account a ON a.user_nid = m.user_nid
 WHERE m.room_nid = $1 AND m.membership = 'join' AND a.kind = 'guest'
+-- name: account_guest_rooms
+SELECT DISTINCT m.room_nid FROM account a JOIN membership m ON m.user_nid = a.user_nid
+WHERE a.kind = 'guest' AND m.membership = 'join'
 -- name: account_deactivate
 UPDATE account SET password = '', deactivated_ts = $2 WHERE user_nid = $1
 -- name: device_max

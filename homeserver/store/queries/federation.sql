@@ -1,8 +1,9 @@
 -- name: server_key_put
-INSERT INTO server_key (server, key_id, public, valid_until_ts, expired) VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (server, key_id) DO UPDATE SET public = excluded.public, valid_until_ts = excluded.valid_until_ts, expired = excluded.expired
+INSERT INTO server_key (server, key_id, public, valid_until_ts, expired, response) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (server, key_id) DO UPDATE SET public = excluded.public, valid_until_ts = excluded.valid_until_ts, expired = excluded.expired,
+  response = excluded.response
 -- name: server_keys_get
-SELECT key_id, public, valid_until_ts, expired FROM server_key WHERE server = $1 ORDER BY key_id
+SELECT key_id, public, valid_until_ts, expired, response FROM server_key WHERE server = $1 ORDER BY key_id
 -- name: server_key_response_put
 INSERT INTO server_key_response (server, json, fetched_ts) VALUES ($1, $2, $3)
 ON CONFLICT (server) DO UPDATE SET json = excluded.json, fetched_ts = excluded.fetched_ts

@@ -100,6 +100,8 @@ UPDATE event SET pos = $2, depth = $3, root = $4, current = $5, replaces = $6, f
 SELECT nid, state_key, flags, prev, auth FROM event WHERE nid IN ({64 from 1})
 -- name: event_nid_by_id
 SELECT nid FROM event WHERE id = $1
+-- name: room_server_count
+SELECT joined FROM room_server WHERE server_nid = $1 AND room_nid = $2
 -- name: room_server_move
 INSERT INTO room_server (server_nid, room_nid, joined, since_pos, until_pos) VALUES ($1, $2, $3, $4, 0)
 ON CONFLICT (server_nid, room_nid) DO UPDATE SET joined = room_server.joined + excluded.joined,

@@ -41,3 +41,9 @@ DELETE FROM sso_link WHERE user_nid = $1
 INSERT INTO accepted_policy (user_nid, policy, version, accepted_ts) VALUES ($1, $2, $3, $4) ON CONFLICT (user_nid, policy, version) DO NOTHING
 -- name: accepted_policy_get
 SELECT policy, version FROM accepted_policy WHERE user_nid = $1 ORDER BY policy, version
+-- name: threepid_bound_put
+INSERT INTO threepid_bound (user_nid, medium, address, server) VALUES ($1, $2, $3, $4) ON CONFLICT (user_nid, medium, address, server) DO NOTHING
+-- name: threepid_bound_list
+SELECT user_nid, medium, address, server FROM threepid_bound WHERE user_nid = $1 ORDER BY medium, address, server
+-- name: threepid_bound_delete
+DELETE FROM threepid_bound WHERE user_nid = $1 AND medium = $2 AND address = $3 AND server = $4

@@ -1,0 +1,104 @@
+package irc
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// ident answers who has which connection (RFC 1413), so that a network can tell the bridge's users apart.
+type ident struct {
+	mu    sync.Mutex
+	users map[[2]int]string // by the local and the remote port
+}
+
+func newIdent() *ident { return &ident{users: make(map[[2]int]string)} }
+
+// watch remembers whose a connection is until it is closed.
+func (i *ident) watch(conn net.Conn, user string) net.Conn {
+	local, ok1 := conn.LocalAddr().(*net.TCPAddr)
+	remote, ok2 := conn.RemoteAddr().(*net.TCPAddr)
+	if i == nil || !ok1 || !ok2 {
+		return conn
+	}
+	key := [2]int{local.Port, remote.Port}
+	i.mu.Lock()
+	i.users[key] = user
+	i.mu.Unlock()
+	return &identConn{Conn: conn, end: sync.OnceFunc(func() {
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		delete(i.users, key)
+	})}
+}
+
+type identConn struct {
+	net.Conn
+	end func()
+}
+
+func (c *identConn) Close() error {
+	c.end()
+	return c.Conn.Close()
+}
+
+const (
+	identTime = 10 * time.Second
+	maxIdents = 256
+)
+
+// serve answers on a listener until ctx is done.
+func (i *ident) serve(ctx context.Context, l net.Listener, log *slog.Logger) {
+	stop := context.AfterFunc(ctx, func() { l.Close() })
+	defer stop()
+	var work sync.WaitGroup
+	defer work.Wait()
+	slots := make(chan struct{}, maxIdents)
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			if ctx.Err() == nil {
+				log.Error("the ident server has ended", "error", err)
+			}
+			return
+		}
+		select {
+		case slots <- struct{}{}:
+		default:
+			conn.Close()
+			continue
+		}
+		work.Go(func() {
+			defer func() { <-slots }()
+			defer conn.Close()
+			_ = conn.SetDeadline(time.Now().Add(identTime))
+			line, err := bufio.NewReaderSize(conn, 1024).ReadSlice('\n')
+			if err == nil {
+				_, _ = conn.Write([]byte(i.answer(string(line))))
+			}
+		})
+	}
+}
+
+// answer answers "<port-on-server> , <port-on-client>": the first is the port here.
+func (i *ident) answer(line string) string {
+	here, there, ok := strings.Cut(strings.TrimSpace(line), ",")
+	local, err1 := strconv.Atoi(strings.TrimSpace(here))
+	remote, err2 := strconv.Atoi(strings.TrimSpace(there))
+	if !ok || err1 != nil || err2 != nil || local < 1 || local > 65535 || remote < 1 || remote > 65535 {
+		return "0 , 0 : ERROR : INVALID-PORT\r\n"
+	}
+	i.mu.Lock()
+	user := i.users[[2]int{local, remote}]
+	i.mu.Unlock()
+	if user == "" {
+		return fmt.Sprintf("%d , %d : ERROR : NO-USER\r\n", local, remote)
+	}
+	return fmt.Sprintf("%d , %d : USERID : UNIX : %s\r\n", local, remote, user)
+}

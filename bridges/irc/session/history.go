@@ -1,0 +1,253 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"gopkg.in/irc.v4"
+)
+
+const (
+	// historyPage is how much history is asked for at a time, and maxHistory how much for one gap.
+	historyPage = 100
+	maxHistory  = 2000
+	// holdTime is how long what is said now waits for what was said before, and maxHold how many
+	// messages do.
+	holdTime = 15 * time.Second
+	maxHold  = 1000
+)
+
+// catchup is what a channel's gap is filled with. It belongs to the reader.
+type catchup struct {
+	channel string
+	asked   time.Time
+	past    int       // messages of the past so far
+	held    []Message // said since
+	seen    map[string]bool
+}
+
+const timestampFormat = "2006-01-02T15:04:05.000Z"
+
+// timestampParam is a time as CHATHISTORY wants it.
+func timestampParam(t time.Time) string { return "timestamp=" + t.UTC().Format(timestampFormat) }
+
+// hasHistory reports whether the server can be asked what was said before.
+func (c *conn) hasHistory() bool { return c.hasCap("draft/chathistory") && c.hasCap("batch") }
+
+// catchUp asks for what was said in a channel since the owner heard something there last.
+func (c *conn) catchUp(channel string) {
+	if c.cfg.Since == nil || !c.hasHistory() {
+		return
+	}
+	since := c.cfg.Since(channel)
+	if since.IsZero() {
+		return // a channel that is new to the owner
+	}
+	c.catching[c.state.fold(channel)] = &catchup{channel: channel, asked: time.Now(), seen: make(map[string]bool)}
+	// A little earlier: what the owner has heard already it knows by its id.
+	c.control(historyLine(channel, timestampParam(since.Add(-time.Second))))
+}
+
+func historyLine(channel, after string) string {
+	return fmt.Sprintf("CHATHISTORY AFTER %s %s %d", channel, after, historyPage)
+}
+
+// afterMessage is where history goes on after a message: by its id, where the server takes one, because several
+// messages can be of one millisecond.
+func (c *conn) afterMessage(e Message) string {
+	types, told := c.state.support().Tokens["MSGREFTYPES"]
+	if e.MsgID != "" && (!told || strings.Contains(types, "msgid")) {
+		return "msgid=" + e.MsgID
+	}
+	return timestampParam(e.Time)
+}
+
+// playback asks a ZNC for what was said while nobody was there.
+func (c *conn) playback() {
+	if c.cfg.Since == nil || !c.hasCap("znc.in/playback") || c.hasHistory() {
+		return
+	}
+	for _, w := range c.s.wants() {
+		if since := c.cfg.Since(w.name); !since.IsZero() {
+			c.since[c.state.fold(w.name)] = since
+			c.control(fmt.Sprintf("PRIVMSG *playback :PLAY %s %.3f", w.name, float64(since.UnixMilli()+1)/1000))
+		}
+	}
+}
+
+// hold keeps what is said in a channel back until the gap before it is filled.
+func (c *conn) hold(e Message) bool {
+	if len(c.catching) == 0 {
+		return false
+	}
+	cu := c.catching[c.state.fold(e.Channel)]
+	if cu == nil || e.Past {
+		return false
+	}
+	if len(cu.held) >= maxHold || time.Since(cu.asked) > holdTime {
+		c.release(cu)
+		return false
+	}
+	cu.held = append(cu.held, e)
+	return true
+}
+
+// release lets what was held back go.
+func (c *conn) release(cu *catchup) {
+	delete(c.catching, c.state.fold(cu.channel))
+	for _, e := range cu.held {
+		if e.MsgID == "" || !cu.seen[e.MsgID] {
+			c.emit(e)
+		}
+	}
+}
+
+// releaseLate gives up on gaps that the server does not fill.
+func (c *conn) releaseLate() {
+	for _, cu := range c.catching {
+		if time.Since(cu.asked) > holdTime {
+			c.release(cu)
+		}
+	}
+}
+
+// caughtUp takes a page of history: for who has asked by History, or to fill a gap.
+func (c *conn) caughtUp(b *batch) {
+	target := b.param(0)
+	folded := c.state.fold(target)
+	if c.answerHistory(folded, b.past, nil) {
+		return
+	}
+	cu := c.catching[folded]
+	if cu == nil {
+		return
+	}
+	var last *Message
+	for i, e := range b.past {
+		last = &b.past[i]
+		if e.MsgID != "" && cu.seen[e.MsgID] {
+			continue
+		}
+		cu.seen[e.MsgID] = true
+		cu.past++
+		c.emit(e)
+	}
+	if b.number >= historyPage && cu.past < maxHistory && last != nil {
+		cu.asked = time.Now()
+		c.control(historyLine(cu.channel, c.afterMessage(*last)))
+		return
+	}
+	if cu.past >= maxHistory {
+		c.log.Warn("more was said while the connection was away than is fetched", "channel", cu.channel, "messages", cu.past)
+	}
+	c.release(cu)
+}
+
+// historyFailed takes a refusal of history: FAIL CHATHISTORY <code> <subcommand> [target] :text.
+func (c *conn) historyFailed(m *irc.Message) {
+	refusal := &Refusal{Code: m.Param(1), Text: truncate(m.Trailing(), 300)}
+	if len(m.Params) > 4 {
+		folded := c.state.fold(m.Param(3))
+		if c.answerHistory(folded, nil, refusal) {
+			return
+		}
+		if cu := c.catching[folded]; cu != nil {
+			c.release(cu)
+			return
+		}
+	}
+	// It does not say which.
+	c.answerHistory("", nil, refusal)
+	for _, cu := range c.catching {
+		c.release(cu)
+	}
+}
+
+// asked is a question for history by History.
+type asked struct {
+	target string // folded
+	answer chan historyAnswer
+}
+
+type historyAnswer struct {
+	said []Message
+	err  error
+}
+
+// answerHistory answers the oldest question about a target (any, if empty).
+func (c *conn) answerHistory(folded string, said []Message, err error) bool {
+	c.sendMu.Lock()
+	defer c.sendMu.Unlock()
+	for i, a := range c.histories {
+		if folded == "" || a.target == folded {
+			c.histories = append(c.histories[:i], c.histories[i+1:]...)
+			a.answer <- historyAnswer{said, err}
+			return true
+		}
+	}
+	return false
+}
+
+// ErrNoHistory says that the server cannot be asked what was said before.
+var ErrNoHistory = errors.New("the server keeps no history")
+
+// History asks the server what was said in a channel after a time, up to so many messages, the oldest first.
+func (s *Session) History(ctx context.Context, target string, after time.Time, limit int) ([]Message, error) {
+	c := s.current()
+	switch {
+	case c == nil:
+		return nil, ErrDisconnected
+	case !c.hasHistory():
+		return nil, ErrNoHistory
+	}
+	folded := c.state.fold(target)
+	a := &asked{target: folded, answer: make(chan historyAnswer, 1)}
+	c.sendMu.Lock()
+	if len(c.histories) >= 64 {
+		c.sendMu.Unlock()
+		return nil, errors.New("too many questions for history are open")
+	}
+	c.histories = append(c.histories, a)
+	c.sendMu.Unlock()
+	c.control("CHATHISTORY AFTER " + target + " " + timestampParam(after) + " " + strconv.Itoa(limit))
+	select {
+	case got := <-a.answer:
+		return got.said, got.err
+	case <-c.closed:
+		return nil, ErrDisconnected
+	case <-ctx.Done():
+		c.sendMu.Lock()
+		for i, other := range c.histories {
+			if other == a {
+				c.histories = append(c.histories[:i], c.histories[i+1:]...)
+				break
+			}
+		}
+		c.sendMu.Unlock()
+		return nil, ctx.Err()
+	}
+}
+
+// fromHistory takes a message of the past. It returns false for one that is of the present.
+func (c *conn) fromHistory(m *irc.Message, e *Message) bool {
+	b := c.batches[m.Tags["batch"]]
+	if past := b.within(batchHistory); past != nil {
+		e.Past = true
+		if e.From.Host != "" && !strings.HasPrefix(e.MsgID, "_") { // servers that tell events as messages
+			past.past = append(past.past, *e)
+		}
+		return true
+	}
+	if b.within(batchPlayback) != nil {
+		e.Past = true
+		if since, ok := c.since[c.state.fold(e.Channel)]; ok && e.Time.After(since) && !e.Echo {
+			c.emit(*e)
+		}
+		return true
+	}
+	return false
+}

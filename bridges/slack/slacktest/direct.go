@@ -1,0 +1,201 @@
+package slacktest
+
+import (
+	"crypto/rand"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// ClientID and ClientSecret are those of the app.
+const (
+	ClientID     = "111.222"
+	ClientSecret = "client-secret"
+)
+
+// Authorize is what somebody does who consents on Slack's page: it returns where their browser is sent then.
+func (s *Server) Authorize(user, address string) (string, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "", err
+	}
+	q := u.Query()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	code := rand.Text()
+	s.codes[code] = grant{user, q.Get("redirect_uri"), q.Get("user_scope") != ""}
+	return q.Get("redirect_uri") + "?" + url.Values{"code": {code}, "state": {q.Get("state")}}.Encode(), nil
+}
+
+// grant is what a code stands for.
+type grant struct {
+	user, redirect string
+	personal       bool
+}
+
+// oauthAccess answers oauth.v2.access.
+func (s *Server) oauthAccess(w http.ResponseWriter, r *http.Request) {
+	f := form(r)
+	id, secret, _ := r.BasicAuth()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls = append(s.calls, Call{"oauth.v2.access", f})
+	s.touch()
+	if id != ClientID || secret != ClientSecret {
+		reply(w, Object{"ok": false, "error": "bad_client_secret"})
+		return
+	}
+	out := Object{"ok": true, "app_id": App, "team": Object{"id": Team, "name": "Acme"}, "enterprise": nil, "is_enterprise_install": false}
+	if old := f["refresh_token"]; old != "" {
+		user, ok := s.refresh[old]
+		if !ok {
+			reply(w, Object{"ok": false, "error": "invalid_refresh_token"})
+			return
+		}
+		delete(s.refresh, old)
+		access, next := s.issue(user)
+		out["access_token"], out["refresh_token"], out["expires_in"], out["token_type"] = access, next, s.TokenLife, "user"
+		reply(w, out)
+		return
+	}
+	g, ok := s.codes[f["code"]]
+	delete(s.codes, f["code"])
+	if !ok || g.redirect != f["redirect_uri"] {
+		reply(w, Object{"ok": false, "error": "invalid_code"})
+		return
+	}
+	if !g.personal {
+		s.revoked = false
+		out["access_token"], out["token_type"], out["scope"], out["bot_user_id"], out["authed_user"] = BotToken, "bot", s.Scopes, BotUser, Object{"id": g.user}
+		reply(w, out)
+		return
+	}
+	access, next := s.issue(g.user)
+	person := Object{"id": g.user, "scope": "chat:write", "access_token": access, "token_type": "user"}
+	if s.TokenLife > 0 {
+		person["refresh_token"], person["expires_in"] = next, s.TokenLife
+	}
+	out["authed_user"] = person
+	reply(w, out)
+}
+
+// issue makes a token of a person; s.mu is held.
+func (s *Server) issue(user string) (access, refresh string) {
+	access, refresh = "xoxp-"+rand.Text(), "xoxe-1-"+rand.Text()
+	s.persons[access], s.refresh[refresh] = user, user
+	return access, refresh
+}
+
+// RevokePerson makes the tokens of a person invalid, and tells the app.
+func (s *Server) RevokePerson(user string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for access, of := range s.persons {
+		if of == user {
+			delete(s.persons, access)
+		}
+	}
+	s.dispatch(Object{"type": "tokens_revoked", "tokens": Object{"oauth": []string{user}, "bot": []string{}}})
+}
+
+// Direct returns the direct message of two people, which is made if it is not there.
+func (s *Server) Direct(one, other string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.openDirect(one, other).info["id"].(string)
+}
+
+func (s *Server) openDirect(one, other string) *channel {
+	for _, id := range s.corder {
+		if ch := s.channels[id]; ch.info["is_im"] == true && ch.members[one] && ch.members[other] {
+			return ch
+		}
+	}
+	id := s.id("D")
+	ch := &channel{members: map[string]bool{one: true, other: true}, info: Object{
+		"id": id, "is_im": true, "is_channel": false, "is_group": false, "is_mpim": false, "is_private": true, "is_archived": false, "created": s.last / 1e6,
+	}}
+	s.channels[id] = ch
+	s.corder = append(s.corder, id)
+	return ch
+}
+
+// seesDirect reports whether the app is told of a direct message: one with its bot, or with somebody whose token it has.
+func (s *Server) seesDirect(ch *channel) bool {
+	if ch.members[BotUser] {
+		return true
+	}
+	for _, user := range s.persons {
+		if ch.members[user] {
+			return true
+		}
+	}
+	return false
+}
+
+func direct() map[string]method {
+	return map[string]method{
+		"conversations.open": func(s *Server, f map[string]string) (Object, string) {
+			u := s.users[f["users"]]
+			switch {
+			case u == nil:
+				return nil, "user_not_found"
+			case u["deleted"] == true:
+				return nil, "user_disabled"
+			}
+			return Object{"channel": s.channelInfo(s.openDirect(s.actor, f["users"])), "no_op": false, "already_open": false}, ""
+		},
+		"conversations.leave": in(func(s *Server, ch *channel, _ map[string]string) (Object, string) {
+			s.leave(s.actor, ch)
+			return nil, ""
+		}),
+		"users.conversations": func(s *Server, f map[string]string) (Object, string) {
+			list := []Object{}
+			for _, id := range s.corder {
+				ch := s.channels[id]
+				kind := "public_channel"
+				switch {
+				case ch.info["is_im"] == true:
+					kind = "im"
+				case ch.info["is_private"] == true:
+					kind = "private_channel"
+				}
+				if ch.members[s.actor] && slices.Contains(strings.Split(f["types"], ","), kind) {
+					list = append(list, s.channelInfo(ch))
+				}
+			}
+			some, meta := page(list, f, 1000)
+			return Object{"channels": some, "response_metadata": meta}, ""
+		},
+		"auth.revoke": func(s *Server, _ map[string]string) (Object, string) {
+			for access, of := range s.persons {
+				if of == s.actor {
+					delete(s.persons, access)
+				}
+			}
+			return Object{"revoked": true}, ""
+		},
+	}
+}
+
+// Command has somebody give a slash command, and returns what the app answers: by Socket Mode, so it is asked for over the
+// connection.
+func (s *Server) Command(user, text string) string {
+	s.mu.Lock()
+	id := s.id("command-")
+	answer := make(chan string, 1)
+	s.answers[id] = answer
+	if len(s.socks) > 0 {
+		s.socks[0].send(Object{"envelope_id": id, "type": "slash_commands", "accepts_response_payload": true, "payload": Object{
+			"command": "/matrix", "text": text, "user_id": user, "team_id": Team, "channel_id": "C1", "api_app_id": App,
+		}})
+	}
+	s.mu.Unlock()
+	select {
+	case text := <-answer:
+		return text
+	case <-s.closed:
+		return ""
+	}
+}

@@ -1,0 +1,111 @@
+package slacktest
+
+import (
+	"slices"
+	"strings"
+)
+
+// manage are the methods that change channels and who is in them.
+func manage() map[string]method {
+	return map[string]method{
+		"conversations.rename": in(func(s *Server, ch *channel, f map[string]string) (Object, string) {
+			name := f["name"]
+			if name == "" || len(name) > 80 || strings.ToLower(name) != name || strings.ContainsAny(name, " .#") {
+				return nil, "invalid_name_specials"
+			}
+			s.rename(BotUser, ch, name)
+			return Object{"channel": s.channelInfo(ch)}, ""
+		}),
+		"conversations.invite": in(func(s *Server, ch *channel, f map[string]string) (Object, string) {
+			for user := range strings.SplitSeq(f["users"], ",") {
+				if s.users[user] == nil {
+					return nil, "user_not_found"
+				}
+				if ch.members[user] {
+					return nil, "already_in_channel"
+				}
+				s.join(user, ch)
+			}
+			return Object{"channel": s.channelInfo(ch)}, ""
+		}),
+		"conversations.kick": in(func(s *Server, ch *channel, f map[string]string) (Object, string) {
+			if !ch.members[f["user"]] {
+				return nil, "not_in_channel"
+			}
+			s.leave(f["user"], ch)
+			return Object{"errors": Object{}}, ""
+		}),
+		"pins.add": in(func(s *Server, ch *channel, f map[string]string) (Object, string) {
+			switch ts := f["timestamp"]; {
+			case find(ch, ts) == nil:
+				return nil, "message_not_found"
+			case slices.Contains(ch.pins, ts):
+				return nil, "already_pinned"
+			default:
+				s.pin(BotUser, ch, ts, true)
+				return nil, ""
+			}
+		}),
+		"pins.remove": in(func(s *Server, ch *channel, f map[string]string) (Object, string) {
+			if !slices.Contains(ch.pins, f["timestamp"]) {
+				return nil, "no_pin"
+			}
+			s.pin(BotUser, ch, f["timestamp"], false)
+			return nil, ""
+		}),
+		"bookmarks.list": in(func(s *Server, ch *channel, _ map[string]string) (Object, string) {
+			list := []Object{}
+			for _, b := range ch.bookmarks {
+				list = append(list, clone(b))
+			}
+			return Object{"bookmarks": list}, ""
+		}),
+	}
+}
+
+// Bookmark adds a bookmark to a channel. Slack tells apps nothing of it.
+func (s *Server) Bookmark(channel, title, link string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ch := s.channels[channel]
+	ch.bookmarks = append(ch.bookmarks, Object{
+		"id": s.id("Bk"), "channel_id": channel, "title": title, "link": link, "emoji": "", "icon_url": nil, "type": "link", "entity_id": nil,
+		"date_created": s.last / 1e6, "date_updated": 0, "rank": "U", "last_updated_by_user_id": BotUser, "last_updated_by_team_id": Team,
+		"shortcut_id": nil, "app_id": nil,
+	})
+}
+
+// Pins returns what is pinned in a channel, oldest first.
+func (s *Server) Pins(channel string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.channels[channel].pins)
+}
+
+// Info returns a channel as conversations.info has it.
+func (s *Server) Info(channel string) Object {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.channelInfo(s.channels[channel])
+}
+
+// ChangeChannel changes fields of a channel, without a word.
+func (s *Server) ChangeChannel(channel string, change Object) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for k, v := range change {
+		s.channels[channel].info[k] = v
+	}
+}
+
+// ChangeGroup changes who is in a user group.
+func (s *Server) ChangeGroup(id string, users ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, g := range s.groups {
+		if g["id"] == id {
+			g["users"], g["user_count"] = users, len(users)
+			s.dispatch(Object{"type": "subteam_members_changed", "subteam_id": id, "team_id": Team})
+		}
+	}
+}

@@ -1,0 +1,208 @@
+package slack_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/landbridge-im/landbridge/bridges/slack/slacktest"
+	"github.com/landbridge-im/landbridge/integration/bridgetest"
+)
+
+const oauthConfig = "          client_id: \"" + slacktest.ClientID + "\"\n          client_secret: " + slacktest.ClientSecret + "\n    admins: [\"@anna:test\"]\n"
+
+// ask writes a command to the bridge's bot, in a room of its own, and returns what the bot answers.
+func (k *talk) ask(room, command string, match func(string) bool) string {
+	k.t.Helper()
+	if _, err := k.anna.Say(k.ctx, room, "!slack "+command); err != nil {
+		k.t.Fatal(err)
+	}
+	e, next, err := k.anna.Await(k.ctx, k.at, room, "an answer to "+command, func(e bridgetest.Event) bool {
+		return e.Type == "m.room.message" && e.Sender == "@slackbot:test" && match(e.Body())
+	})
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	k.at = next
+	return e.Body()
+}
+
+// withBot makes a room of anna and the bridge's bot.
+func (k *talk) withBot() string {
+	k.t.Helper()
+	var made struct {
+		ID string `json:"room_id"`
+	}
+	if err := k.anna.Do(k.ctx, "POST", "/v3/createRoom", obj{"preset": "private_chat", "invite": []string{"@slackbot:test"}, "is_direct": true}, &made); err != nil {
+		k.t.Fatal(err)
+	}
+	k.until("the bot", func() bool {
+		members, err := k.anna.Members(k.ctx, made.ID)
+		return err == nil && len(members) == 2
+	})
+	return made.ID
+}
+
+var address = regexp.MustCompile(`https?://[^\s)>\]]+`)
+
+// consent goes through the pages as a browser does, on which user is signed in to Slack.
+func (k *talk) consent(start, user string) {
+	k.t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	var authorize string
+	browser := &http.Client{Jar: jar, CheckRedirect: func(r *http.Request, _ []*http.Request) error {
+		if strings.HasPrefix(r.URL.Path, "/oauth/v2/authorize") {
+			authorize = r.URL.String()
+			return http.ErrUseLastResponse
+		}
+		return nil
+	}}
+	get := func(b *http.Client, address string) (int, string) {
+		k.t.Helper()
+		resp, err := b.Get(address)
+		if err != nil {
+			k.t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		raw, err := io.ReadAll(resp.Body)
+		if err != nil {
+			k.t.Fatal(err)
+		}
+		return resp.StatusCode, string(raw)
+	}
+	get(browser, start)
+	if authorize == "" {
+		k.t.Fatalf("%s does not lead to Slack", start)
+	}
+	back, err := k.slack.Authorize(user, authorize)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	// Another browser, whose owner was sent here, gets nothing.
+	if status, _ := get(http.DefaultClient, back); status != http.StatusForbidden {
+		k.t.Errorf("another browser gets %d", status)
+	}
+	if status, body := get(browser, back); status != http.StatusOK || !strings.Contains(body, "<button>") {
+		k.t.Fatalf("%d %s", status, body)
+	}
+	u, err := url.Parse(back)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	form := url.Values{"code": {u.Query().Get("code")}, "state": {u.Query().Get("state")}}
+	u.RawQuery = ""
+	for i, want := range []int{http.StatusOK, http.StatusForbidden} { // good once
+		resp, err := browser.PostForm(u.String(), form)
+		if err != nil {
+			k.t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			k.t.Fatalf("try %d: %d", i, resp.StatusCode)
+		}
+	}
+}
+
+// TestPersonal has somebody sign in and be themselves in Slack, in channels and in direct messages.
+func TestPersonal(t *testing.T) {
+	t.Parallel()
+	var me string
+	k := newTalkAfter(t, oauthConfig, func(k *talk) {
+		me = k.slack.AddUser("anna", "Anna of Slack")
+		k.slack.Join(me, k.channel)
+	})
+	bot := k.withBot()
+	start := address.FindString(k.ask(bot, "login", func(s string) bool { return strings.Contains(s, "/slack/login/") }))
+	k.consent(start, me)
+	k.until("the sign-in", func() bool { return len(k.slack.Calls("users.conversations")) > 0 })
+
+	first := k.say("as myself")
+	m := k.inSlack("a message as herself", withText("as myself"))
+	if m["user"] != me || m["username"] != nil {
+		t.Errorf("the message is %v", m)
+	}
+	k.send("m.room.message", obj{"msgtype": "m.text", "body": "* better", "m.new_content": obj{"msgtype": "m.text", "body": "better"},
+		"m.relates_to": obj{"rel_type": "m.replace", "event_id": first}})
+	k.inSlack("the edit", func(x slacktest.Object) bool { return x["ts"] == m["ts"] && x["text"] == "better" })
+	k.slack.Say(k.bob, k.channel, "after it", nil)
+	k.await("what is said after it", message("after it"))
+	if n := k.count("as myself"); n != 1 {
+		t.Errorf("the message is there %d times", n)
+	}
+
+	// A direct message is a room.
+	dm := k.slack.Direct(k.bob, me)
+	k.slack.Say(k.bob, dm, "just you", nil)
+	var room string
+	k.until("the room of the direct message", func() bool {
+		var joined struct {
+			Rooms []string `json:"joined_rooms"`
+		}
+		if err := k.anna.Do(k.ctx, "GET", "/v3/joined_rooms", nil, &joined); err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range joined.Rooms {
+			if members, err := k.anna.Members(k.ctx, id); err == nil && id != k.room && members[k.ghost(k.bob)] != "" && members[k.ghost(k.carol)] == "" {
+				room = id
+			}
+		}
+		return room != ""
+	})
+	k.room = room
+	k.until("the direct message", func() bool { return k.count("just you") == 1 })
+	k.say("me too")
+	answer := k.slack.AwaitMessage(t, dm, "an answer", withText("me too"))
+	if answer["user"] != me {
+		t.Errorf("the answer is %v", answer)
+	}
+	k.slack.Say(k.bob, dm, "the end", nil)
+	k.until("the end", func() bool { return k.count("the end") == 1 })
+	if n := k.count("me too"); n != 1 {
+		t.Errorf("the answer is there %d times", n)
+	}
+	k.slack.RevokePerson(me)
+	if _, _, err := k.anna.Await(k.ctx, 0, bot, "the news", func(e bridgetest.Event) bool { return strings.Contains(e.Body(), "not signed in to Slack any more") }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestRevoked has the app removed and installed again, of which the administrators are told at once.
+func TestRevoked(t *testing.T) {
+	t.Parallel()
+	k := newTalk(t, oauthConfig)
+	bot := k.withBot()
+	install := address.FindString(k.ask(bot, "install", func(s string) bool { return strings.Contains(s, "/slack/install/") }))
+	k.slack.Revoke()
+	k.slack.Again(slacktest.Object{"type": "app_uninstalled"})
+	k.say("said meanwhile")
+	if !strings.Contains(k.ask(bot, "help", func(s string) bool { return strings.Contains(s, "any more") }), "acme") {
+		t.Error("the administrator is not told which workspace it is")
+	}
+	k.consent(install, k.bob)
+	k.inSlack("what was said meanwhile", withText("said meanwhile"))
+	k.slack.AwaitConnected(t, 1)
+	k.slack.Say(k.bob, k.channel, "again", nil)
+	k.await("a message", message("again"))
+}
+
+// TestTalkToBot has the bot answer, in a direct message and to a slash command.
+func TestTalkToBot(t *testing.T) {
+	t.Parallel()
+	k := newTalk(t, "")
+	dm := k.slack.Direct(k.bob, slacktest.BotUser)
+	k.slack.Say(k.bob, dm, "hello", nil)
+	k.slack.AwaitMessage(t, dm, "an answer", func(m slacktest.Object) bool {
+		s, _ := m["text"].(string)
+		return m["bot_id"] == slacktest.Bot && strings.Contains(s, "link CODE")
+	})
+	if got := k.slack.Command(k.bob, "link"); !strings.Contains(got, "/claim/") {
+		t.Errorf("the answer is %q", got)
+	}
+}
