@@ -6,10 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/landbridge-im/landbridge/bridges/discord/api"
@@ -23,9 +20,9 @@ func (f *fetcher) channel(ctx context.Context, ch *wire.Channel) error {
 		m = &mark{Last: "0"}
 		f.state.Channels[string(ch.ID)] = m
 	}
-	var part []*wire.Message
-	for {
-		page, err := f.page(ctx, ch, wire.ID(m.Last), part)
+	var part []said
+	for last := wire.ID(m.Last); ; {
+		page, more, err := f.page(ctx, ch, last)
 		if api.Refused(err) {
 			f.problem("#%s (%s) could not be read: %v", ch.Name, ch.ID, err)
 			return nil
@@ -33,8 +30,10 @@ func (f *fetcher) channel(ctx context.Context, ch *wire.Channel) error {
 		if err != nil {
 			return err
 		}
-		part = append(part, page...)
-		more := len(page) == pageSize
+		if len(page) > 0 {
+			last = page[len(page)-1].ID
+			part = append(part, page...)
+		}
 		// A channel without messages is in the export, too.
 		if len(part) >= PartSize || !more && (len(part) > 0 || m.Parts == 0) {
 			if err := f.part(ctx, ch, m, part); err != nil {
@@ -48,48 +47,72 @@ func (f *fetcher) channel(ctx context.Context, ch *wire.Channel) error {
 	}
 }
 
-// page fetches the next messages, oldest first.
-func (f *fetcher) page(ctx context.Context, ch *wire.Channel, last wire.ID, part []*wire.Message) ([]*wire.Message, error) {
-	if len(part) > 0 {
-		last = part[len(part)-1].ID
-	}
+// said is a message with its reactions.
+type said struct {
+	*wire.Message
+	reactions wire.List[reaction]
+}
+
+// page fetches the messages after one, oldest first, and tells whether there are more.
+func (f *fetcher) page(ctx context.Context, ch *wire.Channel, last wire.ID) (page []said, more bool, err error) {
 	if ch.IsForum() {
-		return nil, nil // its posts are threads
+		return nil, false, nil // its posts are threads
 	}
 	path := "/channels/" + string(ch.ID) + "/messages"
 	var raws []json.RawMessage
 	if err := f.get(ctx, fmt.Sprintf("%s?limit=%d&after=%s", path, pageSize, last), path, &raws); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	var page []*wire.Message
 	for _, raw := range raws {
-		m := &wire.Message{}
-		if wire.Decode(raw, m) != nil || m.ID == "" {
+		m := said{Message: &wire.Message{}}
+		if wire.Decode(raw, m.Message) != nil || m.ID == "" {
 			f.problem("#%s: a message of Discord's answer can't be read", ch.Name)
 			continue
 		}
-		if m.ID.After(last) {
-			page = append(page, m)
-			if !f.o.NoReactors {
-				f.reactors(ctx, ch, m, raw)
+		if !m.ID.After(last) {
+			continue
+		}
+		var with struct {
+			Reactions wire.List[reaction] `json:"reactions"`
+		}
+		if wire.Decode(raw, &with) == nil {
+			m.reactions = with.Reactions
+		}
+		page = append(page, m)
+	}
+	slices.SortFunc(page, func(a, b said) int { return cmp.Compare(a.ID.Uint(), b.ID.Uint()) })
+	if more = len(raws) >= pageSize; more && len(page) == 0 {
+		return nil, false, errors.New("Discord's answer has no message that can be read, so it can't be asked for the next ones")
+	}
+	if !f.o.NoReactors {
+		for _, m := range page {
+			if err := f.reactors(ctx, ch, m); err != nil {
+				return nil, false, err
 			}
 		}
 	}
-	slices.SortFunc(page, func(a, b *wire.Message) int { return cmp.Compare(a.ID.Uint(), b.ID.Uint()) })
-	return page, ctx.Err()
+	return page, more, nil
 }
 
 // part writes a file of messages with what belongs to them, and notes that it is there.
-func (f *fetcher) part(ctx context.Context, ch *wire.Channel, m *mark, list []*wire.Message) error {
+func (f *fetcher) part(ctx context.Context, ch *wire.Channel, m *mark, list []said) error {
+	// If the file is there, of an attempt that ended before it was noted, it is written again.
 	name := fmt.Sprintf("%s [part %d].json", ch.ID, m.Parts+1)
-	out := document{Guild: f.aboutGuild(), Channel: f.aboutChannel(ch), Messages: make([]message, 0, len(list))}
-	for _, msg := range list {
-		converted, err := f.message(ctx, ch, msg)
-		if err != nil {
-			return err
+	out := document{Guild: f.aboutGuild(), Channel: f.aboutChannel(ch)}
+	convert := func(get getter) {
+		out.Messages = make([]message, 0, len(list))
+		for _, msg := range list {
+			out.Messages = append(out.Messages, f.message(ch, msg, get))
 		}
-		out.Messages = append(out.Messages, converted)
 	}
+	// First only to learn which files there are, so that they can be fetched side by side.
+	var wanted wanted
+	convert(wanted.note)
+	f.files.fetchAll(ctx, &wanted)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	convert(f.files.place)
 	out.Count = len(out.Messages)
 	if err := f.write(name, out); err != nil {
 		return err
@@ -98,160 +121,70 @@ func (f *fetcher) part(ctx context.Context, ch *wire.Channel, m *mark, list []*w
 	if n := len(list); n > 0 {
 		m.Last = string(list[n-1].ID)
 	}
-	f.report.Messages += int64(len(list))
 	if err := f.save(); err != nil {
 		return err
 	}
-	f.tell()
+	f.at(func(*Progress) { f.report.Messages += int64(len(list)) })
 	return nil
 }
 
 // reaction is what the API says of one emoji below a message.
 type reaction struct {
-	Count wire.Int   `json:"count"`
-	Emoji wire.Emoji `json:"emoji"`
+	Count   wire.Int   `json:"count"`
+	Emoji   wire.Emoji `json:"emoji"`
+	Details struct {
+		Normal wire.Int `json:"normal"`
+		Burst  wire.Int `json:"burst"`
+	} `json:"count_details"`
 	users []wire.User
 }
 
-// reactors fetches who has reacted to a message.
-func (f *fetcher) reactors(ctx context.Context, ch *wire.Channel, m *wire.Message, raw json.RawMessage) {
-	var with struct {
-		Reactions wire.List[reaction] `json:"reactions"`
-	}
-	if wire.Decode(raw, &with) != nil {
-		return
-	}
-	for i := range with.Reactions {
-		r := &with.Reactions[i]
+// reactors fetches who has reacted to a message. Discord, "Get Reactions": type is 0 for ordinary reactions and 1 for
+// "burst" ones, each listed by itself.
+func (f *fetcher) reactors(ctx context.Context, ch *wire.Channel, m said) error {
+	bucket := "/channels/" + string(ch.ID) + "/reactions"
+	for i := range m.reactions {
+		r := &m.reactions[i]
 		name := r.Emoji.Name
 		if r.Emoji.ID != "" {
-			name += ":" + string(r.Emoji.ID)
+			name = cmp.Or(name, "_") + ":" + string(r.Emoji.ID)
 		}
-		bucket := "/channels/" + string(ch.ID) + "/reactions"
 		path := fmt.Sprintf("/channels/%s/messages/%s/reactions/%s", ch.ID, m.ID, url.PathEscape(name))
-		for after := ""; ; {
-			var page wire.List[wire.User]
-			if err := f.get(ctx, path+"?limit=100"+after, bucket, &page); err != nil {
-				f.problem("#%s: who reacted to message %s could not be asked: %v", ch.Name, m.ID, err)
-				break
+		kinds := []string{"&type=0", "&type=1"}
+		if r.Details.Burst == 0 {
+			kinds = kinds[:1]
+		}
+		seen := map[wire.ID]bool{}
+		for _, kind := range kinds {
+			for after := wire.ID(""); ; {
+				query := "?limit=100" + kind
+				if after != "" {
+					query += "&after=" + string(after)
+				}
+				var page wire.List[wire.User]
+				err := f.get(ctx, path+query, bucket, &page)
+				if err != nil && !api.Refused(err) {
+					return fmt.Errorf("asking who reacted to message %s: %w", m.ID, err)
+				}
+				if err != nil {
+					f.problem("#%s: who reacted to message %s could not be asked: %v", ch.Name, m.ID, err)
+					break
+				}
+				was := after
+				for _, u := range page {
+					if u.ID != "" && !seen[u.ID] {
+						seen[u.ID] = true
+						r.users = append(r.users, u)
+					}
+					if u.ID.After(after) {
+						after = u.ID
+					}
+				}
+				if len(page) < pageSize || after == was {
+					break
+				}
 			}
-			r.users = append(r.users, page...)
-			if len(page) < 100 {
-				break
-			}
-			next := "&after=" + string(page[len(page)-1].ID)
-			if next == after {
-				break
-			}
-			after = next
 		}
 	}
-	f.files.reactions(m.ID, with.Reactions)
-}
-
-// maxFile bounds a file; the largest that Discord takes have 500 MB.
-const maxFile = 1 << 30
-
-// files fetches files, each once.
-type files struct {
-	f       *fetcher
-	pending map[wire.ID]wire.List[reaction] // of the messages of the part that is being made
-}
-
-// reactions keeps what is known of a message's reactions until it is written.
-func (x *files) reactions(id wire.ID, list wire.List[reaction]) {
-	if x.pending == nil {
-		x.pending = map[wire.ID]wire.List[reaction]{}
-	}
-	x.pending[id] = list
-}
-
-// take gives what was kept.
-func (x *files) take(id wire.ID) wire.List[reaction] {
-	list := x.pending[id]
-	delete(x.pending, id)
-	return list
-}
-
-// fetch brings a file into the export, under a name of its own, and gives that name; or its address, if
-// files are left out or it can't be had.
-func (x *files) fetch(ctx context.Context, name, address, where string) string {
-	if x.f.o.NoMedia || address == "" {
-		return address
-	}
-	path := filepath.Join(x.f.o.Dir, filepath.FromSlash(name))
-	if _, err := os.Stat(path); err == nil {
-		return name
-	}
-	n, err := x.download(ctx, path, address)
-	if err != nil {
-		if ctx.Err() == nil {
-			x.f.problem("%s: %s could not be fetched: %v", where, filepath.Base(name), err)
-		}
-		return address
-	}
-	x.f.report.Files++
-	x.f.report.Bytes += n
-	return name
-}
-
-func (x *files) download(ctx context.Context, path, address string) (n int64, err error) {
-	target, err := x.f.allowed(address)
-	if err != nil {
-		return 0, err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
-	if err != nil {
-		return 0, errors.New("its address is none")
-	}
-	res, err := x.f.o.HTTP.Do(req)
-	if err != nil {
-		var ue *url.Error
-		if errors.As(err, &ue) {
-			err = ue.Err // without the address, which has a signature in it
-		}
-		return 0, err
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		return 0, fmt.Errorf("the answer is %s", res.Status)
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return 0, err
-	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".part-*")
-	if err != nil {
-		return 0, err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(tmp.Name()))
-		}
-	}()
-	n, err = tmp.ReadFrom(http.MaxBytesReader(nil, res.Body, maxFile))
-	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
-		return n, err
-	}
-	return n, os.Rename(tmp.Name(), path)
-}
-
-// hosts are where Discord keeps files.
-var hosts = map[string]bool{"cdn.discordapp.com": true, "media.discordapp.net": true}
-
-// allowed gives the address to fetch from, with the configured host for Discord's; files of elsewhere are not fetched.
-func (f *fetcher) allowed(address string) (string, error) {
-	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" {
-		return "", errors.New("its address is none")
-	}
-	if base, err := url.Parse(f.o.CDN); err == nil && u.Host == base.Host {
-		return address, nil
-	}
-	if !hosts[u.Host] {
-		return "", errors.New("it is not at Discord")
-	}
-	if u.Host == "cdn.discordapp.com" {
-		return f.o.CDN + u.RequestURI(), nil
-	}
-	return address, nil
+	return nil
 }

@@ -2,14 +2,13 @@ package discordfetch
 
 import (
 	"cmp"
-	"context"
-	"encoding/json"
 	"fmt"
 	"path"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/landbridge-im/landbridge/bridges/discord"
 	"github.com/landbridge-im/landbridge/bridges/discord/wire"
 )
 
@@ -94,6 +93,7 @@ type message struct {
 	Mentions    []author     `json:"mentions,omitempty"`
 	Reference   *reference   `json:"reference,omitempty"`
 	Forwarded   *forwarded   `json:"forwardedMessage,omitempty"`
+	Interaction *named       `json:"interaction,omitempty"`
 }
 
 type forwarded struct {
@@ -132,8 +132,8 @@ type embed struct {
 
 func (f *fetcher) aboutGuild() guild {
 	g := guild{ID: f.o.Guild, Name: f.guild.Name}
-	if f.guild.Icon != "" {
-		g.Icon = fmt.Sprintf("https://cdn.discordapp.com/icons/%s/%s.png?size=256", f.o.Guild, f.guild.Icon)
+	if name, address := IconFile(f.o.Guild, f.guild.Icon); name != "" {
+		g.Icon = f.files.place(name, address, "")
 	}
 	return g
 }
@@ -161,11 +161,11 @@ var types = map[wire.Int]string{
 	6: "ChannelPinnedMessage", 7: "GuildMemberJoin", 18: "ThreadCreated", 19: "Reply",
 }
 
-func (f *fetcher) message(ctx context.Context, ch *wire.Channel, m *wire.Message) (message, error) {
+func (f *fetcher) message(ch *wire.Channel, m said, get getter) message {
 	where := fmt.Sprintf("#%s, message %s", ch.Name, m.ID)
 	out := message{ID: string(m.ID), Type: cmp.Or(types[m.Type], strconv.FormatInt(int64(m.Type), 10)), Time: m.Timestamp.Time, Pinned: m.Pinned,
-		Content: m.Content, Author: f.author(ctx, m.Author, m.Member)}
-	if m.WebhookID != "" {
+		Content: m.Content, Author: f.author(m.Author, m.Member, get)}
+	if m.WebhookID != "" && (m.ApplicationID == "" || m.Author.ID == m.WebhookID) {
 		out.Author.ID, out.Author.Discriminator, out.Author.Bot = string(m.WebhookID), "0000", true
 	}
 	if out.Time.IsZero() {
@@ -174,43 +174,83 @@ func (f *fetcher) message(ctx context.Context, ch *wire.Channel, m *wire.Message
 	if !m.Edited.IsZero() {
 		out.Edited = &m.Edited.Time
 	}
-	if m.Poll != nil && out.Content == "" {
-		out.Content = poll(m.Poll)
+	if extra := discord.ExtraText(m.Message); extra != "" {
+		out.Content = strings.TrimPrefix(out.Content+"\n"+extra, "\n")
 	}
-	out.Attachments, out.Embeds, out.Stickers = f.attachments(ctx, m, where), embeds(m.Embeds), f.stickers(ctx, m, where)
+	if m.Interaction != nil && m.Interaction.Name != "" {
+		out.Interaction = &named{m.Interaction.Name}
+	}
+	out.Attachments, out.Embeds, out.Stickers = attachments(m.Message, where, get), embeds(m.Embeds), stickers(m.Message, where, get)
 	for _, u := range m.Mentions {
-		out.Mentions = append(out.Mentions, f.author(ctx, u, nil))
+		out.Mentions = append(out.Mentions, f.author(u, nil, get))
 	}
 	if r := m.Reference; r != nil {
 		out.Reference = &reference{string(r.MessageID), string(r.ChannelID)}
 	}
 	if len(m.Snapshots) > 0 {
 		s := &m.Snapshots[0].Message
-		out.Forwarded = &forwarded{s.Content, f.attachments(ctx, s, where), embeds(s.Embeds), f.stickers(ctx, s, where)}
+		text := strings.TrimPrefix(s.Content+"\n"+discord.ExtraText(s), "\n")
+		out.Forwarded = &forwarded{strings.TrimSuffix(text, "\n"), attachments(s, where, get), embeds(s.Embeds), stickers(s, where, get)}
 	}
-	for _, r := range f.files.take(m.ID) {
-		out.Reactions = append(out.Reactions, f.reaction(ctx, r, where))
+	for _, r := range m.reactions {
+		out.Reactions = append(out.Reactions, f.reaction(r, where, get))
 	}
-	return out, ctx.Err()
+	return out
 }
 
-func (f *fetcher) author(ctx context.Context, u wire.User, m *wire.Member) author {
+func (f *fetcher) author(u wire.User, m *wire.Member, get getter) author {
 	a := author{ID: string(u.ID), Name: u.Username, Discriminator: cmp.Or(u.Discriminator, "0"), Nickname: u.GlobalName, Bot: u.Bot}
-	avatar := ""
-	if u.Avatar != "" {
-		avatar = fmt.Sprintf("avatars/%s/%s.png", u.ID, plain(u.Avatar))
+	if m == nil {
+		// The API says with a message only who its author is in the server; others are known from the list of members.
+		if known, ok := f.members[u.ID]; ok {
+			m = &known
+		}
 	}
 	if m != nil {
 		a.Nickname = cmp.Or(m.Nick, a.Nickname)
-		if m.Avatar != "" {
-			avatar = fmt.Sprintf("guilds/%s/users/%s/avatars/%s.png", f.o.Guild, u.ID, plain(m.Avatar))
-		}
 	}
-	if avatar != "" {
-		a.Avatar = f.files.fetch(ctx, "assets/"+avatar, "https://cdn.discordapp.com/"+avatar+"?size=256", a.Name)
+	if name, address := AvatarFile(f.o.Guild, u, m); name != "" {
+		a.Avatar = get(name, address, a.Name)
 	}
 	return a
 }
+
+// AvatarFile is the name in an export, and the address, of somebody's picture; "" for those without one. m is who they are
+// in the server, nil if that is not known.
+func AvatarFile(guild string, u wire.User, m *wire.Member) (name, address string) {
+	switch {
+	case u.ID == "":
+		return "", ""
+	case m != nil && plain(m.Avatar) != "":
+		name = fmt.Sprintf("guilds/%s/users/%s/avatars/%s.png", guild, u.ID, plain(m.Avatar))
+	case plain(u.Avatar) != "":
+		name = fmt.Sprintf("avatars/%s/%s.png", u.ID, plain(u.Avatar))
+	default:
+		return "", ""
+	}
+	return "assets/" + name, cdn + name + "?size=256"
+}
+
+// EmojiFile is the name in an export, and the address, of a custom emoji's picture.
+func EmojiFile(e wire.Emoji) (name, address string) {
+	name = "emojis/" + string(e.ID) + ".png"
+	if e.Animated {
+		name = "emojis/" + string(e.ID) + ".gif"
+	}
+	return "assets/" + name, cdn + name
+}
+
+// IconFile is the name in an export, and the address, of the server's picture; "" if it has none.
+func IconFile(guild, icon string) (name, address string) {
+	if plain(icon) == "" {
+		return "", ""
+	}
+	name = fmt.Sprintf("icons/%s/%s.png", guild, plain(icon))
+	return "assets/" + name, cdn + name + "?size=256"
+}
+
+// cdn is where Discord's pictures are.
+const cdn = "https://cdn.discordapp.com/"
 
 // plain takes out of a hash what has no place in a path.
 func plain(hash string) string {
@@ -222,14 +262,14 @@ func plain(hash string) string {
 	}, hash)
 }
 
-func (f *fetcher) attachments(ctx context.Context, m *wire.Message, where string) []attachment {
+func attachments(m *wire.Message, where string, get getter) []attachment {
 	var out []attachment
 	for _, a := range m.Attachments {
 		if a.ID == "" {
 			continue
 		}
 		name := "files/" + string(a.ID) + extension(a.Filename)
-		out = append(out, attachment{string(a.ID), f.files.fetch(ctx, name, a.URL, where), a.Filename, int64(a.Size)})
+		out = append(out, attachment{string(a.ID), get(name, a.URL, where), a.Filename, int64(a.Size)})
 	}
 	return out
 }
@@ -246,7 +286,7 @@ func extension(name string) string {
 // formats of stickers: Discord, "Sticker Format Types".
 var formats = map[wire.Int][2]string{1: {"Png", ".png"}, 2: {"Apng", ".png"}, 3: {"Lottie", ".json"}, 4: {"Gif", ".gif"}}
 
-func (f *fetcher) stickers(ctx context.Context, m *wire.Message, where string) []sticker {
+func stickers(m *wire.Message, where string, get getter) []sticker {
 	var out []sticker
 	for _, s := range m.Stickers {
 		format, ok := formats[s.Format]
@@ -258,23 +298,20 @@ func (f *fetcher) stickers(ctx context.Context, m *wire.Message, where string) [
 			host = "https://media.discordapp.net" // "Sticker GIFs are not available through the CDN"
 		}
 		name := "stickers/" + string(s.ID) + format[1]
-		out = append(out, sticker{string(s.ID), s.Name, format[0], f.files.fetch(ctx, "assets/"+name, host+"/"+name, where)})
+		out = append(out, sticker{string(s.ID), s.Name, format[0], get("assets/"+name, host+"/"+name, where)})
 	}
 	return out
 }
 
-func (f *fetcher) reaction(ctx context.Context, r reaction, where string) reacted {
+func (f *fetcher) reaction(r reaction, where string, get getter) reacted {
 	e := emoji{ID: string(r.Emoji.ID), Name: r.Emoji.Name, Code: r.Emoji.Name, Animated: r.Emoji.Animated}
 	if e.ID != "" {
-		name := "emojis/" + e.ID + ".png"
-		if e.Animated {
-			name = "emojis/" + e.ID + ".gif"
-		}
-		e.Image = f.files.fetch(ctx, "assets/"+name, "https://cdn.discordapp.com/"+name, where)
+		name, address := EmojiFile(r.Emoji)
+		e.Image = get(name, address, where)
 	}
 	out := reacted{Emoji: e, Count: int(r.Count)}
 	for _, u := range r.users {
-		out.Users = append(out.Users, f.author(ctx, u, nil))
+		out.Users = append(out.Users, f.author(u, nil, get))
 	}
 	return out
 }
@@ -282,6 +319,9 @@ func (f *fetcher) reaction(ctx context.Context, r reaction, where string) reacte
 func embeds(list []wire.Embed) []embed {
 	var out []embed
 	for _, e := range list {
+		if e.Type == "poll_result" {
+			continue // which is in the text
+		}
 		o := embed{Title: e.Title, URL: e.URL, Description: e.Description, Author: named{e.Author.Name}, Image: located{e.Image.URL}, Footer: noted{e.Footer.Text}}
 		for _, f := range e.Fields {
 			o.Fields = append(o.Fields, field{f.Name, f.Value})
@@ -289,28 +329,4 @@ func embeds(list []wire.Embed) []embed {
 		out = append(out, o)
 	}
 	return out
-}
-
-// poll is a poll as text.
-func poll(p *wire.Poll) string {
-	var b strings.Builder
-	b.WriteString("📊 **" + p.Question.Text + "**")
-	for _, a := range p.Answers {
-		b.WriteString("\n- " + a.Media.Text)
-		for _, c := range p.Results.Counts {
-			if c.ID == a.ID {
-				fmt.Fprintf(&b, " (%d)", int64(c.Count))
-			}
-		}
-	}
-	return b.String()
-}
-
-// ReadDescription reads guild.json; false if it is something else.
-func ReadDescription(raw []byte) (*Description, bool) {
-	d := &Description{}
-	if json.Unmarshal(raw, d) != nil || d.Format != guildFileFormat {
-		return nil, false
-	}
-	return d, true
 }

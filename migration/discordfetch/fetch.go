@@ -1,7 +1,6 @@
 package discordfetch
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,8 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
+	"sync"
 	"time"
 
 	"github.com/landbridge-im/landbridge/bridges/discord/api"
@@ -37,7 +35,7 @@ type Options struct {
 	NoMedia bool
 	// NoReactors leaves out who reacted: that is a request for each emoji below a message.
 	NoReactors bool
-	// Progress, if not nil, is told after each part.
+	// Progress, if not nil, is told now and then how far the fetch is. It is called by one goroutine at a time, and may not block.
 	Progress func(Progress)
 }
 
@@ -71,16 +69,22 @@ const (
 	stateFile       = "state.json"
 	maxProblems     = 1000
 	guildFileFormat = "landbridge-discord-guild"
+	// tempFiles are what is being written; those that a kill has left are nothing to anybody.
+	tempFiles = ".part-*"
 )
 
 // fetcher is one fetch.
 type fetcher struct {
-	o        Options
+	o     Options
+	guild wire.Guild
+	// members are who is in the server, by id, as far as the bot may know.
+	members map[wire.ID]wire.Member
+	state   state
+	files   *files
+
+	mu       sync.Mutex // of what follows, which those who fetch files change
 	report   Report
 	progress Progress
-	guild    wire.Guild
-	state    state
-	files    *files
 }
 
 // state is state.json.
@@ -95,21 +99,6 @@ type mark struct {
 	Last  string `json:"last"` // the newest message that is there
 }
 
-// Description is guild.json. Its parts are as the API gives them.
-type Description struct {
-	Format   string            `json:"format"`
-	Fetched  time.Time         `json:"fetched"`
-	Guild    json.RawMessage   `json:"guild"`
-	Channels json.RawMessage   `json:"channels"`
-	Threads  []json.RawMessage `json:"threads"`
-	Members  []json.RawMessage `json:"members"`
-	// MembersKnown is false if the bot may not list them.
-	MembersKnown bool            `json:"members_known"`
-	Emojis       json.RawMessage `json:"emojis"`
-	// ThreadMembers are who is in private threads, by the thread's id.
-	ThreadMembers map[string][]string `json:"thread_members"`
-}
-
 // Fetch makes or continues an export. What the bot may not see is in the report, and no error.
 func Fetch(ctx context.Context, o Options) (*Report, error) {
 	if wire.ID(o.Guild).Uint() == 0 {
@@ -121,7 +110,7 @@ func Fetch(ctx context.Context, o Options) (*Report, error) {
 	if o.HTTP == nil {
 		o.HTTP = &http.Client{Timeout: 10 * time.Minute}
 	}
-	f := &fetcher{o: o}
+	f := &fetcher{o: o, members: map[wire.ID]wire.Member{}}
 	f.files = &files{f: f}
 	if err := f.load(); err != nil {
 		return nil, err
@@ -130,20 +119,23 @@ func Fetch(ctx context.Context, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.progress.Channels = len(list)
+	f.at(func(p *Progress) { p.Channels = len(list) })
 	for i := range list {
 		ch := &list[i]
-		f.progress.Channel = ch.Name
+		f.at(func(p *Progress) { p.Channel = ch.Name })
 		if err := f.channel(ctx, ch); err != nil {
 			return nil, fmt.Errorf("channel %s (%s): %w", ch.Name, ch.ID, err)
 		}
-		f.progress.Done++
-		f.tell()
+		f.at(func(p *Progress) { p.Done++ })
 	}
 	return &f.report, nil
 }
 
-func (f *fetcher) tell() {
+// at changes how far the fetch is, and tells it.
+func (f *fetcher) at(change func(*Progress)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change(&f.progress)
 	f.progress.Messages, f.progress.NewFiles, f.progress.Bytes = f.report.Messages, f.report.Files, f.report.Bytes
 	if f.o.Progress != nil {
 		f.o.Progress(f.progress)
@@ -151,6 +143,8 @@ func (f *fetcher) tell() {
 }
 
 func (f *fetcher) problem(format string, args ...any) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if len(f.report.Problems) < maxProblems {
 		f.report.Problems = append(f.report.Problems, fmt.Sprintf(format, args...))
 	}
@@ -201,7 +195,7 @@ func (f *fetcher) write(name string, v any) error {
 
 func (f *fetcher) put(name string, raw []byte) error {
 	path := filepath.Join(f.o.Dir, filepath.FromSlash(name))
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".part-*")
+	tmp, err := os.CreateTemp(filepath.Dir(path), tempFiles)
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", name, err)
 	}
@@ -229,159 +223,4 @@ func (f *fetcher) get(ctx context.Context, path, bucket string, out any) error {
 			return ctx.Err()
 		}
 	}
-}
-
-// describe fetches all but the messages, writes guild.json, and gives the channels and threads that have messages.
-func (f *fetcher) describe(ctx context.Context) ([]wire.Channel, error) {
-	d := Description{Format: guildFileFormat, Fetched: time.Now().UTC(), MembersKnown: true, ThreadMembers: map[string][]string{}, Emojis: json.RawMessage("[]")}
-	root := "/guilds/" + f.o.Guild
-	if err := f.get(ctx, root, "", &d.Guild); err != nil {
-		if api.IsStatus(err, http.StatusUnauthorized) {
-			return nil, errors.New("Discord does not take the token: it is wrong, or was reset (Developer Portal, Bot, Reset Token)")
-		}
-		if api.Refused(err) {
-			return nil, fmt.Errorf("the bot does not see the server %s: is it invited there? (%w)", f.o.Guild, err)
-		}
-		return nil, fmt.Errorf("asking for the server: %w", err)
-	}
-	if err := wire.Decode(d.Guild, &f.guild); err != nil {
-		return nil, fmt.Errorf("reading what the server is: %w", err)
-	}
-	f.report.Guild = f.guild.Name
-	if err := f.get(ctx, root+"/channels", "", &d.Channels); err != nil {
-		return nil, fmt.Errorf("listing the channels: %w", err)
-	}
-	if err := wire.Decode(d.Channels, &f.guild.Channels); err != nil {
-		return nil, fmt.Errorf("reading the channels: %w", err)
-	}
-	if err := f.get(ctx, root+"/emojis", "", &d.Emojis); err != nil {
-		f.problem("the server's emoji could not be listed: %v", err)
-	}
-	var err error
-	if d.Members, err = f.members(ctx); api.Refused(err) {
-		d.MembersKnown = false
-		f.problem("members could not be listed, so only who has written is known: turn on “Server Members Intent” (Developer Portal, Bot) and fetch again (%v)", err)
-	} else if err != nil {
-		return nil, fmt.Errorf("listing the members: %w", err)
-	}
-	f.report.Members = len(d.Members)
-	threads, err := f.threads(ctx, &d)
-	if err != nil {
-		return nil, err
-	}
-	if err := f.write(guildFile, d); err != nil {
-		return nil, err
-	}
-	var list []wire.Channel
-	for _, ch := range f.guild.Channels {
-		if ch.HasMessages() {
-			list = append(list, ch)
-			f.report.Channels++
-		}
-	}
-	slices.SortStableFunc(list, func(a, b wire.Channel) int { return cmp.Compare(a.Position, b.Position) })
-	f.report.Threads = len(threads)
-	return append(list, threads...), nil
-}
-
-// members lists everybody.
-func (f *fetcher) members(ctx context.Context) (all []json.RawMessage, err error) {
-	for after := wire.ID("0"); ; {
-		var page []json.RawMessage
-		path := fmt.Sprintf("/guilds/%s/members", f.o.Guild)
-		if err := f.get(ctx, fmt.Sprintf("%s?limit=%d&after=%s", path, memberPage, after), path, &page); err != nil {
-			return all, err
-		}
-		all = append(all, page...)
-		was := after
-		for _, raw := range page {
-			var m wire.Member
-			if wire.Decode(raw, &m) == nil && m.User.ID.After(after) {
-				after = m.User.ID
-			}
-		}
-		if len(page) < memberPage || after == was {
-			return all, nil
-		}
-	}
-}
-
-// threads lists those that are active and those that are archived.
-func (f *fetcher) threads(ctx context.Context, d *Description) ([]wire.Channel, error) {
-	known := map[wire.ID]bool{}
-	var list []wire.Channel
-	add := func(raws []json.RawMessage) (oldest time.Time) {
-		for _, raw := range raws {
-			var t wire.Channel
-			if wire.Decode(raw, &t) != nil || t.ID == "" {
-				continue
-			}
-			if at := t.Metadata.Archived.Time; oldest.IsZero() || at.Before(oldest) {
-				oldest = at
-			}
-			if !known[t.ID] {
-				known[t.ID] = true
-				list = append(list, t)
-				d.Threads = append(d.Threads, raw)
-			}
-		}
-		return oldest
-	}
-	var answer struct {
-		Threads []json.RawMessage `json:"threads"`
-		More    bool              `json:"has_more"`
-	}
-	if err := f.get(ctx, "/guilds/"+f.o.Guild+"/threads/active", "", &answer); err != nil {
-		if !api.Refused(err) {
-			return nil, fmt.Errorf("listing the threads: %w", err)
-		}
-		f.problem("the active threads could not be listed: %v", err)
-	}
-	add(answer.Threads)
-	for _, ch := range f.guild.Channels {
-		if !ch.HasMessages() {
-			continue
-		}
-		for _, kind := range [...]string{"public", "private"} {
-			path := fmt.Sprintf("/channels/%s/threads/archived/%s", ch.ID, kind)
-			for before := ""; ; {
-				answer.Threads, answer.More = nil, false
-				err := f.get(ctx, path+"?limit=100"+before, path, &answer)
-				if api.Refused(err) {
-					if kind == "private" {
-						f.problem("#%s: archived private threads could not be listed; the bot needs “Manage Threads” for it", ch.Name)
-					}
-					break // of a channel that can't be read its messages say so
-				}
-				if err != nil {
-					return nil, fmt.Errorf("listing the archived threads of #%s: %w", ch.Name, err)
-				}
-				oldest := add(answer.Threads)
-				next := "&before=" + oldest.UTC().Format("2006-01-02T15:04:05.000Z")
-				if !answer.More || len(answer.Threads) == 0 || next == before {
-					break
-				}
-				before = next
-			}
-		}
-	}
-	for _, t := range list {
-		if t.Type != wire.ThreadPrivate {
-			continue
-		}
-		var members []struct {
-			User wire.ID `json:"user_id"`
-		}
-		if err := f.get(ctx, "/channels/"+string(t.ID)+"/thread-members", "", &members); err != nil {
-			f.problem("who is in the private thread %q could not be listed: only who has written in it will be (%v)", t.Name, err)
-			continue
-		}
-		ids := []string{}
-		for _, m := range members {
-			ids = append(ids, string(m.User))
-		}
-		d.ThreadMembers[string(t.ID)] = ids
-	}
-	slices.SortFunc(list, func(a, b wire.Channel) int { return strings.Compare(fmt.Sprintf("%020s", a.ID), fmt.Sprintf("%020s", b.ID)) })
-	return list, nil
 }
