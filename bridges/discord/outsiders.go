@@ -30,8 +30,8 @@ func (r *Rights) Writes(user wire.ID, roles []wire.ID, ch *wire.Channel) bool {
 	return r.g.permissions(user, roles, ch)&permSend != 0
 }
 
-// WriterLevel is the power level of those who may write where not everybody may.
-const WriterLevel = levelWriter
+// PortalOf is what is kept with the room of a channel, or with that of a thread of the channel parent.
+func PortalOf(parent string) *PortalMetadata { return &PortalMetadata{Parent: wire.ID(parent)} }
 
 // SystemText is what a message of Discord itself says, to be read after its author's name, by its type and content;
 // "" for messages of people.

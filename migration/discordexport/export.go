@@ -32,6 +32,10 @@ type Export struct {
 	source   model.Source
 	channels []model.Channel
 	streams  map[string][]*stream // what a channel's room is made of, by its key
+	// server is what guild.json says; nil if there is none.
+	server *server
+	people []model.Person
+	emoji  []model.Emoji
 
 	mu       sync.Mutex
 	problems []model.Problem
@@ -77,6 +81,10 @@ func New(a *archive.Archive) (*Export, error) {
 		return nil, errors.New("this is no export of DiscordChatExporter: there is no JSON file with a guild and a channel in it (the format has to be Json)")
 	}
 	e.arrange(all)
+	if e.describe(); e.server != nil {
+		e.settle()
+		e.gather()
+	}
 	return e, nil
 }
 
@@ -126,6 +134,9 @@ func (e *Export) index(name string, all map[string]*stream) {
 	s.files = append(s.files, fmt.Sprintf("%020d\x00%s", at, name))
 }
 
+// privateThread is what DiscordChatExporter calls a thread that not all of its channel see.
+const privateThread = "GuildPrivateThread"
+
 // kinds of channels, by what DiscordChatExporter calls them.
 func isThread(kind string) bool { return strings.HasSuffix(kind, "Thread") }
 
@@ -165,6 +176,17 @@ func (e *Export) arrange(all map[string]*stream) {
 			continue
 		}
 		c := s.Channel
+		if c.Type == privateThread {
+			// Who is in it is not who is in its channel, so it is a room of its own, beside the channel's.
+			m := model.Channel{ID: id, Name: c.Name, Kind: model.Private, Thread: c.CategoryID}
+			if parent := all[c.CategoryID]; parent != nil && validID(parent.Channel.CategoryID) {
+				m.Parent = string(discord.ChannelKey(parent.Channel.CategoryID).ID)
+			}
+			e.add(m)
+			key := string(discord.ChannelKey(id).ID)
+			e.streams[key] = append(e.streams[key], s)
+			continue
+		}
 		if isThread(c.Type) {
 			s.thread = id
 			key := string(discord.ChannelKey(c.CategoryID).ID)
@@ -311,14 +333,8 @@ func (r *reader) close() {
 // Source implements model.Export.
 func (e *Export) Source() model.Source { return e.source }
 
-// People implements model.Export: the exports have no lists of them, their messages say who they are.
-func (e *Export) People() []model.Person { return nil }
-
 // Channels implements model.Export.
 func (e *Export) Channels() []model.Channel { return e.channels }
-
-// Emoji implements model.Export: reactions bring theirs.
-func (e *Export) Emoji() []model.Emoji { return nil }
 
 // Problems implements model.Export.
 func (e *Export) Problems() []model.Problem {

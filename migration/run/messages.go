@@ -359,7 +359,7 @@ func (w *writer) end() error {
 	if c.Archived {
 		speak = 100
 	}
-	w.items = append(w.items, w.r.once("m.room.power_levels", "", key+"power", w.r.power(speak, 50, c.Kind), at))
+	w.items = append(w.items, w.r.once("m.room.power_levels", "", key+"power", w.r.power(speak, 50, c), at))
 	return nil
 }
 
