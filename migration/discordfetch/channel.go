@@ -35,7 +35,7 @@ func (f *fetcher) channel(ctx context.Context, ch *wire.Channel) error {
 			part = append(part, page...)
 		}
 		// A channel without messages is in the export, too.
-		if len(part) >= PartSize || !more && (len(part) > 0 || m.Parts == 0) {
+		if len(part) >= f.o.PartSize || !more && (len(part) > 0 || m.Parts == 0) {
 			if err := f.part(ctx, ch, m, part); err != nil {
 				return err
 			}

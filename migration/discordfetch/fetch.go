@@ -35,6 +35,8 @@ type Options struct {
 	NoMedia bool
 	// NoReactors leaves out who reacted: that is a request for each emoji below a message.
 	NoReactors bool
+	// PartSize is how many messages a file of the export has; 0 means 1000. A fetch that goes on may have another.
+	PartSize int
 	// Progress, if not nil, is told now and then how far the fetch is. It is called by one goroutine at a time, and may not block.
 	Progress func(Progress)
 }
@@ -60,8 +62,7 @@ type Report struct {
 }
 
 const (
-	// PartSize is how many messages a file has.
-	PartSize = 1000
+	partSize = 1000
 	// pageSize is the most that Discord gives at once of messages and members.
 	pageSize        = 100
 	memberPage      = 1000
@@ -109,6 +110,9 @@ func Fetch(ctx context.Context, o Options) (*Report, error) {
 	}
 	if o.HTTP == nil {
 		o.HTTP = &http.Client{Timeout: 10 * time.Minute}
+	}
+	if o.PartSize <= 0 {
+		o.PartSize = partSize
 	}
 	f := &fetcher{o: o, members: map[wire.ID]wire.Member{}}
 	f.files = &files{f: f}
