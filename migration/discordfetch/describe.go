@@ -50,6 +50,11 @@ func (f *fetcher) describe(ctx context.Context) ([]wire.Channel, error) {
 		}
 		return nil, fmt.Errorf("asking for the server: %w", err)
 	}
+	var self wire.User
+	if err := f.get(ctx, "/users/@me", "", &self); err != nil {
+		return nil, fmt.Errorf("asking who the bot is: %w", err)
+	}
+	f.self = self.ID
 	if err := wire.Decode(d.Guild, &f.guild); err != nil {
 		return nil, fmt.Errorf("reading what the server is: %w", err)
 	}
@@ -98,14 +103,16 @@ func (f *fetcher) list(ctx context.Context) (all []json.RawMessage, err error) {
 		if err := f.get(ctx, fmt.Sprintf("%s?limit=%d&after=%s", path, memberPage, after), path, &page); err != nil {
 			return all, err
 		}
-		all = append(all, page...)
 		was := after
 		for _, raw := range page {
 			var m wire.Member
 			if wire.Decode(raw, &m) != nil {
 				continue
 			}
-			f.members[m.User.ID] = m
+			if m.User.ID != f.self { // the bot is no part of the community
+				f.members[m.User.ID] = m
+				all = append(all, raw)
+			}
 			if m.User.ID.After(after) {
 				after = m.User.ID
 			}

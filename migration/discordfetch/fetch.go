@@ -78,6 +78,7 @@ const (
 type fetcher struct {
 	o     Options
 	guild wire.Guild
+	self  wire.ID // the bot
 	// members are who is in the server, by id, as far as the bot may know.
 	members map[wire.ID]wire.Member
 	state   state

@@ -60,6 +60,7 @@ func newStandin(t *testing.T) *standin {
 	}
 	handle("/guilds/100", func(*http.Request) (int, any) { return 200, s.guild })
 	handle("/guilds/{other}", func(*http.Request) (int, any) { return 404, fields{"message": "Unknown Guild", "code": 10004} })
+	handle("/users/@me", func(*http.Request) (int, any) { return 200, user("15") })
 	handle("/guilds/100/channels", func(*http.Request) (int, any) { return 200, s.channels })
 	handle("/guilds/100/threads/active", func(*http.Request) (int, any) { return 200, fields{"threads": s.active, "members": []any{}} })
 	handle("/guilds/100/members", func(r *http.Request) (int, any) {

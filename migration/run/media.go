@@ -1,14 +1,17 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -190,6 +193,27 @@ func (u *uploads) get(ctx context.Context, address *url.URL, f *model.File) (_ i
 		return nil, false, fmt.Errorf("it has %d bytes, and the server takes at most %d", res.ContentLength, u.r.limit)
 	}
 	return res.Body, false, nil
+}
+
+// packSize is how many emoji a pack has, so that it fits into an event.
+const packSize = 200
+
+// packs are the community's emoji for people to go on with. MSC2545: "im.ponies.room_emotes", with "images" by their shortcodes.
+func (r *Runner) packs() (out []fields) {
+	uris := map[string]string{}
+	for _, e := range r.o.Export.Emoji() {
+		if uri := r.media.emojis[e.Name]; uri != "" {
+			uris[cmp.Or(e.Shortcode, e.Name)] = uri
+		}
+	}
+	for chunk := range slices.Chunk(slices.Sorted(maps.Keys(uris)), packSize) {
+		images := fields{}
+		for _, code := range chunk {
+			images[clip(code, 100)] = fields{"url": uris[code]}
+		}
+		out = append(out, fields{"images": images, "pack": fields{"display_name": cmp.Or(r.o.Mapping.Name, r.source.Name)}})
+	}
+	return out
 }
 
 // emoji brings the custom emoji in.

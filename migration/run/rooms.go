@@ -65,6 +65,13 @@ func (r *Runner) makeRooms(ctx context.Context) error {
 			links = append(links, r.once("m.room.avatar", "", "avatar", fields{"url": uri}, began))
 		}
 	}
+	for i, pack := range r.packs() {
+		key := ""
+		if i > 0 {
+			key = fmt.Sprint(i)
+		}
+		links = append(links, r.once("im.ponies.room_emotes", key, "emoji/"+key, pack, began))
+	}
 	if err := r.tell(ctx, Room{RoomID: r.space, Name: cmp.Or(r.o.Mapping.Name, r.source.Name), Topic: r.source.Description}); err != nil {
 		return err
 	}
