@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"path"
 	"slices"
 	"strings"
@@ -97,16 +96,9 @@ func (e *Export) describe() {
 }
 
 func (e *Export) description(name string) (*discordfetch.Description, error) {
-	f, err := e.a.Open(name)
+	raw, err := e.a.Read(name, maxGuildFile)
 	if err != nil {
 		return nil, err
-	}
-	raw, err := io.ReadAll(io.LimitReader(f, maxGuildFile+1))
-	if err = errors.Join(err, f.Close()); err != nil {
-		return nil, err
-	}
-	if len(raw) > maxGuildFile {
-		return nil, fmt.Errorf("it is larger than %d bytes", maxGuildFile)
 	}
 	d, ok := discordfetch.ReadDescription(raw)
 	if !ok {
