@@ -73,7 +73,7 @@ func New(a *archive.Archive) (*Export, error) {
 	}
 	all := map[string]*stream{}
 	for _, n := range a.Names() {
-		if strings.EqualFold(path.Ext(n), ".json") {
+		if strings.EqualFold(path.Ext(n), ".json") && path.Base(n) != guildFile {
 			e.index(n, all)
 		}
 	}
@@ -114,6 +114,9 @@ func (e *Export) index(name string, all map[string]*stream) {
 	}
 	defer r.close()
 	if !validID(r.Channel.ID) || r.Guild.ID == "" {
+		if r.broken != nil && r.Guild.ID != "" {
+			e.problem(name, fmt.Sprintf("is broken before its first message (%v)", r.broken), true)
+		}
 		return // some other file
 	}
 	s := all[r.Channel.ID]
@@ -247,6 +250,7 @@ type reader struct {
 	head
 	name   string
 	f      io.ReadCloser
+	quota  *quota
 	dec    *json.Decoder
 	in     bool // among the messages
 	broken error
@@ -259,12 +263,14 @@ func (e *Export) read(name string) (*reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{name: name, f: f, dec: json.NewDecoder(skipBOM(f))}
+	r := &reader{name: name, f: f, quota: &quota{r: skipBOM(f), left: maxMessage}}
+	r.dec = json.NewDecoder(r.quota)
 	t, err := r.dec.Token()
 	if d, ok := t.(json.Delim); err != nil || !ok || d != '{' {
 		return r, nil // no export
 	}
 	for r.dec.More() {
+		r.quota.left = maxMessage
 		t, err := r.dec.Token()
 		if err != nil {
 			r.broken = err
@@ -296,6 +302,24 @@ func (e *Export) read(name string) (*reader, error) {
 	return r, nil
 }
 
+// quota keeps a value from being longer than anything that is meant can be: it is read into memory as a whole.
+type quota struct {
+	r    io.Reader
+	left int
+}
+
+var errTooLong = fmt.Errorf("something in it is longer than %d MiB", maxMessage>>20)
+
+// Read implements io.Reader.
+func (q *quota) Read(p []byte) (int, error) {
+	if q.left <= 0 {
+		return 0, errTooLong
+	}
+	n, err := q.r.Read(p[:min(len(p), q.left)])
+	q.left -= n
+	return n, err
+}
+
 // skipBOM leaves out a byte order mark.
 func skipBOM(r io.Reader) io.Reader {
 	var begin [3]byte
@@ -308,6 +332,7 @@ func skipBOM(r io.Reader) io.Reader {
 
 // next is the next message; false at the end, or where the file is broken.
 func (r *reader) next() (json.RawMessage, bool) {
+	r.quota.left = maxMessage
 	if !r.in || r.broken != nil || !r.dec.More() {
 		if r.in && r.broken == nil {
 			if _, err := r.dec.Token(); err != nil {
