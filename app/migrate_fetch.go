@@ -62,10 +62,11 @@ func runMigrateFetch(ctx context.Context, args []string, std stdio) error {
 	fmt.Fprintf(std.Out, "%s: %d channels, %d threads, %d members; %d new messages, %d new files (%s).\n", plainText(r.Guild), r.Channels, r.Threads, r.Members,
 		r.Messages, r.Files, bytesText(r.Bytes))
 	if len(r.Problems) > 0 {
-		fmt.Fprintf(std.Out, "%d things are not in the export:\n", len(r.Problems))
+		all := len(r.Problems) + r.More
+		fmt.Fprintf(std.Out, "%d things are not in the export:\n", all)
 		for i, p := range r.Problems {
 			if i == 50 {
-				fmt.Fprintf(std.Out, "  ... and %d more\n", len(r.Problems)-i)
+				fmt.Fprintf(std.Out, "  ... and %d more\n", all-i)
 				break
 			}
 			fmt.Fprintf(std.Out, "! %s\n", plainText(p))

@@ -59,6 +59,8 @@ type Report struct {
 	Files    int64    `json:"new_files"`
 	Bytes    int64    `json:"new_bytes"`
 	Problems []string `json:"problems"`
+	// More is how many problems there are that Problems does not have.
+	More int `json:"more_problems,omitempty"`
 }
 
 const (
@@ -150,9 +152,11 @@ func (f *fetcher) at(change func(*Progress)) {
 func (f *fetcher) problem(format string, args ...any) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if len(f.report.Problems) < maxProblems {
-		f.report.Problems = append(f.report.Problems, fmt.Sprintf(format, args...))
+	if len(f.report.Problems) == maxProblems {
+		f.report.More++
+		return
 	}
+	f.report.Problems = append(f.report.Problems, fmt.Sprintf(format, args...))
 }
 
 // load reads how far an earlier fetch into the folder has come.
