@@ -55,6 +55,9 @@ func (f *fetcher) describe(ctx context.Context) ([]wire.Channel, error) {
 		return nil, fmt.Errorf("asking who the bot is: %w", err)
 	}
 	f.self = self.ID
+	if err := f.mayRead(ctx); err != nil {
+		return nil, err
+	}
 	if err := wire.Decode(d.Guild, &f.guild); err != nil {
 		return nil, fmt.Errorf("reading what the server is: %w", err)
 	}
@@ -93,6 +96,27 @@ func (f *fetcher) describe(ctx context.Context) ([]wire.Channel, error) {
 	slices.SortStableFunc(list, func(a, b wire.Channel) int { return cmp.Compare(a.Position, b.Position) })
 	f.report.Threads = len(threads)
 	return append(list, threads...), nil
+}
+
+// Flags of an application that may read what messages say. Discord, "Application Flags": GATEWAY_MESSAGE_CONTENT and
+// GATEWAY_MESSAGE_CONTENT_LIMITED.
+const contentFlags = 1<<18 | 1<<19
+
+// mayRead makes sure that messages come with what they say: to others the API gives them empty, and says nothing of it.
+func (f *fetcher) mayRead(ctx context.Context) error {
+	var app struct {
+		Flags *wire.Int `json:"flags"`
+	}
+	err := f.get(ctx, "/applications/@me", "", &app)
+	switch {
+	case err != nil && !api.Refused(err):
+		return fmt.Errorf("asking what the bot may read: %w", err)
+	case err != nil || app.Flags == nil:
+		f.problem("whether the bot may read what messages say could not be found out: see to it that “Message Content Intent” is on (Developer Portal, Bot)")
+	case *app.Flags&contentFlags == 0:
+		return errors.New("the bot may not read what messages say, so all of them would be empty: turn on “Message Content Intent” (Developer Portal, Bot)")
+	}
+	return nil
 }
 
 // list lists everybody.

@@ -303,6 +303,10 @@ func TestRefused(t *testing.T) {
 			t.Errorf("%s: %v", tc.name, err)
 		}
 	}
+	s.flags = 0
+	if _, err := discordfetch.Fetch(t.Context(), s.options(t, t.TempDir())); err == nil || !strings.Contains(err.Error(), "Message Content Intent") {
+		t.Errorf("a bot that may not read messages: %v", err)
+	}
 	s.before = func(_ int, w http.ResponseWriter, _ *http.Request) bool {
 		reply(w, 401, fields{"message": "401: Unauthorized", "code": 0})
 		return true

@@ -23,6 +23,7 @@ type standin struct {
 
 	mu       sync.Mutex
 	requests int
+	flags    int // of the application
 	// before, if not nil, is called with the number of each request and may answer it, and then returns true.
 	before                   func(n int, w http.ResponseWriter, r *http.Request) bool
 	guild                    fields
@@ -39,7 +40,7 @@ type standin struct {
 const token = "the.token"
 
 func newStandin(t *testing.T) *standin {
-	s := &standin{archived: map[string][]fields{}, inThread: map[string][]string{}, messages: map[string][]fields{}, reactors: map[string][]string{},
+	s := &standin{flags: 1 << 19, archived: map[string][]fields{}, inThread: map[string][]string{}, messages: map[string][]fields{}, reactors: map[string][]string{},
 		files: map[string]string{}, forbidden: map[string]bool{}, archiveClosed: map[string]bool{}}
 	mux := http.NewServeMux()
 	handle := func(path string, f func(r *http.Request) (int, any)) {
@@ -61,6 +62,7 @@ func newStandin(t *testing.T) *standin {
 	handle("/guilds/100", func(*http.Request) (int, any) { return 200, s.guild })
 	handle("/guilds/{other}", func(*http.Request) (int, any) { return 404, fields{"message": "Unknown Guild", "code": 10004} })
 	handle("/users/@me", func(*http.Request) (int, any) { return 200, user("15") })
+	handle("/applications/@me", func(*http.Request) (int, any) { return 200, fields{"id": "15", "flags": s.flags} })
 	handle("/guilds/100/channels", func(*http.Request) (int, any) { return 200, s.channels })
 	handle("/guilds/100/threads/active", func(*http.Request) (int, any) { return 200, fields{"threads": s.active, "members": []any{}} })
 	handle("/guilds/100/members", func(r *http.Request) (int, any) {
