@@ -82,7 +82,7 @@ func (f *fetcher) page(ctx context.Context, ch *wire.Channel, last wire.ID) (pag
 	}
 	slices.SortFunc(page, func(a, b said) int { return cmp.Compare(a.ID.Uint(), b.ID.Uint()) })
 	if more = len(raws) >= pageSize; more && len(page) == 0 {
-		return nil, false, errors.New("Discord's answer has no message that can be read, so it can't be asked for the next ones")
+		return nil, false, errors.New("the answer has no message that can be read, so it can't be asked for the next ones")
 	}
 	if !f.o.NoReactors {
 		for _, m := range page {

@@ -43,7 +43,7 @@ func (f *fetcher) describe(ctx context.Context) ([]wire.Channel, error) {
 	root := "/guilds/" + f.o.Guild
 	if err := f.get(ctx, root, "", &d.Guild); err != nil {
 		if api.IsStatus(err, http.StatusUnauthorized) {
-			return nil, errors.New("Discord does not take the token: it is wrong, or was reset (Developer Portal, Bot, Reset Token)")
+			return nil, errors.New("the token is not taken by Discord: it is wrong, or was reset (Developer Portal, Bot, Reset Token)")
 		}
 		if api.Refused(err) {
 			return nil, fmt.Errorf("the bot does not see the server %s: is it invited there? (%w)", f.o.Guild, err)

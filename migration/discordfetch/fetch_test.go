@@ -311,7 +311,7 @@ func TestRefused(t *testing.T) {
 		reply(w, 401, fields{"message": "401: Unauthorized", "code": 0})
 		return true
 	}
-	if _, err := discordfetch.Fetch(t.Context(), s.options(t, t.TempDir())); err == nil || !strings.Contains(err.Error(), "does not take the token") {
+	if _, err := discordfetch.Fetch(t.Context(), s.options(t, t.TempDir())); err == nil || !strings.Contains(err.Error(), "the token is not taken") {
 		t.Errorf("a wrong token: %v", err)
 	}
 }
