@@ -23,6 +23,7 @@ import (
 // runMigrate is "landbridge migrate".
 func runMigrate(ctx context.Context, args []string, std stdio) error {
 	return dispatch(ctx, "landbridge migrate", []command{
+		{"fetch", "make an export of a Discord server, with a bot's token", runMigrateFetch},
 		{"plan", "show what an export will become, and write the mapping to edit", runMigratePlan},
 		{"run", "bring an export in; it can be cut off and run again", runMigrateRun},
 		{"verify", "compare an export with the rooms", runMigrateVerify},

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	migrationrun "github.com/landbridge-im/landbridge/migration/run"
 	"github.com/landbridge-im/landbridge/migration/verify"
@@ -23,8 +24,8 @@ func runMigrateVerify(ctx context.Context, args []string, std stdio) error {
 			if err := printJSON(std, r); err != nil {
 				return err
 			}
-		} else {
-			showCompared(std, r)
+		} else if err := showCompared(std, r); err != nil {
+			return err
 		}
 		if len(r.Differences) > 0 {
 			return &exitError{exitFailure, fmt.Sprintf("%d differences", len(r.Differences))}
@@ -34,9 +35,20 @@ func runMigrateVerify(ctx context.Context, args []string, std stdio) error {
 }
 
 // showCompared prints what a verification has found.
-func showCompared(std stdio, r verify.Report) {
+func showCompared(std stdio, r verify.Report) error {
 	fmt.Fprintf(std.Out, "%d events compared, %d are as in the export; %d rooms, %d memberships; %d were edited or deleted here since.\n",
 		r.Compared, r.Same, r.Rooms, r.Members, r.Changed)
+	rows := [][]string{{"CHANNEL", "MESSAGES", "EVENTS", "AS THERE", "LEFT OUT"}}
+	for _, c := range r.Channels {
+		var left []string
+		for _, l := range c.LeftOut {
+			left = append(left, fmt.Sprintf("%d %s", l.Count, l.What))
+		}
+		rows = append(rows, []string{plainText(c.Name), fmt.Sprint(c.Messages), fmt.Sprint(c.Events), fmt.Sprint(c.Same), strings.Join(left, "; ")})
+	}
+	if err := table(std, rows); err != nil {
+		return err
+	}
 	for _, d := range r.Differences {
 		fmt.Fprintf(std.Out, "! %s: %s\n", plainText(d.Item), plainText(d.What))
 	}
@@ -44,4 +56,5 @@ func showCompared(std stdio, r verify.Report) {
 		fmt.Fprintf(std.Out, "The export itself has %d problems:\n", len(r.Problems))
 		showProblems(std, r.Problems, 50)
 	}
+	return nil
 }

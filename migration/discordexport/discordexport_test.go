@@ -119,6 +119,7 @@ func TestBroken(t *testing.T) {
 		{"after today", begin + strings.Replace(one, "2020", "2920", 1) + "]}", 0, "which can't be"},
 		{"before Discord", begin + strings.Replace(one, "2020", "1920", 1) + "]}", 0, "which can't be"},
 		{"nobody", begin + strings.Replace(one, `"id":"11"`, `"id":null`, 1) + "]}", 0, "nobody has said"},
+		{"one that is too long", begin + one + `,{"id":"200000000001","content":"` + strings.Repeat("x", maxMessage+1000) + `"}]}`, 1, "longer than 16 MiB"},
 		{"a byte order mark", "\xEF\xBB\xBF" + begin + one + "]}", 1, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -142,6 +143,44 @@ func TestBroken(t *testing.T) {
 			t.Errorf("%q is an export", raw)
 		}
 	}
+}
+
+// FuzzGuild: whatever guild.json says, the messages are there.
+func FuzzGuild(f *testing.F) {
+	f.Add([]byte(`{"format":"landbridge-discord-guild","guild":{"id":"100","name":"G","owner_id":"11","roles":[{"id":"100","permissions":"1024"}],"emojis":[{"id":"7","name":"cat"}]},
+		"channels":[{"id":"200","type":0,"name":"general","position":3,"parent_id":"190","permission_overwrites":[{"id":"11","type":1,"deny":"1024"}]},{"id":"190","type":4}],
+		"threads":[{"id":"300","type":12,"parent_id":"200"}],"members":[{"user":{"id":"11","username":"ann","avatar":"../x"},"roles":["100"]}],"members_known":true,"thread_members":{"300":["11","x"]}}`))
+	f.Add([]byte(`{"format":"landbridge-discord-guild","guild":{"id":"100"},"channels":{},"threads":[1,null],"members":[null,{"user":7}]}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		dir := t.TempDir()
+		for name, data := range map[string][]byte{"a.json": []byte(begin + one + "]}"), "guild.json": raw} {
+			if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		e, err := Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer e.Close()
+		n := 0
+		for _, c := range e.Channels() {
+			for _, err := range e.Messages(t.Context(), &c) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				n++
+			}
+		}
+		if n != 1 {
+			t.Errorf("%d messages", n)
+		}
+		for _, p := range e.People() {
+			if p.Avatar != nil && strings.Contains(p.Avatar.ID, "..") {
+				t.Errorf("a picture is at %q", p.Avatar.ID)
+			}
+		}
+	})
 }
 
 func FuzzFile(f *testing.F) {

@@ -32,6 +32,10 @@ type Export struct {
 	source   model.Source
 	channels []model.Channel
 	streams  map[string][]*stream // what a channel's room is made of, by its key
+	// server is what guild.json says; nil if there is none.
+	server *server
+	people []model.Person
+	emoji  []model.Emoji
 
 	mu       sync.Mutex
 	problems []model.Problem
@@ -69,7 +73,7 @@ func New(a *archive.Archive) (*Export, error) {
 	}
 	all := map[string]*stream{}
 	for _, n := range a.Names() {
-		if strings.EqualFold(path.Ext(n), ".json") {
+		if strings.EqualFold(path.Ext(n), ".json") && path.Base(n) != guildFile {
 			e.index(n, all)
 		}
 	}
@@ -77,6 +81,10 @@ func New(a *archive.Archive) (*Export, error) {
 		return nil, errors.New("this is no export of DiscordChatExporter: there is no JSON file with a guild and a channel in it (the format has to be Json)")
 	}
 	e.arrange(all)
+	if e.describe(); e.server != nil {
+		e.settle()
+		e.gather()
+	}
 	return e, nil
 }
 
@@ -106,6 +114,9 @@ func (e *Export) index(name string, all map[string]*stream) {
 	}
 	defer r.close()
 	if !validID(r.Channel.ID) || r.Guild.ID == "" {
+		if r.broken != nil && r.Guild.ID != "" {
+			e.problem(name, fmt.Sprintf("is broken before its first message (%v)", r.broken), true)
+		}
 		return // some other file
 	}
 	s := all[r.Channel.ID]
@@ -125,6 +136,9 @@ func (e *Export) index(name string, all map[string]*stream) {
 	}
 	s.files = append(s.files, fmt.Sprintf("%020d\x00%s", at, name))
 }
+
+// privateThread is what DiscordChatExporter calls a thread that not all of its channel see.
+const privateThread = "GuildPrivateThread"
 
 // kinds of channels, by what DiscordChatExporter calls them.
 func isThread(kind string) bool { return strings.HasSuffix(kind, "Thread") }
@@ -165,6 +179,17 @@ func (e *Export) arrange(all map[string]*stream) {
 			continue
 		}
 		c := s.Channel
+		if c.Type == privateThread {
+			// Who is in it is not who is in its channel, so it is a room of its own, beside the channel's.
+			m := model.Channel{ID: id, Name: c.Name, Kind: model.Private, Thread: c.CategoryID}
+			if parent := all[c.CategoryID]; parent != nil && validID(parent.Channel.CategoryID) {
+				m.Parent = string(discord.ChannelKey(parent.Channel.CategoryID).ID)
+			}
+			e.add(m)
+			key := string(discord.ChannelKey(id).ID)
+			e.streams[key] = append(e.streams[key], s)
+			continue
+		}
 		if isThread(c.Type) {
 			s.thread = id
 			key := string(discord.ChannelKey(c.CategoryID).ID)
@@ -225,6 +250,7 @@ type reader struct {
 	head
 	name   string
 	f      io.ReadCloser
+	quota  *quota
 	dec    *json.Decoder
 	in     bool // among the messages
 	broken error
@@ -237,12 +263,14 @@ func (e *Export) read(name string) (*reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{name: name, f: f, dec: json.NewDecoder(skipBOM(f))}
+	r := &reader{name: name, f: f, quota: &quota{r: skipBOM(f), left: maxMessage}}
+	r.dec = json.NewDecoder(r.quota)
 	t, err := r.dec.Token()
 	if d, ok := t.(json.Delim); err != nil || !ok || d != '{' {
 		return r, nil // no export
 	}
 	for r.dec.More() {
+		r.quota.left = maxMessage
 		t, err := r.dec.Token()
 		if err != nil {
 			r.broken = err
@@ -274,6 +302,24 @@ func (e *Export) read(name string) (*reader, error) {
 	return r, nil
 }
 
+// quota keeps a value from being longer than anything that is meant can be: it is read into memory as a whole.
+type quota struct {
+	r    io.Reader
+	left int
+}
+
+var errTooLong = fmt.Errorf("something in it is longer than %d MiB", maxMessage>>20)
+
+// Read implements io.Reader.
+func (q *quota) Read(p []byte) (int, error) {
+	if q.left <= 0 {
+		return 0, errTooLong
+	}
+	n, err := q.r.Read(p[:min(len(p), q.left)])
+	q.left -= n
+	return n, err
+}
+
 // skipBOM leaves out a byte order mark.
 func skipBOM(r io.Reader) io.Reader {
 	var begin [3]byte
@@ -286,6 +332,7 @@ func skipBOM(r io.Reader) io.Reader {
 
 // next is the next message; false at the end, or where the file is broken.
 func (r *reader) next() (json.RawMessage, bool) {
+	r.quota.left = maxMessage
 	if !r.in || r.broken != nil || !r.dec.More() {
 		if r.in && r.broken == nil {
 			if _, err := r.dec.Token(); err != nil {
@@ -311,14 +358,8 @@ func (r *reader) close() {
 // Source implements model.Export.
 func (e *Export) Source() model.Source { return e.source }
 
-// People implements model.Export: the exports have no lists of them, their messages say who they are.
-func (e *Export) People() []model.Person { return nil }
-
 // Channels implements model.Export.
 func (e *Export) Channels() []model.Channel { return e.channels }
-
-// Emoji implements model.Export: reactions bring theirs.
-func (e *Export) Emoji() []model.Emoji { return nil }
 
 // Problems implements model.Export.
 func (e *Export) Problems() []model.Problem {

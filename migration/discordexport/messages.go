@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -193,6 +194,9 @@ func (e *Export) convert(s *stream, m *message, file, where string) *model.Messa
 		at = snowflake(number(m.ID))
 		e.problem(where, fmt.Sprintf("has the time %.40q, which is none; that of its id is taken", m.Time), false)
 	}
+	if m.Type == threadStarter {
+		return nil // it stands for the message that the thread has begun with
+	}
 	if at.Before(earliest) || at.After(e.now) {
 		e.problem(where, "has the time "+at.UTC().Format(time.RFC3339)+", which can't be", true)
 		return nil
@@ -242,11 +246,30 @@ var system = map[string]string{
 	"ChannelPinnedMessage": "pinned a message", "GuildMemberJoin": "joined the server", "ThreadCreated": "started a thread",
 }
 
+// threadStarter is the type of the message that shows in a thread what it began with; DiscordChatExporter has no name for it.
+const threadStarter = "21"
+
+// does is what a message of Discord itself says; "" for those of people. Types that DiscordChatExporter has no name for are
+// numbers.
+func does(m *message) string {
+	if text, ok := system[m.Type]; ok {
+		return strings.TrimSuffix(first(m.Content, text), ".")
+	}
+	n, err := strconv.Atoi(m.Type)
+	if err != nil || len(m.Embeds)+len(m.Attachments)+len(m.Stickers) > 0 {
+		return ""
+	}
+	text := discord.SystemText(wire.Int(n), m.Content)
+	if text == m.Content {
+		return "" // of a sort that the bridge does not know either, and it speaks for itself
+	}
+	return text
+}
+
 // say makes the text of a message.
 func (e *Export) say(out *model.Message, m *message) {
-	if does, ok := system[m.Type]; ok {
+	if text := does(m); text != "" {
 		out.What = model.Emote
-		text := strings.TrimSuffix(first(m.Content, does), ".")
 		out.Render = func(model.Resolver) model.Text { return model.Text{Body: text} }
 		return
 	}

@@ -60,13 +60,20 @@ type Channel struct {
 	Topic   string
 	Kind    Kind
 	// Parent is the Key of the section it is in, "" for none.
-	Parent   string
+	Parent string
+	// Order is where it stands among others: what sorts before is before. "" where that is not known.
+	Order string
+	// Thread is the ID of the channel of which it is a thread, where that is a room of its own.
+	Thread   string
 	Created  time.Time
 	Creator  string // a Ghost
 	Archived bool
 	// Members are the Ghosts who are in it now, if MembersKnown; otherwise those who spoke are.
 	Members      []string
 	MembersKnown bool
+	// ReadOnly tells that not everybody in it may write: those may who have power, and the Writers, which are Ghosts.
+	ReadOnly bool
+	Writers  []string
 	// Pins are the Names of pinned messages, oldest first.
 	Pins []string
 	// Bytes is roughly how much there is to read, for estimates; 0 if that is not known.
@@ -206,7 +213,8 @@ type Problem struct {
 
 // Emoji is a custom emoji.
 type Emoji struct {
-	Name string
+	// Name is what messages have; Shortcode is what people write, if that is something else.
+	Name, Shortcode string
 	// Alias is the name of the emoji that it is another name of.
 	Alias string
 	File  File

@@ -1,14 +1,17 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -17,7 +20,7 @@ import (
 	"github.com/landbridge-im/landbridge/migration/model"
 )
 
-// uploads bring files in. Only the reader's goroutine uses them.
+// uploads bring files in. Only the reader's goroutine uses them; put may be called by several at once.
 type uploads struct {
 	r            *Runner
 	files, bytes atomic.Int64
@@ -25,6 +28,9 @@ type uploads struct {
 	have   map[string]bool
 	emojis map[string]string
 	failed map[string]error
+	// lost, if not nil, is why the run can't go on: a file that is there could not be given to the server, and the message
+	// that has it must not be told without it.
+	lost error
 }
 
 func newUploads(r *Runner) *uploads {
@@ -65,22 +71,20 @@ func (u *uploads) try(ctx context.Context, f *model.File) (string, error) {
 	if err := u.failed[id]; err != nil {
 		return "", err
 	}
-	had, err := u.r.o.Target.HaveMedia(ctx, wire.HaveMedia{IDs: []string{id}})
-	if err != nil {
+	err := insist(ctx, func() error {
+		had, err := u.r.o.Target.HaveMedia(ctx, wire.HaveMedia{IDs: []string{id}})
+		if err == nil && len(had.Have) == 0 {
+			err = u.put(ctx, id, f)
+		}
+		return err
+	})
+	if errors.Is(err, ErrUnreachable) || ctx.Err() != nil {
+		u.lost = cmp.Or(u.lost, err)
 		return "", err
 	}
-	if len(had.Have) == 0 {
-		err = u.put(ctx, id, f)
-	}
-	if len(u.have)+len(u.failed) > maxRemembered {
-		clear(u.have)
-		clear(u.failed)
-	}
-	if err != nil {
-		u.failed[id] = err
+	if u.note(id, err); err != nil {
 		return "", err
 	}
-	u.have[id] = true
 	return u.uri(id), nil
 }
 
@@ -104,6 +108,9 @@ func (u *uploads) put(ctx context.Context, id string, f *model.File) error {
 	defer body.Close()
 	n := &counting{Reader: body}
 	made, err := u.r.o.Target.PutMedia(ctx, id, u.r.bot, f.Name, f.Type, n)
+	if err != nil && n.err != nil {
+		return fmt.Errorf("it could not be read: %w", n.err)
+	}
 	if err != nil {
 		return err
 	}
@@ -116,12 +123,16 @@ func (u *uploads) put(ctx context.Context, id string, f *model.File) error {
 
 type counting struct {
 	io.Reader
-	n int64
+	n   int64
+	err error // what reading has failed with
 }
 
 func (c *counting) Read(p []byte) (int, error) {
 	n, err := c.Reader.Read(p)
 	c.n += int64(n)
+	if err != nil && err != io.EOF {
+		c.err = err
+	}
 	return n, err
 }
 
@@ -192,6 +203,27 @@ func (u *uploads) get(ctx context.Context, address *url.URL, f *model.File) (_ i
 	return res.Body, false, nil
 }
 
+// packSize is how many emoji a pack has, so that it fits into an event.
+const packSize = 200
+
+// packs are the community's emoji for people to go on with. MSC2545: "im.ponies.room_emotes", with "images" by their shortcodes.
+func (r *Runner) packs() (out []fields) {
+	uris := map[string]string{}
+	for _, e := range r.o.Export.Emoji() {
+		if uri := r.media.emojis[e.Name]; uri != "" {
+			uris[cmp.Or(e.Shortcode, e.Name)] = uri
+		}
+	}
+	for chunk := range slices.Chunk(slices.Sorted(maps.Keys(uris)), packSize) {
+		images := fields{}
+		for _, code := range chunk {
+			images[clip(code, 100)] = fields{"url": uris[code]}
+		}
+		out = append(out, fields{"images": images, "pack": fields{"display_name": cmp.Or(r.o.Mapping.Name, r.source.Name)}})
+	}
+	return out
+}
+
 // emoji brings the custom emoji in.
 func (u *uploads) emoji(ctx context.Context) error {
 	list := u.r.o.Export.Emoji()
@@ -202,7 +234,7 @@ func (u *uploads) emoji(ctx context.Context) error {
 		if uri := u.bring(ctx, &list[i].File, "emoji :"+list[i].Name+":"); uri != "" {
 			u.emojis[list[i].Name] = uri
 		}
-		if err := ctx.Err(); err != nil {
+		if err := cmp.Or(ctx.Err(), u.lost); err != nil {
 			return err
 		}
 	}

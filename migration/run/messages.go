@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -91,12 +92,12 @@ func (r *Runner) batches(ctx context.Context, room *made) iter.Seq2[*job, error]
 		name := room.conf.Name
 		r.current.Store(&name)
 		n := 0
-		for m, err := range r.o.Export.Messages(ctx, &room.c) {
+		for m, err := range r.ahead(ctx, r.o.Export.Messages(ctx, &room.c)) {
 			if err == nil {
 				err = w.message(m)
 			}
 			if err == nil {
-				err = ctx.Err()
+				err = cmp.Or(ctx.Err(), r.media.lost)
 			}
 			if err != nil {
 				yield(nil, err)
@@ -359,7 +360,7 @@ func (w *writer) end() error {
 	if c.Archived {
 		speak = 100
 	}
-	w.items = append(w.items, w.r.once("m.room.power_levels", "", key+"power", w.r.power(speak, 50, c.Kind), at))
+	w.items = append(w.items, w.r.once("m.room.power_levels", "", key+"power", w.r.power(speak, 50, c), at))
 	return nil
 }
 

@@ -94,6 +94,9 @@ func (p *people) make(ctx context.Context, list []*somebody) error {
 			local, _, _ := strings.Cut(strings.TrimPrefix(s.user, "@"), ":")
 			q.People = append(q.People, wire.Person{Localpart: local, Name: clip(s.Name, 250), Avatar: avatars[s]})
 		}
+		if err := p.r.media.lost; err != nil {
+			return err
+		}
 		if len(q.People) > 0 {
 			if _, err := p.r.o.Target.People(ctx, q); err != nil {
 				return err

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json/jsontext"
 	"encoding/json/v2"
+	"fmt"
 	"slices"
 	"time"
 
@@ -32,6 +33,7 @@ const spaceRemote = "space"
 // makeRooms makes the space, its sections and the channels' rooms.
 func (r *Runner) makeRooms(ctx context.Context) error {
 	channels := r.o.Export.Channels()
+	r.order = ordered(channels)
 	conf := map[string]plan.Channel{}
 	for _, c := range r.o.Mapping.Channels {
 		conf[c.ID] = c
@@ -44,7 +46,7 @@ func (r *Runner) makeRooms(ctx context.Context) error {
 	}
 	space, err := r.o.Target.Room(ctx, wire.Room{
 		Source: r.source.Key(), Remote: spaceRemote, Creator: r.bot, TS: began.UnixMilli(), Content: object(fields{"type": "m.space"}),
-		State: r.firstState(cmp.Or(r.o.Mapping.Name, r.source.Name), r.o.Mapping.SpaceAudience, 100, model.Section),
+		State: r.firstState(cmp.Or(r.o.Mapping.Name, r.source.Name), r.o.Mapping.SpaceAudience, 100, &model.Channel{Kind: model.Section}),
 		Alias: r.alias(r.o.Mapping.Naming.Aliases + r.source.ID),
 	})
 	if err != nil {
@@ -62,6 +64,13 @@ func (r *Runner) makeRooms(ctx context.Context) error {
 		if uri := r.media.bring(ctx, icon, "the icon"); uri != "" {
 			links = append(links, r.once("m.room.avatar", "", "avatar", fields{"url": uri}, began))
 		}
+	}
+	for i, pack := range r.packs() {
+		key := ""
+		if i > 0 {
+			key = fmt.Sprint(i)
+		}
+		links = append(links, r.once("im.ponies.room_emotes", key, "emoji/"+key, pack, began))
 	}
 	if err := r.tell(ctx, Room{RoomID: r.space, Name: cmp.Or(r.o.Mapping.Name, r.source.Name), Topic: r.source.Description}); err != nil {
 		return err
@@ -87,7 +96,7 @@ func (r *Runner) makeRooms(ctx context.Context) error {
 		if c.Kind == model.Direct || c.Kind == model.Group {
 			continue // those are not in the space
 		}
-		child := r.once("m.space.child", m.id, "child/"+c.Key, fields{"via": []string{r.server}}, began)
+		child := r.once("m.space.child", m.id, "child/"+c.Key, r.child(c), began)
 		if p := r.rooms[c.Parent]; p != nil {
 			if err := r.state(ctx, p.id, []wire.Item{child}); err != nil {
 				return err
@@ -106,6 +115,31 @@ func (r *Runner) makeRooms(ctx context.Context) error {
 	return nil
 }
 
+// ordered numbers the channels that say where they stand.
+func ordered(channels []model.Channel) map[string]int {
+	var list []*model.Channel
+	for i := range channels {
+		if channels[i].Order != "" {
+			list = append(list, &channels[i])
+		}
+	}
+	slices.SortStableFunc(list, func(a, b *model.Channel) int { return cmp.Compare(a.Order, b.Order) })
+	out := make(map[string]int, len(list))
+	for i, c := range list {
+		out[c.Key] = i
+	}
+	return out
+}
+
+// child is the content of m.space.child for a channel.
+func (r *Runner) child(c *model.Channel) fields {
+	out := fields{"via": []string{r.server}}
+	if at, ok := r.order[c.Key]; ok {
+		out["order"] = fmt.Sprintf("%06d", at)
+	}
+	return out
+}
+
 func b2i(b bool) int {
 	if b {
 		return 1
@@ -122,7 +156,7 @@ func (r *Runner) makeRoom(ctx context.Context, c *model.Channel, e plan.Channel,
 	if p := r.rooms[c.Parent]; p != nil {
 		parent = p.id
 	}
-	state := r.firstState(e.Name, e.Audience, 0, c.Kind)
+	state := r.firstState(e.Name, e.Audience, 0, &model.Channel{Kind: c.Kind})
 	if c.Kind != model.Direct && c.Kind != model.Group {
 		state = append(state, wire.State{Type: "m.space.parent", Key: parent, Content: object(fields{"via": []string{r.server}, "canonical": true})})
 	}
@@ -159,7 +193,7 @@ func (r *Runner) alias(local string) string {
 
 // firstState is the state that a room begins with. Until all is here, those who changed the topic
 // there can change it here.
-func (r *Runner) firstState(name, audience string, speak int, kind model.Kind) []wire.State {
+func (r *Runner) firstState(name, audience string, speak int, c *model.Channel) []wire.State {
 	join := fields{"join_rule": "invite"}
 	switch audience {
 	case plan.Anyone:
@@ -169,7 +203,7 @@ func (r *Runner) firstState(name, audience string, speak int, kind model.Kind) [
 		join["allow"] = []fields{{"type": "m.room_membership", "room_id": r.space}}
 	}
 	return []wire.State{
-		{Type: "m.room.power_levels", Content: object(r.power(speak, 0, kind))},
+		{Type: "m.room.power_levels", Content: object(r.power(speak, 0, c))},
 		{Type: "m.room.join_rules", Content: object(join)},
 		{Type: "m.room.history_visibility", Content: object(fields{"history_visibility": "shared"})},
 		{Type: "m.room.guest_access", Content: object(fields{"guest_access": "forbidden"})},
@@ -177,9 +211,20 @@ func (r *Runner) firstState(name, audience string, speak int, kind model.Kind) [
 	}
 }
 
-// power is the content of m.room.power_levels.
-func (r *Runner) power(speak, change int, kind model.Kind) fields {
-	users := fields{}
+// writerLevel is the power of those who may write where not everybody may.
+const writerLevel = 10
+
+// power is the content of m.room.power_levels. c need not be a whole channel.
+func (r *Runner) power(speak, change int, c *model.Channel) fields {
+	kind, users := c.Kind, fields{}
+	if c.ReadOnly && speak < writerLevel {
+		speak = writerLevel
+	}
+	for _, ghost := range c.Writers {
+		if s := r.people.known[ghost]; s != nil && !s.without {
+			users[s.user] = writerLevel
+		}
+	}
 	if kind != model.Private && kind != model.Direct && kind != model.Group {
 		for _, a := range r.o.Mapping.Admins {
 			users[a] = 100

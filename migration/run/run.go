@@ -101,6 +101,7 @@ type Runner struct {
 	media  *uploads
 	rooms  map[string]*made // by the channel's key
 	byID   map[string]*made // by the network's id
+	order  map[string]int   // where channels stand, by their keys, as far as that is known
 	space  string
 	began  time.Time
 

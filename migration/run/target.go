@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json/v2"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -30,6 +31,10 @@ type Console struct {
 
 var _ Target = (*Console)(nil)
 
+// ErrUnreachable says that a Target has not answered; what it was asked for may be done or not. All it is asked for can be
+// asked again.
+var ErrUnreachable = errors.New("the server does not answer")
+
 // maxAnswer bounds an answer of the server.
 const maxAnswer = 256 << 20
 
@@ -50,12 +55,12 @@ func (c *Console) post(ctx context.Context, path, mime string, body io.Reader, o
 	req.Header.Set("Content-Type", mime)
 	res, err := c.Client.Do(req)
 	if err != nil {
-		return fmt.Errorf("asking the server: %w", err)
+		return fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
 	defer res.Body.Close()
 	raw, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if err != nil {
-		return fmt.Errorf("reading the server's answer: %w", err)
+		return fmt.Errorf("%w to the end: %w", ErrUnreachable, err)
 	}
 	if res.StatusCode != http.StatusOK {
 		var f struct {

@@ -40,7 +40,12 @@ func (m *discordModule) open(ctx context.Context, db *dbutil.Database, bridge ne
 
 func (m *discordModule) space() networkid.PortalID { return discord.GuildKey(m.guild).ID }
 
-func (m *discordModule) portal(run.Room) any { return &discord.PortalMetadata{} }
+func (m *discordModule) portal(r run.Room) any {
+	if r.Channel == nil {
+		return &discord.PortalMetadata{}
+	}
+	return discord.PortalOf(r.Channel.Thread)
+}
 
 func (m *discordModule) identifiers(p model.Person) []string {
 	return []string{"discord:" + p.Username}

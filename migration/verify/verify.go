@@ -30,6 +30,8 @@ type Report struct {
 	// Changed are events that somebody has edited or deleted here since.
 	Changed     int
 	Differences []Difference
+	// Channels are all of the export, in its order.
+	Channels []Channel
 	// Problems are those of the export itself: what was never there to be compared.
 	Problems []model.Problem
 }
@@ -45,8 +47,9 @@ const maxDifferences = 20_000
 
 // Verify compares an export with the rooms. begun, if not nil, is given what tells how far it is.
 func Verify(ctx context.Context, x model.Export, m *plan.Mapping, s Server, begun func(*run.Runner)) (Report, error) {
-	t := &target{s: s, source: x.Source().Key(), expect: map[string]map[string]bool{}}
-	r := run.New(run.Options{Export: x, Mapping: m, Target: t})
+	counted := newTally(x, m)
+	t := &target{s: s, source: x.Source().Key(), expect: map[string]map[string]bool{}, rooms: map[string]*Channel{}, byRoom: map[string]*Channel{}}
+	r := run.New(run.Options{Export: counted, Mapping: m, Target: t})
 	if begun != nil {
 		begun(r)
 	}
@@ -55,6 +58,9 @@ func Verify(ctx context.Context, x model.Export, m *plan.Mapping, s Server, begu
 		return t.report, err
 	}
 	if err := t.members(ctx, "@"+m.Naming.Ghosts, "@"+m.Naming.Bot+":"); err != nil {
+		return t.report, err
+	}
+	if t.report.Channels, err = counted.channels(ctx, m, t.rooms); err != nil {
 		return t.report, err
 	}
 	t.report.Problems = x.Problems()
@@ -72,6 +78,8 @@ type target struct {
 	report Report
 	// expect is who is to be in which room.
 	expect map[string]map[string]bool
+	// rooms are what is here of channels, by their keys, and byRoom the same by room id.
+	rooms, byRoom map[string]*Channel
 }
 
 var _ run.Target = (*target)(nil)
@@ -114,6 +122,10 @@ func (t *target) Room(ctx context.Context, q wire.Room) (out wire.RoomMade, err 
 	t.report.Rooms++
 	out.RoomID = seen.Items[0].RoomID
 	t.expect[out.RoomID] = map[string]bool{}
+	if key, ok := strings.CutPrefix(q.Remote, "channel/"); ok {
+		c := &Channel{RoomID: out.RoomID}
+		t.rooms[key], t.byRoom[out.RoomID] = c, c
+	}
 	return out, nil
 }
 
@@ -169,7 +181,7 @@ func (t *target) Batch(ctx context.Context, q wire.Batch) (out wire.BatchDone, e
 		case !ok && it.Relates != nil && (it.Relates.Rel == wire.RelReaction || it.Relates.Rel == wire.RelEdit) && here[it.Relates.To].ID == "":
 			// What it belongs to is missing, which is told already.
 		case !ok:
-			t.count(false)
+			t.count(q.RoomID, false)
 			t.differ(it.Remote, "is not here")
 		default:
 			t.compare(q, it, e, here)
@@ -178,12 +190,18 @@ func (t *target) Batch(ctx context.Context, q wire.Batch) (out wire.BatchDone, e
 	return out, nil
 }
 
-func (t *target) count(same bool) {
+func (t *target) count(room string, same bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	c := t.byRoom[room]
+	if c == nil {
+		c = &Channel{} // of a room that is missing, which is told
+	}
 	t.report.Compared++
+	c.Events++
 	if same {
 		t.report.Same++
+		c.Same++
 	}
 }
 
@@ -206,7 +224,7 @@ func (t *target) compare(q wire.Batch, it wire.Item, e event, here map[string]ev
 		t.mu.Lock()
 		t.report.Changed++
 		t.mu.Unlock()
-		t.count(true)
+		t.count(q.RoomID, true)
 		return
 	}
 	var what []string
@@ -250,7 +268,7 @@ func (t *target) compare(q wire.Batch, it wire.Item, e event, here map[string]ev
 			what = append(what, "it has a "+k+", and has none there")
 		}
 	}
-	t.count(len(what) == 0)
+	t.count(q.RoomID, len(what) == 0)
 	if len(what) > 0 {
 		t.differ(it.Remote, "%s", strings.Join(what, "; "))
 	}
