@@ -63,7 +63,9 @@ func TestReceiptsFor(t *testing.T) {
 		if got := ids(0, 1); !slices.Equal(got, []string{"$a"}) {
 			t.Errorf("one receipt %v", got)
 		}
-		f.write(func(tx *Tx) error { return tx.SetDestination(Destination{Server: server, Cursor: f.Position(), Txn: 1}) })
+		f.write(func(tx *Tx) error {
+			return tx.SetDestination(Destination{Server: server, Cursor: f.Position(), Txn: 1})
+		})
 		if got := ids(f.Position(), 10); got != nil || behind() {
 			t.Errorf("receipts %v after all were taken, behind %v", got, behind())
 		}

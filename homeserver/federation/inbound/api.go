@@ -122,6 +122,9 @@ func New(o Options) *API {
 	return a
 }
 
+// Back tells that a server has come back which did not answer. It never waits.
+func (a *API) Back(server string) { a.intake.Back(server) }
+
 // Run takes in what was sent, until ctx ends; it begins with what a restart left.
 func (a *API) Run(ctx context.Context) error { return a.intake.Run(ctx) }
 
