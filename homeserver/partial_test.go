@@ -178,6 +178,14 @@ func TestPartialLeaving(t *testing.T) {
 	h.ok(alice, "POST", room+"/leave", nil)
 	h.eventually("the leave to arrive", func() bool { return d.current("m.room.member", "@alice:"+name).Membership() == "leave" })
 	d.enter(h, bea)
+	// Nothing is missing between alice's leave and bea's join.
+	var seen []string
+	for _, e := range d.shown(h, bea, lazily).Get("timeline.events").Array() {
+		seen = append(seen, e.Get("state_key").Str+" "+e.Get("content.membership").Str)
+	}
+	if want := []string{"@alice:" + name + " join", "@alice:" + name + " leave", "@bea:" + name + " join"}; !slices.Equal(seen, want) {
+		t.Errorf("bea is shown %q, not %q", seen, want)
+	}
 	d.enter(h, alice) // by way of the other server, which knows who is banned
 	if n := d.count("send_join"); n != 3 {
 		t.Errorf("%d joins were sent", n)

@@ -29,7 +29,10 @@ func (s *Server) openSenders(k *keys.Keys) {
 		}, Log: s.o.Log, Now: s.o.Now})
 	s.senders = outbound.New(outbound.Options{Server: s.o.Name, Source: s.store, Remote: s.outside.client, Backoff: s.outside.backoff, Devices: k,
 		Typing: s.typing.In, Present: s.present, Log: s.o.Log, Now: s.o.Now})
-	s.outside.backoff.OnWake(s.senders.Wake)
+	s.outside.backoff.OnWake(func(server string) {
+		s.senders.Wake(server)
+		s.inbound.Back(server)
+	})
 }
 
 // present tells how a user of this server is there.

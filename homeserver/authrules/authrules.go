@@ -29,5 +29,12 @@ func Authorize(v event.Version, e *pdu.PDU, auth []*pdu.PDU, getEvents eventauth
 			err = eventauth.AuthFailError{Index: "?", Message: "the event's content or that of the state before it is not valid", Wrapped: fmt.Errorf("%v", p)}
 		}
 	}()
-	return eventauth.Authorize(v, e, auth, getEvents, getKey)
+	third, ok := isThirdParty(e)
+	if third && !ok {
+		return eventauth.ErrThirdPartyInviteMissingFields
+	}
+	if err = eventauth.Authorize(v, e, auth, getEvents, getKey); third {
+		err = thirdParty(e, auth, getEvents, err)
+	}
+	return err
 }

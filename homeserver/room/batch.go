@@ -76,6 +76,8 @@ type change struct {
 	joined int64
 	// found tells that it is no change, but has become known only now.
 	found bool
+	// written tells that the standing is in the store already.
+	written bool
 }
 
 // encode makes the stored form of the events and enforces their size.
@@ -212,7 +214,7 @@ func (l *landing) writeChange(t *store.Tx, e *event.Event, c change) error {
 			return err
 		}
 	}
-	if c.user == "" {
+	if c.user == "" || c.written {
 		return nil
 	}
 	user, err := t.NameUser(c.user)

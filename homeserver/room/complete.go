@@ -26,6 +26,9 @@ var ErrLacking = errors.New("not all of the room's state is known yet")
 // Complete makes a room's state whole once Lacking lists nothing any more. It fails with ErrLacking if
 // something has come meanwhile for which more is needed. A room that is complete is left as it is.
 func (m *Manager) Complete(ctx context.Context, room int64) error {
+	if err := m.foretell(ctx, room); err != nil {
+		return fmt.Errorf("writing memberships of an incomplete room: %w", err)
+	}
 	_, err := m.do(ctx, room, func(ctx context.Context, a *actor, b *batch) error {
 		if a.partial == nil {
 			return nil
@@ -53,6 +56,9 @@ func (m *Manager) GiveUp(ctx context.Context, room int64) error {
 		b.first = append(b.first, func(t *store.Tx) error {
 			pos, err := t.Log(store.Entry{Kind: store.KindComplete, Room: a.nid})
 			if err != nil {
+				return err
+			}
+			if err := t.Retract(a.nid); err != nil {
 				return err
 			}
 			return t.CompleteRoom(a.nid, pos, known)
@@ -244,6 +250,10 @@ func (m *mending) refused(ctx context.Context, e *event.Event, before statetree.
 func (m *mending) turn(ctx context.Context, partial store.RoomPartial, root statetree.Ref, tips []*event.Event) error {
 	a, b := m.actor, m.b
 	m.known = a.room.Root
+	said, err := m.foretold(ctx, partial.Since)
+	if err != nil {
+		return err
+	}
 	var changes []statetree.Change
 	if err := a.m.o.Store.State().Diff(ctx, a.room.Root, root, func(c statetree.Change) { changes = append(changes, c) }); err != nil {
 		return err
@@ -271,9 +281,15 @@ func (m *mending) turn(ctx context.Context, partial store.RoomPartial, root stat
 			}
 			ch := &l.changes[len(l.changes)-1]
 			ch.found = !c.InOld
+			ch.written = ch.found && said[c.New] == ch.membership && ch.user != ""
 			m.missed = m.missed || ch.joined > 0 && !slices.Contains(a.others, store.ServerOf(ch.user))
 		}
 	}
+	untrue, err := m.untrue(ctx, said, root, l.changes)
+	if err != nil {
+		return err
+	}
+	l.changes = append(l.changes, untrue...)
 	a.hold(b, nil)
 	a.list()
 	b.bulk, b.touched = false, nil

@@ -21,6 +21,12 @@ func (s *Store) DeviceUpdates(ctx context.Context, server, after, upto int64, li
 	}, server, after, upto, limit)
 }
 
+// ReceiptsFor lists the public receipts of this server's users that moved in (after, upto] in the rooms that
+// they share with a server, the oldest first.
+func (s *Store) ReceiptsFor(ctx context.Context, server, after, upto int64, limit int) ([]Receipt, error) {
+	return collect(ctx, s, "receipt_for", scanReceipt, server, after, upto, limit)
+}
+
 // ServersBehind lists the other servers that there is something for in the log which they have not
 // acknowledged.
 func (s *Store) ServersBehind(ctx context.Context) ([]int64, error) {

@@ -187,6 +187,9 @@ func (t *Tx) CompleteRoom(room, pos int64, known statetree.Ref) error {
 // DeleteRoomPartial forgets that a room ever was incomplete, e.g. since it was joined anew with all of
 // its state.
 func (t *Tx) DeleteRoomPartial(room int64) error {
+	if err := t.Retract(room); err != nil {
+		return err
+	}
 	if err := t.CompleteRoom(room, 1, 0); err != nil {
 		return err
 	}
@@ -269,4 +272,47 @@ func (t *Tx) Mend(e *event.Event) error {
 	}
 	t.after = append(t.after, func() { t.w.s.events.prune(e, eventOverhead); t.w.s.links.Remove(e.NID) })
 	return nil
+}
+
+// Foretold is a membership that became known before all of an incomplete room's state was.
+type Foretold struct {
+	User, Membership string
+	Event            int64
+}
+
+// Foretell records memberships of an incomplete room, which is so since a position, of users of whom
+// nothing is known yet. They are no news to anybody, and count as members only with MoveMembers. A room that is
+// complete, or gone, is left as it is.
+func (t *Tx) Foretell(room, since int64, list []Foretold) error {
+	p, err := scanPartial(t.row("room_partial_get", room))
+	if errors.Is(err, ErrNotFound) || err == nil && p.Since != since {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	for _, x := range list {
+		user, err := t.NameUser(x.User)
+		if err != nil {
+			return err
+		}
+		if err := t.exec("membership_foretell", room, user, x.Membership, x.Event, -since); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// IsForetold tells whether a membership is as Foretell has put it: it is older than all that has a
+// position in the log since the room is incomplete.
+func IsForetold(m Membership, since int64) bool { return m.Pos == -since }
+
+// Retract undoes Foretell, for a room that won't become complete.
+func (t *Tx) Retract(room int64) error {
+	p, err := scanPartial(t.row("room_partial_get", room))
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	return t.exec("membership_retract", room, -p.Since)
 }

@@ -172,6 +172,12 @@ func (t *Tx) Restage(p StagedPDU) error {
 	return t.exec("staged_pdu_tried", p.RoomID, p.ID, p.Tries, p.ReceivedTS)
 }
 
+// HastenStaged has the events that were put off tried at a time in milliseconds, if that is sooner, which a server
+// has sent or may know more about: those of the rooms that it is in.
+func (t *Tx) HastenStaged(server string, ts int64) error {
+	return t.exec("staged_pdu_hasten", server, ts)
+}
+
 // Unstage removes one.
 func (t *Tx) Unstage(roomID, id string) error { return t.exec("staged_pdu_delete", roomID, id) }
 

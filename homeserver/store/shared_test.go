@@ -72,6 +72,17 @@ func TestSharedNouns(t *testing.T) {
 		if got, err := f.Staged(ctx, "!r:a", 10); err != nil || len(got) != 1 || !reflect.DeepEqual(got[0], p) {
 			t.Errorf("staged: %+v, %v", got, err)
 		}
+		// A server that came back has what it sent, or what is of its rooms, tried sooner; never later.
+		for _, x := range []struct {
+			server string
+			ts     int64
+			want   int64
+		}{{"elsewhere", 50, 99}, {"a", 50, 50}, {"a", 70, 50}} {
+			f.write(func(tx *Tx) error { return tx.HastenStaged(x.server, x.ts) })
+			if got, err := f.Staged(ctx, "!r:a", 10); err != nil || len(got) != 1 || got[0].ReceivedTS != x.want || got[0].Tries != 2 {
+				t.Errorf("after %s came back: %+v, %v", x.server, got, err)
+			}
+		}
 		if room, origin, err := f.StagedCounts(ctx, "!r:a", "b"); err != nil || room != 1 || origin != 0 {
 			t.Errorf("%d of the room, %d by the origin, %v", room, origin, err)
 		}

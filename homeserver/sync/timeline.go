@@ -253,7 +253,9 @@ func (b *builder) newest(ctx context.Context, st Standing, name store.RoomName, 
 					break
 				}
 			}
-			if gap = e.Has(event.Gap) || e.Has(event.Founding); gap {
+			if gap, err = b.opens(ctx, e); err != nil {
+				return nil, false, nil, false, err
+			} else if gap {
 				break
 			}
 		}
@@ -281,6 +283,25 @@ func (b *builder) newest(ctx context.Context, st Standing, name store.RoomName, 
 	}
 	slices.Reverse(events)
 	return events, limited, turn, late, nil
+}
+
+// opens tells whether there may be events before one that aren't in the timeline. A join by way of another
+// server follows what is here if that is what the other server had too, e.g. since one user of this server left
+// the room just before another one joined it.
+func (b *builder) opens(ctx context.Context, e *event.Event) (bool, error) {
+	if !e.Has(event.Founding) || e.Has(event.Gap) {
+		return e.Has(event.Gap), nil
+	}
+	if len(e.Prev) == 0 || len(e.Prev) < len(e.PrevEvents) {
+		return true, nil
+	}
+	prev, err := b.s.o.Store.Events(ctx, e.Prev)
+	if errors.Is(err, store.ErrNotFound) {
+		return true, nil // purged since
+	} else if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(prev, func(p *event.Event) bool { return p.Pos <= 0 || p.Pos > e.Pos }), nil
 }
 
 // holds tells whether a turn is one that a timeline may begin at: a message, or state that holds. A

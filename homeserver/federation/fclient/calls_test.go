@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
+	"strings"
 	"testing"
+	"testing/iotest"
 )
 
 // TestCalls makes each call once and looks at what arrives and at what is made of the answer.
@@ -146,5 +149,24 @@ func TestCalls(t *testing.T) {
 				t.Errorf("spoken was %s", r.proto)
 			}
 		})
+	}
+}
+
+// TestReadsToTheEnd: who hangs up before an answer has ended breaks off what the other side is still writing.
+func TestReadsToTheEnd(t *testing.T) {
+	t.Parallel()
+	for answer, ok := range map[string]bool{`{"pdu_ids":["$a"]}`: true, `{"pdu_ids":["$a"]}` + "\n": true, `{"pdu_ids":["$a"]}{}`: false, `{"pdu_ids":["$a"]`: false} {
+		// The end comes by itself, after everything else.
+		r := iotest.OneByteReader(strings.NewReader(answer))
+		var got []string
+		if err := (fields{"pdu_ids": texts(&got, 3)}).read(nil, r); (err == nil) != ok {
+			t.Errorf("%s: %v", answer, err)
+		}
+		if !ok {
+			continue
+		}
+		if n, err := r.Read(make([]byte, 1)); n != 0 || err != io.EOF || !slices.Equal(got, []string{"$a"}) {
+			t.Errorf("%s: %d bytes are left (%v), read %q", answer, n, err, got)
+		}
 	}
 }

@@ -50,6 +50,12 @@ func (f fields) read(_ *http.Response, r io.Reader) error {
 	if _, err := d.ReadToken(); err != nil {
 		return err
 	}
+	// To the very end: who hangs up before the other side has sent it breaks the stream off.
+	if _, err := d.ReadToken(); err == nil {
+		return errors.New("something follows the object")
+	} else if !errors.Is(err, io.EOF) {
+		return err
+	}
 	return nil
 }
 

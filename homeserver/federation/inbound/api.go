@@ -15,6 +15,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/keys"
 	"github.com/landbridge-im/landbridge/homeserver/media"
 	"github.com/landbridge-im/landbridge/homeserver/presence"
+	"github.com/landbridge-im/landbridge/homeserver/room"
 	"github.com/landbridge-im/landbridge/homeserver/router"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/homeserver/sync"
@@ -53,6 +54,8 @@ type Options struct {
 	Remote          Remote
 	Keys            Keys
 	Policy          Policy
+	// Invite invites another server's user into a room of ours, who has to be asked for a signature.
+	Invite func(ctx context.Context, name store.RoomName, p room.Proposal) (*event.Event, error)
 	// Heard is told of each server that made a request.
 	Heard    func(ctx context.Context, server string)
 	Accounts Accounts
@@ -78,6 +81,8 @@ type API struct {
 	gate     gate
 	intake   *Intake
 	notices  *edus
+	// binds limits how many notices of identity servers are worked on at once.
+	binds chan struct{}
 }
 
 // route is one endpoint.
@@ -111,12 +116,15 @@ func New(o Options) *API {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	a := &API{o: o, gate: gate{o.Store}, verifier: xmatrix.Verifier{Server: o.Server, Keys: o.Keys}}
+	a := &API{o: o, gate: gate{o.Store}, verifier: xmatrix.Verifier{Server: o.Server, Keys: o.Keys}, binds: make(chan struct{}, bindsMax)}
 	a.intake = newIntake(intakeOptions{Server: o.Server, Store: o.Store, Rooms: o.Rooms, Remote: o.Remote, Keys: o.Keys, Policy: o.Policy, Log: o.Log, Now: o.Now})
 	a.notices = newEDUs(o, a.gate)
 	a.routes()
 	return a
 }
+
+// Back tells that a server has come back which did not answer. It never waits.
+func (a *API) Back(server string) { a.intake.Back(server) }
 
 // Run takes in what was sent, until ctx ends; it begins with what a restart left.
 func (a *API) Run(ctx context.Context) error { return a.intake.Run(ctx) }

@@ -58,6 +58,11 @@ type Intake struct {
 	// eager are rooms where an event was just tried sooner than it should be.
 	eager *lru.LRU[string, struct{}]
 
+	// rested are servers that came back of late: one that comes and goes is not worth a try each time.
+	rested *lru.LRU[string, struct{}]
+	// back are servers that have come back since Run looked.
+	back chan string
+
 	mu    sync.Mutex
 	lanes map[string]*lane
 	// ctx is that of Run; nil while it doesn't run.
@@ -68,7 +73,32 @@ type Intake struct {
 func newIntake(o intakeOptions) *Intake {
 	return &Intake{o: o, check: checker{o.Store, o.Keys}, gate: gate{o.Store}, slots: make(chan struct{}, callers), lanes: map[string]*lane{},
 		barren: lru.NewLRU[string, struct{}](barrenMax, nil, barrenTime),
-		eager:  lru.NewLRU[string, struct{}](stagedPerOrigin, nil, eagerPause)}
+		eager:  lru.NewLRU[string, struct{}](stagedPerOrigin, nil, eagerPause),
+		rested: lru.NewLRU[string, struct{}](stagedPerOrigin, nil, restPause), back: make(chan string, 64)}
+}
+
+// restPause is how often a server's coming back counts.
+const restPause = time.Minute
+
+// Back tells that a server answers, or calls, that did not answer: what could not be taken in is tried at
+// once, for it may know what was missing. It never waits.
+func (i *Intake) Back(server string) {
+	select {
+	case i.back <- server:
+	default: // then it waits as long as it would have
+	}
+}
+
+// hasten has events tried that waited for a server.
+func (i *Intake) hasten(ctx context.Context, server string) error {
+	if _, late := i.rested.Get(server); late {
+		return nil
+	}
+	if rooms, err := i.o.Store.StagedRooms(ctx); err != nil || len(rooms) == 0 {
+		return err
+	}
+	i.rested.Add(server, struct{}{})
+	return i.o.Store.Write(ctx, func(t *store.Tx) error { return t.HastenStaged(server, i.o.Now().UnixMilli()-1) })
 }
 
 // Offer stages events of another server. It answers with what became of each by its id: "" for what
@@ -318,6 +348,10 @@ func (i *Intake) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case server := <-i.back:
+			if err := i.hasten(ctx, server); err != nil && ctx.Err() == nil {
+				i.o.Log.ErrorContext(ctx, "trying events again for which a server was missing", "server", server, "err", err)
+			}
 		case <-again.C:
 		}
 	}

@@ -3,7 +3,6 @@ package inbound
 import (
 	"encoding/json/jsontext"
 	"encoding/json/v2"
-	"errors"
 	"net/http"
 
 	"github.com/tidwall/gjson"
@@ -191,40 +190,4 @@ func (a *API) inviteState(c *call, invite *event.Event, state []jsontext.Value) 
 		return nil, invalid("invite_room_state has no m.room.create event.")
 	}
 	return json.Marshal(out)
-}
-
-// exchangeThirdPartyInvite is PUT /exchange_third_party_invite/{roomId}. This server makes no
-// invitations by address, so that there is none to exchange.
-func (a *API) exchangeThirdPartyInvite(c *call) (any, error) {
-	var q struct {
-		Room     string         `json:"room_id"`
-		Type     string         `json:"type"`
-		Sender   string         `json:"sender"`
-		StateKey *string        `json:"state_key"`
-		Content  jsontext.Value `json:"content"`
-	}
-	if err := c.body(&q); err != nil {
-		return nil, err
-	}
-	token := gjson.GetBytes(q.Content, "third_party_invite.signed.token")
-	switch {
-	case q.Room != c.room.ID:
-		return nil, invalid("The event is of another room.")
-	case q.Type != "m.room.member" || q.StateKey == nil || gjson.GetBytes(q.Content, "membership").Str != "invite" || token.Type != gjson.String:
-		return nil, invalid("The event is not an invitation by a third party.")
-	}
-	if err := a.resident(c); err != nil {
-		return nil, err
-	}
-	row, err := a.o.Store.LoadRoom(c.ctx, c.room.NID)
-	if err != nil {
-		return nil, err
-	}
-	_, err = a.o.Store.StateEvent(c.ctx, row.Root, "m.room.third_party_invite", token.Str)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, mxerror.Forbidden("The room has no such invitation by a third party.")
-	} else if err != nil {
-		return nil, err
-	}
-	return nil, mxerror.Forbidden("This server makes no invitations out of those by third parties.")
 }

@@ -22,6 +22,7 @@ type Rooms interface {
 	Outliers(ctx context.Context, room int64, list []room.Received) error
 	ReceiveMembership(ctx context.Context, room int64, r room.Received) (*event.Event, error)
 	Prepare(ctx context.Context, room int64, p room.Proposal) (event.Proto, error)
+	Send(ctx context.Context, room int64, p room.Proposal) (*event.Event, error)
 	Vouch(ctx context.Context, room int64, e *event.Event) error
 	Adopt(ctx context.Context, room int64, r room.Received) (*event.Event, room.Snapshot, error)
 }
@@ -36,6 +37,7 @@ type Remote interface {
 	State(ctx context.Context, server, room, eventID string, each fclient.Each) error
 	Backfill(ctx context.Context, server, room string, from []string, limit int) ([]jsontext.Value, error)
 	TimestampToEvent(ctx context.Context, server, room string, ts int64, dir string) (eventID string, eventTS int64, err error)
+	ExchangeThirdPartyInvite(ctx context.Context, server, room string, invite jsontext.Value) error
 	MissingEvents(ctx context.Context, server, room string, g fclient.Gap) ([]jsontext.Value, error)
 }
 

@@ -3,8 +3,6 @@ package inbound
 import (
 	"encoding/json/jsontext"
 
-	"github.com/tidwall/gjson"
-
 	"github.com/landbridge-im/landbridge/homeserver/keys"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 	"github.com/landbridge-im/landbridge/homeserver/store"
@@ -90,20 +88,4 @@ func (a *API) claimKeys(c *call) (any, error) {
 		return nil, err
 	}
 	return object{"one_time_keys": all.OneTimeKeys}, nil
-}
-
-// onBind is PUT /3pid/onbind: an identity server tells that an address that was invited belongs to
-// somebody now. Invitations by addresses are not made here, so there is none to complete.
-func (a *API) onBind(c *call) (any, error) {
-	mxid := gjson.GetBytes(c.raw, "mxid")
-	if !gjson.ValidBytes(c.raw) {
-		return nil, mxerror.NotJSON("The body is not valid JSON.")
-	}
-	if mxid.Type != gjson.String {
-		return nil, mxerror.MissingParam("mxid is missing.")
-	}
-	if store.ServerOf(mxid.Str) != a.o.Server {
-		return nil, mxerror.InvalidParam("%s is not a user of this server.", clip(mxid.Str))
-	}
-	return nil, nil
 }

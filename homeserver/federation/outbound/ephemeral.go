@@ -81,14 +81,29 @@ func (s *Senders) handOutReceipt(ctx context.Context, e store.Entry) error {
 		if r.Kind != "m.read" || r.User != e.User {
 			continue
 		}
-		data := map[string]any{"ts": r.TS}
-		if r.Thread != "" {
-			data["thread_id"] = r.Thread
+		edu, err := s.receiptEDU(ctx, r)
+		if err != nil {
+			return err
 		}
-		edu := encode("m.receipt", map[string]any{name.ID: map[string]any{"m.read": map[string]any{user: map[string]any{"data": data, "event_ids": []string{r.EventID}}}}})
 		s.pass(servers, "r"+name.ID+user+" "+r.Thread, edu)
 	}
 	return nil
+}
+
+func (s *Senders) receiptEDU(ctx context.Context, r store.Receipt) (jsontext.Value, error) {
+	name, err := s.o.Source.RoomByNID(ctx, r.Room)
+	if err != nil {
+		return nil, err
+	}
+	user, err := s.o.Source.UserID(ctx, r.User)
+	if err != nil {
+		return nil, err
+	}
+	data := map[string]any{"ts": r.TS}
+	if r.Thread != "" {
+		data["thread_id"] = r.Thread
+	}
+	return encode("m.receipt", map[string]any{name.ID: map[string]any{"m.read": map[string]any{user: map[string]any{"data": data, "event_ids": []string{r.EventID}}}}}), nil
 }
 
 // handOutPresence tells how a user of this server is there: m.presence.

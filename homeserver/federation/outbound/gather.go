@@ -82,6 +82,8 @@ func (d *destination) gather(ctx context.Context, row store.Destination) (*trans
 	t.upto = upto
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	// What there was may be nothing that is sent: there is more all the same.
+	d.news = d.news || more
 	if !resumed {
 		if !more {
 			// What came meanwhile is not in the ring.
@@ -221,6 +223,15 @@ func (d *destination) stored(ctx context.Context, row store.Destination, upto in
 		updates = updates[:eduMax/4]
 		cut = updates[len(updates)-1].Pos
 	}
+	receipts, err := src.ReceiptsFor(ctx, row.Server, row.Cursor, cut, eduMax/4+1)
+	if err != nil {
+		return nil, 0, err
+	}
+	if len(receipts) > eduMax/4 {
+		receipts = receipts[:eduMax/4]
+		cut = receipts[len(receipts)-1].Pos
+		updates = slices.DeleteFunc(updates, func(u store.DeviceUpdate) bool { return u.Pos > cut })
+	}
 	for _, e := range waiting {
 		if e.Pos <= cut {
 			edus = append(edus, jsontext.Value(e.JSON))
@@ -242,6 +253,13 @@ func (d *destination) stored(ctx context.Context, row store.Destination, upto in
 			}
 		}
 		edus = append(edus, encode(typ, content))
+	}
+	for _, r := range receipts {
+		edu, err := d.s.receiptEDU(ctx, r)
+		if err != nil {
+			return nil, 0, err
+		}
+		edus = append(edus, edu)
 	}
 	return edus, cut, nil
 }

@@ -28,6 +28,7 @@ type Source interface {
 	StateEvent(ctx context.Context, root statetree.Ref, typ, key string) (*event.Event, error)
 	EDUs(ctx context.Context, server, after, upto int64, limit int) ([]store.EDU, error)
 	DeviceUpdates(ctx context.Context, server, after, upto int64, limit int) ([]store.DeviceUpdate, error)
+	ReceiptsFor(ctx context.Context, server, after, upto int64, limit int) ([]store.Receipt, error)
 	ServersBehind(ctx context.Context) ([]int64, error)
 	NewServers(ctx context.Context, room, user int64, own string) (bool, error)
 	ServersSharing(ctx context.Context, user int64) ([]string, error)

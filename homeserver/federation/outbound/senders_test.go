@@ -27,9 +27,11 @@ type world struct {
 	events  []*event.Event // Pos is the index and one
 	edus    []store.EDU
 	updates []store.DeviceUpdate
-	row     *store.Destination
-	backoff store.Backoff
-	down    bool
+	// receipts are those in the store.
+	receipts []store.Receipt
+	row      *store.Destination
+	backoff  store.Backoff
+	down     bool
 	// sent are the transactions, by id, and order their ids as they came.
 	sent  map[string]fclient.Transaction
 	order []string
@@ -63,6 +65,16 @@ func (w *world) ServersSharing(context.Context, int64) ([]string, error) {
 }
 func (w *world) JoinedServers(context.Context, int64) ([]string, error) {
 	return []string{"here", "far"}, nil
+}
+func (w *world) ReceiptsFor(_ context.Context, _, after, upto int64, limit int) (out []store.Receipt, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, r := range w.receipts {
+		if r.Pos > after && r.Pos <= upto && len(out) < limit {
+			out = append(out, r)
+		}
+	}
+	return out, nil
 }
 func (w *world) NewServers(context.Context, int64, int64, string) (bool, error) { return false, nil }
 func (w *world) UserID(_ context.Context, nid int64) (string, error) {
@@ -315,6 +327,35 @@ func TestSameTransactionAfterCrash(t *testing.T) {
 	w.wait(t, "the rest", func() bool { d, _ := w.got(); return len(d) == 4 })
 	if d, _ := w.got(); !slices.Equal(d, []int64{2, 3, 4, 5}) || w.order[0] != "42" || len(w.sent["42"].PDUs) != 2 || w.order[1] != "43" {
 		t.Errorf("%v in %v", d, w.order)
+	}
+}
+
+// TestReceiptsAfterCrash: what a process that is gone had in memory is in the store too, more than go into one
+// transaction.
+func TestReceiptsAfterCrash(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.add(60)
+	w.row = &store.Destination{Server: far, Cursor: 1, Txn: 42, TxnUpto: 3}
+	for pos := int64(1); pos <= 60; pos++ {
+		w.receipts = append(w.receipts, store.Receipt{Room: 1, User: pos, Kind: "m.read", EventID: "$x", TS: 5, Pos: pos})
+	}
+	w.run(t)
+	w.wait(t, "the rest", func() bool { d, e := w.got(); return len(d) == 59 && len(e) == 59 })
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if n := len(w.sent["42"].EDUs); n != 2 {
+		t.Errorf("%d messages in the transaction that was under way", n)
+	}
+	for _, x := range w.sent {
+		if len(x.EDUs) > fclient.MaxEDUs {
+			t.Errorf("%d messages at once", len(x.EDUs))
+		}
+		for _, raw := range x.EDUs {
+			if gjson.GetBytes(raw, "content.!r1.m\\.read.@*.event_ids.0").Str != "$x" {
+				t.Errorf("%s", raw)
+			}
+		}
 	}
 }
 

@@ -30,6 +30,9 @@ SELECT id, after_nid FROM missing_prev WHERE room_nid = $1 ORDER BY after_nid DE
 INSERT INTO staged_pdu (room_id, id, origin, received_ts, tries, json) VALUES ($1, $2, $3, $4, 0, $5) ON CONFLICT (room_id, id) DO NOTHING
 -- name: staged_pdu_tried
 UPDATE staged_pdu SET tries = $3, received_ts = $4 WHERE room_id = $1 AND id = $2
+-- name: staged_pdu_hasten
+UPDATE staged_pdu SET received_ts = $2 WHERE tries > 0 AND received_ts > $2 AND (origin = $1 OR room_id IN (SELECT r.id
+  FROM server_name n JOIN room_server s ON s.server_nid = n.nid AND s.joined > 0 JOIN room r ON r.nid = s.room_nid WHERE n.id = $1))
 -- name: staged_pdu_delete
 DELETE FROM staged_pdu WHERE room_id = $1 AND id = $2
 -- name: staged_pdu_list
