@@ -174,7 +174,9 @@ func (c *Cutover) Want(ctx context.Context, w Wish) (Report, error) {
 			if row.State == StateAnnounced && d.Text != w.Text {
 				row.State = StateOpen // once more
 			}
-			d.Text, d.Key = w.Text, fmt.Sprintf("announce-%d", c.nowMS())
+			if d.Key == "" || d.Text != w.Text { // else it is asked for once more, and said once all the same
+				d.Text, d.Key = w.Text, fmt.Sprintf("announce-%d", c.nowMS())
+			}
 		case StateFrozen, StateDetached:
 			if w.Notice != "" {
 				d.Notice = w.Notice

@@ -46,7 +46,7 @@ func TestMoveByPages(t *testing.T) {
 	his.goTo("/claim")
 	his.fill("#code", strings.Fields(code)[0])
 	his.click("text=Go on")
-	his.click("text=I have an account")
+	his.click("text=Sign in with the account you have")
 	his.fill("#user", "robert")
 	his.fill("#password", "a long password of robert")
 	his.click("main button")
