@@ -21,7 +21,6 @@ type speaker struct {
 	t     *testing.T
 	login *bridgev2.UserLogin
 	nick  string
-	n     int
 }
 
 func newSpeaker(t *testing.T, mod *spy, nick string) *speaker {
@@ -98,7 +97,9 @@ func TestAllThatIsSaid(t *testing.T) {
 	}
 	removed := func(what string) bridgetest.Event {
 		t.Helper()
-		return sees("the removal of "+what, func(e bridgetest.Event) bool { return e.Type == "m.room.redaction" && (e.Redacts == what || e.Field("redacts") == what) })
+		return sees("the removal of "+what, func(e bridgetest.Event) bool {
+			return e.Type == "m.room.redaction" && (e.Redacts == what || e.Field("redacts") == what)
+		})
 	}
 
 	b.say("m1", "as a ghost")
