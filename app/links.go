@@ -128,7 +128,7 @@ func (c claimBridges) Robot(ctx context.Context, bridge, person string) bool {
 func (c claimBridges) Message(ctx context.Context, bridge, person, key, text string) error {
 	module := c.s.host.Module(bridge)
 	if module == nil {
-		return errors.New("the bridge does not run")
+		return claims.ErrNotRunning
 	}
 	m, ok := module.(appservice.Messenger)
 	if !ok {

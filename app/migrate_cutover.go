@@ -105,7 +105,13 @@ func runCutover(ctx context.Context, args []string, std stdio, verb, state strin
 	if state == "" {
 		err = c.do(ctx, "/cutover/report", console.ClaimsOf{Service: *bridge}, &r)
 	} else if err = c.do(ctx, "/cutover/want", w, &r); err == nil {
-		r, err = awaitCutover(ctx, c, std, r)
+		r, err = awaitCutover(ctx, r, func(ctx context.Context) (now cutover.Report, err error) {
+			err = c.do(ctx, "/cutover/report", console.ClaimsOf{Service: *bridge}, &now)
+			return now, err
+		}, func(line string) { fmt.Fprintln(std.Err, line) })
+		if err != nil && r.Error != "" {
+			err = &exitError{exitFailure, r.Error + "\nThe server tries it again by itself. landbridge migrate report -bridge " + *bridge + " says how far it is."}
+		}
 	}
 	if err != nil {
 		return err
@@ -116,15 +122,15 @@ func runCutover(ctx context.Context, args []string, std stdio, verb, state strin
 	return showCutover(std, r)
 }
 
-// awaitCutover waits until what is wanted has been reached, or has failed.
-func awaitCutover(ctx context.Context, c *commander, std stdio, r cutover.Report) (cutover.Report, error) {
+// awaitCutover waits until what is wanted has been reached, or has failed; it asks for reports and tells how far it is.
+func awaitCutover(ctx context.Context, r cutover.Report, ask func(context.Context) (cutover.Report, error), tell func(line string)) (cutover.Report, error) {
 	last := ""
 	for r.Working() {
 		if r.Error != "" {
-			return r, &exitError{exitFailure, r.Error + "\nThe server tries it again by itself. landbridge migrate report -bridge " + r.Service + " says how far it is."}
+			return r, errors.New(r.Error)
 		}
 		if line := fmt.Sprintf("%s: %d of %d rooms", r.State, r.Done, r.Rooms); line != last && r.Rooms > 0 {
-			fmt.Fprintln(std.Err, line)
+			tell(line)
 			last = line
 		}
 		t := time.NewTimer(cutoverLook)
@@ -134,8 +140,8 @@ func awaitCutover(ctx context.Context, c *commander, std stdio, r cutover.Report
 			t.Stop()
 			return r, ctx.Err()
 		}
-		now := cutover.Report{}
-		if err := c.do(ctx, "/cutover/report", console.ClaimsOf{Service: r.Service}, &now); err != nil {
+		now, err := ask(ctx)
+		if err != nil {
 			return r, err
 		}
 		r = now

@@ -44,7 +44,7 @@ func (s *serving) openPages() (err error) {
 	so := start.Options{Site: p.site, Server: c.Server.Name, Address: c.PublicURL(), Rooms: s.publicRooms, Networks: s.networks,
 		Policy: s.policy, Console: console.Path + "/", Reading: reading.Path, Log: s.log}
 	co := console.Options{Site: p.site, Server: c.Server.Name, Version: s.std.build.Version, Store: s.hs.Store(), Backend: backend{s},
-		Metrics: s.metrics, Lines: s.lines, Desk: s.desk, Log: s.log}
+		Metrics: s.metrics, Lines: s.lines, Desk: s.desk, Claims: claimPages{s}, Log: s.log}
 	if c.OAuth.Enabled { // and with it the pages of accounts
 		so.SignUp, so.Account = oauth.PathSignUp, oauth.PathAccount
 		co.SignIn = oauth.SignInTo

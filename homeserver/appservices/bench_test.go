@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -56,5 +57,25 @@ func BenchmarkDeliver(b *testing.B) {
 	go func() { defer close(done); s.Run(ctx) }()
 	for c.n.Load() < int64(b.N) {
 		time.Sleep(50 * time.Microsecond)
+	}
+}
+
+// BenchmarkManyServices has a thousand services look at what is said in a room that is none of theirs; ns/op is for
+// each message, until all have seen it.
+func BenchmarkManyServices(b *testing.B) {
+	r := newRig(b)
+	services := map[string]http.RoundTripper{}
+	for i := range 1000 {
+		services[fmt.Sprintf("s%d", i)] = &counting{}
+	}
+	name := r.room()
+	stop := r.serve(services)
+	defer stop()
+	b.ResetTimer()
+	for range b.N {
+		r.say(name, "hello")
+		for slices.ContainsFunc(r.now.Status(), func(st Status) bool { return st.Behind > 0 }) {
+			time.Sleep(50 * time.Microsecond)
+		}
 	}
 }

@@ -48,6 +48,7 @@ type sender struct {
 	http  *http.Client
 	base  string
 	stop  context.CancelFunc
+	ended chan struct{} // closed when nothing is done any more
 	wake  chan struct{}
 	rooms *interest
 	began int64 // where a service without a cursor begins
@@ -69,7 +70,7 @@ func newSender(s *Services, r *registration.Registration, rt http.RoundTripper, 
 		base = "http://in-process"
 	}
 	asked, _ := lru.New[string, bool](askedMax) // fails for sizes below 1 alone
-	return &sender{s: s, reg: r, asked: asked, present: map[int64]bool{}, base: trimSlash(base), stop: stop, wake: make(chan struct{}, 1),
+	return &sender{s: s, reg: r, asked: asked, present: map[int64]bool{}, base: trimSlash(base), stop: stop, ended: make(chan struct{}), wake: make(chan struct{}, 1),
 		began: s.began,
 		http:  &http.Client{Transport: rt, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 		rooms: newInterest(s.o.Store, s.o.ServerName, s.Set, r), typed: map[int64]bool{},

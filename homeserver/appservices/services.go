@@ -40,8 +40,12 @@ type Services struct {
 	o   Options
 	set atomic.Pointer[registration.Set]
 
+	pages *pages
+
 	mu      sync.Mutex
 	senders map[string]*sender
+	// ended are closed when the last sender of a service has ended, of services that have none now.
+	ended map[string]<-chan struct{}
 	// began is the log position at which the registrations came into force: a service that was
 	// never heard of before is told of what comes after it.
 	began   int64
@@ -58,7 +62,7 @@ func New(o Options) *Services {
 	if o.TransactionTimeout == 0 {
 		o.TransactionTimeout = txnTimeout
 	}
-	s := &Services{o: o, senders: map[string]*sender{}, began: o.Store.Position(), running: make(chan struct{})}
+	s := &Services{o: o, pages: newPages(o.Store), senders: map[string]*sender{}, ended: map[string]<-chan struct{}{}, began: o.Store.Position(), running: make(chan struct{})}
 	s.set.Store(o.Set)
 	return s
 }
@@ -89,13 +93,21 @@ func (s *Services) Replace(set *registration.Set) {
 	}
 }
 
-// reconcile starts and stops senders so that they fit the registrations.
+// reconcile starts and stops senders so that they fit the registrations. s.mu is held.
 func (s *Services) reconcile() {
 	set := s.set.Load()
 	for id, d := range s.senders {
 		if r := set.ByID(id); r == nil || !same(r, d.reg) {
 			d.stop()
 			delete(s.senders, id)
+			s.ended[id] = d.ended
+		}
+	}
+	for id, ended := range s.ended {
+		select {
+		case <-ended: // there is nothing to wait for any more
+			delete(s.ended, id)
+		default:
 		}
 	}
 	for _, r := range set.All() {
@@ -112,7 +124,17 @@ func (s *Services) reconcile() {
 		ctx, stop := context.WithCancel(s.run)
 		d := newSender(s, r, rt, stop)
 		s.senders[r.ID] = d
-		s.wg.Go(func() { d.loop(ctx) })
+		before := s.ended[r.ID]
+		delete(s.ended, r.ID)
+		s.wg.Go(func() {
+			defer close(d.ended)
+			if before != nil {
+				// Two would have two transactions under way, and might give them one id. It has been stopped; all
+				// that it still does ends with its context.
+				<-before
+			}
+			d.loop(ctx)
+		})
 	}
 }
 

@@ -91,7 +91,7 @@ func (d *sender) gather(ctx context.Context, after, upto int64) (*transaction, e
 	// Nobody looks beyond what is published: what is read must be whole.
 	upto = min(upto, d.s.o.Store.Position())
 	if upto > after {
-		entries, err := d.s.o.Store.Entries(ctx, after, pageSize)
+		entries, err := d.s.pages.read(ctx, after, upto)
 		if err != nil {
 			return nil, err
 		}

@@ -29,7 +29,7 @@ type Bridges interface {
 	// Robot tells whether a person of the network is a program.
 	Robot(ctx context.Context, service, person string) bool
 	// Message writes to a person in private, by the bridge's bot, once for each key. The error is ErrNotReachable
-	// if the person takes no messages, and ErrNoMessages if the bridge can't send any.
+	// if the person takes no messages, ErrNoMessages if the bridge can't send any, and ErrNotRunning.
 	Message(ctx context.Context, service, person, key, text string) error
 	// Tied is told that the account of a person is another one, or ("") none any more.
 	Tied(ctx context.Context, service, person, account string)
@@ -39,6 +39,8 @@ type Bridges interface {
 var (
 	ErrNotReachable = errors.New("claims: the person takes no direct messages")
 	ErrNoMessages   = errors.New("claims: the bridge can't send direct messages")
+	// ErrNotRunning says that the bridge does not run now; it may do so any moment.
+	ErrNotRunning = errors.New("claims: the bridge does not run")
 )
 
 // Errors of linking.

@@ -16,6 +16,8 @@ const (
 	sendLook = time.Minute
 	// sendAgain is when a message is tried again that could not be sent.
 	sendAgain = 5 * time.Minute
+	// sendSoon is when a bridge is looked for again that does not run: at the start of the server it is about to.
+	sendSoon = 15 * time.Second
 	// sendTime bounds the sending of one.
 	sendTime = time.Minute
 	// sendSome is how many are looked up at once.
@@ -118,7 +120,7 @@ func (c *Claims) sendOne(ctx context.Context, service, person string) error {
 	}
 	b, network, err := c.bridge(service)
 	if err != nil {
-		return c.later(ctx, p) // it may come back
+		return c.later(ctx, p, sendAgain) // it may come back
 	}
 	number := p.Sent
 	if mail {
@@ -142,6 +144,8 @@ func (c *Claims) sendOne(ctx context.Context, service, person string) error {
 	switch {
 	case errors.Is(err, ErrNotReachable):
 		failed = "takes no direct messages"
+	case errors.Is(err, ErrNotRunning):
+		return c.later(ctx, p, sendSoon)
 	case errors.Is(err, ErrNoMessages):
 		failed = "the bridge can't send direct messages"
 	case err != nil && mail:
@@ -149,7 +153,7 @@ func (c *Claims) sendOne(ctx context.Context, service, person string) error {
 		c.o.Log.WarnContext(ctx, "an invitation could not be sent", "bridge", service, "err", err)
 	case err != nil:
 		c.o.Log.WarnContext(ctx, "an invitation could not be sent; it is tried again", "bridge", service, "err", err)
-		return c.later(ctx, p)
+		return c.later(ctx, p, sendAgain)
 	}
 	_, err = c.change(ctx, service, person, func(_ *store.Tx, p *store.ClaimPerson) (bool, error) {
 		if p.Failed = failed; failed != "" {
@@ -163,12 +167,12 @@ func (c *Claims) sendOne(ctx context.Context, service, person string) error {
 }
 
 // later tries again after a while.
-func (c *Claims) later(ctx context.Context, p store.ClaimPerson) error {
+func (c *Claims) later(ctx context.Context, p store.ClaimPerson, after time.Duration) error {
 	_, err := c.change(ctx, p.Service, p.Person, func(_ *store.Tx, p *store.ClaimPerson) (bool, error) {
 		if p.NextTS == 0 {
 			return false, nil // they have asked for no more meanwhile, or have come
 		}
-		p.NextTS = c.nowMS() + sendAgain.Milliseconds()
+		p.NextTS = c.nowMS() + after.Milliseconds()
 		return true, nil
 	})
 	return err

@@ -148,6 +148,11 @@ func (c *Cutover) Want(ctx context.Context, w Wish) (Report, error) {
 	if b := c.bridges.Load(); b == nil {
 		return Report{}, errors.New("the bridges are not there yet")
 	} else if _, ok := (*b).Network(w.Service); !ok {
+		// Of a bridge that has ended nobody knows any more; who asks for its end once more, because they were cut
+		// off, is told that it is there.
+		if r, err := c.Report(ctx, w.Service); err != nil || r.State == StateConfirmed && w.State == StateConfirmed {
+			return r, err
+		}
 		return Report{}, mxerror.NotFound("There is no bridge %s here.", w.Service)
 	}
 	if len(w.Text) > maxText || len(w.Notice) > maxText {
@@ -174,7 +179,9 @@ func (c *Cutover) Want(ctx context.Context, w Wish) (Report, error) {
 			if row.State == StateAnnounced && d.Text != w.Text {
 				row.State = StateOpen // once more
 			}
-			d.Text, d.Key = w.Text, fmt.Sprintf("announce-%d", c.nowMS())
+			if d.Key == "" || d.Text != w.Text { // else it is asked for once more, and said once all the same
+				d.Text, d.Key = w.Text, fmt.Sprintf("announce-%d", c.nowMS())
+			}
 		case StateFrozen, StateDetached:
 			if w.Notice != "" {
 				d.Notice = w.Notice

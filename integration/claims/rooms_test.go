@@ -14,6 +14,7 @@ import (
 	"maunium.net/go/mautrix/id"
 
 	"github.com/landbridge-im/landbridge/appservice"
+	"github.com/landbridge-im/landbridge/integration/bridgetest"
 )
 
 func person(nick string) appservice.RemotePerson {
@@ -68,4 +69,9 @@ func (a *asUser) do(method, path, body string) int {
 	}
 	res.Body.Close()
 	return res.StatusCode
+}
+
+// containsText tells whether a text is in an event's content as it came.
+func containsText(e bridgetest.Event, text string) bool {
+	return strings.Contains(string(e.Content), text)
 }

@@ -148,11 +148,11 @@ func TestMixedSecrets(t *testing.T) {
 }
 
 // TestOAuth has somebody sign up, log in and out by the OAuth 2.0 API with the SDK and a browser, and
-// use all pages of the account. LANDBRIDGE_SCREENSHOTS names a folder for pictures of them.
+// use all pages of the account. LANDBRIDGE_TEST_SCREENSHOTS names a folder for pictures of them.
 func TestOAuth(t *testing.T) {
 	t.Parallel()
 	browser := tools.Chromium(t)
 	program, flow := script(t, "oauth.mjs")
 	s := testserver.New(t, testserver.Options{})
-	follow(t, s, 5*time.Minute, program, flow, s.URL(), browser, os.Getenv("LANDBRIDGE_SCREENSHOTS"))
+	follow(t, s, 5*time.Minute, program, flow, s.URL(), browser, os.Getenv("LANDBRIDGE_TEST_SCREENSHOTS"))
 }

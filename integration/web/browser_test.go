@@ -33,7 +33,7 @@ type step struct {
 // browserTime bounds all that is done with one browser.
 const browserTime = 8 * time.Minute
 
-// newBrowser starts a browser for the pages of a server. LANDBRIDGE_SCREENSHOTS names a folder for
+// newBrowser starts a browser for the pages of a server. LANDBRIDGE_TEST_SCREENSHOTS names a folder for
 // pictures of what was looked at.
 func newBrowser(t *testing.T, origin string) *browser {
 	t.Helper()
@@ -51,7 +51,7 @@ func newBrowser(t *testing.T, origin string) *browser {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), browserTime)
-	cmd := exec.CommandContext(ctx, node.Program, filepath.Join(dir, "browser.mjs"), program, origin, os.Getenv("LANDBRIDGE_SCREENSHOTS"))
+	cmd := exec.CommandContext(ctx, node.Program, filepath.Join(dir, "browser.mjs"), program, origin, os.Getenv("LANDBRIDGE_TEST_SCREENSHOTS"))
 	cmd.Stderr = os.Stderr
 	cmd.WaitDelay = 5 * time.Second
 	in, err := cmd.StdinPipe()

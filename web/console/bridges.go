@@ -87,6 +87,7 @@ type bridgeView struct {
 	Total   int
 	Next    string
 	Letters []Letter
+	Claims  bool // somebody keeps them
 }
 
 // lettersShown is how many dead letters a page lists.
@@ -102,7 +103,7 @@ func (c *Console) bridge(v *visit) error {
 		if err != nil {
 			return err
 		}
-		out := bridgeView{bridgeRow: bridgeRow{b, counted[b.ID]}, Search: q.Get("q")}
+		out := bridgeView{bridgeRow: bridgeRow{b, counted[b.ID]}, Search: q.Get("q"), Claims: c.o.Claims != nil}
 		from := int(max(v.number("from"), 0))
 		if out.Portals, out.Total, err = c.o.Backend.Portals(v.ctx, b.ID, out.Search, from, pageSize); err != nil {
 			return err

@@ -2,70 +2,73 @@ package console
 
 import (
 	"context"
+	"io"
+	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
+	"time"
+
+	"github.com/landbridge-im/landbridge/homeserver/claims"
+	"github.com/landbridge-im/landbridge/homeserver/cutover"
+	"github.com/landbridge-im/landbridge/homeserver/store"
 )
 
 // Claims is what the pages ask of those who keep the ties between people of a bridged network and accounts
-// here. A bridge is named by its id.
+// here, and who end bridges. Errors are sentences for people.
 type Claims interface {
-	Overview(ctx context.Context, bridge string) (ClaimsOverview, error)
-	// People lists the people of a bridge behind one, in the order of their ids.
-	People(ctx context.Context, bridge, after string, limit int) ([]ClaimPerson, error)
-	// Invite invites people to claim their accounts, everybody who can be written to and has not come if
-	// none is named. It tells how many there are; the messages go out by themselves.
-	Invite(ctx context.Context, bridge string, people []string) (int, error)
-	// Remind writes once more to everybody who was invited and has not come.
+	Overview(ctx context.Context, bridge string) (claims.Overview, error)
+	List(ctx context.Context, q claims.Query) (claims.People, error)
+	Invite(ctx context.Context, q claims.Invitations) (claims.Invited, error)
+	// Links makes links to hand out for all who have not come, and writes them as a table (CSV). They are secrets.
+	Links(ctx context.Context, bridge string, w io.Writer) error
+	// Remind writes once more to everybody who was invited and has not come; it tells to how many.
 	Remind(ctx context.Context, bridge string) (int, error)
-	// CutOver closes the remote side with a notice; Undo opens it again. What could not be done is told in sentences.
-	CutOver(ctx context.Context, bridge, notice string) (undone []string, err error)
-	Undo(ctx context.Context, bridge string) (undone []string, err error)
-}
-
-// ClaimsOverview counts the people of a bridge.
-type ClaimsOverview struct {
-	// People are all; Claimed have come; Invited were written to and have not come; Unreachable can't be
-	// written to.
-	People, Claimed, Invited, Unreachable int
-	// CutOverTS is when the remote side was closed; 0 while it is open.
-	CutOverTS int64
-}
-
-// Share is how much of a hundred has come.
-func (o ClaimsOverview) Share() int { return 100 * o.Claimed / max(o.People, 1) }
-
-// ClaimPerson is somebody of a bridged network.
-type ClaimPerson struct {
-	ID, Name string
-	// Account is who they are here; "" if they have not come.
-	Account string
-	// Sent is how often they were written to, and SentTS when last. Failed says why they can't be.
-	Sent   int
-	SentTS int64
-	Failed string
+	// Unlink takes the tie of somebody away.
+	Unlink(ctx context.Context, bridge, person string) error
+	// Report tells how far the end of a bridge has come. Want has a state reached, and waits for it a little; the
+	// server goes on by itself.
+	Report(ctx context.Context, bridge string) (cutover.Report, error)
+	Want(ctx context.Context, w cutover.Wish) (cutover.Report, error)
 }
 
 // claimsView is what the page of a migration shows of claims.
 type claimsView struct {
 	Bridge string
-	ClaimsOverview
+	claims.Overview
+	Cut cutover.Report
 }
+
+// Share is how much of a hundred has come.
+func (v claimsView) Share() int { return 100 * v.Moved / max(v.People, 1) }
 
 // claimsOf gives the claims of a bridge; nil if nobody keeps any.
 func (c *Console) claimsOf(v *visit, bridge string) (*claimsView, error) {
 	if c.o.Claims == nil {
 		return nil, nil
 	}
-	o, err := c.o.Claims.Overview(v.ctx, bridge)
+	out := claimsView{Bridge: bridge}
+	var err error
+	if out.Overview, err = c.o.Claims.Overview(v.ctx, bridge); err == nil {
+		out.Cut, err = c.o.Claims.Report(v.ctx, bridge)
+	}
 	if err != nil {
 		return nil, problem{err}
 	}
-	return &claimsView{bridge, o}, nil
+	return &out, nil
 }
+
+// claimStates are the states of people, as the page offers them.
+var claimStates = []string{"", claims.StateMoved, claims.StateInvited, claims.StateWaiting, claims.StateStopped, claims.StateUnreachable}
 
 type claimsPage struct {
 	claimsView
-	listView[ClaimPerson]
+	listView[claims.Status]
+	States []string
+	State  string // of those who are listed
+	Chart  chart
+	Server string
 }
 
 // claims shows who has come.
@@ -79,15 +82,39 @@ func (c *Console) claims(v *visit) error {
 	if view == nil {
 		return problemf("This server keeps no claims.")
 	}
-	out := claimsPage{claimsView: *view}
-	if out.List, err = c.o.Claims.People(v.ctx, bridge, q.Get("after"), pageSize+1); err != nil {
+	out := claimsPage{claimsView: *view, States: claimStates, State: q.Get("state"), Chart: drawDays(view.Days), Server: c.o.Server}
+	out.Search = strings.TrimSpace(q.Get("q"))
+	if !slices.Contains(claimStates, out.State) {
+		return problemf("There is no state %q.", out.State)
+	}
+	from := int(max(v.number("from"), 0))
+	list, err := c.o.Claims.List(v.ctx, claims.Query{Service: bridge, State: out.State, Search: out.Search, Offset: from, Limit: pageSize})
+	if err != nil {
 		return problem{err}
 	}
-	if len(out.List) > pageSize {
-		out.List = out.List[:pageSize]
-		out.Next = Path + "/claims?" + url.Values{"bridge": {bridge}, "after": {out.List[pageSize-1].ID}}.Encode()
+	out.List, out.Total = list.People, int64(list.Total)
+	if next := from + len(list.People); next < list.Total && len(list.People) > 0 {
+		out.Next = Path + "/claims?" + url.Values{"bridge": {bridge}, "state": {out.State}, "q": {out.Search}, "from": {strconv.Itoa(next)}}.Encode()
 	}
 	return v.show("/migrate", "Who has come", "claims", out)
+}
+
+// drawDays makes the chart of how many had come by which day.
+func drawDays(days []claims.Day) chart {
+	const day = int64(24 * time.Hour / time.Second)
+	var list []store.Sample
+	for _, d := range days {
+		if at, err := time.Parse(time.DateOnly, d.Day); err == nil {
+			if len(list) == 0 { // nobody before
+				list = append(list, store.Sample{Series: "people", TS: at.Unix()})
+			}
+			list = append(list, store.Sample{Series: "people", TS: at.Unix() + day, Value: float64(d.Moved)})
+		}
+	}
+	if len(list) == 0 {
+		return chart{Empty: true}
+	}
+	return draw("Who has come", "people", plain, list, list[0].TS, list[len(list)-1].TS, day)
 }
 
 func (c *Console) claimsDo(v *visit) error {
@@ -98,43 +125,115 @@ func (c *Console) claimsDo(v *visit) error {
 	}
 	back := Path + "/claims?" + url.Values{"bridge": {bridge}}.Encode()
 	whom := "people of " + bridge
-	switch f.Get("do") {
+	switch do := f.Get("do"); do {
 	case "invite":
-		if len(f["person"]) == 0 && !v.sure(question{Text: "Everybody who can be written to and has not come gets a message by the bridge's bot, or an e-mail, with a link by which they claim their account.", Yes: "Invite them", Back: back}) {
+		if len(f["person"]) == 0 && !v.sure(question{Text: "Everybody who can be written to and has not been invited yet gets a message by the bridge's bot, with a link by which they claim their account.", Yes: "Invite them", Back: back}) {
 			return nil
 		}
-		return v.act("invite", whom, strings.Join(f["person"], " "), back, "They are being invited.", func() error {
-			_, err := c.o.Claims.Invite(v.ctx, bridge, f["person"])
+		q := claims.Invitations{Service: bridge, By: claims.ByMessage, Again: len(f["person"]) > 0}
+		for _, id := range f["person"] {
+			q.People = append(q.People, claims.Invitee{Person: id})
+		}
+		var out claims.Invited
+		return v.actSaid("invite", whom, strings.Join(f["person"], " "), back, func() string { return invitedSaid(out) }, func() (err error) {
+			out, err = c.o.Claims.Invite(v.ctx, q)
 			return err
 		})
+	case "links":
+		return c.claimLinks(v, bridge)
 	case "remind":
 		if !v.sure(question{Text: "Everybody who was invited and has not come is written to once more.", Yes: "Remind them", Back: back}) {
 			return nil
 		}
-		return v.act("remind", whom, "", back, "They are being reminded.", func() error {
-			_, err := c.o.Claims.Remind(v.ctx, bridge)
+		n := 0
+		return v.actSaid("remind", whom, "", back, func() string { return number(int64(n)) + " people are reminded now, one after the other." }, func() (err error) {
+			n, err = c.o.Claims.Remind(v.ctx, bridge)
 			return err
 		})
-	case "cut-over":
-		notice := strings.TrimSpace(f.Get("notice"))
-		if notice == "" {
-			return problemf("Write what is to be said on the other side.")
-		}
-		if !v.sure(question{Text: "On the other side this is said in every bridged channel, and nobody can write there any more, as far as the bridge may see to that: " + notice, Yes: "Cut over", Back: back}) {
+	case "unlink":
+		person := f.Get("person")
+		if !v.sure(question{Text: "What " + person + " says on the network is said by a place holder again. The account stays, and so does what was said.", Yes: "Unlink", Back: back}) {
 			return nil
 		}
-		return c.undone(v, "cut over", whom, notice, back, "The other side is closed.", func() ([]string, error) { return c.o.Claims.CutOver(v.ctx, bridge, notice) })
-	case "undo":
-		return c.undone(v, "undo the cut-over of", whom, "", back, "The other side is open again.", func() ([]string, error) { return c.o.Claims.Undo(v.ctx, bridge) })
+		return v.act("unlink", whom, person, back, "The link is gone.", func() error { return c.o.Claims.Unlink(v.ctx, bridge, person) })
+	default:
+		return c.cutoverDo(v, bridge, do, back)
 	}
-	return problemf("There is no action %q.", f.Get("do"))
 }
 
-// undone does what may be done in part only, and says so.
-func (c *Console) undone(v *visit, what, whom, more, to, said string, do func() ([]string, error)) error {
-	var left []string
-	return v.actSaid(what, whom, more, to, func() string { return strings.Join(append([]string{said}, left...), " ") }, func() (err error) {
-		left, err = do()
+// invitedSaid tells what became of invitations.
+func invitedSaid(i claims.Invited) string {
+	out := []string{number(int64(i.Queued)) + " people are written to now, one after the other."}
+	for _, n := range []struct {
+		count int
+		text  string
+	}{{i.Linked, "have an account already"}, {i.Before, "were invited before"}, {i.Stopped, "want no messages"}} {
+		if n.count > 0 {
+			out = append(out, number(int64(n.count))+" "+n.text+".")
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+// claimLinks gives a table of links to hand out.
+func (c *Console) claimLinks(v *visit, bridge string) error {
+	var out strings.Builder
+	if err := c.o.Claims.Links(v.ctx, bridge, &out); err != nil {
+		return problem{err}
+	}
+	if err := v.written("make links to hand out for", "people of "+bridge, ""); err != nil {
+		return err
+	}
+	h := v.w.Header()
+	c.o.Site.Headers(h)
+	h.Set("Content-Type", "text/csv; charset=utf-8")
+	h.Set("Content-Disposition", `attachment; filename="links.csv"`)
+	h.Set("Cache-Control", "no-store")
+	http.ServeContent(v.w, v.r, "", time.Time{}, strings.NewReader(out.String()))
+	return nil
+}
+
+// endings are the steps by which a bridge ends: what they lead to, what is asked before, and what is said after.
+var endings = map[string]struct{ state, ask, yes, said string }{
+	"announce": {cutover.StateAnnounced, "This is said in every bridged room and channel, here and on the network.", "Announce it", "It has been announced."},
+	"freeze":   {cutover.StateFrozen, "On the other side the notice is said in every bridged channel, and nobody can write there any more, as far as the bridge may see to that.", "Close the other side", "The other side is closed."},
+	"finish":   {cutover.StateDetached, "What was said last is taken in; then the bridge is stopped and taken out of its rooms. Rooms, people and all that was said stay.", "Take the bridge out", "The bridge is out of its rooms."},
+	"confirm":  {cutover.StateConfirmed, "The bot leaves all rooms, and the bridge can't come back into them. This can't be undone.", "End the bridge for good", "The bridge has ended."},
+	"undo":     {cutover.StateOpen, "The other side is opened again, and the bridge goes on where it was.", "Undo it", "The bridge is as it was."},
+}
+
+// cutoverDo takes a step towards the end of a bridge, or back.
+func (c *Console) cutoverDo(v *visit, bridge, do, back string) error {
+	f := v.r.PostForm
+	step, ok := endings[do]
+	if !ok {
+		return problemf("There is no action %q.", do)
+	}
+	w := cutover.Wish{Service: bridge, State: step.state}
+	switch do {
+	case "announce":
+		if w.Text = strings.TrimSpace(f.Get("text")); w.Text == "" {
+			return problemf("Write what is to be announced.")
+		}
+	case "freeze":
+		w.Notice = strings.TrimSpace(f.Get("notice"))
+	case "finish":
+		if w.Admins = fields(f.Get("admins")); len(w.Admins) == 0 {
+			return problemf("Who is to own the rooms? Name at least one administrator.")
+		}
+	}
+	if !v.sure(question{Text: step.ask, Yes: step.yes, Back: back}) {
+		return nil
+	}
+	var r cutover.Report
+	more := strings.TrimSpace(w.Text + w.Notice + " " + strings.Join(w.Admins, " "))
+	return v.actSaid(do+" the end of", "bridge "+bridge, more, back, func() string {
+		if r.Working() {
+			return "The server is at it, and goes on by itself."
+		}
+		return step.said
+	}, func() (err error) {
+		r, err = c.o.Claims.Want(v.ctx, w)
 		return err
 	})
 }

@@ -108,8 +108,8 @@ func (c *Console) migration(v *visit) error {
 			}
 		}
 	}
-	if !m.Ran.IsZero() && out.Mapping != nil {
-		if out.Claims, err = c.claimsOf(v, out.Mapping.Naming.Service); err != nil {
+	if !m.Ran.IsZero() && out.Bridge != "" {
+		if out.Claims, err = c.claimsOf(v, out.Bridge); err != nil {
 			return err
 		}
 	}

@@ -60,26 +60,6 @@ func newDesk(t *testing.T, log *slog.Logger) *desk.Desk {
 	return d
 }
 
-// Overview and what follows implement Claims.
-func (f *fake) Overview(context.Context, string) (ClaimsOverview, error) {
-	return ClaimsOverview{People: 4, Claimed: 1, Invited: 2, Unreachable: 1}, nil
-}
-func (f *fake) People(context.Context, string, string, int) ([]ClaimPerson, error) {
-	return []ClaimPerson{{ID: "U1", Name: "Ann", Account: "@anna:x"}, {ID: "U2", Name: "Bob", Failed: "takes no messages"}}, nil
-}
-func (f *fake) Invite(_ context.Context, bridge string, people []string) (int, error) {
-	return 1, f.note("invite " + bridge + " " + strings.Join(people, ","))
-}
-func (f *fake) Remind(_ context.Context, bridge string) (int, error) {
-	return 1, f.note("remind " + bridge)
-}
-func (f *fake) CutOver(_ context.Context, bridge, notice string) ([]string, error) {
-	return []string{"The topic of #go could not be changed."}, f.note("cut over " + bridge + ": " + notice)
-}
-func (f *fake) Undo(_ context.Context, bridge string) ([]string, error) {
-	return nil, f.note("undo " + bridge)
-}
-
 // part sends a part of an upload.
 func (r *rig) part(fields map[string]string, data []byte) *httptest.ResponseRecorder {
 	r.t.Helper()
@@ -264,42 +244,5 @@ func TestMigrationUpload(t *testing.T) {
 	}
 	if m := r.awaitIdle(id); m.State != desk.Failed || !strings.Contains(m.Error, "zip") {
 		t.Errorf("%+v", m)
-	}
-}
-
-// TestClaimsPages: what writes to people or closes something is asked about.
-func TestClaimsPages(t *testing.T) {
-	t.Parallel()
-	r := newRig(t)
-	r.signIn("anna")
-	csrf := r.token("/console/claims?bridge=irc")
-	for _, test := range []struct {
-		form url.Values
-		asks bool
-		did  string
-	}{
-		{url.Values{"do": {"invite"}, "person": {"U2"}}, false, "invite irc U2"},
-		{url.Values{"do": {"invite"}}, true, "invite irc "},
-		{url.Values{"do": {"remind"}}, true, "remind irc"},
-		{url.Values{"do": {"cut-over"}, "notice": {"We have moved."}}, true, "cut over irc: We have moved."},
-		{url.Values{"do": {"undo"}}, false, "undo irc"},
-	} {
-		test.form.Set("bridge", "irc")
-		test.form.Set("csrf", csrf)
-		before := len(r.fake.did)
-		w := r.do("POST", "/console/claims/do", test.form)
-		if asked := strings.Contains(w.Body.String(), "Are you sure?"); asked != test.asks {
-			t.Errorf("%v: asked: %v", test.form, asked)
-		}
-		if test.asks {
-			if len(r.fake.did) != before {
-				t.Errorf("%v: was done before", test.form)
-			}
-			test.form.Set("sure", "yes")
-			w = r.do("POST", "/console/claims/do", test.form)
-		}
-		if w.Code != 303 || r.fake.did[len(r.fake.did)-1] != test.did {
-			t.Errorf("%v: %d %v", test.form, w.Code, r.fake.did)
-		}
 	}
 }

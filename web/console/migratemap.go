@@ -134,7 +134,7 @@ func applyEdit(m *plan.Mapping, part string, f url.Values) error {
 		}
 	case partGeneral:
 		m.Name, m.SpaceAudience, m.Files = strings.TrimSpace(f.Get("name")), f.Get("space_audience"), f.Get("fetch_files") == "yes"
-		m.Admins = strings.Fields(strings.ReplaceAll(f.Get("admins"), ",", " "))
+		m.Admins = fields(f.Get("admins"))
 		if m.Admins == nil {
 			m.Admins = []string{}
 		}

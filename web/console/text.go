@@ -70,3 +70,6 @@ func text(raw string) string {
 func sortBy[T any, K cmp.Ordered](list []T, key func(T) K) {
 	slices.SortStableFunc(list, func(a, b T) int { return cmp.Compare(key(a), key(b)) })
 }
+
+// fields are the words of a list with spaces or commas between them.
+func fields(s string) []string { return strings.Fields(strings.ReplaceAll(s, ",", " ")) }
