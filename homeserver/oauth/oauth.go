@@ -35,6 +35,10 @@ type Client interface {
 	Deactivate(ctx context.Context, userID string, erase bool) error
 	// SetProfile sets a field of a user's profile to text; "" removes it.
 	SetProfile(ctx context.Context, userID string, user int64, field, text string) error
+	// RenameDevice names a user's device; M_NOT_FOUND if there is none such.
+	RenameDevice(ctx context.Context, user int64, id, name string) error
+	// RemoveEmail takes an e-mail address from an account.
+	RemoveEmail(ctx context.Context, userID string, user int64, address string) error
 	// CheckName tells as an error why somebody can't sign up with a name.
 	CheckName(ctx context.Context, localpart string) error
 	// MailLink makes the address that a link in a message leads to.
@@ -142,6 +146,7 @@ const (
 	pathDevices   = "/account/devices"
 	pathOneDevice = "/account/device"
 	pathPassword  = "/account/password"
+	pathEmails    = "/account/email"
 	pathKeys      = "/account/encryption"
 	pathClose     = "/account/deactivate"
 )
