@@ -79,12 +79,11 @@ type Options struct {
 
 // Provider serves the API and its pages. It is safe for concurrent use.
 type Provider struct {
-	o       Options
-	codes   *codes
-	devices *deviceCodes
-	mux     *http.ServeMux
-	tmpl    *template.Template
-	text    texts
+	o     Options
+	paces *paces
+	mux   *http.ServeMux
+	tmpl  *template.Template
+	text  texts
 }
 
 // New makes a Provider.
@@ -94,11 +93,8 @@ func New(o Options) (*Provider, error) {
 	}
 	p := &Provider{o: o}
 	var err error
-	if p.codes, err = newCodes(o.Now); err != nil {
-		return nil, fmt.Errorf("oauth: making the codes: %w", err)
-	}
-	if p.devices, err = newDeviceCodes(o.Now); err != nil {
-		return nil, fmt.Errorf("oauth: making the device codes: %w", err)
+	if p.paces, err = newPaces(); err != nil {
+		return nil, fmt.Errorf("oauth: making the paces of devices: %w", err)
 	}
 	if p.text, err = loadTexts(); err != nil {
 		return nil, err
