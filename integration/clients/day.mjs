@@ -1,5 +1,5 @@
 // A day of three people: node day.mjs URL MODE, where MODE is classic or sliding.
-import { assert, event, password, person, refused, room, sdk, signUp, start, step, tell, text, until } from "./kit.mjs";
+import { assert, event, logOut, password, person, refused, room, sdk, signUp, start, step, tell, text, until } from "./kit.mjs";
 
 const [url, mode] = process.argv.slice(2);
 const { Direction, EventType, RelationType } = sdk;
@@ -228,7 +228,7 @@ await step("history", async () => {
     assert.ok(timeline.getEvents().some((e) => e.getId() === hello) || there.getThread(hello));
     const near = await fresh.timestampToEvent(main, all()[0].getTs(), Direction.Forward);
     assert.equal(near.event_id, ids[0]);
-    await fresh.logout(true);
+    await logOut(fresh);
     await refused("M_UNKNOWN_TOKEN", () => fresh.whoami());
 });
 
@@ -262,7 +262,7 @@ await step("kick, ban, leave, forget", async () => {
 
 await step("log out and in", async () => {
     const old = alice.getAccessToken();
-    await alice.logout(true);
+    await logOut(alice);
     await refused("M_UNKNOWN_TOKEN", () => person(url, { user_id: alice.getUserId(), access_token: old }).whoami());
     const plain = sdk.createClient({ baseUrl: url });
     assert.ok((await plain.loginFlows()).flows.some((f) => f.type === "m.login.password"));
