@@ -75,6 +75,7 @@ const part = (name, what) => step(name, async () => {
 /** crash has the server killed and started again. */
 async function crash() {
     const again = new Promise((done) => process.stdin.once("data", done));
+    process.stdin.resume();
     tell({ crash: true });
     await again;
     process.stdin.pause();
