@@ -55,6 +55,7 @@ func commands() []command {
 		{"keys", "list and change the keys with which the server signs", runKeys},
 		{"backup", "copy everything to one file, check and list such files", runBackup},
 		{"restore", "make a data folder of a backup", runRestore},
+		{"compact", "make the database of a stopped server as small as it can be", runCompact},
 		{"doctor", "look for what keeps the server from working, and say how to mend it", runDoctor},
 		{"slack", "print what the bridge to Slack needs there", runSlack},
 		{"registration", "make, check and list registration files of application services", runRegistration},

@@ -20,6 +20,7 @@ import (
 	"github.com/landbridge-im/landbridge/config"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 	"github.com/landbridge-im/landbridge/internal/inproc"
+	"github.com/landbridge-im/landbridge/internal/tracing"
 	"github.com/landbridge-im/landbridge/registration"
 )
 
@@ -60,7 +61,7 @@ func (s *serving) openBridges(ctx context.Context) (err error) {
 	s.host, err = appservice.New(appservice.Options{
 		Dir:        filepath.Join(s.cfg.DataDir, "bridges"),
 		Homeserver: appservice.Homeserver{URL: "http://in-process", Domain: s.cfg.Server.Name, Transport: inproc.Transport(homeserver)},
-		Modules:    s.noticed(), Links: s.links, Log: s.log, Metrics: s.metrics, Standing: s.standing,
+		Modules:    s.noticed(), Links: s.links, Tracer: s.tracer(), Log: s.log, Metrics: s.metrics, Standing: s.standing,
 	})
 	if err != nil {
 		return err
@@ -158,7 +159,7 @@ func (s *serving) builtin() ([]*registration.Registration, error) {
 // over HTTP.
 func (s *serving) transport(r *registration.Registration) http.RoundTripper {
 	if r.Module != "" && r.URL == "" {
-		return inproc.Transport(s.host.Handler(r.ID))
+		return tracing.Transport(inproc.Transport(s.host.Handler(r.ID)), s.tracer(), "application service "+r.ID, nil)
 	}
 	if r.URL == "" {
 		return nil
@@ -166,7 +167,7 @@ func (s *serving) transport(r *registration.Registration) http.RoundTripper {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.TLSClientConfig = &tls.Config{RootCAs: s.roots}
 	t.Proxy = nil // bridges are near; a proxy for the world is not meant for them
-	return t
+	return tracing.Transport(t, s.tracer(), "application service "+r.ID, nil)
 }
 
 // runBridges runs the bridges until ctx ends. One that does not start is tried again by the

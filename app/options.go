@@ -6,6 +6,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
 	"github.com/landbridge-im/landbridge/homeserver/client"
 	"github.com/landbridge-im/landbridge/homeserver/mail"
+	"github.com/landbridge-im/landbridge/homeserver/retention"
 	"github.com/landbridge-im/landbridge/homeserver/sso"
 )
 
@@ -56,4 +57,10 @@ func policies(c *config.Config) []accounts.Policy {
 		out = append(out, accounts.Policy{ID: p.ID, Version: p.Version, Language: p.Language, Name: p.Name, URL: p.URL})
 	}
 	return out
+}
+
+// retentionPolicy is how long messages are kept.
+func retentionPolicy(c *config.Config) retention.Policy {
+	r := c.Retention
+	return retention.Policy{Lifetime: r.Messages.Std(), Rooms: r.Rooms, Min: r.RoomsMin.Std(), Max: r.RoomsMax.Std()}
 }

@@ -48,6 +48,7 @@ func (s *serving) takeOver(ctx context.Context, next *config.Config) error {
 	s.hs.Claims().Configure(claimSettings(next))
 	s.hs.LogAccess(next.Log.Access)
 	s.hs.ShowAllUsers(next.Search.AllUsers)
+	s.hs.SetRetention(retentionPolicy(next))
 	err := s.reloadBridges(ctx, next)
 	s.cfg = next
 	s.current.Store(next)

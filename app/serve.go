@@ -29,6 +29,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/client"
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/internal/acme"
+	"github.com/landbridge-im/landbridge/internal/tracing"
 	"github.com/landbridge-im/landbridge/migration/desk"
 	"github.com/landbridge-im/landbridge/registration"
 	"github.com/landbridge-im/landbridge/web/console"
@@ -103,6 +104,7 @@ type serving struct {
 	desk      *desk.Desk
 	held      atomic.Pointer[string] // the bridge that must not run now
 	watch     *registration.Watcher
+	tracing   *tracing.Tracing // nil: nothing is traced
 	roots     *x509.CertPool     // who vouches for other machines; nil: the system's
 	certs     *acme.Certificates // nil: none are had by ACME
 }
@@ -137,6 +139,10 @@ func (s *serving) run(ctx context.Context) (err error) {
 	if err := s.openACME(); err != nil {
 		return err
 	}
+	if err := s.openTracing(ctx); err != nil {
+		return err
+	}
+	defer s.closeTracing()
 	listeners, err := s.listen(ctx)
 	if err != nil {
 		return err
@@ -175,7 +181,7 @@ func (s *serving) open(ctx context.Context) error {
 		return err
 	}
 	o := options(c, s.std.build.Version)
-	o.Registrations, o.Transport, o.Log = s.watch.Set(), s.transport, s.log
+	o.Registrations, o.Transport, o.Log, o.Tracer = s.watch.Set(), s.transport, s.log, s.tracer()
 	if o.Mailer, err = mailer(c); err != nil {
 		return err
 	}
@@ -191,6 +197,7 @@ func (s *serving) open(ctx context.Context) error {
 	s.hs.Cutover().Use(endingBridges{claimBridges{s}})
 	s.hs.LogAccess(c.Log.Access)
 	s.hs.ShowAllUsers(c.Search.AllUsers)
+	s.hs.SetRetention(retentionPolicy(c))
 	return s.metrics.Register(s.hs.Collector())
 }
 

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"gopkg.in/yaml.v3"
 	"maunium.net/go/mautrix/appservice"
 	"maunium.net/go/mautrix/bridgev2"
@@ -46,6 +47,8 @@ type Options struct {
 	Standing func(ctx context.Context, user id.UserID) (Standing, error)
 	// Metrics, if not nil, gets the host's collectors.
 	Metrics prometheus.Registerer
+	// Tracer makes a span of each event that a bridge has handled; nil: none are made.
+	Tracer trace.Tracer
 	// HTTP is what modules reach their networks with; default a client with a
 	// timeout of one minute.
 	HTTP *http.Client

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/appservice"
 	"maunium.net/go/mautrix/bridgev2"
@@ -59,6 +61,8 @@ type pump struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // the lanes' goroutines
+
+	tracer trace.Tracer // set before the start; nil: nothing is traced
 
 	mu         sync.Mutex
 	open       bool // events may be handled
@@ -239,6 +243,10 @@ func (p *pump) handle(w work) error {
 		}
 	}
 	p.metrics.handled(time.Since(w.received))
+	if p.tracer != nil {
+		_, span := p.tracer.Start(context.WithoutCancel(p.ctx), "bridge event", trace.WithTimestamp(w.received), trace.WithNewRoot(), trace.WithAttributes(attribute.String("bridge", p.metrics.id)))
+		span.End()
+	}
 	if w.Kind == store.KindEvent {
 		p.metrics.traffic.handled(id.RoomID(w.Lane), time.Since(w.received))
 	}

@@ -161,6 +161,7 @@ func (in *instance) newRun(ctx context.Context, cfg Instance, reg Registration) 
 	// The inbox outlives br in the same file; the host closes both.
 	r.br.ExternallyManagedDB = true
 	r.pump = newPump(r.box, r.br, r.conn, keys, births, may, in.log, in.metrics)
+	r.pump.tracer = h.opts.Tracer
 	waiting, err := r.box.Pending(ctx)
 	if err != nil {
 		return nil, err

@@ -31,11 +31,13 @@ type Config struct {
 	Encryption   Encryption   `yaml:"encryption"`
 	Presence     Presence     `yaml:"presence"`
 	Search       Search       `yaml:"search"`
+	Retention    Retention    `yaml:"retention" reload:"yes"`
 	AppServices  AppServices  `yaml:"app_services" reload:"yes"`
 	Bridges      []Bridge     `yaml:"bridges" reload:"yes"`
 	BridgeHost   BridgeHost   `yaml:"bridge_host"`
 	Log          Log          `yaml:"log"`
 	Metrics      Metrics      `yaml:"metrics"`
+	Tracing      Tracing      `yaml:"tracing"`
 	Backup       Backup       `yaml:"backup" reload:"yes"`
 	Migration    Migration    `yaml:"migration" reload:"yes"`
 	Claims       Claims       `yaml:"claims" reload:"yes"`
@@ -271,6 +273,27 @@ type Search struct {
 	AllUsers bool `yaml:"all_users" reload:"yes"`
 }
 
+// Retention is how long messages are kept.
+type Retention struct {
+	// Messages is their lifetime in rooms that say nothing; 0: for ever.
+	Messages Duration `yaml:"messages"`
+	// Rooms lets rooms say it themselves, by m.room.retention (MSC1763), within RoomsMin and RoomsMax, of which 0 is no
+	// bound.
+	Rooms    bool     `yaml:"rooms"`
+	RoomsMin Duration `yaml:"rooms_min"`
+	RoomsMax Duration `yaml:"rooms_max"`
+}
+
+// Tracing sends OpenTelemetry traces to a collector.
+type Tracing struct {
+	// Endpoint is the collector's address (OTLP over HTTP); empty: nothing is traced.
+	Endpoint string `yaml:"endpoint"`
+	// Authorization is the header of that name, if the collector wants one.
+	Authorization Secret `yaml:"authorization"`
+	// Sample is the share of what happens that is traced, from 0 to 1.
+	Sample float64 `yaml:"sample"`
+}
+
 // AppServices are the application services registered with YAML files.
 type AppServices struct {
 	// Registrations are files, folders (of which *.yaml and *.yml are read) or globs.
@@ -450,6 +473,8 @@ func Default() *Config {
 		Encryption:  Encryption{CheckUploads: true},
 		Presence:    Presence{Enabled: true},
 		Search:      Search{Messages: true},
+		Tracing:     Tracing{Sample: 0.1},
+		Retention:   Retention{RoomsMin: Duration(24 * time.Hour)},
 		AppServices: AppServices{Registrations: []string{}},
 		Bridges:     []Bridge{},
 		BridgeHost:  BridgeHost{Listen: "127.0.0.1:29330"},

@@ -30,6 +30,8 @@ func (c *Config) validate(bad map[string]bool) Problems {
 	v.push()
 	v.voip()
 	v.media()
+	v.retention()
+	v.tracing()
 	v.previews()
 	v.identity()
 	v.size("limits.max_request_body", c.Limits.MaxRequestBody, 64<<10, 1<<30)
@@ -427,5 +429,44 @@ func (v *validator) claims() {
 	}
 	if c.MessagesPerMinute < 1 || c.MessagesPerMinute > 6000 {
 		v.add("claims.messages_per_minute", fmt.Sprintf("must be from 1 to 6000 but is %d", c.MessagesPerMinute), "write 20")
+	}
+}
+
+// leastLifetime is the least that messages may be told to be kept.
+const leastLifetime = Duration(time.Hour)
+
+// retention checks how long messages are kept.
+func (v *validator) retention() {
+	r := v.config.Retention
+	for _, d := range []struct {
+		key   string
+		value Duration
+		zero  string
+	}{
+		{"retention.messages", r.Messages, "write 0s to keep messages for ever"},
+		{"retention.rooms_min", r.RoomsMin, "write 0s for no bound"},
+		{"retention.rooms_max", r.RoomsMax, "write 0s for no bound"},
+	} {
+		if d.value != 0 && d.value < leastLifetime {
+			v.add(d.key, "must be "+leastLifetime.String()+" or more but is "+d.value.String(), d.zero)
+		}
+	}
+	if r.RoomsMax != 0 && r.RoomsMax < r.RoomsMin {
+		v.add("retention.rooms_max", "is less than retention.rooms_min", "write 0s for no bound")
+	}
+}
+
+// tracing checks where traces go.
+func (v *validator) tracing() {
+	t := v.config.Tracing
+	if t.Sample < 0 || t.Sample > 1 {
+		v.add("tracing.sample", fmt.Sprintf("must be from 0 to 1 but is %v", t.Sample), "write 0.1 for a tenth")
+	}
+	if t.Endpoint == "" {
+		return
+	}
+	u, err := url.Parse(t.Endpoint)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(u.Path, "/") {
+		v.add("tracing.endpoint", "is no http or https address", "write http://127.0.0.1:4318, say, without a slash at its end")
 	}
 }

@@ -49,7 +49,7 @@ func (s *Server) openOutside(own *keyring.Own) (o *outside, err error) {
 	if o.backoff, err = fclient.NewBackoff(s.store, s.o.Log, s.o.Now); err != nil {
 		return nil, err
 	}
-	o.client = fclient.New(fclient.Options{Finder: o.finder, Signer: own.Signer(), Backoff: o.backoff, Dial: dial, RootCAs: f.RootCAs, Log: s.o.Log})
+	o.client = fclient.New(fclient.Options{Finder: o.finder, Signer: own.Signer(), Backoff: o.backoff, Dial: dial, RootCAs: f.RootCAs, Tracer: s.o.Tracer, Log: s.o.Log})
 	o.policy = &policy.Policy{Store: s.store, Remote: o.client, Log: s.o.Log}
 	o.ring, err = keyring.New(keyring.Options{Own: own, Cache: keyring.StoreCache{Store: s.store}, Fetcher: o.client, Notaries: f.Notaries, Log: s.o.Log, Now: s.o.Now})
 	return o, err

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
@@ -37,6 +38,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/presence"
 	"github.com/landbridge-im/landbridge/homeserver/preview"
 	"github.com/landbridge-im/landbridge/homeserver/pushers"
+	"github.com/landbridge-im/landbridge/homeserver/retention"
 	"github.com/landbridge-im/landbridge/homeserver/room"
 	"github.com/landbridge-im/landbridge/homeserver/search"
 	"github.com/landbridge-im/landbridge/homeserver/slidingsync"
@@ -104,6 +106,8 @@ type Options struct {
 	// VoIP is what clients are told about calls.
 	VoIP client.VoIP
 	Log  *slog.Logger
+	// Tracer makes spans of requests, of calls to other servers and of writes for them; nil: none are made.
+	Tracer trace.Tracer
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -136,6 +140,7 @@ type Server struct {
 	services *appservices.Services
 	delayed  *delayed.Events
 	guests   *guests.Guests
+	keeper   *retention.Keeper
 	identity *identity.Client
 	notices  *notices.Notices
 	unread   *unread.Counter
@@ -165,7 +170,7 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Server{o: o, draining: make(chan struct{}), edge: edge.New(edge.Options{Log: o.Log, Now: o.Now})}
+	s := &Server{o: o, draining: make(chan struct{}), edge: edge.New(edge.Options{Log: o.Log, Now: o.Now, Tracer: o.Tracer})}
 	own, err := keyring.Load(filepath.Join(o.Dir, "signing.key"), o.Name)
 	if err != nil {
 		return nil, err
@@ -263,6 +268,11 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 		return nil, err
 	}
 	s.client.DeleteRoomsWith(s.admin.DeleteRoom)
+	keeping := retention.Options{Store: s.store, Log: o.Log, Now: o.Now}
+	if s.search != nil {
+		keeping.Index = s.search
+	}
+	s.keeper = retention.New(keeping)
 	s.inbound = s.openInbound(s.keys)
 	return s, nil
 }
@@ -381,6 +391,9 @@ func (s *Server) Configure(set client.Settings) { s.client.Configure(set) }
 // ShowAllUsers lets the user directory show everybody with an account here.
 func (s *Server) ShowAllUsers(on bool) { s.people.ShowAll(on) }
 
+// SetRetention says how long messages are kept; until it is called, for ever.
+func (s *Server) SetRetention(p retention.Policy) { s.keeper.SetPolicy(p) }
+
 // LogAccess switches the access log.
 func (s *Server) LogAccess(on bool) { s.edge.LogAccess(on) }
 
@@ -397,6 +410,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.keys.Run(ctx) })
 	g.Go(func() error { return s.delayed.Run(ctx) })
 	g.Go(func() error { return s.guests.Run(ctx) })
+	g.Go(func() error { return s.keeper.Run(ctx) })
 	g.Go(func() error { return s.claims.Run(ctx) })
 	g.Go(func() error { return s.cutover.Run(ctx) })
 	g.Go(func() error { return s.admin.Run(ctx) })

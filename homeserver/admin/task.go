@@ -152,6 +152,10 @@ func (a *Admin) do(ctx context.Context, id string) error {
 		}
 	}
 	err = errors.Join(err, a.save(ctx, k))
+	if k.State == store.TaskComplete {
+		_, backErr := a.o.Store.GiveBack(ctx)
+		err = errors.Join(err, backErr)
+	}
 	a.mu.Lock()
 	if done := a.ended[id]; done != nil {
 		close(done)

@@ -32,6 +32,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.fail(c, mxerror.Unrecognized(http.StatusMethodNotAllowed))
 		return
 	}
+	edge.NameSpan(c.ctx, r.Method, rt.pattern)
 	c.query = r.URL.Query()
 	a.serve(c, rt)
 }

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Options say what an Edge does.
@@ -21,6 +23,8 @@ type Options struct {
 	Log *slog.Logger
 	// Now is the clock of the access log.
 	Now func() time.Time
+	// Tracer makes a span of each request, whose name handlers complete by NameSpan; nil: none are made.
+	Tracer trace.Tracer
 }
 
 // Edge makes handlers that a homeserver shows to the world. It is safe for concurrent use.
@@ -85,7 +89,8 @@ func (e *Edge) Wrap(next http.Handler) http.Handler {
 		h.Set("Access-Control-Expose-Headers", "Retry-After, "+Header)
 		out := &response{ResponseWriter: w, edge: e, request: r}
 		out.limitWrites()
-		r = r.WithContext(context.WithValue(r.Context(), idKey{}, id))
+		ctx, span := e.trace(context.WithValue(r.Context(), idKey{}, id), r)
+		r = r.WithContext(ctx)
 		r.Body = limitBody(w, r.Body)
 		defer func() {
 			p := recover()
@@ -93,6 +98,7 @@ func (e *Edge) Wrap(next http.Handler) http.Handler {
 				p = e.recovered(out, r, id, p)
 			}
 			out.end()
+			endSpan(span, out.status)
 			if e.access.Load() {
 				// Never the query, which may hold an access token.
 				e.o.Log.InfoContext(r.Context(), "request", "id", id, "method", r.Method, "path", loggedPath(r.URL.Path), "status", out.status,

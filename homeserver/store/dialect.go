@@ -15,6 +15,8 @@ type dialect struct {
 	schema *strings.Replacer
 	// begin starts a write transaction.
 	begin string
+	// giveBack is the statement, with %d pages, that gives free pages back to the disk; "" if there is none.
+	giveBack string
 	// param rewrites the parameters of queries, which are written $1, $2, ...
 	param func(string) string
 }
@@ -25,8 +27,8 @@ func sqliteDialect() dialect {
 	return dialect{
 		name: "sqlite", driver: "sqlite",
 		schema: strings.NewReplacer("{pk}", "INTEGER PRIMARY KEY", "{blob}", "BLOB", "{norowid}", "WITHOUT ROWID"),
-		begin:  "BEGIN IMMEDIATE",
-		param:  func(q string) string { return params.ReplaceAllString(q, "?$1") },
+		begin:  "BEGIN IMMEDIATE", giveBack: "PRAGMA incremental_vacuum(%d)",
+		param: func(q string) string { return params.ReplaceAllString(q, "?$1") },
 	}
 }
 
@@ -63,6 +65,8 @@ func parseURI(uri string, full bool) (location, error) {
 			sync = "FULL"
 		}
 		v := url.Values{"_pragma": {
+			// Space can only be given back by a database that was made for it: this comes first.
+			"auto_vacuum(2)",
 			"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(" + sync + ")",
 			// Integrity is the writer's work; foreign keys would cost a look-up a row.
 			"foreign_keys(0)", "temp_store(MEMORY)", "cache_size(-8000)",

@@ -51,6 +51,17 @@ func (s *Store) MessagesToPurge(ctx context.Context, room int64, after Place, de
 	}, room, after.Depth, after.Pos, depth, limit)
 }
 
+// MessagesOlderThan lists events of a room that are no state and were made before a time, in milliseconds, in the order
+// of their times, from behind one of them on. from is the last of a list.
+func (s *Store) MessagesOlderThan(ctx context.Context, room int64, from Timed, beforeMS int64, limit int) (events []Purged, last Timed, err error) {
+	events, err = collect(ctx, s, "purge_aged", func(r scanner) (p Purged, err error) {
+		err = r.Scan(&p.NID, &p.Pos, &last.TS)
+		last.NID = p.NID
+		return p, err
+	}, room, from.TS, from.NID, beforeMS, limit)
+	return events, last, err
+}
+
 // DropEvents removes events and what was derived from them. Where they stood in the log there is
 // nothing any more; positions are not used again. packs removes the states after them too.
 func (t *Tx) DropEvents(events []Purged, packs bool) error {

@@ -233,7 +233,7 @@ func (w *writer) failed(err error) error {
 // once. It must not call Store methods that write.
 func (s *Store) Write(ctx context.Context, fn func(*Tx) error) error {
 	done := make(chan error, 1)
-	if err := s.writer.put(ctx, op{anyEpoch, fn, func(err error) { done <- err }}); err != nil {
+	if err := s.writer.put(ctx, op{anyEpoch, fn, traced(ctx, func(err error) { done <- err })}); err != nil {
 		return err
 	}
 	// Once queued it will happen: the answer has to wait for it whatever becomes of the caller.
@@ -244,7 +244,7 @@ func (s *Store) Write(ctx context.Context, fn func(*Tx) error) error {
 // changes are durable or have failed, and must not block. The write is refused with ErrStale
 // if an epoch has begun since the given one.
 func (s *Store) Submit(ctx context.Context, epoch int64, fn func(*Tx) error, done func(error)) error {
-	return s.writer.put(ctx, op{epoch, fn, done})
+	return s.writer.put(ctx, op{epoch, fn, traced(ctx, done)})
 }
 
 // WriterStats tells how the writer does.

@@ -17,11 +17,13 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	"maunium.net/go/mautrix/crypto/canonicaljson"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/federation/discovery"
 	"github.com/landbridge-im/landbridge/homeserver/federation/xmatrix"
+	"github.com/landbridge-im/landbridge/internal/tracing"
 )
 
 // Finder finds and dials servers; *discovery.Finder does.
@@ -44,6 +46,8 @@ type Options struct {
 	RootCAs   *x509.CertPool
 	UserAgent string
 	Log       *slog.Logger
+	// Tracer makes spans of calls; nil: none are made.
+	Tracer trace.Tracer
 	// Timeout bounds an ordinary call; 0 means 30 seconds. Those that answer with the state of a
 	// room, and transactions, have more.
 	Timeout time.Duration
@@ -82,7 +86,7 @@ func New(o Options) *Client {
 		MaxResponseHeaderBytes: 64 << 10,
 	}
 	// Requests are signed for one target, so a redirect can't be followed.
-	c.http = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	c.http = &http.Client{Transport: tracing.Transport(transport, o.Tracer, "federation", serverOf), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	c.plain = c.plainClient()
 	return c
 }
@@ -96,6 +100,15 @@ func (c *Client) Close() {
 // A server name can't always be the host of a URL, and two of them may lead to one machine with
 // different certificates. So URLs have it in base32, and connections are pooled by it.
 var hostEncoding = base32.HexEncoding.WithPadding(base32.NoPadding)
+
+// serverOf is the name of the server of a host; see hostEncoding.
+func serverOf(host string) string {
+	name, err := hostEncoding.DecodeString(strings.ToUpper(strings.ReplaceAll(host, ".", "")))
+	if err != nil {
+		return ""
+	}
+	return string(name)
+}
 
 func (c *Client) dial(ctx context.Context, _, address string) (net.Conn, error) {
 	host, _, err := net.SplitHostPort(address)

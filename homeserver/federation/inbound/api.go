@@ -82,6 +82,7 @@ type API struct {
 
 // route is one endpoint.
 type route struct {
+	pattern string
 	handle func(*call) (any, error)
 	// raw routes write their answer themselves.
 	raw func(*call) error
@@ -129,7 +130,10 @@ const (
 	key = "/_matrix/key/v2"
 )
 
-func (a *API) on(method, path string, rt route) { a.table.Add(method, path, &rt) }
+func (a *API) on(method, path string, rt route) {
+	rt.pattern = path
+	a.table.Add(method, path, &rt)
+}
 
 func (a *API) routes() {
 	const get, put, post = http.MethodGet, http.MethodPut, http.MethodPost

@@ -48,6 +48,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.fail(c, mxerror.Unrecognized(http.StatusMethodNotAllowed))
 		return
 	}
+	edge.NameSpan(c.ctx, r.Method, rt.pattern)
 	c.params, c.query = params, r.URL.Query()
 	if err := a.admit(c, rt); err != nil {
 		a.fail(c, err)

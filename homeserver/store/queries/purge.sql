@@ -65,3 +65,6 @@ DELETE FROM waiting_redaction WHERE room_nid = $1
 
 -- name: purge_import_item
 DELETE FROM import_item WHERE room_nid = $1
+-- name: purge_aged
+SELECT nid, pos, ts FROM event WHERE room_nid = $1 AND pos IS NOT NULL AND (ts, nid) > ($2, $3) AND ts < $4 AND state_key = 0
+ORDER BY ts, nid LIMIT $5
