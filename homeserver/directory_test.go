@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tidwall/gjson"
+
 	"github.com/landbridge-im/landbridge/homeserver/client"
 	"github.com/landbridge-im/landbridge/internal/inproc"
 	"github.com/landbridge-im/landbridge/registration"
@@ -74,6 +76,32 @@ func TestPublicRooms(t *testing.T) {
 		t.Errorf("%d rooms after one was taken out", got)
 	}
 	_ = space
+}
+
+// TestPublicRoomChanges: what the directory says of a room is as the room is now, also after a redaction, which
+// changes no state but what it says.
+func TestPublicRoomChanges(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	alice := h.user("alice")
+	bob := h.user("bob")
+	room := h.room(alice, obj{"visibility": "public", "preset": "public_chat"})
+	now := func() gjson.Result { t.Helper(); return h.ok(bob, "GET", "/v3/publicRooms", nil).Get("chunk.0") }
+	if r := now(); r.Get("name").Exists() || r.Get("num_joined_members").Int() != 1 {
+		t.Error(r.Raw)
+	}
+	named := h.ok(alice, "PUT", "/v3/rooms/"+room+"/state/m.room.name/", obj{"name": "One"}).Get("event_id").Str
+	if r := now(); r.Get("name").Str != "One" {
+		t.Error(r.Raw)
+	}
+	h.ok(bob, "POST", "/v3/join/"+room, obj{})
+	if r := now(); r.Get("name").Str != "One" || r.Get("num_joined_members").Int() != 2 {
+		t.Error(r.Raw)
+	}
+	h.ok(alice, "PUT", "/v3/rooms/"+room+"/redact/"+named+"/1", obj{})
+	if r := now(); r.Get("name").Exists() {
+		t.Error(r.Raw)
+	}
 }
 
 func TestHierarchy(t *testing.T) {

@@ -139,6 +139,12 @@ func TestAccountPages(t *testing.T) {
 	// Devices: those of both APIs, and the deep links.
 	p.open("/account?action=org.matrix.devices_list").has(200, "Your devices", "My App", "example.com")
 	p.open("/account?action=org.matrix.device_view&device_id=PHONE").has(200, "PHONE", "My App")
+	p.send("/account/device", "name", " Pocket <i> ").has(200, "Saved.", `value="Pocket <i>"`)
+	if r := h.want(200, "", alice, "GET", "/v3/devices/PHONE", nil); r.str("display_name") != "Pocket <i>" {
+		t.Error(r.raw)
+	}
+	p.send("/account/device", "name", strings.Repeat("x", 300)).has(400)
+	p.open("/account/email").has(404) // the server sends no mail
 	p.open("/account?action=org.matrix.device_delete&device_id=NONE").has(200, "no such device")
 	p.open("/account?action=org.matrix.session_end&device_id=PHONE").has(200, "PHONE").send("/account/device").has(200, "is signed out")
 	h.want(401, "M_UNKNOWN_TOKEN", token, "GET", "/v3/account/whoami", nil)
@@ -167,6 +173,39 @@ func TestAccountPages(t *testing.T) {
 	p.send("/account/deactivate", "sure", "@alice:test").has(200, "Account closed")
 	p.open("/account").has(200, "Sign in to test").send("/account/sign-in", "user", "alice", "password", "long enough").has(403, "deactivated")
 	p.open("/account/nowhere").has(404)
+}
+
+// TestAccountEmails: an address is added by whoever shows that it is theirs, and removed.
+func TestAccountEmails(t *testing.T) {
+	t.Parallel()
+	h, box := withMail(t, func(o *Options) { o.OAuth.Enabled = true })
+	alice := h.user("alice")
+	const emails = "/account/email"
+	p := h.person().signIn("alice")
+	p.open(emails).has(200, "no e-mail address").send(emails, "email", "nonsense").has(400, "no e-mail address")
+	p.send(emails, "email", "Ann@Example.org").has(200, "on its way to Ann@Example.org")
+	p.send(emails).has(400, "not been confirmed yet")
+	h.follow(box.Next(0))
+	proof := p.page
+	h.clock.advance(11 * time.Minute)
+	p.send(emails).has(200, "sign in again") // an address opens the account
+	p.signIn("alice")
+	p.page = proof
+	if csrf := hiddenText.FindStringSubmatch(p.open(emails).page); csrf == nil {
+		t.Fatal(p.page)
+	} else {
+		was := hiddenText.FindStringSubmatch(proof)
+		p.page = strings.ReplaceAll(proof, was[2], csrf[2])
+	}
+	p.send(emails).has(200, "The address is added.", "ann@example.org")
+	p.open("/account").has(200, "ann@example.org")
+	if r := h.want(200, "", alice, "GET", "/v3/account/3pid", nil); !strings.Contains(r.raw, "ann@example.org") {
+		t.Error(r.raw)
+	}
+	h.user("eve")
+	h.person().signIn("eve").open(emails).send(emails, "remove", "ann@example.org")
+	p.open(emails).has(200, "ann@example.org").send(emails, "remove", "ann@example.org").has(200, "The address is removed.", "no e-mail address")
+	h.person().open(emails).has(200, "Sign in to test")
 }
 
 // TestOAuthAwareClients: clients of the legacy API log in by the same pages.

@@ -90,6 +90,10 @@ func TestDevicesWithoutKeys(t *testing.T) {
 	device := h.login("bob", m{"device_id": "NEW"}).str("device_id")
 	changed("new", true)
 	h.must(bob, "PUT", "/v3/devices/"+device, m{"display_name": "Phone"}, nil)
+	h.must(bob, "PUT", "/v3/devices/"+device, m{}, nil)
+	if name := h.get(bob, "/v3/devices/"+device).Get("display_name").Str; name != "Phone" {
+		t.Errorf("a device that was given no name is called %q now", name)
+	}
 	changed("renamed", true)
 	h.must(bob, "DELETE", "/v3/devices/"+device, m{"auth": passwordAuth("bob")}, nil)
 	changed("deleted", true)

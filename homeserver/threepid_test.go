@@ -90,6 +90,13 @@ func TestEmailLife(t *testing.T) {
 	if !strings.Contains(list.raw, `"address":"alice.strauss@example.org"`) || !strings.Contains(list.raw, `"validated_at":18`) {
 		t.Errorf("the list: %s", list.raw)
 	}
+	// Older clients add one at another path, without a password.
+	older := h.want(200, "", "", "POST", "/v3/account/3pid/email/requestToken", tokenRequest("old@example.org", 1))
+	withOld := obj{"three_pid_creds": obj{"sid": older.str("sid"), "client_secret": "s3cret.s", "id_server": "id.example"}}
+	h.want(403, "M_THREEPID_AUTH_FAILED", alice, "POST", "/v3/account/3pid", withOld)
+	h.follow(box.Next(1))
+	h.want(200, "", alice, "POST", "/v3/account/3pid", withOld)
+	h.want(200, "", alice, "POST", "/v3/account/3pid/delete", obj{"medium": "email", "address": "old@example.org"})
 	// Log in with it, in both forms.
 	for _, who := range []obj{{"medium": "email", "address": "ALICE.STRAUSS@example.org"}, {"identifier": obj{"type": "m.id.thirdparty", "medium": "email", "address": "alice.strauss@example.org"}},
 		{"identifier": obj{"medium": "email", "address": "alice.strauss@example.org"}}} {
@@ -99,14 +106,14 @@ func TestEmailLife(t *testing.T) {
 	// Somebody else can't have it, and is not told so.
 	bob := h.user("bob")
 	other := h.want(200, "", "", "POST", "/v3/account/3pid/email/requestToken", obj{"client_secret": "bobs", "email": "alice.strauss@example.org", "send_attempt": 1})
-	if m := box.Next(1); linkInMail.MatchString(m.Text) || !strings.Contains(m.Text, "belongs to") {
+	if m := box.Next(2); linkInMail.MatchString(m.Text) || !strings.Contains(m.Text, "belongs to") {
 		t.Errorf("the message about a known address: %q", m.Text)
 	}
 	h.want(403, "M_THREEPID_AUTH_FAILED", bob, "POST", "/v3/account/3pid/add", obj{"sid": other.str("sid"), "client_secret": "bobs", "auth": passwordAuth("bob")})
 
 	// Forget the password.
 	unknown := h.want(200, "", "", "POST", "/v3/account/password/email/requestToken", tokenRequest("nobody@example.org", 1))
-	if m := box.Next(2); unknown.str("sid") == "" || !strings.Contains(m.Text, "no\naccount") {
+	if m := box.Next(3); unknown.str("sid") == "" || !strings.Contains(m.Text, "no\naccount") {
 		t.Errorf("%s, %q", unknown.raw, m.Text)
 	}
 	reset := h.want(200, "", "", "POST", "/v3/account/password/email/requestToken", tokenRequest("alice.strauss@example.org", 1))
@@ -116,7 +123,7 @@ func TestEmailLife(t *testing.T) {
 	}
 	change := obj{"new_password": "quite another", "auth": obj{"type": "m.login.email.identity", "session": first.str("session"), "threepid_creds": creds(reset.str("sid"))}}
 	h.want(401, "M_THREEPID_AUTH_FAILED", "", "POST", "/v3/account/password", change)
-	h.follow(box.Next(3))
+	h.follow(box.Next(4))
 	h.want(200, "", "", "POST", "/v3/account/password", change)
 	h.want(403, "M_FORBIDDEN", "", "POST", "/v3/login", passwordAuth("alice"))
 	h.want(401, "M_UNKNOWN_TOKEN", alice, "GET", "/v3/account/whoami", nil)

@@ -137,13 +137,14 @@ type API struct {
 	limits     atomic.Pointer[limiters]
 	echoes     echoes
 	remotes    *remotes
+	summaries  summaries
 }
 
 type limiters struct{ messages, logins, registrations, joins, invites, messagesOut, strangers, reports, uploads, previews *accounts.Limiter }
 
 // New makes the API.
 func New(o Options, s Settings) *API {
-	a := &API{o: o, remotes: newRemotes()}
+	a := &API{o: o, remotes: newRemotes(), summaries: newSummaries()}
 	a.Configure(s)
 	a.routes()
 	return a

@@ -9,6 +9,7 @@ import (
 
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
+	"github.com/landbridge-im/landbridge/homeserver/store"
 )
 
 // Pages is what the server's own pages have in common with the API: the same limits and rules.
@@ -71,6 +72,28 @@ func (p Pages) CheckName(ctx context.Context, localpart string) error {
 // Deactivate is API.Deactivate.
 func (p Pages) Deactivate(ctx context.Context, userID string, erase bool) error {
 	return p.a.Deactivate(ctx, userID, erase)
+}
+
+// RenameDevice names a user's device. One that is not there is M_NOT_FOUND.
+func (p Pages) RenameDevice(ctx context.Context, user int64, id, name string) error {
+	if err := accounts.CheckDeviceName(name); err != nil {
+		return err
+	}
+	return p.a.o.Store.Write(ctx, func(t *store.Tx) error {
+		ok, err := renameDevice(t, store.DeviceName{User: user, ID: id}, name)
+		if err == nil && !ok {
+			err = store.Refuse(mxerror.NotFound("You have no device %s.", clip(id)))
+		}
+		return err
+	})
+}
+
+// RemoveEmail takes an e-mail address from an account, and back from the identity server that knows it.
+func (p Pages) RemoveEmail(ctx context.Context, userID string, user int64, address string) error {
+	if _, err := p.a.unbind(ctx, user, userID, namedThreePID{Medium: accounts.MediumEmail, Address: address}); err != nil {
+		return err
+	}
+	return p.a.o.Accounts.DeleteThreePID(ctx, user, accounts.MediumEmail, address)
 }
 
 // SetProfile sets a field of a user's profile to a text; an empty one removes it.

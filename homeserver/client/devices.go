@@ -67,17 +67,19 @@ func (a *API) putDevice(c *call) (any, error) {
 	var fresh bool
 	err := a.o.Store.Write(c.ctx, func(t *store.Tx) error {
 		fresh = false
-		if q.Name != nil || reg == nil {
-			ok, err := t.RenameDevice(c.session.User, id, name)
-			if ok && err == nil {
-				err = renamed(t, store.DeviceName{User: c.session.User, ID: id})
-			}
+		if q.Name != nil {
+			ok, err := renameDevice(t, store.DeviceName{User: c.session.User, ID: id}, name)
 			if ok || err != nil {
 				return err
 			}
 		}
 		if reg == nil {
-			return store.Refuse(mxerror.NotFound("You have no device %s.", clip(id)))
+			// "If not given, the display name is unchanged."
+			_, err := t.Device(c.session.User, id)
+			if q.Name != nil || errors.Is(err, store.ErrNotFound) {
+				return store.Refuse(mxerror.NotFound("You have no device %s.", clip(id)))
+			}
+			return err
 		}
 		if len(id) > 255 || id == "" {
 			return store.Refuse(mxerror.InvalidParam("A device id has 1 to 255 bytes."))
@@ -122,6 +124,15 @@ func (a *API) deleteDevices(c *call) (any, error) {
 		return nil, err
 	}
 	return nil, a.o.Accounts.DeleteDevices(c.ctx, c.session.User, q.Devices...)
+}
+
+// renameDevice changes a device's name; false if there is no such device.
+func renameDevice(t *store.Tx, d store.DeviceName, name string) (bool, error) {
+	ok, err := t.RenameDevice(d.User, d.ID, name)
+	if ok && err == nil {
+		err = renamed(t, d)
+	}
+	return ok, err
 }
 
 // renamed tells those who see a device that it has another name: specification, server-server API,

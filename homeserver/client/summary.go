@@ -36,10 +36,15 @@ func (a *API) summarise(ctx context.Context, r store.RoomName) (*summary, error)
 	if err != nil {
 		return nil, err
 	}
-	out := &summary{RoomID: r.ID, Version: string(r.Version), JoinRule: "invite"}
-	if out.Joined, err = s.JoinedCount(ctx, r.NID); err != nil {
+	joined, err := s.JoinedCount(ctx, r.NID)
+	if err != nil {
 		return nil, err
 	}
+	if have := a.summaries.get(row); have != nil {
+		have.Joined = joined
+		return have, nil
+	}
+	out := &summary{RoomID: r.ID, Version: string(r.Version), JoinRule: "invite", Joined: joined}
 	for typ, read := range map[string]func(*event.Event){
 		"m.room.create":             func(e *event.Event) { out.Type = e.ContentString("type") },
 		"m.room.name":               func(e *event.Event) { out.Name = e.ContentString("name") },
@@ -68,6 +73,7 @@ func (a *API) summarise(ctx context.Context, r store.RoomName) (*summary, error)
 		}
 		read(e)
 	}
+	a.summaries.put(row, out)
 	return out, nil
 }
 

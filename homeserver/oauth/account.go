@@ -83,12 +83,8 @@ func (p *Provider) profilePage(w http.ResponseWriter, r *http.Request, s *page.S
 		d.Initial = strings.ToUpper(string(c))
 		break
 	}
-	addresses, err := p.o.Store.ThreePIDsOf(r.Context(), s.User)
-	if err != nil {
+	if d.Emails, err = p.emailsOf(r.Context(), s); err != nil {
 		return err
-	}
-	for _, a := range addresses {
-		d.Emails = append(d.Emails, a.Address)
 	}
 	p.show(w, r, http.StatusOK, "profile", p.text.get("profile.title"), d, p.nav(PathAccount))
 	return nil

@@ -219,7 +219,10 @@ func (p *Provider) decide(w http.ResponseWriter, r *http.Request) error {
 		p.leave(w, p.answer(req, url.Values{"error": {"access_denied"}, "error_description": {"The user did not allow it."}}))
 		return nil
 	}
-	secret := p.codes.add(&code{client: req.client.ID, redirect: req.redirect, challenge: req.challenge, user: session.User, grant: req.grant})
+	secret, err := p.addCode(r.Context(), req, session.User)
+	if err != nil {
+		return err
+	}
 	p.leave(w, p.answer(req, url.Values{"code": {secret}}))
 	return nil
 }

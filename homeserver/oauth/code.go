@@ -1,17 +1,15 @@
 package oauth
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
 	"strings"
-	"sync"
 	"time"
 
-	lru "github.com/hashicorp/golang-lru/v2"
-
-	"github.com/landbridge-im/landbridge/homeserver/accounts"
+	"github.com/landbridge-im/landbridge/homeserver/store"
 )
 
 // codeLife is how long an authorization code is good for: RFC 6749, section 4.1.2: "A maximum
@@ -19,32 +17,8 @@ import (
 const (
 	codeLife  = 10 * time.Minute
 	codesKept = 8192
+	kindCode  = "code"
 )
-
-// code is an authorization code that was given out.
-type code struct {
-	mu       sync.Mutex
-	used     bool
-	login    *accounts.Login // what it was exchanged for
-	client   string
-	redirect string
-	// challenge is PKCE's code_challenge, of method S256.
-	challenge string
-	user      int64
-	grant     grant
-	until     time.Time
-}
-
-// codes are the authorization codes of the last minutes, by their sums.
-type codes struct {
-	now  func() time.Time
-	byID *lru.Cache[[sha256.Size]byte, *code]
-}
-
-func newCodes(now func() time.Time) (*codes, error) {
-	c, err := lru.New[[sha256.Size]byte, *code](codesKept)
-	return &codes{now, c}, err
-}
 
 // random makes a secret of 32 bytes.
 func random() string {
@@ -53,21 +27,40 @@ func random() string {
 	return base64.RawURLEncoding.EncodeToString(raw[:])
 }
 
-// add gives out a code.
-func (cs *codes) add(c *code) string {
-	secret := random()
-	c.until = cs.now().Add(codeLife)
-	cs.byID.Add(sha256.Sum256([]byte(secret)), c)
-	return secret
+func sumOf(secret string) []byte {
+	sum := sha256.Sum256([]byte(secret))
+	return sum[:]
 }
 
-// find finds a code that was given out within its life, used or not.
-func (cs *codes) find(secret string) *code {
-	c, ok := cs.byID.Get(sha256.Sum256([]byte(secret)))
-	if !ok || !cs.now().Before(c.until) {
-		return nil
+// addCode gives out an authorization code for what a user allows a client.
+func (p *Provider) addCode(ctx context.Context, r *request, user int64) (secret string, err error) {
+	secret = random()
+	now := p.o.Now()
+	c := store.OAuthCode{Sum: sumOf(secret), Kind: kindCode, Client: r.client.ID, Redirect: r.redirect, Challenge: r.challenge,
+		Device: r.grant.Device, Scope: r.grant.Scope, State: store.CodeAllowed, User: user, ExpiresTS: now.Add(codeLife).UnixMilli()}
+	err = p.o.Store.Write(ctx, func(tx *store.Tx) error {
+		_, err := tx.AddOAuthCode(c, now.UnixMilli(), codesKept)
+		return err
+	})
+	return secret, err
+}
+
+// code finds a code of a kind that was given out, used and expired or not; ErrNotFound if there is none such.
+func (p *Provider) code(ctx context.Context, kind, secret string) (store.OAuthCode, error) {
+	c, err := p.o.Store.OAuthCode(ctx, sumOf(secret))
+	if err == nil && c.Kind != kind {
+		err = store.ErrNotFound
 	}
-	return c
+	return c, err
+}
+
+// move brings a code from one state to that of c; false if it is in another one by now.
+func (p *Provider) move(ctx context.Context, from store.OAuthCodeState, c store.OAuthCode) (ok bool, err error) {
+	err = p.o.Store.Write(ctx, func(tx *store.Tx) (err error) {
+		ok, err = tx.MoveOAuthCode(from, c)
+		return err
+	})
+	return ok, err
 }
 
 // challengeSize is the length of a code_challenge: base64 of a SHA-256.

@@ -127,19 +127,22 @@ func (p *Provider) link(w http.ResponseWriter, r *http.Request) error {
 		p.show(w, r, http.StatusNotFound, "link", p.text.get("link.title"), linkData{Error: said, Code: clip(typed, 32)})
 		return nil
 	}
-	shown := showUserCode(d.user)
-	return p.showConsent(w, r, s, consent{Client: c, Grant: d.grant, UserCode: shown, Action: pathLink + "?" + url.Values{"user_code": {shown}}.Encode()})
+	shown := showUserCode(d.UserCode)
+	return p.showConsent(w, r, s, consent{Client: c, Grant: grant{Device: d.Device, Scope: d.Scope}, UserCode: shown, Action: pathLink + "?" + url.Values{"user_code": {shown}}.Encode()})
 }
 
 type linkData struct{ Error, Code string }
 
 // waiting finds the device that shows a code, and its client.
-func (p *Provider) waiting(r *http.Request, typed string) (*deviceCode, *client, error) {
-	d := p.devices.byUserCode(typed)
-	if d == nil {
-		return nil, nil, mxerror.NotFound("%s", p.text.get("link.unknown"))
+func (p *Provider) waiting(r *http.Request, typed string) (store.OAuthCode, *client, error) {
+	d, err := p.byUserCode(r.Context(), typed)
+	if errors.Is(err, store.ErrNotFound) {
+		err = mxerror.NotFound("%s", p.text.get("link.unknown"))
 	}
-	c, err := p.client(r.Context(), d.client)
+	if err != nil {
+		return d, nil, err
+	}
+	c, err := p.client(r.Context(), d.Client)
 	return d, c, err
 }
 
@@ -160,11 +163,16 @@ func (p *Provider) linkDecide(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	user, said := int64(0), "link.denied"
+	said := "link.denied"
+	d.State, d.User = store.CodeDenied, s.User
 	if r.PostForm.Get("decision") == "allow" {
-		user, said = s.User, "link.allowed"
+		d.State, said = store.CodeAllowed, "link.allowed"
 	}
-	if !d.decide(user) {
+	ok, err := p.move(r.Context(), store.CodeWaiting, d)
+	if err != nil {
+		return err
+	}
+	if !ok { // somebody has decided before
 		return mxerror.NotFound("%s", p.text.get("link.unknown"))
 	}
 	name := c.ClientName

@@ -1,8 +1,10 @@
 package oauth
 
 import (
+	"cmp"
+	"context"
 	"crypto/rand"
-	"crypto/sha256"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -10,86 +12,80 @@ import (
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
+
+	"github.com/landbridge-im/landbridge/homeserver/store"
 )
 
 const (
 	deviceLife     = 20 * time.Minute
 	deviceInterval = 5 * time.Second
 	devicesKept    = 8192
+	kindDevice     = "device"
 	// userCodeLetters have no vowels, so that no words come out, and none that read like another:
 	// RFC 8628, section 6.1.
 	userCodeLetters = "BCDFGHJKLMNPQRSTVWXZ"
 	userCodeSize    = 8
 )
 
-// deviceCode is a device that waits for its user to decide elsewhere.
-type deviceCode struct {
-	client string
-	grant  grant
-	user   string // the user code
-	until  time.Time
+// paces are how often devices that wait ask. They live in memory: a restart forgives who asked too often.
+type paces struct {
+	mu    sync.Mutex
+	bySum *lru.Cache[string, pace]
+}
 
-	mu       sync.Mutex
-	decided  bool
-	allowed  int64 // by which user; 0 if it was denied
-	used     bool
+type pace struct {
 	interval time.Duration
 	polled   time.Time
 }
 
-// deviceCodes are the devices that wait.
-type deviceCodes struct {
-	now    func() time.Time
-	byCode *lru.Cache[[sha256.Size]byte, *deviceCode]
-	byUser *lru.Cache[string, *deviceCode]
+func newPaces() (*paces, error) {
+	c, err := lru.New[string, pace](devicesKept)
+	return &paces{bySum: c}, err
 }
 
-func newDeviceCodes(now func() time.Time) (*deviceCodes, error) {
-	byCode, err := lru.New[[sha256.Size]byte, *deviceCode](devicesKept)
-	if err != nil {
-		return nil, err
+// early notes that a device asks now, and tells whether it should have waited longer.
+func (ps *paces) early(sum []byte, now time.Time) bool {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	x, ok := ps.bySum.Get(string(sum))
+	if !ok {
+		x.interval = deviceInterval
 	}
-	byUser, err := lru.New[string, *deviceCode](devicesKept)
-	return &deviceCodes{now, byCode, byUser}, err
+	early := now.Sub(x.polled) < x.interval
+	x.polled = now
+	if early {
+		// "the interval MUST be increased by 5 seconds for this and all subsequent requests"
+		x.interval = min(x.interval+5*time.Second, time.Minute)
+	}
+	ps.bySum.Add(string(sum), x)
+	return early
 }
 
-// add lets a device wait.
-func (ds *deviceCodes) add(d *deviceCode) (secret string) {
-	d.until, d.interval = ds.now().Add(deviceLife), deviceInterval
-	for {
-		d.user = newUserCode()
-		if had, _ := ds.byUser.ContainsOrAdd(d.user, d); !had {
-			break
+// addDevice lets a device wait.
+func (p *Provider) addDevice(ctx context.Context, client string, g grant) (secret, userCode string, err error) {
+	secret = random()
+	now := p.o.Now()
+	for fresh := false; !fresh; {
+		userCode = newUserCode()
+		c := store.OAuthCode{Sum: sumOf(secret), Kind: kindDevice, UserCode: userCode, Client: client, Device: g.Device, Scope: g.Scope,
+			State: store.CodeWaiting, ExpiresTS: now.Add(deviceLife).UnixMilli()}
+		if err := p.o.Store.Write(ctx, func(tx *store.Tx) (err error) {
+			fresh, err = tx.AddOAuthCode(c, now.Add(-deviceLife).UnixMilli(), devicesKept)
+			return err
+		}); err != nil {
+			return "", "", err
 		}
 	}
-	secret = random()
-	ds.byCode.Add(sha256.Sum256([]byte(secret)), d)
-	return secret
+	return secret, userCode, nil
 }
 
-// byUserCode finds the device that shows a code, if nothing has been decided yet.
-func (ds *deviceCodes) byUserCode(text string) *deviceCode {
-	d, ok := ds.byUser.Get(plainUserCode(text))
-	if !ok || !ds.now().Before(d.until) {
-		return nil
+// byUserCode finds the device that shows a code, if nothing has been decided yet; ErrNotFound otherwise.
+func (p *Provider) byUserCode(ctx context.Context, text string) (store.OAuthCode, error) {
+	c, err := p.o.Store.OAuthCodeOf(ctx, plainUserCode(text))
+	if err == nil && (c.State != store.CodeWaiting || p.o.Now().UnixMilli() >= c.ExpiresTS) {
+		err = store.ErrNotFound
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.decided {
-		return nil
-	}
-	return d
-}
-
-// decide notes what the user says; 0 is no. It is false if somebody has decided before.
-func (d *deviceCode) decide(user int64) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.decided {
-		return false
-	}
-	d.decided, d.allowed = true, user
-	return true
+	return c, err
 }
 
 // newUserCode makes a user code: 20^8 of them are enough for the few minutes that each lives, with the
@@ -143,9 +139,11 @@ func (p *Provider) authorizeDevice(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
-	d := &deviceCode{client: c.ID, grant: g}
-	secret := p.devices.add(d)
-	shown := showUserCode(d.user)
+	secret, userCode, err := p.addDevice(r.Context(), c.ID, g)
+	if err != nil {
+		return err
+	}
+	shown := showUserCode(userCode)
 	return sendJSON(w, http.StatusOK, map[string]any{"device_code": secret, "user_code": shown, "verification_uri": p.o.PublicURL + pathLink,
 		"verification_uri_complete": p.o.PublicURL + pathLink + "?" + url.Values{"user_code": {shown}}.Encode(),
 		"expires_in":                int64(deviceLife.Seconds()), "interval": int64(deviceInterval.Seconds())})
@@ -156,34 +154,40 @@ func (p *Provider) poll(w http.ResponseWriter, r *http.Request, c *client, v url
 	if v.Get("device_code") == "" {
 		return bad("invalid_request", "device_code is missing.")
 	}
-	d, ok := p.devices.byCode.Get(sha256.Sum256([]byte(v.Get("device_code"))))
-	if !ok || !sameText(d.client, c.ID) {
+	ctx := r.Context()
+	d, err := p.code(ctx, kindDevice, v.Get("device_code"))
+	if errors.Is(err, store.ErrNotFound) || err == nil && !sameText(d.Client, c.ID) {
 		return bad("invalid_grant", "The device code is not known.")
 	}
-	now := p.o.Now()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	switch {
-	case d.used:
-		return bad("invalid_grant", "The device code has been used.")
-	case d.decided && d.allowed == 0:
-		return bad("access_denied", "The user did not allow it.")
-	case !now.Before(d.until):
-		return bad("expired_token", "The device code has expired. Ask for another one.")
-	case !d.decided:
-		early := now.Sub(d.polled) < d.interval
-		d.polled = now
-		if early {
-			// "the interval MUST be increased by 5 seconds for this and all subsequent requests"
-			d.interval = min(d.interval+5*time.Second, time.Minute)
-			return bad("slow_down", "Wait longer between two requests.")
-		}
-		return bad("authorization_pending", "The user has not decided yet.")
-	}
-	l, err := p.grant(r, d.allowed, c, d.grant)
 	if err != nil {
 		return err
 	}
-	d.used = true
-	return sendTokens(w, l, d.grant.Scope)
+	now := p.o.Now()
+	switch {
+	case d.State == store.CodeUsed:
+		return errDeviceUsed
+	case d.State == store.CodeDenied:
+		return bad("access_denied", "The user did not allow it.")
+	case now.UnixMilli() >= d.ExpiresTS:
+		return bad("expired_token", "The device code has expired. Ask for another one.")
+	case d.State == store.CodeWaiting && p.paces.early(d.Sum, now):
+		return bad("slow_down", "Wait longer between two requests.")
+	case d.State == store.CodeWaiting:
+		return bad("authorization_pending", "The user has not decided yet.")
+	}
+	d.State = store.CodeUsed
+	if ok, err := p.move(ctx, store.CodeAllowed, d); err != nil || !ok {
+		return cmp.Or(err, error(errDeviceUsed))
+	}
+	g := grant{Device: d.Device, Scope: d.Scope}
+	l, err := p.grant(r, d.User, c, g)
+	if err != nil {
+		// It may be tried again.
+		d.State = store.CodeAllowed
+		_, back := p.move(context.WithoutCancel(ctx), store.CodeUsed, d)
+		return errors.Join(err, back)
+	}
+	return sendTokens(w, l, g.Scope)
 }
+
+var errDeviceUsed = bad("invalid_grant", "The device code has been used.")

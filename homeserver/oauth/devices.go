@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
@@ -18,9 +19,11 @@ func identifierOf(s *page.Session) accounts.Identifier { return accounts.Identif
 // deviceData is a device as a page shows it.
 type deviceData struct {
 	ID, Name string
-	SeenTS   int64
-	IP       string
-	SinceTS  int64
+	// Given is the name that it was given, or "".
+	Given   string
+	SeenTS  int64
+	IP      string
+	SinceTS int64
 	// Client is the client that the device came by, or "" for the legacy API; Host is its host.
 	Client, Host string
 	Path         string
@@ -28,7 +31,7 @@ type deviceData struct {
 
 // deviceData tells of a device.
 func (p *Provider) deviceData(r *http.Request, d store.Device, sessions []store.OAuthSession) deviceData {
-	out := deviceData{ID: d.ID, Name: d.Name, SeenTS: d.LastSeenTS, IP: d.LastSeenIP, SinceTS: d.CreatedTS, Path: pathOneDevice + "?" + url.Values{"device_id": {d.ID}}.Encode()}
+	out := deviceData{ID: d.ID, Name: d.Name, Given: d.Name, SeenTS: d.LastSeenTS, IP: d.LastSeenIP, SinceTS: d.CreatedTS, Path: pathOneDevice + "?" + url.Values{"device_id": {d.ID}}.Encode()}
 	if out.Name == "" {
 		out.Name = d.ID
 	}
@@ -98,14 +101,20 @@ func (p *Provider) devicePage(w http.ResponseWriter, r *http.Request, s *page.Se
 	return nil
 }
 
-// removeDevice signs a device out.
-func (p *Provider) removeDevice(w http.ResponseWriter, r *http.Request, s *page.Session) error {
+// changeDevice gives a device another name, or signs it out.
+func (p *Provider) changeDevice(w http.ResponseWriter, r *http.Request, s *page.Session) error {
 	if err := p.form(w, r); err != nil {
 		return err
 	}
 	d, err := p.device(r, s)
 	if err != nil {
 		return err
+	}
+	if r.PostForm.Has("name") {
+		if err := p.o.Client().RenameDevice(r.Context(), s.User, d.ID, strings.TrimSpace(r.PostForm.Get("name"))); err != nil {
+			return err
+		}
+		return p.saved(w, r, "profile.saved", pathOneDevice+"?"+url.Values{"device_id": {d.ID}}.Encode())
 	}
 	if err := p.o.Accounts.DeleteDevices(r.Context(), s.User, d.ID); err != nil {
 		return err

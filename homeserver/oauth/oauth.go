@@ -35,6 +35,10 @@ type Client interface {
 	Deactivate(ctx context.Context, userID string, erase bool) error
 	// SetProfile sets a field of a user's profile to text; "" removes it.
 	SetProfile(ctx context.Context, userID string, user int64, field, text string) error
+	// RenameDevice names a user's device; M_NOT_FOUND if there is none such.
+	RenameDevice(ctx context.Context, user int64, id, name string) error
+	// RemoveEmail takes an e-mail address from an account.
+	RemoveEmail(ctx context.Context, userID string, user int64, address string) error
 	// CheckName tells as an error why somebody can't sign up with a name.
 	CheckName(ctx context.Context, localpart string) error
 	// MailLink makes the address that a link in a message leads to.
@@ -75,12 +79,11 @@ type Options struct {
 
 // Provider serves the API and its pages. It is safe for concurrent use.
 type Provider struct {
-	o       Options
-	codes   *codes
-	devices *deviceCodes
-	mux     *http.ServeMux
-	tmpl    *template.Template
-	text    texts
+	o     Options
+	paces *paces
+	mux   *http.ServeMux
+	tmpl  *template.Template
+	text  texts
 }
 
 // New makes a Provider.
@@ -90,11 +93,8 @@ func New(o Options) (*Provider, error) {
 	}
 	p := &Provider{o: o}
 	var err error
-	if p.codes, err = newCodes(o.Now); err != nil {
-		return nil, fmt.Errorf("oauth: making the codes: %w", err)
-	}
-	if p.devices, err = newDeviceCodes(o.Now); err != nil {
-		return nil, fmt.Errorf("oauth: making the device codes: %w", err)
+	if p.paces, err = newPaces(); err != nil {
+		return nil, fmt.Errorf("oauth: making the paces of devices: %w", err)
 	}
 	if p.text, err = loadTexts(); err != nil {
 		return nil, err
@@ -142,6 +142,7 @@ const (
 	pathDevices   = "/account/devices"
 	pathOneDevice = "/account/device"
 	pathPassword  = "/account/password"
+	pathEmails    = "/account/email"
 	pathKeys      = "/account/encryption"
 	pathClose     = "/account/deactivate"
 )

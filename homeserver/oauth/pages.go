@@ -78,7 +78,8 @@ func (p *Provider) pageRoutes(mux *http.ServeMux) {
 	on(PathAccount, p.owner(p.profilePage), p.owner(p.profile))
 	on(pathAvatar, p.owner(p.avatar), p.owner(p.setAvatar))
 	on(pathDevices, p.owner(p.devicesPage), nil)
-	on(pathOneDevice, p.owner(p.devicePage), p.owner(p.removeDevice))
+	on(pathOneDevice, p.owner(p.devicePage), p.owner(p.changeDevice))
+	on(pathEmails, p.owner(p.emailsPage), p.owner(p.changeEmails))
 	on(pathPassword, p.owner(p.passwordPage), p.owner(p.changePassword))
 	on(pathKeys, p.owner(p.keysPage), p.owner(p.resetKeys))
 	on(pathClose, p.owner(p.closePage), p.owner(p.closeAccount))
@@ -195,6 +196,9 @@ func (p *Provider) nav(here string) func(*page.Frame) {
 		f.Nav = []page.Link{{Text: p.text.get("nav.profile"), Path: PathAccount}, {Text: p.text.get("nav.devices"), Path: pathDevices}}
 		if !p.settings().NoPasswordLogin {
 			f.Nav = append(f.Nav, page.Link{Text: p.text.get("nav.password"), Path: pathPassword})
+		}
+		if p.o.Accounts.CanMail() {
+			f.Nav = append(f.Nav, page.Link{Text: p.text.get("nav.email"), Path: pathEmails})
 		}
 		f.Nav = append(f.Nav, page.Link{Text: p.text.get("nav.encryption"), Path: pathKeys})
 		for i := range f.Nav {

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"context"
 	"crypto/subtle"
 	"errors"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
+	"github.com/landbridge-im/landbridge/homeserver/store"
 )
 
 // tokenReply answers the token endpoint.
@@ -66,35 +68,66 @@ func (p *Provider) exchange(w http.ResponseWriter, r *http.Request, c *client, v
 			return bad("invalid_request", name+" is missing.")
 		}
 	}
-	in := p.codes.find(v.Get("code"))
-	if in == nil {
+	ctx := r.Context()
+	in, err := p.code(ctx, kindCode, v.Get("code"))
+	if errors.Is(err, store.ErrNotFound) || err == nil && p.o.Now().UnixMilli() >= in.ExpiresTS {
 		return errGrant
 	}
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	// "If an authorization code is used more than once, the authorization server MUST deny the request
-	// and SHOULD revoke (when possible) all tokens previously issued based on that authorization code."
-	if in.used {
-		if in.login != nil {
-			p.o.Log.WarnContext(r.Context(), "an authorization code was used twice; the device is logged out", "user", in.user, "client", in.client)
-			if err := p.o.Accounts.RevokeGrant(r.Context(), in.login, in.client); err != nil {
-				return err
-			}
-			in.login = nil
-		}
-		return errGrant
-	}
-	// Whoever shows a code with anything else wrong has not got it in an honest way: it is used up.
-	in.used = true
-	if in.client != c.ID || in.redirect != v.Get("redirect_uri") || !verifies(in.challenge, v.Get("code_verifier")) {
-		return errGrant
-	}
-	l, err := p.grant(r, in.user, c, in.grant)
 	if err != nil {
 		return err
 	}
-	in.login = l
-	return sendTokens(w, l, in.grant.Scope)
+	// Whoever shows a code with anything else wrong has not got it in an honest way: it is used up.
+	in.State = store.CodeUsed
+	ok, err := p.move(ctx, store.CodeAllowed, in)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return p.usedTwice(ctx, in.Sum)
+	}
+	if in.Client != c.ID || in.Redirect != v.Get("redirect_uri") || !verifies(in.Challenge, v.Get("code_verifier")) {
+		return errGrant
+	}
+	g := grant{Device: in.Device, Scope: in.Scope}
+	l, err := p.grant(r, in.User, c, g)
+	if err != nil {
+		return err
+	}
+	in.Given = l.DeviceNID
+	if ok, err = p.move(context.WithoutCancel(ctx), store.CodeUsed, in); err != nil {
+		return err
+	}
+	if !ok { // somebody else came with it meanwhile
+		return errors.Join(p.o.Accounts.RevokeGrant(context.WithoutCancel(ctx), l, in.Client), errGrant)
+	}
+	return sendTokens(w, l, g.Scope)
+}
+
+// usedTwice answers a code that was used before: "If an authorization code is used more than once, the
+// authorization server MUST deny the request and SHOULD revoke (when possible) all tokens previously issued
+// based on that authorization code."
+func (p *Provider) usedTwice(ctx context.Context, sum []byte) error {
+	var in store.OAuthCode
+	var first bool
+	err := p.o.Store.Write(ctx, func(tx *store.Tx) (err error) {
+		if in, err = tx.OAuthCode(sum); err != nil {
+			return err
+		}
+		in.State = store.CodeStolen
+		first, err = tx.MoveOAuthCode(store.CodeUsed, in)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if !first || in.Given == 0 {
+		return errGrant
+	}
+	p.o.Log.WarnContext(ctx, "an authorization code was used twice; the device is logged out", "user", in.User, "client", in.Client)
+	if err := p.o.Accounts.RevokeGrant(ctx, &accounts.Login{UserNID: in.User, DeviceNID: in.Given}, in.Client); err != nil {
+		return err
+	}
+	return errGrant
 }
 
 // grant makes the device of a client.

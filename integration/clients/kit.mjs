@@ -100,4 +100,11 @@ export function event(client, roomId, id) {
     return until(() => `${client.getUserId()} (${client.getDeviceId()}, ${client.getSyncState()}) to see ${id}; the timeline is ${at()}`, () => client.getRoom(roomId)?.findEventById(id));
 }
 
+/** logOut ends a session. The SDK loads threads by itself, and nobody catches it if that is cut short by its own end. */
+export async function logOut(client) {
+    const threads = () => client.getRooms().flatMap((r) => r.getThreads());
+    await until(`the threads of ${client.getUserId()}`, () => threads().every((t) => t.initialEventsFetched));
+    await client.logout(true);
+}
+
 export const text = (body, more = {}) => ({ msgtype: "m.text", body, ...more });

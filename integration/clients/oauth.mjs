@@ -72,6 +72,15 @@ const part = (name, what) => step(name, async () => {
     return out;
 });
 
+/** crash has the server killed and started again. */
+async function crash() {
+    const again = new Promise((done) => process.stdin.once("data", done));
+    process.stdin.resume();
+    tell({ crash: true });
+    await again;
+    process.stdin.pause();
+}
+
 let meta, oauth, tokens, client;
 const state = "the state of the app";
 
@@ -97,6 +106,7 @@ await part("allow, and exchange the code", async () => {
     await press("Allow");
     await see("Back in the app");
     assert.equal(arrived.searchParams.get("state"), state);
+    await crash(); // the code is good all the same
     tokens = await oauth.completeAuthorizationCodeGrant(arrived.searchParams.get("code"), redirect);
     client = sdk.createClient({ baseUrl: url, accessToken: tokens.access_token });
     const who = await client.whoami();
@@ -128,6 +138,7 @@ let tv;
 await part("a device that shows a code", async () => {
     const device = new OAuth2(meta, { clientId: oauth.context.clientId });
     const session = await device.startDeviceAuthorizationGrant();
+    await crash();
     const waiting = device.waitForDeviceAuthorizationGrant(session);
     await page.goto(session.verification_uri);
     await look("link");
@@ -168,6 +179,10 @@ await part("the account page", async () => {
     await page.goto(meta.account_management_uri + "?action=org.matrix.device_delete&device_id=" + encodeURIComponent(id));
     await see(id);
     await look("device");
+    await page.fill("#name", "The television");
+    await press("Save");
+    await see("Saved.");
+    assert.equal((await tv.getDevice(id)).display_name, "The television");
     await press("Sign out");
     await see("The device is signed out.");
     await assert.rejects(() => tv.whoami(), (e) => e.errcode === "M_UNKNOWN_TOKEN");

@@ -88,7 +88,7 @@ type API struct {
 // route is one endpoint.
 type route struct {
 	pattern string
-	handle func(*call) (any, error)
+	handle  func(*call) (any, error)
 	// raw routes write their answer themselves.
 	raw func(*call) error
 	// open routes are anybody's.
