@@ -40,7 +40,9 @@ func (n *network) inviteUser(ctx context.Context, portal *bridgev2.Portal, l *li
 		if now != nil && (now.Membership == event.MembershipJoin || now.Membership == event.MembershipInvite) {
 			return nil
 		}
-		n.pardon(ctx, portal, l.To)
+		if err := n.pardon(ctx, portal, l.To); err != nil {
+			return err
+		}
 		content := &event.Content{Parsed: &event.MemberEventContent{Membership: event.MembershipInvite, Reason: l.Text + " invites you on " + n.cfg.Name}}
 		_, err = portal.Bridge.Bot.SendState(ctx, portal.MXID, event.StateMember, string(l.To), content, time.Time{})
 		return err
