@@ -20,6 +20,12 @@ import (
 // extended-join, setname, away-notify, chghost.
 func InspIRCd(t testing.TB) *Server {
 	t.Helper()
+	return inspIRCd(t, "")
+}
+
+// inspIRCd is InspIRCd with more configuration.
+func inspIRCd(t testing.TB, extra string) *Server {
+	t.Helper()
 	const path = "/usr/sbin/inspircd"
 	need(t, "inspircd", path)
 	dir, port, tlsPort := t.TempDir(), freePort(t), freePort(t)
@@ -58,7 +64,8 @@ func InspIRCd(t testing.TB) *Server {
 <module name="cap">
 <module name="namesx">
 <module name="uhnames">
-`, dir, port, tlsPort, ca, key))
+%[6]s
+`, dir, port, tlsPort, ca, key, extra))
 	s := &Server{
 		t: t, Addr: loopback(port), TLSAddr: loopback(tlsPort), CA: ca,
 		args: []string{path, "--config", conf, "--nofork", "--nopid", "--runasroot"},
