@@ -172,20 +172,9 @@ func (n *network) unban(ctx context.Context, portal *bridgev2.Portal, mask strin
 
 // pardon ends the ban of somebody whom IRC has let in again, if it comes from there.
 func (n *network) pardon(ctx context.Context, portal *bridgev2.Portal, user id.UserID) error {
-	client := clientOf(portal.Bridge.Bot)
-	if client == nil {
-		return nil
-	}
-	// Not what the connector remembers: its memory follows the room, and may be behind.
-	var now event.MemberEventContent
-	err := client.Client.StateEvent(ctx, portal.MXID, event.StateMember, string(user), &now)
-	switch {
-	case errors.Is(err, mautrix.MNotFound):
-		return nil
-	case err != nil:
+	now, err := memberNow(ctx, portal, user)
+	if err != nil || now.Membership != event.MembershipBan || !strings.HasPrefix(now.Reason, banReason) {
 		return err
-	case now.Membership != event.MembershipBan || !strings.HasPrefix(now.Reason, banReason):
-		return nil
 	}
 	content := &event.Content{Parsed: &event.MemberEventContent{Membership: event.MembershipLeave}}
 	_, err = portal.Bridge.Bot.SendState(ctx, portal.MXID, event.StateMember, string(user), content, time.Time{})

@@ -10,6 +10,7 @@ import (
 	"maunium.net/go/mautrix/appservice"
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
 
 	host "github.com/landbridge-im/landbridge/appservice"
 	"github.com/landbridge-im/landbridge/bridges/irc/format"
@@ -78,13 +79,23 @@ func (n *network) all(ch *channel) bool {
 
 // banned asks the homeserver whether a ghost is banned from a room.
 func (n *network) banned(ctx context.Context, portal *bridgev2.Portal, ghost *bridgev2.Ghost) bool {
+	now, err := memberNow(ctx, portal, ghost.Intent.GetMXID())
+	return err == nil && now.Membership == event.MembershipBan
+}
+
+// memberNow asks the homeserver for somebody's membership of a room. What the connector remembers follows the room,
+// and may be behind what has just been done there. Somebody who was never there has left.
+func memberNow(ctx context.Context, portal *bridgev2.Portal, user id.UserID) (event.MemberEventContent, error) {
+	now := event.MemberEventContent{Membership: event.MembershipLeave}
 	client := clientOf(portal.Bridge.Bot)
 	if client == nil {
-		return false
+		return now, nil
 	}
-	var now event.MemberEventContent
-	err := client.Client.StateEvent(ctx, portal.MXID, event.StateMember, string(ghost.Intent.GetMXID()), &now)
-	return err == nil && now.Membership == event.MembershipBan
+	err := client.Client.StateEvent(ctx, portal.MXID, event.StateMember, string(user), &now)
+	if errors.Is(err, mautrix.MNotFound) {
+		err = nil
+	}
+	return now, err
 }
 
 // join brings a ghost into a room. A ghost that was banned in Matrix stays out.

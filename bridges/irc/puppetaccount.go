@@ -3,8 +3,14 @@ package irc
 import (
 	"context"
 	"errors"
+	"slices"
 
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/format"
 	"maunium.net/go/mautrix/id"
+
+	"github.com/landbridge-im/landbridge/bridges/irc/session"
 )
 
 // all returns the puppets there are now.
@@ -75,6 +81,7 @@ func (ps *puppets) renew(user id.UserID) {
 	}
 	stored := old.stored()
 	p := newPuppet(ps.n, user, stored.nick, stored.channels)
+	p.asked = true
 	ps.list[user] = p
 	ps.mu.Unlock()
 	old.end()
@@ -86,5 +93,44 @@ func (ps *puppets) renew(user id.UserID) {
 			<-done // what it has left to say is taken over
 		}
 		ps.startOne(p)
+	})
+}
+
+// loggedIn notes that a puppet is logged in, and tells its user, if they have asked for it.
+func (p *puppet) loggedIn(e session.LoggedIn) {
+	p.mu.Lock()
+	asked := p.asked
+	p.asked, p.account = false, e.Account
+	p.mu.Unlock()
+	if asked {
+		p.n.tell(p.user, "You are logged in to "+p.n.cfg.Name+" as "+code(e.Account)+".")
+	}
+}
+
+// mayYet reports whether a channel that is for those with an account may let a puppet in later: where there is no
+// SASL, services are told the password after the welcome, and the session tries again when they have answered.
+func (p *puppet) mayYet(channel string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.identify == "" || p.account != "" || slices.Contains(p.turnedAway, channel) {
+		return false
+	}
+	p.turnedAway = append(p.turnedAway, channel)
+	return true
+}
+
+// tell says something to a user in their chat with the bot, if they have one.
+func (n *network) tell(user id.UserID, text string) {
+	n.background(func() {
+		ctx := n.ctx
+		u, err := n.b.br.GetExistingUserByMXID(ctx, user)
+		if err != nil || u == nil || u.ManagementRoom == "" {
+			return
+		}
+		content := format.RenderMarkdown(text, true, false)
+		content.MsgType = event.MsgNotice
+		if _, err := n.b.br.Bot.SendMessage(ctx, u.ManagementRoom, event.EventMessage, &event.Content{Parsed: &content}, &bridgev2.MatrixSendExtra{}); err != nil {
+			n.log.Warn("a user is not told how logging in has ended", "user", user, "error", err)
+		}
 	})
 }

@@ -318,8 +318,8 @@ func (ps *puppets) remove(p *puppet, channel, reason string) {
 	}
 	ps.n.queueTurn(ch, func(ctx context.Context, portal *bridgev2.Portal) {
 		ps.n.insist(ctx, "the removal of a Matrix user", func() error {
-			now, err := portal.Bridge.Matrix.GetMemberInfo(ctx, portal.MXID, p.user)
-			if err != nil || now == nil || now.Membership != event.MembershipJoin {
+			now, err := memberNow(ctx, portal, p.user)
+			if err != nil || now.Membership != event.MembershipJoin {
 				return err
 			}
 			content := &event.Content{Parsed: &event.MemberEventContent{Membership: event.MembershipLeave, Reason: reason}}
