@@ -121,11 +121,12 @@ func TestServices(t *testing.T) {
 	is("")
 
 	// A channel for those with an account does not let her in, and says why.
-	from := anna.Events.Len()
 	members := joinSoon(ctx, t, anna, "#irc_insp_#members:test")
-	if _, _, err := anna.Await(ctx, from, members, "her removal", membership(anna.UserID, "leave", "cannot join #members")); err != nil {
-		t.Fatal(err)
-	}
+	waitFor(ctx, t, "anna out of the room", func() bool {
+		var now struct{ Membership, Reason string }
+		err := anna.State(ctx, members, "m.room.member", anna.UserID, &now)
+		return err == nil && now.Membership == "leave" && strings.HasPrefix(now.Reason, "cannot join #members: ")
+	})
 
 	bot := newChat(ctx, t, anna, "@ircbot:test")
 	bot.ask("storepass anna wrong", "You are not let in")
