@@ -50,18 +50,44 @@ func (ps *puppets) wantNick(ctx context.Context, user id.UserID, nick string) er
 	return nil
 }
 
-// setSecret stores what proves a user's account, or forgets it, and has them connect with it.
+// setSecret stores a password or a certificate that proves a user's account, beside the other one, and has them
+// connect with it.
 func (ps *puppets) setSecret(ctx context.Context, user id.UserID, secret *accountSecret) error {
+	return ps.changeSecret(ctx, user, func(old *accountSecret) *accountSecret {
+		if old == nil {
+			return secret
+		}
+		if secret.Cert == "" {
+			secret.Cert = old.Cert
+		} else {
+			secret.User, secret.Password = old.User, old.Password
+		}
+		return secret
+	})
+}
+
+// forgetSecret forgets a user's password and certificate.
+func (ps *puppets) forgetSecret(ctx context.Context, user id.UserID) error {
+	return ps.changeSecret(ctx, user, func(*accountSecret) *accountSecret { return nil })
+}
+
+// forgetPassword forgets a user's password, and keeps the certificate.
+func (ps *puppets) forgetPassword(ctx context.Context, user id.UserID) error {
+	return ps.changeSecret(ctx, user, func(old *accountSecret) *accountSecret {
+		if old == nil || old.Cert == "" {
+			return nil
+		}
+		return &accountSecret{Cert: old.Cert}
+	})
+}
+
+// changeSecret changes what proves a user's account, and has them connect anew. One that cannot be read can be
+// forgotten.
+func (ps *puppets) changeSecret(ctx context.Context, user id.UserID, change func(old *accountSecret) *accountSecret) error {
 	a, err := ps.n.b.store.account(ctx, ps.n.cfg.ID, user)
+	secret := change(a.secret)
 	if err != nil && secret != nil {
 		return err
-	}
-	if secret != nil && a.secret != nil { // a password and a certificate go together
-		if secret.Cert == "" {
-			secret.Cert = a.secret.Cert
-		} else {
-			secret.User, secret.Password = a.secret.User, a.secret.Password
-		}
 	}
 	a.secret = secret
 	if err := ps.n.b.store.setAccount(ctx, ps.n.cfg.ID, user, a); err != nil {

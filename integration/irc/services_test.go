@@ -3,7 +3,6 @@ package irc_test
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -65,11 +64,40 @@ func accountOf(ctx context.Context, t testing.TB, p *bridgetest.Person, nick str
 	return ""
 }
 
+// joinInvited joins the room to which a user is invited by a ghost, or with it in the room.
+func joinInvited(ctx context.Context, t testing.TB, m *bridgetest.Matrix, ghost string) (room string) {
+	t.Helper()
+	waitFor(ctx, t, "an invitation by "+ghost, func() bool {
+		var out struct {
+			Rooms struct {
+				Invite map[string]struct {
+					State struct {
+						Events []bridgetest.Event `json:"events"`
+					} `json:"invite_state"`
+				} `json:"invite"`
+			} `json:"rooms"`
+		}
+		if err := m.Do(ctx, "GET", "/v3/sync?timeout=0", nil, &out); err != nil {
+			t.Fatal(err)
+		}
+		for id, r := range out.Rooms.Invite {
+			for _, e := range r.State.Events {
+				if e.Sender == ghost && e.Type == "m.room.member" {
+					room = id
+					return true
+				}
+			}
+		}
+		return false
+	})
+	return joinSoon(ctx, t, m, room)
+}
+
 // TestServices has people and the bridge log in at the services of a network: with passwords and certificates, by SASL,
 // and by words to NickServ where there is none.
 func TestServices(t *testing.T) {
 	t.Parallel()
-	ctx := withTimeout(t, patience/2)
+	ctx := withTimeout(t, patience)
 	insp := ircd.Services(t)
 	for _, name := range []string{"anna", "lbridge"} {
 		p := person(ctx, t, insp.Addr, name)
@@ -136,26 +164,29 @@ func TestServices(t *testing.T) {
 	members = joinSoon(ctx, t, anna, "#irc_insp_#members:test")
 	speaks("#members", members, "among members")
 
-	// A certificate, which NickServ is told by the one who has the password.
-	bot.ask("removepass", "forgotten")
-	is("")
-	answer := bot.ask("cert", "fingerprint")
-	owner := person(ctx, t, insp.Addr, "owner")
-	owner.Send("PRIVMSG NickServ :IDENTIFY anna sesame")
-	if _, _, err := owner.Await(ctx, 0, "", "900", ""); err != nil {
+	// A certificate, of which she tells NickServ in a conversation from Matrix.
+	bot.ask("cert", "You are logged in to insp as")
+	nickServ := "@irc_insp.nickserv:test"
+	if err := anna.Do(ctx, "POST", "/v3/createRoom", map[string]any{"preset": "trusted_private_chat", "is_direct": true, "invite": []string{nickServ}}, nil); err != nil {
 		t.Fatal(err)
 	}
-	for _, print := range regexp.MustCompile(`[0-9a-f]{64,}`).FindAllString(answer, -1) {
-		owner.Send("PRIVMSG NickServ :CERT ADD " + print)
-	}
-	if _, _, err := owner.Await(ctx, 0, "NickServ", "NOTICE", "added"); err != nil {
+	talk := joinInvited(ctx, t, anna, nickServ)
+	if _, err := anna.Say(ctx, talk, "CERT ADD"); err != nil {
 		t.Fatal(err)
 	}
+	if _, _, err := anna.Await(ctx, 0, talk, "NickServ's answer", notice("to your certificate list")); err != nil {
+		t.Fatal(err)
+	}
+	bot.ask("removepass password", "You are logged in to insp as")
+	is("anna")
+	speaks("#chan", room, "with a certificate")
 	if err := s.Restart(ctx); err != nil {
 		t.Fatal(err)
 	}
 	is("anna")
-	speaks("#chan", room, "with a certificate")
+	speaks("#chan", room, "after a restart")
+	bot.ask("removepass", "forgotten")
+	is("")
 
 	// Nothing secret is in the log.
 	if log := s.Log(); strings.Contains(log, "sesame") {
