@@ -37,7 +37,7 @@ func inspIRCd(t testing.TB, extra string) *Server {
 <path configdir="%[1]s" datadir="%[1]s" logdir="%[1]s" runtimedir="%[1]s" moduledir="/usr/lib/inspircd/modules">
 <bind address="127.0.0.1" port="%[2]d" type="clients">
 <bind address="127.0.0.1" port="%[3]d" type="clients" sslprofile="test">
-<sslprofile name="test" provider="gnutls" certfile="%[4]s" keyfile="%[5]s">
+<sslprofile name="test" provider="gnutls" certfile="%[4]s" keyfile="%[5]s" hash="sha256">
 <connect allow="*" timeout="60" pingfreq="120" sendq="1048576" recvq="65536" localmax="1000" globalmax="1000"
          maxchans="100" threshold="1000" commandrate="100000" resolvehostnames="no" useident="no" fakelag="no">
 <channels users="100">
