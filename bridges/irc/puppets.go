@@ -175,6 +175,7 @@ func (ps *puppets) leave(user id.UserID, ch *channel, reason string) {
 	if p == nil {
 		return
 	}
+	ps.n.ranksChanged(ch) // who has gone has no rank
 	if p.part(ch, reason) > 0 {
 		ps.store(p)
 		return
