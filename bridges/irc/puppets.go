@@ -198,11 +198,12 @@ func (ps *puppets) store(p *puppet) {
 
 // byNick returns the user whose puppet has a nick.
 func (ps *puppets) byNick(nick string) (id.UserID, bool) {
-	folded := ps.n.fold(nick)
+	cm := ps.n.session.Support().Casemapping // once: this is asked for each line that is read
+	folded := cm.Fold(nick)
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
 	for user, p := range ps.list {
-		if ps.n.fold(p.Nick()) == folded {
+		if cm.Fold(p.Nick()) == folded {
 			return user, true
 		}
 	}
