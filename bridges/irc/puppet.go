@@ -33,6 +33,7 @@ type puppet struct {
 	identify   string   // what is said to NickServ where there is no SASL; empty for nothing
 	failures   int      // attempts to connect since the last that succeeded
 	asked      bool     // the user wants to hear how logging in ends
+	told       bool     // the user has heard that it has failed
 	account    string   // as whom the connection is logged in; empty for as nobody
 	turnedAway []string // channels that did not let the user in before they were logged in
 	stop       context.CancelFunc
@@ -300,14 +301,11 @@ func (p *puppet) disconnected(e session.Disconnected) {
 	if e.WasRegistered {
 		p.failures = 1
 	}
-	failures, asked := p.failures, p.asked || p.account != ""
-	p.account = ""
-	if e.BadCredentials {
-		p.asked = false
-	}
+	failures, tell := p.failures, e.BadCredentials && !p.told
+	p.account, p.told = "", p.told || e.BadCredentials
 	p.mu.Unlock()
 	p.n.gate.ended(e.Err)
-	if e.BadCredentials && asked {
+	if tell {
 		p.n.tell(p.user, "You are not let in to "+p.n.cfg.Name+": "+e.Err.Error()+". `storepass` stores another password, `removepass` forgets it; until then you cannot speak there.")
 	}
 	if e.BadCredentials || failures >= giveUpAfter {

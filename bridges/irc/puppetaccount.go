@@ -126,7 +126,7 @@ func (ps *puppets) renew(user id.UserID) {
 func (p *puppet) loggedIn(e session.LoggedIn) {
 	p.mu.Lock()
 	asked := p.asked
-	p.asked, p.account = false, e.Account
+	p.asked, p.told, p.account = false, false, e.Account
 	p.mu.Unlock()
 	if asked {
 		p.n.tell(p.user, "You are logged in to "+p.n.cfg.Name+" as "+code(e.Account)+".")
