@@ -89,11 +89,13 @@ func (k *load) user(i int) string { return fmt.Sprintf("@ghost_%d:test", i) }
 func (k *load) each(n, workers int, f func(i int) error) {
 	k.t.Helper()
 	var next atomic.Int64
+	var failed atomic.Bool
 	var work sync.WaitGroup
 	for range workers {
 		work.Go(func() {
 			for i := int(next.Add(1)) - 1; i < n && k.ctx.Err() == nil; i = int(next.Add(1)) - 1 {
 				if err := f(i); err != nil {
+					failed.Store(true)
 					k.t.Error(err)
 					return
 				}
@@ -101,7 +103,7 @@ func (k *load) each(n, workers int, f func(i int) error) {
 		})
 	}
 	work.Wait()
-	if k.t.Failed() {
+	if failed.Load() {
 		k.t.FailNow()
 	}
 }
