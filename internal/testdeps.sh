@@ -7,6 +7,7 @@ find_pg() { ls /usr/lib/postgresql/*/bin/postgres 2>/dev/null || command -v post
 [ -n "$(find_pg || true)" ] || missing="$missing postgresql"
 [ -x /usr/sbin/ngircd ] || command -v ngircd >/dev/null || missing="$missing ngircd"
 [ -x /usr/sbin/inspircd ] || command -v inspircd >/dev/null || missing="$missing inspircd"
+[ -x /usr/sbin/anope ] || missing="$missing anope"
 /usr/bin/python3 -c 'import nio.crypto, olm' 2>/dev/null ||
 	missing="$missing python3-matrix-nio python3-olm python3-peewee python3-cachetools python3-atomicwrites"
 # npm gets what integration/clients runs, a newer Node.js among it.

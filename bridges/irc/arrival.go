@@ -339,7 +339,7 @@ func (n *network) joinAll(ctx context.Context, portal *bridgev2.Portal, group []
 		url := client.BuildClientURL("v3", "rooms", portal.MXID, "state", "m.room.member", intent.GetMXID())
 		_, err := client.MakeRequest(ctx, http.MethodPut, url, content, nil)
 		if errors.Is(err, mautrix.MForbidden) {
-			err = intent.EnsureJoined(ctx, portal.MXID)
+			err = n.admit(ctx, portal, intent)
 		}
 		n.logArrival(m, err)
 		if err == nil {

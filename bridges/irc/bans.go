@@ -85,7 +85,8 @@ func (n *network) bannedBy(channel string, who session.User) string {
 // modeEntry makes an entry of a change of modes.
 func (n *network) modeEntry(e session.Mode) *entry {
 	for _, ban := range e.Bans {
-		if channels := n.configured([]string{e.Channel}); len(channels) > 0 && !n.isSelf(e.By.Nick) {
+		// A ban that the bridge sets is one of Matrix already. One that it ends may be shown there from IRC.
+		if channels := n.configured([]string{e.Channel}); len(channels) > 0 && (!ban.On || !n.isSelf(e.By.Nick)) {
 			n.inbox.put(lineEntry(&line{
 				Kind: lineBan, Time: e.Time, ID: lineID(e.Meta) + "-" + ban.Mask, Channels: channels, Mask: ban.Mask, On: ban.On,
 			}))
@@ -99,6 +100,22 @@ func (n *network) modeEntry(e session.Mode) *entry {
 	return nil
 }
 
+// puppetBan makes an entry of the ban of a puppet that is kicked, as the listener sees it. That it is kicked, it
+// hears itself.
+func (n *network) puppetBan(e session.Kick) *entry {
+	channels := n.configured([]string{e.Channel})
+	if len(channels) == 0 {
+		return nil
+	}
+	mask := n.bannedBy(e.Channel, e.Who)
+	if mask == "" {
+		return nil
+	}
+	return lineEntry(&line{
+		Kind: lineBan, Time: e.Time, ID: lineID(e.Meta) + "-" + mask, Channels: channels, Nick: e.Who.Nick, Mask: mask, On: true,
+	})
+}
+
 // followBan has a room follow a ban of its channel, or the end of one.
 func (n *network) followBan(ctx context.Context, portal *bridgev2.Portal, ch *channel, l *line) bool {
 	if !l.On {
@@ -106,12 +123,17 @@ func (n *network) followBan(ctx context.Context, portal *bridgev2.Portal, ch *ch
 	}
 	cm := n.session.Support().Casemapping
 	nick, rest, _ := strings.Cut(l.Mask, "!")
-	if rest != "*@*" || strings.ContainsAny(nick, "*?$~:") || n.session.InChannelWith(ch.Name, nick) {
-		return true // nobody, or somebody who is there and may stay
+	if l.Nick != "" {
+		nick = l.Nick
+	} else if rest != "*@*" || strings.ContainsAny(nick, "*?$~:") {
+		return true // nobody who is known by it
 	}
-	user := n.b.br.Matrix.GhostIntent(ghostID(n.cfg.ID, cm.Fold(nick))).GetMXID()
-	if who, ok := n.puppets.byNick(nick); ok {
-		user = who
+	if n.session.InChannelWith(ch.Name, nick) {
+		return true // who is there may stay
+	}
+	user, ok := n.puppets.lately(nick)
+	if !ok {
+		user = n.b.br.Matrix.GhostIntent(ghostID(n.cfg.ID, cm.Fold(nick))).GetMXID()
 	}
 	return n.insist(ctx, "a ban", func() error { return n.ban(ctx, portal, user, l.Mask) })
 }
@@ -149,15 +171,14 @@ func (n *network) unban(ctx context.Context, portal *bridgev2.Portal, mask strin
 }
 
 // pardon ends the ban of somebody whom IRC has let in again, if it comes from there.
-func (n *network) pardon(ctx context.Context, portal *bridgev2.Portal, user id.UserID) {
-	now, err := portal.Bridge.Matrix.GetMemberInfo(ctx, portal.MXID, user)
-	if err != nil || now == nil || now.Membership != event.MembershipBan || !strings.HasPrefix(now.Reason, banReason) {
-		return
+func (n *network) pardon(ctx context.Context, portal *bridgev2.Portal, user id.UserID) error {
+	now, err := memberNow(ctx, portal, user)
+	if err != nil || now.Membership != event.MembershipBan || !strings.HasPrefix(now.Reason, banReason) {
+		return err
 	}
 	content := &event.Content{Parsed: &event.MemberEventContent{Membership: event.MembershipLeave}}
-	if _, err := portal.Bridge.Bot.SendState(ctx, portal.MXID, event.StateMember, string(user), content, time.Time{}); err != nil {
-		n.log.Warn("somebody is banned in Matrix still", "user", user, "error", err)
-	}
+	_, err = portal.Bridge.Bot.SendState(ctx, portal.MXID, event.StateMember, string(user), content, time.Time{})
+	return err
 }
 
 // maskFor is the mask with which somebody is banned on IRC: of their account, of their host, or of their nick,

@@ -45,7 +45,7 @@ func (b *Bridge) addCommands() {
 	add("names", "[_network_] [_#channel_]", "Show who is in a channel.", cmdNames)
 	add("nick", "[_network_] _nick_", "Change your own nick.", cmdNick)
 	add("storepass", "[_network_] [_account_] _password_", "Store the password of your account, with which you are logged in.", cmdStorePass)
-	add("removepass", "[_network_]", "Forget your password and certificate.", cmdRemovePass)
+	add("removepass", "[_network_] [password]", "Forget your password and certificate, or the password alone.", cmdRemovePass)
 	add("cert", "[_network_]", "Make a certificate for you, with which you can be logged in, and show its fingerprint.", cmdCert)
 }
 
@@ -360,11 +360,19 @@ func cmdStorePass(ce *commands.Event, n *network) {
 }
 
 func cmdRemovePass(ce *commands.Event, n *network) {
-	if err := n.puppets.setSecret(ce.Ctx, ce.User.MXID, nil); err != nil {
+	what, forget := "password and certificate", n.puppets.forgetSecret
+	switch {
+	case len(ce.Args) == 1 && ce.Args[0] == "password":
+		what, forget = "password", n.puppets.forgetPassword
+	case len(ce.Args) > 0:
+		ce.Reply("Usage: `$cmdprefix removepass [password]`")
+		return
+	}
+	if err := forget(ce.Ctx, ce.User.MXID); err != nil {
 		ce.Reply("It is not forgotten: %v", err)
 		return
 	}
-	ce.Reply("Your password and certificate for %s are forgotten.", n.cfg.Name)
+	ce.Reply("Your %s for %s is forgotten.", what, n.cfg.Name)
 }
 
 func cmdCert(ce *commands.Event, n *network) {
@@ -383,7 +391,7 @@ func cmdCert(ce *commands.Event, n *network) {
 		ce.Reply("There is no certificate: %v", err)
 		return
 	}
-	ce.Reply("You have a certificate now. Tell the services of %s its fingerprint, as in `/msg NickServ CERT ADD %s` (SHA-512: `%s`).", n.cfg.Name, prints[0], prints[1])
+	ce.Reply("You are to be connected to %s with a certificate of your own. Tell the services there: write `CERT ADD %s` to NickServ, or, while you are logged in with a password, `CERT ADD` alone; `removepass password` then leaves the certificate to log you in. Its SHA-512 is `%s`.", n.cfg.Name, prints[0], prints[1])
 }
 
 var errNotOpen = errors.New("the server has not let the bridge in")

@@ -31,6 +31,8 @@ type homeserver struct {
 	profiles map[string]map[string]any
 	changed  chan struct{} // closed and replaced at each event
 	events   int
+	// held, if not nil, keeps messages from being taken until it is closed.
+	held chan struct{}
 	// typing is who is typing, by room and user.
 	typing map[[2]string]bool
 	// deliver takes events that are not the bridge's own.
@@ -70,6 +72,11 @@ func (h *homeserver) RoundTrip(r *http.Request) (*http.Response, error) {
 		r.Body.Close()
 	}
 	h.mu.Lock()
+	if held := h.held; held != nil && strings.Contains(r.URL.Path, "/send/m.room.message/") {
+		h.mu.Unlock()
+		<-held
+		h.mu.Lock()
+	}
 	status, answer := h.handle(r, body)
 	h.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")
@@ -375,6 +382,21 @@ func (h *homeserver) enter(room *fakeRoom, user, name string) {
 	if status, answer := h.join(user, room.id); status != 200 {
 		h.t.Errorf("%s cannot join: %v", user, answer)
 	}
+}
+
+// hold keeps messages from being taken, and so the turns of their rooms from going on, until the function that it
+// returns is called.
+func (h *homeserver) hold() (release func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	held := make(chan struct{})
+	h.held = held
+	return sync.OnceFunc(func() {
+		h.mu.Lock()
+		h.held = nil
+		h.mu.Unlock()
+		close(held)
+	})
 }
 
 // membership returns a user's membership and name in a room.

@@ -325,7 +325,9 @@ func (n *network) ensureTaken(ctx context.Context, portal *bridgev2.Portal, msg 
 			// Perhaps the ghost is not where the bridge remembers it.
 			first = false
 			if ghost, err := portal.Bridge.GetGhostByID(ctx, msg.Sender.Sender); err == nil {
-				n.rejoin(ctx, portal, ghost)
+				if err := n.admit(ctx, portal, ghost.Intent); err != nil {
+					n.log.Debug("a ghost cannot return to its room", "ghost", ghost.ID, "error", err)
+				}
 			}
 			if ch := n.channelOf(portal); ch != nil {
 				n.followRanks(ctx, portal, ch) // they may have got the right to speak a moment ago

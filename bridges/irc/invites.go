@@ -33,14 +33,16 @@ func (n *network) invitation(user id.UserID, e session.Invite) *entry {
 // inviteUser invites a Matrix user to a room, to whose channel somebody has invited them.
 func (n *network) inviteUser(ctx context.Context, portal *bridgev2.Portal, l *line) bool {
 	return n.insist(ctx, "an invitation", func() error {
-		now, err := portal.Bridge.Matrix.GetMemberInfo(ctx, portal.MXID, l.To)
+		now, err := memberNow(ctx, portal, l.To)
 		if err != nil {
 			return err
 		}
-		if now != nil && (now.Membership == event.MembershipJoin || now.Membership == event.MembershipInvite) {
+		if now.Membership == event.MembershipJoin || now.Membership == event.MembershipInvite {
 			return nil
 		}
-		n.pardon(ctx, portal, l.To)
+		if err := n.pardon(ctx, portal, l.To); err != nil {
+			return err
+		}
 		content := &event.Content{Parsed: &event.MemberEventContent{Membership: event.MembershipInvite, Reason: l.Text + " invites you on " + n.cfg.Name}}
 		_, err = portal.Bridge.Bot.SendState(ctx, portal.MXID, event.StateMember, string(l.To), content, time.Time{})
 		return err

@@ -96,6 +96,9 @@ type entry struct {
 // while the session's state is that of the line.
 func (n *network) entry(e session.Event) *entry {
 	if n.puppets.hides(e) {
+		if kick, ok := e.(session.Kick); ok {
+			return n.puppetBan(kick)
+		}
 		return nil
 	}
 	var out *entry

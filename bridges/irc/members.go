@@ -3,12 +3,14 @@ package irc
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/appservice"
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
 
 	host "github.com/landbridge-im/landbridge/appservice"
 	"github.com/landbridge-im/landbridge/bridges/irc/format"
@@ -60,6 +62,9 @@ func (n *network) changeMember(ctx context.Context, portal *bridgev2.Portal, ch 
 		if err := n.leave(ctx, portal, ghost, sender, l.Text, l.Time); err != nil || l.Mask == "" {
 			return err
 		}
+		if n.session.InChannel(ch.Name) && !slices.Contains(n.session.Bans(ch.Name), l.Mask) {
+			return nil // it has ended since, and nothing that is still to come would end it here
+		}
 		return n.ban(ctx, portal, ghost.Intent.GetMXID(), l.Mask)
 	})
 }
@@ -74,24 +79,47 @@ func (n *network) all(ch *channel) bool {
 
 // banned asks the homeserver whether a ghost is banned from a room.
 func (n *network) banned(ctx context.Context, portal *bridgev2.Portal, ghost *bridgev2.Ghost) bool {
+	now, err := memberNow(ctx, portal, ghost.Intent.GetMXID())
+	return err == nil && now.Membership == event.MembershipBan
+}
+
+// memberNow asks the homeserver for somebody's membership of a room. What the connector remembers follows the room,
+// and may be behind what has just been done there. Somebody who was never there has left.
+func memberNow(ctx context.Context, portal *bridgev2.Portal, user id.UserID) (event.MemberEventContent, error) {
+	now := event.MemberEventContent{Membership: event.MembershipLeave}
 	client := clientOf(portal.Bridge.Bot)
 	if client == nil {
-		return false
+		return now, nil
 	}
-	var now event.MemberEventContent
-	err := client.Client.StateEvent(ctx, portal.MXID, event.StateMember, string(ghost.Intent.GetMXID()), &now)
-	return err == nil && now.Membership == event.MembershipBan
+	err := client.Client.StateEvent(ctx, portal.MXID, event.StateMember, string(user), &now)
+	if errors.Is(err, mautrix.MNotFound) {
+		err = nil
+	}
+	return now, err
 }
 
 // join brings a ghost into a room. A ghost that was banned in Matrix stays out.
 func (n *network) join(ctx context.Context, portal *bridgev2.Portal, ghost *bridgev2.Ghost, at time.Time) error {
-	n.pardon(ctx, portal, ghost.Intent.GetMXID())
 	content := &event.MemberEventContent{Membership: event.MembershipJoin, Displayname: ghost.Name, AvatarURL: ghost.AvatarMXC}
 	_, err := ghost.Intent.SendState(ctx, portal.MXID, event.StateMember, string(ghost.Intent.GetMXID()), &event.Content{Parsed: content}, at)
 	if errors.Is(err, mautrix.MForbidden) {
-		err = ghost.Intent.EnsureJoined(ctx, portal.MXID) // with an invitation, where one is needed
+		err = n.admit(ctx, portal, ghost.Intent)
 	}
 	return err
+}
+
+// admit brings a ghost into a room that does not let it in: without a ban that came from IRC, where it is let in
+// now, and with an invitation, where one is needed.
+func (n *network) admit(ctx context.Context, portal *bridgev2.Portal, ghost bridgev2.MatrixAPI) error {
+	if err := n.pardon(ctx, portal, ghost.GetMXID()); err != nil {
+		return err
+	}
+	client := clientOf(ghost)
+	if client == nil {
+		return ghost.EnsureJoined(ctx, portal.MXID)
+	}
+	// The connector may remember that the ghost is in the room, from which Matrix has removed it since.
+	return client.EnsureJoined(ctx, portal.MXID, appservice.EnsureJoinedParams{IgnoreCache: true})
 }
 
 // leave takes a ghost out of a room, in the name of sender if the room allows it.
@@ -110,16 +138,4 @@ func (n *network) leave(ctx context.Context, portal *bridgev2.Portal, ghost *bri
 		_, err = portal.Bridge.Bot.SendState(ctx, portal.MXID, event.StateMember, string(user), content, at)
 	}
 	return err
-}
-
-// rejoin brings a ghost into a room from which Matrix has perhaps removed it
-// without the bridge's knowledge.
-func (n *network) rejoin(ctx context.Context, portal *bridgev2.Portal, ghost *bridgev2.Ghost) {
-	client := clientOf(ghost.Intent)
-	if client == nil {
-		return
-	}
-	if err := client.EnsureJoined(ctx, portal.MXID, appservice.EnsureJoinedParams{IgnoreCache: true}); err != nil {
-		n.log.Debug("a ghost cannot return to its room", "ghost", ghost.ID, "error", err)
-	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
 )
 
 // MessageMetadata is kept with each bridged message, for quotes and corrections.
@@ -24,6 +25,8 @@ type PortalMetadata struct {
 	// the space, as the channel's modes m and s want it.
 	Moderated bool `json:"moderated,omitempty"`
 	Hidden    bool `json:"hidden,omitempty"`
+	// Given are the power levels that Matrix users have by their ranks in the channel.
+	Given map[id.UserID]int `json:"given,omitempty"`
 }
 
 func metaTypes() database.MetaTypes {

@@ -51,6 +51,9 @@ func (c *Connector) onMember(ctx context.Context, evt *event.Event) {
 	case !ok:
 	case !isGhost && portal != nil:
 		n.puppets.onMember(ctx, portal, evt)
+		if _, mask := memberBefore(evt); mask != "" && evt.Sender != c.b.br.Bot.GetMXID() && evt.Content.AsMember().Membership != event.MembershipBan {
+			n.endBan(ctx, portal, evt, mask)
+		}
 	case evt.Sender == c.b.br.Bot.GetMXID():
 	case portal != nil:
 		n.moderate(ctx, portal, ghost, evt)
@@ -62,6 +65,35 @@ func (c *Connector) onMember(ctx context.Context, evt *event.Event) {
 // maxReason is the longest reason of a kick, in bytes.
 const maxReason = 200
 
+// memberBefore is the membership that an event has ended, and the mask of the ban on IRC that it showed, if it did.
+func memberBefore(evt *event.Event) (from event.Membership, mask string) {
+	prev := evt.Unsigned.PrevContent
+	if prev == nil {
+		return event.MembershipLeave, ""
+	}
+	_ = prev.ParseRaw(evt.Type) // fails if it was done before
+	from = prev.AsMember().Membership
+	if of, ok := strings.CutPrefix(prev.AsMember().Reason, banReason); ok && from == event.MembershipBan {
+		mask = of
+	}
+	return from, mask
+}
+
+// endBan ends a ban on IRC whose showing in a room somebody there has ended.
+func (n *network) endBan(ctx context.Context, portal *bridgev2.Portal, evt *event.Event, mask string) {
+	ch := n.channelOf(portal)
+	if ch == nil {
+		return
+	}
+	o := &outgoing{
+		EventID: evt.ID, Channel: ch.Name, Command: "MODE", Steps: [][]string{{"MODE", ch.Name, "-b", mask}},
+		Status: eventInfo{RoomID: evt.RoomID, Type: evt.Type, Sender: evt.Sender},
+	}
+	if _, err := n.take(ctx, n.outbox, o, nil); err != nil {
+		_ = n.refuse(ctx, evt, err)
+	}
+}
+
 // moderate kicks or bans from a channel who is kicked or banned from its room, as far
 // as the bridge may do that there. The homeserver has checked the rights in the room.
 func (n *network) moderate(ctx context.Context, portal *bridgev2.Portal, ghost networkid.UserID, evt *event.Event) {
@@ -70,11 +102,7 @@ func (n *network) moderate(ctx context.Context, portal *bridgev2.Portal, ghost n
 	if ch == nil || !ok {
 		return
 	}
-	from := event.MembershipLeave
-	if prev := evt.Unsigned.PrevContent; prev != nil {
-		_ = prev.ParseRaw(evt.Type) // fails if it was done before
-		from = prev.AsMember().Membership
-	}
+	from, shown := memberBefore(evt)
 	o := &outgoing{
 		EventID: evt.ID, Channel: ch.Name, Command: "KICK",
 		Status: eventInfo{RoomID: evt.RoomID, Type: evt.Type, Sender: evt.Sender},
@@ -89,7 +117,11 @@ func (n *network) moderate(ctx context.Context, portal *bridgev2.Portal, ghost n
 		n.rememberBan(ctx, ch, ghost, mask)
 		o.Steps = append(o.Steps, []string{"MODE", ch.Name, "+b", mask})
 	case from == event.MembershipBan && to != from:
-		mask = n.forgetBan(ctx, ch, ghost, mask)
+		if shown != "" {
+			mask = shown
+		} else {
+			mask = n.forgetBan(ctx, ch, ghost, mask)
+		}
 		o.Steps = append(o.Steps, []string{"MODE", ch.Name, "-b", mask})
 		here = false
 	case from != event.MembershipJoin || to != event.MembershipLeave:

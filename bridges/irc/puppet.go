@@ -32,6 +32,10 @@ type puppet struct {
 	lastNotice string   // of a server
 	identify   string   // what is said to NickServ where there is no SASL; empty for nothing
 	failures   int      // attempts to connect since the last that succeeded
+	asked      bool     // the user wants to hear how logging in ends
+	told       bool     // the user has heard that it has failed
+	account    string   // as whom the connection is logged in; empty for as nobody
+	turnedAway []string // channels that did not let the user in before they were logged in
 	stop       context.CancelFunc
 	done       chan struct{} // closed when it has ended; nil before it was started
 }
@@ -236,7 +240,7 @@ func (p *puppet) HandleEvent(e session.Event) {
 	switch e := e.(type) {
 	case session.Registered:
 		p.mu.Lock()
-		p.failures = 0
+		p.failures, p.turnedAway = 0, nil
 		p.mu.Unlock()
 		p.n.gate.ended(nil)
 		if p.identify != "" && !p.session.HasCap("sasl") {
@@ -244,6 +248,8 @@ func (p *puppet) HandleEvent(e session.Event) {
 		}
 		p.setNick(e.Nick)
 		p.outbox.unblockAll()
+	case session.LoggedIn:
+		p.loggedIn(e)
 	case session.Disconnected:
 		p.disconnected(e)
 	case session.NickChange:
@@ -254,7 +260,9 @@ func (p *puppet) HandleEvent(e session.Event) {
 		p.outbox.unblock(e.Channel)
 	case session.JoinFailed:
 		p.outbox.block(e.Channel, e.Text)
-		p.n.puppets.refused(p, e)
+		if e.Code != "477" || !p.mayYet(e.Channel) {
+			p.n.puppets.refused(p, e)
+		}
 	case session.Kick:
 		if e.Self {
 			p.n.puppets.kicked(p, e)
@@ -293,9 +301,13 @@ func (p *puppet) disconnected(e session.Disconnected) {
 	if e.WasRegistered {
 		p.failures = 1
 	}
-	failures := p.failures
+	failures, tell := p.failures, e.BadCredentials && !p.told
+	p.account, p.told = "", p.told || e.BadCredentials
 	p.mu.Unlock()
 	p.n.gate.ended(e.Err)
+	if tell {
+		p.n.tell(p.user, "You are not let in to "+p.n.cfg.Name+": "+e.Err.Error()+". `storepass` stores another password, `removepass` forgets it; until then you cannot speak there.")
+	}
 	if e.BadCredentials || failures >= giveUpAfter {
 		p.outbox.blockAll("your own connection to " + p.n.cfg.Name + " cannot be made: " + e.Err.Error())
 	}

@@ -80,6 +80,35 @@ func TestPuppet(t *testing.T) {
 	})
 }
 
+// The rank of a Matrix user in a channel is theirs in its room, where nobody has given them another one.
+func TestPuppetRank(t *testing.T) {
+	t.Parallel()
+	withServers(t, func(t *testing.T, s *ircd.Server, _ bool) {
+		alice := ircd.Dial(t, s.Addr, "alice")
+		alice.Join("#room")
+		alice.Send("MODE #room +m")
+		r := newRig(t, networkConfig(s.Addr, "    puppets: {nick: \"{localpart}[m]\", spread: 0s}\n"))
+		room := r.hs.byAlias("irc_net_#room")
+		r.hs.await(room, 0, "join of alice", memberEvent(ghostAlice, "join"))
+		r.hs.enter(room, userMia, "Mia")
+		alice.Expect(":mia[m]!")
+		alice.Send("MODE #room +v mia[m]")
+		_, at := r.hs.await(room, 0, "a voice", levels(map[string]int{userMia: 1}))
+		r.hs.say(room, userMia, "m.room.message", obj{"msgtype": "m.text", "body": "heard"})
+		alice.Expect(" :heard")
+		alice.Send("MODE #room -v mia[m]")
+		_, at = r.hs.await(room, at, "no voice", levels(map[string]int{userMia: 0}))
+		alice.Send("MODE #room +o mia[m]")
+		_, at = r.hs.await(room, at, "an operator", levels(map[string]int{userMia: 50}))
+		r.hs.give(room, userMia, 60)
+		_, at = r.hs.await(room, at, "a level of Matrix", levels(map[string]int{userMia: 60}))
+		alice.Send("MODE #room -o mia[m]")
+		alice.Send("MODE #room +v alice")
+		alice.Send("MODE #room -o alice")
+		r.hs.await(room, at, "the level still there", levels(map[string]int{userMia: 60, ghostAlice: 1}))
+	})
+}
+
 // What is said to a Matrix user alone comes into a room of the two.
 func TestPrivateConversation(t *testing.T) {
 	t.Parallel()

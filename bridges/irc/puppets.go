@@ -39,7 +39,15 @@ type puppets struct {
 	mu     sync.Mutex
 	list   map[id.UserID]*puppet
 	ctx    context.Context // while the network runs
-	former map[string]time.Time
+	former map[string]formerNick
+}
+
+// formerNick is a nick that a puppet had.
+type formerNick struct {
+	user id.UserID
+	at   time.Time
+	// free says that the listener has seen the puppet go: the nick may be somebody else's from now on.
+	free bool
 }
 
 // formerTime is how long a nick that a puppet had is known as such: the listener may hear of its end
@@ -47,7 +55,7 @@ type puppets struct {
 const formerTime = 10 * time.Minute
 
 func newPuppets(n *network) *puppets {
-	return &puppets{n: n, list: make(map[id.UserID]*puppet), former: make(map[string]time.Time)}
+	return &puppets{n: n, list: make(map[id.UserID]*puppet), former: make(map[string]formerNick)}
 }
 
 // load takes over who had a connection, and connects them when the network starts.
@@ -167,13 +175,14 @@ func (ps *puppets) leave(user id.UserID, ch *channel, reason string) {
 	if p == nil {
 		return
 	}
+	ps.n.ranksChanged(ch) // who has gone has no rank
 	if p.part(ch, reason) > 0 {
 		ps.store(p)
 		return
 	}
 	ps.mu.Lock()
 	delete(ps.list, user)
-	ps.former[ps.n.fold(p.Nick())] = time.Now()
+	ps.formerly(p.Nick(), user)
 	ps.mu.Unlock()
 	p.end()
 	if err := ps.n.b.store.dropPuppet(context.WithoutCancel(ps.n.b.br.BackgroundCtx), ps.n.cfg.ID, user); err != nil {
@@ -189,11 +198,12 @@ func (ps *puppets) store(p *puppet) {
 
 // byNick returns the user whose puppet has a nick.
 func (ps *puppets) byNick(nick string) (id.UserID, bool) {
-	folded := ps.n.fold(nick)
+	cm := ps.n.session.Support().Casemapping // once: this is asked for each line that is read
+	folded := cm.Fold(nick)
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
 	for user, p := range ps.list {
-		if ps.n.fold(p.Nick()) == folded {
+		if cm.Fold(p.Nick()) == folded {
 			return user, true
 		}
 	}
@@ -207,28 +217,49 @@ func (ps *puppets) has(nick string) bool {
 	}
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
-	at, ok := ps.former[ps.n.fold(nick)]
-	if ok && time.Since(at) > formerTime {
-		delete(ps.former, ps.n.fold(nick))
-		ok = false
+	f, ok := ps.former[ps.n.fold(nick)]
+	return ok && !f.free && time.Since(f.at) < formerTime
+}
+
+// lately returns the user whose puppet has a nick or had it last.
+func (ps *puppets) lately(nick string) (id.UserID, bool) {
+	if user, ok := ps.byNick(nick); ok {
+		return user, true
 	}
-	return ok
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	f, ok := ps.former[ps.n.fold(nick)]
+	return f.user, ok && f.user != "" && time.Since(f.at) < formerTime
+}
+
+// formerly notes that a user's puppet has or had a nick. ps.mu is held.
+func (ps *puppets) formerly(nick string, user id.UserID) {
+	for nick, f := range ps.former {
+		if time.Since(f.at) > formerTime {
+			delete(ps.former, nick)
+		}
+	}
+	ps.former[ps.n.fold(nick)] = formerNick{user: user, at: time.Now()}
 }
 
 // renamed notes that the listener has seen a puppet change its nick, which the puppet may hear of
 // later.
 func (ps *puppets) renamed(from, to string) {
+	user, _ := ps.lately(from)
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
-	ps.former[ps.n.fold(from)] = time.Now()
-	ps.former[ps.n.fold(to)] = time.Now()
+	ps.formerly(from, user)
+	ps.formerly(to, user)
 }
 
 // gone notes that the listener has seen a puppet go: the nick may be somebody else's from now on.
 func (ps *puppets) gone(nick string) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
-	delete(ps.former, ps.n.fold(nick))
+	if f, ok := ps.former[ps.n.fold(nick)]; ok {
+		f.free = true
+		ps.former[ps.n.fold(nick)] = f
+	}
 }
 
 // hides reports whether an event of the listener is about a puppet, of whom Matrix knows itself.
@@ -289,8 +320,8 @@ func (ps *puppets) remove(p *puppet, channel, reason string) {
 	}
 	ps.n.queueTurn(ch, func(ctx context.Context, portal *bridgev2.Portal) {
 		ps.n.insist(ctx, "the removal of a Matrix user", func() error {
-			now, err := portal.Bridge.Matrix.GetMemberInfo(ctx, portal.MXID, p.user)
-			if err != nil || now == nil || now.Membership != event.MembershipJoin {
+			now, err := memberNow(ctx, portal, p.user)
+			if err != nil || now.Membership != event.MembershipJoin {
 				return err
 			}
 			content := &event.Content{Parsed: &event.MemberEventContent{Membership: event.MembershipLeave, Reason: reason}}

@@ -46,12 +46,14 @@ func (n *network) rankLevel(isup *session.ISupport, mode byte) int {
 	return rankLevels['v']
 }
 
-// levels returns the power levels that the people of a channel should have.
-func (n *network) levels(ch *channel) map[networkid.UserID]int {
+// levels returns the power levels that the people of a channel should have: of those from IRC, and of Matrix users who
+// are there themselves.
+func (n *network) levels(ch *channel) (ghosts map[networkid.UserID]int, users map[id.UserID]int) {
 	isup := n.session.Support()
 	self := isup.Casemapping.Fold(n.session.Nick())
 	type ranked struct {
-		ghost networkid.UserID
+		user  id.UserID
+		ghost networkid.UserID // empty for a Matrix user
 		level int
 	}
 	var list []ranked
@@ -63,25 +65,34 @@ func (n *network) levels(ch *channel) map[networkid.UserID]int {
 				level = max(level, n.rankLevel(isup, isup.PrefixModes[at]))
 			}
 		}
-		if level > 0 && folded != self && !n.puppets.has(m.Nick) {
-			list = append(list, ranked{n.ids.ghost(m.Nick, folded), level})
+		if level == 0 || folded == self {
+			continue
+		}
+		if user, ok := n.puppets.byNick(m.Nick); ok {
+			list = append(list, ranked{user: user, level: level})
+		} else if !n.puppets.has(m.Nick) {
+			list = append(list, ranked{ghost: n.ids.ghost(m.Nick, folded), level: level})
 		}
 	}
 	slices.SortFunc(list, func(a, b ranked) int {
 		if a.level != b.level {
 			return b.level - a.level
 		}
-		return strings.Compare(string(a.ghost), string(b.ghost))
+		return strings.Compare(string(a.user)+string(a.ghost), string(b.user)+string(b.ghost))
 	})
 	if len(list) > maxRanked {
 		n.log.Info("not all ranks of a channel are shown", "channel", ch.Name, "ranked", len(list), "shown", maxRanked)
 		list = list[:maxRanked]
 	}
-	out := make(map[networkid.UserID]int, len(list))
+	ghosts, users = make(map[networkid.UserID]int, len(list)), make(map[id.UserID]int)
 	for _, r := range list {
-		out[r.ghost] = r.level
+		if r.user != "" {
+			users[r.user] = r.level
+		} else {
+			ghosts[r.ghost] = r.level
+		}
 	}
-	return out
+	return ghosts, users
 }
 
 // ranksChanged has a room follow the ranks of its channel, soon.
@@ -108,8 +119,8 @@ func (n *network) ranksChanged(ch *channel) {
 	})
 }
 
-// followRanks gives the ghosts of a room the power levels of their ranks. Those of
-// Matrix users are left as they are. It is called in a turn of the room's portal.
+// followRanks gives the people of a room the power levels of their ranks. Of Matrix users, only a level that they have
+// from here, or none, is changed. It is called in a turn of the room's portal.
 func (n *network) followRanks(ctx context.Context, portal *bridgev2.Portal, ch *channel) {
 	if portal.MXID == "" || !n.session.InChannel(ch.Name) {
 		return // nobody knows
@@ -126,20 +137,68 @@ func (n *network) followRanks(ctx context.Context, portal *bridgev2.Portal, ch *
 				users[user] = level
 			}
 		}
+		ghosts, own := n.levels(ch)
+		given := giveLevels(users, given(portal), own)
 		ranked := make(map[networkid.UserID]bool)
-		for ghost, level := range n.levels(ch) {
+		for ghost, level := range ghosts {
 			users[n.b.br.Matrix.GhostIntent(ghost).GetMXID()] = level
 			ranked[ghost] = true
 		}
 		n.mu.Lock()
 		n.ranked[ch.Name] = ranked
 		n.mu.Unlock()
-		if maps.Equal(users, now.Users) {
-			return nil
+		if !maps.Equal(users, now.Users) {
+			next := now.Clone()
+			next.Users = users
+			if _, err := portal.Bridge.Bot.SendState(ctx, portal.MXID, event.StatePowerLevels, "", &event.Content{Parsed: next}, time.Time{}); err != nil {
+				return err
+			}
 		}
-		next := now.Clone()
-		next.Users = users
-		_, err = portal.Bridge.Bot.SendState(ctx, portal.MXID, event.StatePowerLevels, "", &event.Content{Parsed: next}, time.Time{})
-		return err
+		return keepGiven(ctx, portal, given)
 	})
+}
+
+// given are the power levels that Matrix users of a room have by their ranks.
+func given(portal *bridgev2.Portal) map[id.UserID]int {
+	if meta, ok := portal.Metadata.(*PortalMetadata); ok {
+		return meta.Given
+	}
+	return nil
+}
+
+// keepGiven remembers the power levels that Matrix users have by their ranks.
+func keepGiven(ctx context.Context, portal *bridgev2.Portal, levels map[id.UserID]int) error {
+	meta, ok := portal.Metadata.(*PortalMetadata)
+	if !ok || maps.Equal(meta.Given, levels) {
+		return nil
+	}
+	meta.Given = levels
+	return portal.Save(ctx)
+}
+
+// giveLevels changes the power levels of Matrix users to those of their ranks, and returns which they have by their
+// ranks then. A level that is not the one given before is somebody's choice in Matrix, and stays.
+func giveLevels(users, before, want map[id.UserID]int) map[id.UserID]int {
+	now := make(map[id.UserID]int, len(want))
+	for user, level := range before {
+		if users[user] != level {
+			continue
+		}
+		if _, still := want[user]; !still {
+			delete(users, user)
+		}
+	}
+	for user, level := range want {
+		has, ok := users[user]
+		last, had := before[user]
+		if ok && has != last {
+			continue
+		}
+		if had && !ok { // taken away in Matrix
+			now[user] = last
+			continue
+		}
+		users[user], now[user] = level, level
+	}
+	return now
 }

@@ -20,6 +20,12 @@ import (
 // extended-join, setname, away-notify, chghost.
 func InspIRCd(t testing.TB) *Server {
 	t.Helper()
+	return inspIRCd(t, "")
+}
+
+// inspIRCd is InspIRCd with more configuration.
+func inspIRCd(t testing.TB, extra string) *Server {
+	t.Helper()
 	const path = "/usr/sbin/inspircd"
 	need(t, "inspircd", path)
 	dir, port, tlsPort := t.TempDir(), freePort(t), freePort(t)
@@ -31,7 +37,7 @@ func InspIRCd(t testing.TB) *Server {
 <path configdir="%[1]s" datadir="%[1]s" logdir="%[1]s" runtimedir="%[1]s" moduledir="/usr/lib/inspircd/modules">
 <bind address="127.0.0.1" port="%[2]d" type="clients">
 <bind address="127.0.0.1" port="%[3]d" type="clients" sslprofile="test">
-<sslprofile name="test" provider="gnutls" certfile="%[4]s" keyfile="%[5]s">
+<sslprofile name="test" provider="gnutls" certfile="%[4]s" keyfile="%[5]s" hash="sha256">
 <connect allow="*" timeout="60" pingfreq="120" sendq="1048576" recvq="65536" localmax="1000" globalmax="1000"
          maxchans="100" threshold="1000" commandrate="100000" resolvehostnames="no" useident="no" fakelag="no">
 <channels users="100">
@@ -58,7 +64,8 @@ func InspIRCd(t testing.TB) *Server {
 <module name="cap">
 <module name="namesx">
 <module name="uhnames">
-`, dir, port, tlsPort, ca, key))
+%[6]s
+`, dir, port, tlsPort, ca, key, extra))
 	s := &Server{
 		t: t, Addr: loopback(port), TLSAddr: loopback(tlsPort), CA: ca,
 		args: []string{path, "--config", conf, "--nofork", "--nopid", "--runasroot"},

@@ -3,6 +3,7 @@ package ircd
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -72,15 +73,20 @@ func need(t testing.TB, pkg, path string) {
 	}
 }
 
-// freePort returns a port of 127.0.0.1 that was free a moment ago.
+// freePort returns a port of 127.0.0.1 that was free a moment ago. It is none of those that outgoing connections get,
+// of which tests make many between this and the start of a server.
 func freePort(t testing.TB) int {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		ln, err := net.Listen("tcp", loopback(12_000+rand.IntN(20_000)))
+		if err != nil {
+			continue
+		}
+		defer ln.Close()
+		return ln.Addr().(*net.TCPAddr).Port
 	}
-	defer ln.Close()
-	return ln.Addr().(*net.TCPAddr).Port
+	t.Fatal("no port is free")
+	return 0
 }
 
 func write(t testing.TB, dir, name, content string) string {
@@ -96,11 +102,16 @@ func write(t testing.TB, dir, name, content string) string {
 func (s *Server) run() {
 	s.t.Helper()
 	s.Start()
-	s.t.Cleanup(s.Stop)
+	s.t.Cleanup(func() {
+		s.Stop()
+		if s.t.Failed() {
+			s.t.Logf("%s has printed:\n%s", s.args[0], s.out)
+		}
+	})
 }
 
-// Start starts the server again after Stop, on the same ports.
-func (s *Server) Start() {
+// spawn starts the process.
+func (s *Server) spawn() {
 	s.t.Helper()
 	s.out = new(output)
 	s.cmd = exec.Command(s.args[0], s.args[1:]...)
@@ -113,6 +124,12 @@ func (s *Server) Start() {
 		_ = cmd.Wait()
 		close(done)
 	}(s.cmd, s.done)
+}
+
+// Start starts the server again after Stop, on the same ports.
+func (s *Server) Start() {
+	s.t.Helper()
+	s.spawn()
 	deadline := time.Now().Add(20 * time.Second)
 	for {
 		nc, err := net.DialTimeout("tcp", s.Addr, time.Second)

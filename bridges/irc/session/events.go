@@ -72,6 +72,8 @@ type (
 		Nick    string
 		Support *ISupport
 	}
+	// LoggedIn says that the server takes the session for an account's, by SASL or services.
+	LoggedIn struct{ Account string }
 	// Disconnected says that the connection was lost or could not be made. A
 	// connection event follows after RetryIn, unless the session was stopped.
 	Disconnected struct {
@@ -211,6 +213,7 @@ type (
 
 func (Connecting) isEvent()   {}
 func (Registered) isEvent()   {}
+func (LoggedIn) isEvent()     {}
 func (Disconnected) isEvent() {}
 func (Names) isEvent()        {}
 func (JoinFailed) isEvent()   {}

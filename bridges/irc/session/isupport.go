@@ -8,7 +8,7 @@ import (
 // maxISupport bounds how many tokens of a server are remembered.
 const maxISupport = 256
 
-// ISupport is what the server said about itself in RPL_ISUPPORT (005). The zero
+// ISupport is what the server said about itself in RPL_ISUPPORT (005). Who is handed one must not change it. The zero
 // value is not usable; see newISupport.
 type ISupport struct {
 	Casemapping Casemapping
@@ -42,7 +42,7 @@ func newISupport() *ISupport {
 	}
 }
 
-// clone returns a copy that may be handed out.
+// clone returns a copy that may be changed.
 func (s *ISupport) clone() *ISupport {
 	c := *s
 	c.Tokens = make(map[string]string, len(s.Tokens))

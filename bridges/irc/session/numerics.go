@@ -41,6 +41,13 @@ var sendErrors = map[string]bool{
 	"531": true, // cannot send to user
 }
 
+// loggedIn handles RPL_LOGGEDIN: nick, nick!user@host, account, text.
+func (c *conn) loggedIn(m *irc.Message) {
+	if len(m.Params) >= 3 {
+		c.emit(LoggedIn{Account: m.Params[2]})
+	}
+}
+
 func (c *conn) handleNumeric(m *irc.Message) {
 	switch m.Command {
 	case "332": // RPL_TOPIC
@@ -95,6 +102,7 @@ func (c *conn) handleNumeric(m *irc.Message) {
 		}
 		return
 	case "900": // RPL_LOGGEDIN, after the registration too
+		c.loggedIn(m)
 		c.rejoinNow()
 		return
 	case "433", "432": // a refused change of nick

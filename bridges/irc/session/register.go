@@ -220,6 +220,9 @@ func (c *conn) handleRegistration(m *irc.Message) error {
 	switch m.Command {
 	case "001":
 		return c.welcome(m)
+	case "900": // RPL_LOGGEDIN
+		c.loggedIn(m)
+		return nil
 	case "903", "907": // RPL_SASLSUCCESS, ERR_SASLALREADY
 		if f, ok := c.cfg.SASL.(finisher); ok && m.Command == "903" && !c.saslDone {
 			if err := f.done(); err != nil {

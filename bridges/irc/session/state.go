@@ -47,16 +47,19 @@ func (s *state) fold(name string) string {
 
 func (s *state) same(a, b string) bool { return s.fold(a) == s.fold(b) }
 
+// support returns what the server has said about itself. It is never changed: see addSupport.
 func (s *state) support() *ISupport {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.isup.clone()
+	return s.isup
 }
 
 func (s *state) addSupport(tokens []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.isup.add(tokens)
+	next := s.isup.clone() // the others read what they were handed without a lock
+	next.add(tokens)
+	s.isup = next
 }
 
 func (s *state) nickName() string {
