@@ -50,6 +50,7 @@ type workspace struct {
 	direct             map[string]networkid.UserLoginID // direct messages that have rooms, and who reads them
 	toBot              map[string]bool                  // direct messages, whether they are the bot's
 	app                string                           // the app's id, if known
+	live               bool                             // events come
 	alarmed            bool                             // the administrators know that the token is not good
 	ready              bool                             // the framework has started
 	wanted             bool                             // Connect was called
@@ -299,9 +300,12 @@ func (w *workspace) connected() {
 	w.mu.Lock()
 	clear(w.caught)
 	long := !w.down.IsZero() && time.Since(w.down) > shortOutage
-	w.down = time.Time{}
+	w.down, w.live = time.Time{}, true
 	w.mu.Unlock()
 	w.gaps.begin()
+	for _, p := range w.persons() {
+		signal(p.again)
+	}
 	if long { // names, members and the like may have changed, too
 		signal(w.again)
 	}
@@ -328,9 +332,17 @@ func (w *workspace) lookAgain(ctx context.Context) {
 	}
 }
 
+// isLive reports whether events come.
+func (w *workspace) isLive() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.live
+}
+
 // disconnected implements receiver.
 func (w *workspace) disconnected(err error) {
 	w.mu.Lock()
+	w.live = false
 	if w.down.IsZero() {
 		w.down = time.Now()
 	}

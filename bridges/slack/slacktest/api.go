@@ -292,7 +292,7 @@ func conversationsList(s *Server, f map[string]string) (Object, string) {
 	var list []Object
 	for _, id := range s.corder {
 		ch := s.channels[id]
-		if ch.info["is_im"] == true {
+		if ch.isDirect() {
 			continue
 		}
 		private := ch.info["is_private"] == true

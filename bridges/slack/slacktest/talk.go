@@ -45,6 +45,8 @@ func (s *Server) messageEvent(ch *channel, m Object) Object {
 	switch {
 	case ch.info["is_im"] == true:
 		e["channel_type"] = "im"
+	case ch.info["is_mpim"] == true:
+		e["channel_type"] = "mpim"
 	case kind(ch) == "G":
 		e["channel_type"] = "group"
 	}
