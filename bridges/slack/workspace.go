@@ -299,10 +299,11 @@ func (w *workspace) connected() {
 	w.login.BridgeState.Send(status.BridgeState{StateEvent: status.StateConnected})
 	w.mu.Lock()
 	clear(w.caught)
-	long := !w.down.IsZero() && time.Since(w.down) > shortOutage
+	first := w.down.IsZero()
+	long := !first && time.Since(w.down) > shortOutage
 	w.down, w.live = time.Time{}, true
 	w.mu.Unlock()
-	w.gaps.begin()
+	w.gaps.begin(first || long)
 	for _, p := range w.persons() {
 		signal(p.again)
 	}
