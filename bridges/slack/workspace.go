@@ -273,7 +273,8 @@ func (w *workspace) prepare(ctx context.Context) error {
 	if err := w.dir.fillEmoji(ctx); err != nil {
 		w.log.Warn("custom emoji are not known", "error", err)
 	}
-	return w.ensureRooms(ctx)
+	// Events are not to wait until Slack has told everything about each of a thousand channels.
+	return w.ensureRooms(ctx, false)
 }
 
 // receive implements receiver.
@@ -323,7 +324,7 @@ func (w *workspace) lookAgain(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if err := w.ensureRooms(ctx); err != nil && ctx.Err() == nil {
+		if err := w.ensureRooms(ctx, true); err != nil && ctx.Err() == nil {
 			w.log.Error("after an outage, the channels cannot be looked at", "error", err)
 			continue
 		}
