@@ -216,6 +216,9 @@ func (w *workspace) listen(ctx context.Context) {
 	}
 }
 
+// fillTime is how long the list of people is waited for, before those who are not known yet are asked for one by one.
+const fillTime = 30 * time.Second
+
 // prepare finds out who the bot is and what it may, and makes the rooms.
 func (w *workspace) prepare(ctx context.Context) error {
 	switch tok, ok, err := w.b.tokens.get(botToken(w.cfg.ID)); {
@@ -273,6 +276,12 @@ func (w *workspace) prepare(ctx context.Context) error {
 	if err := w.dir.fillEmoji(ctx); err != nil {
 		w.log.Warn("custom emoji are not known", "error", err)
 	}
+	w.dir.refill()
+	fctx, cancel := context.WithTimeout(ctx, fillTime)
+	if err := w.dir.fillUsers(fctx); err != nil && ctx.Err() == nil {
+		w.log.Info("the list of people comes later", "error", err)
+	}
+	cancel()
 	// Events are not to wait until Slack has told everything about each of a thousand channels.
 	return w.ensureRooms(ctx, false)
 }
