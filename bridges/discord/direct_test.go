@@ -162,6 +162,8 @@ func TestPrivateInvitations(t *testing.T) {
 	}
 	r.hs.SendText(room, zoe, "!discord invite theirs")
 	r.told(room, "no such channel")
+	r.dc.Say(mine, r.anna, "here", nil) // when it is in the room, the bridge knows of the room, too
+	r.said(private, ghost(r.anna), "here")
 	r.hs.SendText(room, zoe, "!discord list")
 	r.told(room, "discord_"+r.general.ID, "annas")
 	for _, e := range r.hs.Events(room, "m.room.message") {

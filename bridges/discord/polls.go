@@ -204,11 +204,13 @@ func (n *bot) onVote(ctx context.Context, e *entry, at place, room wire.ID) {
 		return
 	}
 	row, err := n.b.br.DB.Message.GetFirstPartByID(ctx, "", messageID(ev.MessageID))
-	if err != nil || row == nil {
+	if err != nil {
+		n.log.Warn("a vote is not shown", "message", ev.MessageID, "error", err)
 		n.inbox.done(handled{seq: e.seq})
 		return
 	}
-	if len(metaOf(row).Answers) == 0 {
+	// A poll of Discord that is not stored yet may be on its way into its room: its numbers are looked at when it is there.
+	if row == nil || len(metaOf(row).Answers) == 0 {
 		n.countVotes(at, ev.MessageID)
 		n.inbox.done(handled{seq: e.seq})
 		return

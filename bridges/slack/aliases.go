@@ -74,7 +74,7 @@ func (b *Bridge) OpenAlias(ctx context.Context, name string) (bool, error) {
 			}
 			ch.IsMember = true
 		}
-		if err := w.bridge(ctx, ch); err != nil {
+		if err := w.bridge(ctx, ch, true); err != nil {
 			return false, err
 		}
 		portal, err := b.br.GetPortalByKey(ctx, channelKey(id))

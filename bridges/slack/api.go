@@ -44,7 +44,7 @@ func newAPI(cfg *WorkspaceConfig, client *http.Client) *api {
 // setToken has calls made by another token from now on.
 func (a *api) setToken(token string) {
 	client := slackgo.New(token,
-		slackgo.OptionAPIURL(a.base), slackgo.OptionAppLevelToken(a.appToken), slackgo.OptionHTTPClient(a.http),
+		slackgo.OptionAPIURL(a.base), slackgo.OptionAppLevelToken(a.appToken), slackgo.OptionHTTPClient(&bearing{a, token}),
 		slackgo.OptionOnResponseHeaders(func(_ string, h http.Header) { a.note(h) }))
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -52,6 +52,26 @@ func (a *api) setToken(token string) {
 		a.scopes = ""
 	}
 	a.client, a.token = client, token
+}
+
+// bearing gives calls of the Web API their token in the header, too, which is where Slack wants it; slack-go has it in the form.
+type bearing struct {
+	a     *api
+	token string
+}
+
+// Do makes a call.
+func (b *bearing) Do(req *http.Request) (*http.Response, error) {
+	method, ok := strings.CutPrefix(req.URL.String(), b.a.base)
+	if ok && req.Header.Get("Authorization") == "" {
+		req = req.Clone(req.Context())
+		token := b.token
+		if method == "apps.connections.open" {
+			token = b.a.appToken
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	return b.a.http.Do(req)
 }
 
 // note remembers what an answer says of the token.

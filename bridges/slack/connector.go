@@ -57,7 +57,7 @@ func (c *Connector) GetConfig() (example string, data any, upgrader configupgrad
 // LoadUserLogin implements bridgev2.NetworkConnector.
 func (c *Connector) LoadUserLogin(_ context.Context, login *bridgev2.UserLogin) error {
 	if meta, ok := login.Metadata.(*LoginMetadata); ok && meta.User != "" {
-		login.Client = &person{b: c.b, login: login, meta: meta}
+		login.Client = &person{b: c.b, login: login, meta: meta, again: make(chan struct{}, 1)}
 		return nil
 	}
 	cfg, err := c.b.cfg.workspace(string(login.ID))

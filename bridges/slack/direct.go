@@ -51,9 +51,11 @@ func (w *workspace) onDirect(ctx context.Context, e *entry, m *message) {
 	if !known && m.Type2 == "im" {
 		ch, err := w.channel(ctx, m.Channel)
 		toBot = err == nil && ch.IsIM
-		w.mu.Lock()
-		w.toBot[m.Channel] = toBot
-		w.mu.Unlock()
+		if err == nil || !transient(err) {
+			w.mu.Lock()
+			w.toBot[m.Channel] = toBot
+			w.mu.Unlock()
+		}
 	}
 	if toBot {
 		if m.Subtype == "" && m.User != "" {
@@ -66,7 +68,10 @@ func (w *workspace) onDirect(ctx context.Context, e *entry, m *message) {
 		portal, err := w.openDirect(ctx, m.Channel, p)
 		if err != nil {
 			if !badToken(err) && code(err) != "channel_not_found" {
-				w.log.Error("a direct message is not shown", "channel", m.Channel, "error", err)
+				w.log.Error("the room of a direct message is not made", "channel", m.Channel, "error", err)
+			}
+			if transient(err) {
+				signal(p.again) // which finds what was said, as it does after an outage
 			}
 			continue
 		}
@@ -113,7 +118,13 @@ func (w *workspace) openDirect(ctx context.Context, channel string, p *person) (
 	if err != nil {
 		return nil, err
 	}
-	if err := w.b.store.handled(ctx, w.cfg.ID, nil, map[string]string{channel: timeTS(time.Now())}); err != nil {
+	// The room begins with what was said since the person signed in, or was last found to have missed nothing: no other
+	// event of it has come.
+	since := p.heard()
+	if since == "" {
+		since = timeTS(time.Now())
+	}
+	if err := w.b.store.handled(ctx, w.cfg.ID, nil, map[string]string{channel: since}); err != nil {
 		return nil, err
 	}
 	if err := portal.CreateMatrixRoom(ctx, p.login, info); err != nil {
@@ -124,9 +135,7 @@ func (w *workspace) openDirect(ctx context.Context, channel string, p *person) (
 			other.enter(ctx, portal, true)
 		}
 	}
-	w.mu.Lock()
-	w.bridged[channel], w.caught[channel] = true, true
-	w.mu.Unlock()
+	w.adopt(channel, p.login.ID)
 	return portal, nil
 }
 

@@ -43,7 +43,8 @@ type message struct {
 	} `json:"edited"`
 	Reactions []struct {
 		Name  string   `json:"name"`
-		Users []string `json:"users"`
+		Users []string `json:"users"` // perhaps not all of them
+		Count int      `json:"count"`
 	} `json:"reactions"`
 	ReplyCount  int    `json:"reply_count"`
 	LatestReply string `json:"latest_reply"`

@@ -124,7 +124,7 @@ func (b *Bridge) Thaw(ctx context.Context) (undone []string, err error) {
 // handled it and all that has come.
 func (b *Bridge) CatchUp(ctx context.Context) error {
 	for _, w := range b.workspaces() {
-		w.gaps.begin()
+		w.gaps.begin(true)
 		if err := w.waitFor(ctx, func() bool { return w.gaps.none() && w.inbox.empty() }); err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -19,6 +20,7 @@ type gaps struct {
 
 	mu   sync.Mutex
 	todo []string            // channels, those with waiting events first
+	deep bool                // what is in todo has been without events for long
 	held map[string][]*entry // what waits, by channel whose gap is not filled
 }
 
@@ -50,12 +52,13 @@ func (g *gaps) channels() []string {
 	return slices.Sorted(maps.Keys(g.w.bridged))
 }
 
-// begin marks all channels as having a gap.
-func (g *gaps) begin() {
+// begin marks all channels as having a gap; deep says that it may be a long one.
+func (g *gaps) begin(deep bool) {
 	channels := g.channels()
 	g.mu.Lock()
 	defer signal(g.wake)
 	defer g.mu.Unlock()
+	g.deep = g.deep || deep
 	for _, ch := range channels {
 		if _, ok := g.held[ch]; !ok {
 			g.held[ch] = nil
@@ -129,7 +132,10 @@ func (g *gaps) run(ctx context.Context) {
 		channel := ""
 		if len(g.todo) > 0 {
 			channel, g.todo = g.todo[0], g.todo[1:]
+		} else {
+			g.deep = false
 		}
+		deep := g.deep
 		g.mu.Unlock()
 		if channel == "" {
 			select {
@@ -139,13 +145,13 @@ func (g *gaps) run(ctx context.Context) {
 				return
 			}
 		}
-		entries, err := g.fetch(ctx, channel)
+		entries, err := g.fetch(ctx, channel, deep)
 		for wait := time.Second; err != nil && transient(err) && ctx.Err() == nil; wait = min(2*wait, time.Minute) {
 			g.w.log.Warn("what was missed in a channel cannot be fetched, trying again", "channel", channel, "error", err)
 			if sleep(ctx, wait) != nil {
 				return
 			}
-			entries, err = g.fetch(ctx, channel)
+			entries, err = g.fetch(ctx, channel, deep)
 		}
 		if err != nil && ctx.Err() == nil {
 			g.w.log.Error("what was missed in a channel is not shown", "channel", channel, "error", err)
@@ -159,20 +165,21 @@ func (g *gaps) run(ctx context.Context) {
 }
 
 const (
-	// maxGap bounds how many messages of a channel are fetched after an outage.
+	// maxGap bounds how many messages of a channel, or of a thread, are fetched after an outage.
 	maxGap = 20_000
-	// threadWindow is how many messages before an outage are looked at for replies that
-	// came during it.
-	threadWindow = 100
-	// threadAge and maxThreads bound the older threads that are looked at: those that
-	// were talked in lately.
-	threadAge  = 14 * 24 * time.Hour
+	// windowPage is how many messages before an outage are looked at for what happened to them during it, and for replies.
+	// After a long outage these are more: up to maxWindow in windowAge.
+	windowPage = 200
+	maxWindow  = 1000
+	windowAge  = 7 * 24 * time.Hour
+	// threadAge and maxThreads bound the threads that are looked at because they were talked in lately.
+	threadAge  = 30 * 24 * time.Hour
 	maxThreads = 20
 )
 
-// fetch returns the messages of a channel that came after the last one that was
-// handled.
-func (g *gaps) fetch(ctx context.Context, channel string) ([]*entry, error) {
+// fetch returns the messages of a channel that came after the last one that was handled, and before them what has happened
+// to the older ones.
+func (g *gaps) fetch(ctx context.Context, channel string, deep bool) ([]*entry, error) {
 	cursors, err := g.w.b.store.cursors(ctx, g.w.cfg.ID)
 	if err != nil {
 		return nil, err
@@ -185,15 +192,21 @@ func (g *gaps) fetch(ctx context.Context, channel string) ([]*entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Threads that began before.
-	older, err := g.history(ctx, channel, values("channel", channel, "latest", since, "inclusive", "true", "limit", "100"), "conversations.history", threadWindow)
+	older, err := g.window(ctx, channel, since, deep)
 	if err != nil {
 		return nil, err
 	}
-	roots := make(map[string]bool)
+	out, err := g.changes(ctx, channel, "", older, since)
+	if err != nil {
+		return nil, err
+	}
+	// Threads that began before.
+	roots, quiet := make(map[string]bool), make(map[string]bool)
 	for _, m := range append(slices.Clone(list), older...) {
 		if m.m.ReplyCount > 0 && m.m.LatestReply > since {
 			roots[m.m.TS] = true
+		} else {
+			quiet[m.m.TS] = true
 		}
 	}
 	active, err := g.w.b.store.threads(ctx, channel, time.Now().Add(-threadAge), maxThreads)
@@ -201,20 +214,24 @@ func (g *gaps) fetch(ctx context.Context, channel string) ([]*entry, error) {
 		return nil, err
 	}
 	for _, root := range active {
-		roots[root] = true
+		if deep || !quiet[root] {
+			roots[root] = true
+		}
 	}
 	known := make(map[string]bool)
 	for _, m := range list {
 		known[m.m.TS] = true
 	}
-	for root := range roots {
-		replies, err := g.history(ctx, channel, values("channel", channel, "ts", root, "oldest", since, "limit", "200"), "conversations.replies", maxGap)
-		if code(err) == "thread_not_found" {
-			continue
+	for _, root := range slices.Sorted(maps.Keys(roots)) {
+		replies, err := g.history(ctx, channel, values("channel", channel, "ts", root, "limit", "200"), "conversations.replies", maxGap)
+		if err != nil && code(err) != "thread_not_found" {
+			return nil, err
 		}
+		changes, err := g.changes(ctx, channel, root, replies, since)
 		if err != nil {
 			return nil, err
 		}
+		out = append(out, changes...)
 		for _, m := range replies {
 			if m.m.TS > since && !known[m.m.TS] {
 				known[m.m.TS] = true
@@ -222,15 +239,32 @@ func (g *gaps) fetch(ctx context.Context, channel string) ([]*entry, error) {
 			}
 		}
 	}
+	if len(list)+len(out) > 0 {
+		g.w.log.Info("what was missed is taken over", "channel", channel, "messages", len(list), "changes", len(out))
+	}
 	slices.SortFunc(list, func(a, b fetched) int { return strings.Compare(a.m.TS, b.m.TS) })
-	var out []*entry
 	for _, m := range list {
 		out = append(out, &entry{raw: m.raw})
-	}
-	if len(out) > 0 {
-		g.w.log.Info("messages that were missed are taken over", "channel", channel, "messages", len(out))
+		out = append(out, pastReactions(channel, &m.m)...)
 	}
 	return out, nil
+}
+
+// window fetches the newest of the messages that a room has, newest first.
+func (g *gaps) window(ctx context.Context, channel, since string, deep bool) ([]fetched, error) {
+	var out []fetched
+	args := values("channel", channel, "latest", since, "inclusive", "true", "limit", strconv.Itoa(windowPage))
+	for {
+		page, next, err := g.pageAfter(ctx, channel, args, "conversations.history")
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, page...)
+		if !deep || next == "" || len(page) == 0 || len(out) >= maxWindow || tsTime(page[len(page)-1].m.TS).Before(tsTime(since).Add(-windowAge)) {
+			return out, nil
+		}
+		args["cursor"] = []string{next}
+	}
 }
 
 type fetched struct {

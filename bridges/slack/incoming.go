@@ -273,7 +273,7 @@ func (w *workspace) onMember(ctx context.Context, e *entry, m *memberEvent, join
 		ch, err := w.channel(ctx, m.Channel)
 		if err == nil && w.cfg.wants(ch.ID, ch.Name) {
 			ch.IsMember = true
-			err = w.bridge(ctx, ch)
+			err = w.bridge(ctx, ch, true)
 		}
 		if err != nil {
 			w.log.Error("a channel is not bridged", "channel", m.Channel, "error", err)

@@ -157,8 +157,12 @@ func (w *workspace) signIn(ctx context.Context, account id.UserID, tok token) (*
 		return nil, err
 	}
 	login := networkid.UserLoginID(w.cfg.ID + "." + strings.ToLower(tok.User))
+	heard := ""
 	if old := w.b.br.GetCachedUserLoginByID(login); old != nil {
 		old.Client.Disconnect()
+		if p, ok := old.Client.(*person); ok {
+			heard = p.heard() // what was said while the old token was not good is not lost
+		}
 	}
 	if err := w.b.tokens.set(userToken(string(login)), tok); err != nil {
 		return nil, err
@@ -168,7 +172,7 @@ func (w *workspace) signIn(ctx context.Context, account id.UserID, tok token) (*
 		name = u.displayName()
 	}
 	ul, err := user.NewLogin(ctx, &database.UserLogin{
-		ID: login, RemoteName: name, Metadata: &LoginMetadata{TeamID: self.TeamID, Workspace: w.cfg.ID, User: tok.User},
+		ID: login, RemoteName: name, Metadata: &LoginMetadata{TeamID: self.TeamID, Workspace: w.cfg.ID, User: tok.User, Heard: heard},
 	}, &bridgev2.NewLoginParams{DeleteOnConflict: true})
 	if err != nil {
 		return nil, fmt.Errorf("sign in: %w", err)

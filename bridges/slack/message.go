@@ -42,17 +42,26 @@ func (w *workspace) onMessage(ctx context.Context, e *entry, m *message) {
 		}
 		w.refresh(ctx, e, m.Channel, m.User, m.TS)
 		return
-	case "", "file_share", "me_message", "bot_message", "thread_broadcast", "file_mention", "file_comment", "huddle_thread", "reminder_add", "slackbot_response", "assistant_app_thread":
-		if m.Hidden || w.ours(m) {
-			w.confirm(ctx, m)
-			break // what the bridge itself has said is there already
+	}
+	if m.said() {
+		if !w.ours(m) {
+			w.showMessage(ctx, e, m)
+			return
 		}
-		w.showMessage(ctx, e, m)
-		return
+		w.confirm(ctx, m) // what the bridge itself has said is there already
 	}
 	// Joins and leaves have events of their own; the rest is not to be seen in Slack
 	// either. The channel is as far as this when its room has handled what came before.
 	w.turn(m.Channel, e, m.TS, func(context.Context, *bridgev2.Portal) error { return nil })
+}
+
+// said reports whether a message is one that somebody has said, and not a note of something that has happened, or a change.
+func (m *message) said() bool {
+	switch m.Subtype {
+	case "", "file_share", "me_message", "bot_message", "thread_broadcast", "file_mention", "file_comment", "huddle_thread", "reminder_add", "slackbot_response", "assistant_app_thread":
+		return !m.Hidden
+	}
+	return false
 }
 
 // confirm takes note of where a file is that the bridge has sent, if Slack did not say so then.

@@ -38,6 +38,8 @@ type LoginMetadata struct {
 	Workspace string `json:"workspace,omitempty"`
 	User      string `json:"user,omitempty"`
 	Followed  bool   `json:"followed,omitempty"`
+	// Heard is until when all direct messages of the person are in rooms, as a ts.
+	Heard string `json:"heard,omitempty"`
 }
 
 func metaTypes() database.MetaTypes {

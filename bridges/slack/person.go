@@ -34,6 +34,8 @@ type person struct {
 	login *bridgev2.UserLogin
 	meta  *LoginMetadata
 
+	again chan struct{} // has the person's conversations looked at anew
+
 	mu   sync.Mutex
 	api  *api // nil while there is no token
 	stop context.CancelFunc
@@ -100,9 +102,7 @@ func (p *person) Connect(context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if err := p.follow(ctx); err != nil && ctx.Err() == nil {
-			w.log.Warn("the channels of somebody who is signed in are not known", "login", p.login.ID, "error", err)
-		}
+		p.attend(ctx)
 	})
 }
 
@@ -130,50 +130,6 @@ func (p *person) lost(err error) {
 	if p.b.br.BackgroundCtx.Err() == nil {
 		p.b.tell(p.b.br.BackgroundCtx, p.login.UserMXID, "⚠️ You are not signed in to Slack any more: what you write goes there under the bridge's name. Use the command `login` to sign in again.")
 	}
-}
-
-// follow finds out in which bridged channels the person is, where they then speak for themselves, and which direct
-// messages they have rooms for.
-func (p *person) follow(ctx context.Context) error {
-	w, a := p.workspace(), p.voice()
-	if w == nil || a == nil {
-		return nil
-	}
-	meta := *p.meta
-	params := &slackgo.GetConversationsForUserParameters{Limit: 500, TeamID: w.cfg.TeamID, Types: []string{"public_channel", "private_channel", "im", "mpim"}}
-	for {
-		var list []slackgo.Channel
-		var next string
-		err := a.read(ctx, "users.conversations", func() (err error) {
-			list, next, err = a.slack().GetConversationsForUserContext(ctx, params)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		for i := range list {
-			ch := &list[i]
-			portal, err := p.b.br.GetExistingPortalByKey(ctx, channelKey(ch.ID))
-			switch {
-			case err != nil:
-				return err
-			case portal == nil || portal.MXID == "":
-			case ch.IsIM || ch.IsMpIM:
-				w.adopt(ch.ID, p.login.ID)
-			case w.isBridged(ch.ID):
-				p.enter(ctx, portal, !meta.Followed)
-			}
-		}
-		if next == "" {
-			break
-		}
-		params.Cursor = next
-	}
-	if !p.meta.Followed {
-		p.meta.Followed = true
-		return p.login.Save(ctx)
-	}
-	return nil
 }
 
 // enter has the person speak for themselves in a room, and invites them if they are to be told.

@@ -39,8 +39,9 @@ func (b *Bridge) ensureLogin(ctx context.Context, cfg *WorkspaceConfig) (*bridge
 	return login, nil
 }
 
-// ensureRooms makes the space and the rooms of all channels that are to be bridged.
-func (w *workspace) ensureRooms(ctx context.Context) error {
+// ensureRooms makes the space and the rooms of all channels that are to be bridged. With update, the rooms that there are
+// already come to be as the channels are now, which takes a call or more for each.
+func (w *workspace) ensureRooms(ctx context.Context, update bool) error {
 	portal, err := w.ensureRoom(ctx, spaceKey(w.cfg.ID), w.spaceInfo)
 	if err != nil {
 		return fmt.Errorf("make the space of %s: %w", w.cfg.ID, err)
@@ -69,7 +70,7 @@ func (w *workspace) ensureRooms(ctx context.Context) error {
 			if !ch.IsMember || !w.cfg.wants(ch.ID, ch.Name) {
 				continue
 			}
-			if err := w.bridge(ctx, ch); err != nil {
+			if err := w.bridge(ctx, ch, update); err != nil {
 				return err
 			}
 		}
@@ -81,8 +82,8 @@ func (w *workspace) ensureRooms(ctx context.Context) error {
 }
 
 // bridge makes sure that a channel of which the bot is a member has a room that is as
-// the channel is now.
-func (w *workspace) bridge(ctx context.Context, ch *slackgo.Channel) error {
+// the channel is now, or, without update, will be.
+func (w *workspace) bridge(ctx context.Context, ch *slackgo.Channel, update bool) error {
 	key := channelKey(ch.ID)
 	portal, err := w.b.br.GetPortalByKey(ctx, key)
 	if err != nil {
@@ -106,7 +107,9 @@ func (w *workspace) bridge(ctx context.Context, ch *slackgo.Channel) error {
 	w.mu.Unlock()
 	w.aliasLater(ch)
 	w.marks.add(ch.ID)
-	if existed {
+	if existed && !update {
+		signal(w.again)
+	} else if existed {
 		info, err := w.channelInfo(ctx, ch, true)
 		if err != nil {
 			return err

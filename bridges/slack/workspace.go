@@ -50,6 +50,7 @@ type workspace struct {
 	direct             map[string]networkid.UserLoginID // direct messages that have rooms, and who reads them
 	toBot              map[string]bool                  // direct messages, whether they are the bot's
 	app                string                           // the app's id, if known
+	live               bool                             // events come
 	alarmed            bool                             // the administrators know that the token is not good
 	ready              bool                             // the framework has started
 	wanted             bool                             // Connect was called
@@ -215,6 +216,9 @@ func (w *workspace) listen(ctx context.Context) {
 	}
 }
 
+// fillTime is how long the list of people is waited for, before those who are not known yet are asked for one by one.
+const fillTime = 30 * time.Second
+
 // prepare finds out who the bot is and what it may, and makes the rooms.
 func (w *workspace) prepare(ctx context.Context) error {
 	switch tok, ok, err := w.b.tokens.get(botToken(w.cfg.ID)); {
@@ -272,7 +276,14 @@ func (w *workspace) prepare(ctx context.Context) error {
 	if err := w.dir.fillEmoji(ctx); err != nil {
 		w.log.Warn("custom emoji are not known", "error", err)
 	}
-	return w.ensureRooms(ctx)
+	w.dir.refill()
+	fctx, cancel := context.WithTimeout(ctx, fillTime)
+	if err := w.dir.fillUsers(fctx); err != nil && ctx.Err() == nil {
+		w.log.Info("the list of people comes later", "error", err)
+	}
+	cancel()
+	// Events are not to wait until Slack has told everything about each of a thousand channels.
+	return w.ensureRooms(ctx, false)
 }
 
 // receive implements receiver.
@@ -298,10 +309,14 @@ func (w *workspace) connected() {
 	w.login.BridgeState.Send(status.BridgeState{StateEvent: status.StateConnected})
 	w.mu.Lock()
 	clear(w.caught)
-	long := !w.down.IsZero() && time.Since(w.down) > shortOutage
-	w.down = time.Time{}
+	first := w.down.IsZero()
+	long := !first && time.Since(w.down) > shortOutage
+	w.down, w.live = time.Time{}, true
 	w.mu.Unlock()
-	w.gaps.begin()
+	w.gaps.begin(first || long)
+	for _, p := range w.persons() {
+		signal(p.again)
+	}
 	if long { // names, members and the like may have changed, too
 		signal(w.again)
 	}
@@ -318,7 +333,7 @@ func (w *workspace) lookAgain(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if err := w.ensureRooms(ctx); err != nil && ctx.Err() == nil {
+		if err := w.ensureRooms(ctx, true); err != nil && ctx.Err() == nil {
 			w.log.Error("after an outage, the channels cannot be looked at", "error", err)
 			continue
 		}
@@ -328,9 +343,17 @@ func (w *workspace) lookAgain(ctx context.Context) {
 	}
 }
 
+// isLive reports whether events come.
+func (w *workspace) isLive() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.live
+}
+
 // disconnected implements receiver.
 func (w *workspace) disconnected(err error) {
 	w.mu.Lock()
+	w.live = false
 	if w.down.IsZero() {
 		w.down = time.Now()
 	}

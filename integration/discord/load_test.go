@@ -77,7 +77,7 @@ func TestLoad(t *testing.T) {
 		w.dc.Say(list[ch], speaker(ch, n/channels), fmt.Sprint("load ", n), nil)
 	}
 	awaitCount("load ", total)
-	memory := residentMB(t, w.server.PID())
+	memory := w.server.ResidentMB(t)
 	seen, lastIn := make(map[int]bool), make([]int, channels)
 	var took []time.Duration
 	for _, e := range mia.Events.All(0) {
@@ -100,24 +100,4 @@ func TestLoad(t *testing.T) {
 	if long() && (p99 > time.Second || memory > 300) {
 		t.Error("that is more than it should be")
 	}
-}
-
-// residentMB is the memory of a process that is in use, without what it shares with files.
-func residentMB(t *testing.T, pid int) int {
-	t.Helper()
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		t.Fatalf("the memory of the server: %v", err)
-	}
-	for line := range strings.Lines(string(raw)) {
-		if rest, ok := strings.CutPrefix(line, "RssAnon:"); ok {
-			kb, err := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(rest), " kB"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			return kb >> 10
-		}
-	}
-	t.Fatal("the system does not say how much memory a process uses")
-	return 0
 }

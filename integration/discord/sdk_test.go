@@ -61,6 +61,23 @@ func TestStandInWithDiscordJS(t *testing.T) {
 			m := dc.Say(general, anna, "good **morning**", nil)
 			dc.React(m, owner, "🎉", true)
 			dc.Edit(m, func(m *discordtest.Message) { m.Content = "good evening" })
+		case "more":
+			m := dc.Say(general, anna, "more", nil)
+			dc.React(m, owner, "🎉", true)
+			dc.React(m, owner, "🎉", false)
+			dc.Delete(m, dc.Say(general, anna, "and more", nil))
+			role := dc.AddRole(guild, "A role", 0)
+			dc.UpdateRole(guild, role, func(r *discordtest.Role) { r.Name = "Another" })
+			zoe := dc.AddUser("zoe")
+			member := dc.AddMember(guild, zoe, role.ID)
+			dc.UpdateMember(guild, member, func(m *discordtest.Member) { m.Roles = []string{} })
+			dc.RemoveMember(guild, zoe)
+			dc.Ban(guild, zoe)
+			dc.Unban(guild, zoe)
+			side := dc.AddChannel(guild, 0, "side", "")
+			dc.UpdateChannel(side, func(c *discordtest.Channel) { c.Name = "aside" })
+			dc.Archive(dc.StartThread(side, nil, anna, "a thread"))
+			dc.DeleteChannel(side)
 		case "checked":
 			checked[x.Method+" "+x.Path] = true
 		case "mismatch":
@@ -76,7 +93,7 @@ func TestStandInWithDiscordJS(t *testing.T) {
 	if err := cmd.Wait(); err != nil || !done {
 		t.Fatalf("discord.js: %v\n%s", err, complaints.String())
 	}
-	if len(checked) < 12 {
-		t.Errorf("only %d kinds of answers were looked at: %v", len(checked), fmt.Sprint(checked))
+	if len(checked) < 24 {
+		t.Errorf("only %d kinds of answers and events were looked at: %v", len(checked), fmt.Sprint(checked))
 	}
 }

@@ -18,8 +18,16 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testserver.Main(m)) }
 
+// long says that the load is as in docs/slack.md: SLACK_LONG=1 go test ./integration/slack -run Load -timeout 30m.
+func long() bool { return os.Getenv("SLACK_LONG") != "" }
+
 // patience bounds a whole test's waiting.
-const patience = 2 * time.Minute
+func patience() time.Duration {
+	if long() {
+		return 20 * time.Minute
+	}
+	return 2 * time.Minute
+}
 
 // talk is a workspace with a channel, bridged, and anna on the Matrix side.
 type talk struct {
@@ -68,15 +76,23 @@ func newTalkBy(t *testing.T, extra string, connect func(*talk)) *talk {
 
 func newTalkWith(t *testing.T, extra string, before, connect func(*talk)) *talk {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), patience())
 	t.Cleanup(cancel)
 	k := &talk{t: t, ctx: ctx, slack: slacktest.New(t)}
 	k.bob, k.carol = k.slack.AddUser("bob", "Bob Builder"), k.slack.AddUser("carol", "Carol")
 	k.channel = k.slack.AddChannel("general", false, k.bob, k.carol, slacktest.BotUser)
 	before(k)
-	k.server = testserver.New(t, testserver.Options{
-		Extra: bridgeConfig(k.slack, extra),
-	})
+	k.serve(bridgeConfig(k.slack, extra))
+	connect(k)
+	k.room = k.join("general")
+	return k
+}
+
+// serve starts the server with a bridge, and signs anna up.
+func (k *talk) serve(config string) {
+	t, ctx := k.t, k.ctx
+	t.Helper()
+	k.server = testserver.New(t, testserver.Options{Extra: config})
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Log(k.server.Log())
@@ -94,9 +110,6 @@ func newTalkWith(t *testing.T, extra string, before, connect func(*talk)) *talk 
 	}
 	t.Cleanup(anna.Close)
 	k.anna = anna
-	connect(k)
-	k.room = k.join("general")
-	return k
 }
 
 // join joins the room of a channel by way of the space.

@@ -1,11 +1,13 @@
 package slack_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -110,6 +112,116 @@ func (k *talk) consent(start, user string) {
 	}
 }
 
+// direct waits for the room in which anna is with some people of Slack and no others.
+func (k *talk) direct(users ...string) (room string) {
+	k.t.Helper()
+	k.until("the room of a direct message", func() bool {
+		var joined struct {
+			Rooms []string `json:"joined_rooms"`
+		}
+		if err := k.anna.Do(k.ctx, "GET", "/v3/joined_rooms", nil, &joined); err != nil {
+			k.t.Fatal(err)
+		}
+		for _, id := range joined.Rooms {
+			members, err := k.anna.Members(k.ctx, id)
+			if err != nil || id == k.room {
+				continue
+			}
+			ghosts := 0
+			for _, user := range []string{k.bob, k.carol} {
+				if members[k.ghost(user)] != "" {
+					ghosts++
+				}
+			}
+			if ghosts == len(users) && !slices.ContainsFunc(users, func(user string) bool { return members[k.ghost(user)] == "" }) {
+				room = id
+			}
+		}
+		return room != ""
+	})
+	return room
+}
+
+// signedIn is a talk of which anna is signed in as somebody of Slack.
+func signedIn(t *testing.T) (k *talk, me string) {
+	k = newTalkAfter(t, oauthConfig, func(k *talk) {
+		me = k.slack.AddUser("anna", "Anna of Slack")
+		k.slack.Join(me, k.channel)
+	})
+	bot := k.withBot()
+	k.consent(address.FindString(k.ask(bot, "login", func(s string) bool { return strings.Contains(s, "/slack/login/") })), me)
+	k.until("the sign-in", func() bool { return len(k.slack.Calls("users.conversations")) > 0 })
+	return k, me
+}
+
+// TestDirectAway has somebody written to while the bridge is away, in direct and group messages that have no rooms yet and in
+// one that has.
+func TestDirectAway(t *testing.T) {
+	t.Parallel()
+	k, me := signedIn(t)
+	channel := k.room
+	old := k.slack.Direct(k.carol, me)
+	k.slack.Say(k.carol, old, "before", nil)
+	k.room = k.direct(k.carol)
+	carols := k.room
+	k.until("what is said before", func() bool { return k.count("before") == 1 })
+
+	if err := k.server.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	k.slack.HangUp()
+	dm, group := k.slack.Direct(k.bob, me), k.slack.Group(me, k.bob, k.carol)
+	k.slack.Say(k.bob, dm, "are you there?", nil)
+	k.slack.Say(k.bob, dm, "hello?", nil)
+	k.slack.Say(k.carol, group, "all of us", nil)
+	k.slack.Say(k.carol, old, "while you were away", nil)
+	if err := k.server.Start(k.ctx); err != nil {
+		t.Fatal(err)
+	}
+	k.room = channel
+	bobs := k.direct(k.bob)
+	for _, x := range []struct {
+		room string
+		want []string
+	}{
+		{bobs, []string{"are you there?", "hello?"}},
+		{carols, []string{"before", "while you were away"}},
+	} {
+		k.room = x.room
+		k.until(fmt.Sprint(x.want), func() bool { return slices.Equal(k.bodies(), x.want) })
+	}
+	k.room = channel
+	groups := k.direct(k.bob, k.carol)
+	k.room = groups
+	k.until("what is said in the group", func() bool { return k.count("all of us") == 1 })
+
+	// It goes on, and an outage of the connection alone loses nothing either.
+	k.slack.AwaitConnected(t, 1)
+	k.slack.Say(k.bob, dm, "now", nil)
+	k.room = bobs
+	k.until("what is said then", func() bool { return slices.Equal(k.bodies(), []string{"are you there?", "hello?", "now"}) })
+	k.slack.HangUp()
+	dana := k.slack.AddUser("dana", "Dana")
+	danas := k.slack.Direct(dana, me)
+	k.slack.Say(dana, danas, "in a gap", nil)
+	k.room = channel
+	k.until("what was said in a gap", func() bool {
+		var joined struct {
+			Rooms []string `json:"joined_rooms"`
+		}
+		if err := k.anna.Do(k.ctx, "GET", "/v3/joined_rooms", nil, &joined); err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range joined.Rooms {
+			if members, err := k.anna.Members(k.ctx, id); err == nil && members[k.ghost(dana)] != "" && id != channel {
+				k.room = id
+				return k.count("in a gap") == 1
+			}
+		}
+		return false
+	})
+}
+
 // TestPersonal has somebody sign in and be themselves in Slack, in channels and in direct messages.
 func TestPersonal(t *testing.T) {
 	t.Parallel()
@@ -140,22 +252,7 @@ func TestPersonal(t *testing.T) {
 	// A direct message is a room.
 	dm := k.slack.Direct(k.bob, me)
 	k.slack.Say(k.bob, dm, "just you", nil)
-	var room string
-	k.until("the room of the direct message", func() bool {
-		var joined struct {
-			Rooms []string `json:"joined_rooms"`
-		}
-		if err := k.anna.Do(k.ctx, "GET", "/v3/joined_rooms", nil, &joined); err != nil {
-			t.Fatal(err)
-		}
-		for _, id := range joined.Rooms {
-			if members, err := k.anna.Members(k.ctx, id); err == nil && id != k.room && members[k.ghost(k.bob)] != "" && members[k.ghost(k.carol)] == "" {
-				room = id
-			}
-		}
-		return room != ""
-	})
-	k.room = room
+	k.room = k.direct(k.bob)
 	k.until("the direct message", func() bool { return k.count("just you") == 1 })
 	k.say("me too")
 	answer := k.slack.AwaitMessage(t, dm, "an answer", withText("me too"))

@@ -267,7 +267,7 @@ func (s *Server) identify(c *conn, raw json.RawMessage) *session {
 	}
 	se.send("READY", map[string]any{
 		"v": 10, "user": s.bot, "guilds": unavailable, "session_id": se.id,
-		"resume_gateway_url": "ws://" + s.Addr() + "/gateway/resume", "application": map[string]any{"id": s.AppID, "flags": 0}, "shard": []int{d.Shard[0], max(d.Shard[1], 1)},
+		"resume_gateway_url": "ws://" + s.Addr() + "/gateway/resume", "application": map[string]any{"id": s.AppID, "flags": 0, "flags_new": "0"}, "shard": []int{d.Shard[0], max(d.Shard[1], 1)},
 	})
 	large := d.Large
 	if large == 0 {
@@ -295,6 +295,11 @@ func (s *Server) guildCreate(g *Guild, intents, large int) map[string]any {
 		"channels": g.Channels, "threads": g.active(), "members": members, "member_count": len(g.Members),
 		"large": len(g.Members) > large, "joined_at": stamp(time.Now()), "unavailable": false, "presences": []any{}, "voice_states": []any{},
 		"description": nil, "premium_tier": 0, "stickers": []any{}, "stage_instances": []any{}, "guild_scheduled_events": []any{},
+		"soundboard_sounds": []any{}, "splash": nil, "discovery_splash": nil, "banner": nil, "afk_channel_id": nil, "afk_timeout": 300,
+		"verification_level": 1, "default_message_notifications": 1, "explicit_content_filter": 0, "mfa_level": 0, "application_id": nil,
+		"system_channel_id": nil, "system_channel_flags": 0, "rules_channel_id": nil, "public_updates_channel_id": nil, "safety_alerts_channel_id": nil,
+		"vanity_url_code": nil, "preferred_locale": "en-US", "nsfw_level": 0, "premium_progress_bar_enabled": false, "hub_type": nil,
+		"incidents_data": nil, "max_members": 500000, "region": "deprecated", "premium_subscription_count": 0, "widget_enabled": false,
 	})
 	var m map[string]any
 	_ = json.Unmarshal(raw, &m) // a copy that does not change later

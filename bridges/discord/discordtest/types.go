@@ -42,12 +42,20 @@ type Role struct {
 	ID          string `json:"id"`
 	Name        string `json:"name"`
 	Color       int    `json:"color"`
+	Colors      Colors `json:"colors"`
 	Hoist       bool   `json:"hoist"`
 	Position    int    `json:"position"`
 	Permissions string `json:"permissions"`
 	Managed     bool   `json:"managed"`
 	Mentionable bool   `json:"mentionable"`
 	Flags       int    `json:"flags"`
+}
+
+// Colors are those of a role.
+type Colors struct {
+	Primary   int  `json:"primary_color"`
+	Secondary *int `json:"secondary_color"`
+	Tertiary  *int `json:"tertiary_color"`
 }
 
 // Overwrite is one of a channel's permissions.
@@ -69,7 +77,7 @@ type Channel struct {
 	ParentID       *string         `json:"parent_id"`
 	LastMessageID  *string         `json:"last_message_id"`
 	OwnerID        string          `json:"owner_id,omitempty"`
-	Overwrites     []Overwrite     `json:"permission_overwrites"`
+	Overwrites     []Overwrite     `json:"permission_overwrites,omitzero"`
 	RateLimit      int             `json:"rate_limit_per_user"`
 	Flags          int             `json:"flags"`
 	ThreadMetadata *ThreadMetadata `json:"thread_metadata,omitempty"`

@@ -53,8 +53,31 @@ func fromBlocks(raw json.RawMessage, depth int) []Element {
 			b.newline()
 		}
 		b.block(bl, depth)
+		if i > 0 && bl.Type == "context" && list[i-1].isChoice() {
+			b.voters(bl)
+		}
 	}
 	return trim(b.out)
+}
+
+// isChoice reports whether a block is one of the answers of a poll, as polls are made by apps: a section with a button to
+// choose it. Slack itself has no polls.
+func (bl *block) isChoice() bool {
+	var el block
+	return bl.Type == "section" && len(bl.Accessory) > 0 && json.Unmarshal(bl.Accessory, &el) == nil && el.Type == "button" && el.URL == ""
+}
+
+// voters names those whose pictures are below an answer of a poll.
+func (b *builder) voters(bl block) {
+	var names []string
+	for _, el := range each[block](bl.Elements) {
+		if el.Type == "image" && el.AltText != "" && len(names) < maxBlocks {
+			names = append(names, el.AltText)
+		}
+	}
+	if len(names) > 0 {
+		b.inline(Inline{Type: "text", Text: " (" + strings.Join(names, ", ") + ")"})
+	}
 }
 
 func (b *builder) block(bl block, depth int) {

@@ -208,6 +208,9 @@ func TestBlocksToMatrix(t *testing.T) {
 		{`[{"type":"header","text":{"type":"plain_text","text":"H"}},{"type":"divider"},{"type":"section","text":{"type":"mrkdwn","text":"t"}}]`, "H\n---\nt", "<strong>H</strong><hr>t"},
 		{`[{"type":"section","fields":[{"type":"mrkdwn","text":"a"},{"type":"mrkdwn","text":"b"}]}]`, "a\nb", ""},
 		{`[{"type":"context","elements":[{"type":"image","image_url":"https://i"},{"type":"mrkdwn","text":"by me"}]}]`, "by me", ""},
+		{`[{"type":"section","text":{"type":"mrkdwn","text":"Tea"},"accessory":{"type":"button","text":{"type":"plain_text","text":"Vote"}}},` +
+			`{"type":"context","elements":[{"type":"image","image_url":"https://i","alt_text":"Bob"},{"type":"image","image_url":"https://j","alt_text":"Carol"},{"type":"plain_text","text":"2 votes"}]}]`,
+			"Tea [Vote]\n2 votes (Bob, Carol)", ""},
 		{`[{"type":"image","image_url":"https://i/x","alt_text":"alt"}]`, "alt (https://i/x)", `<a href="https://i/x">alt</a>`},
 		{`[{"type":"actions","elements":[{"type":"button","text":{"type":"plain_text","text":"Go"},"url":"https://g"},{"type":"button","text":{"type":"plain_text","text":"No"}}]}]`, "Go (https://g) [No]", `<a href="https://g">Go</a> [No]`},
 	} {

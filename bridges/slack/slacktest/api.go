@@ -190,7 +190,7 @@ func methods() map[string]method {
 			return nil, "bot_not_found"
 		},
 		"usergroups.list": func(s *Server, _ map[string]string) (Object, string) {
-			return Object{"usergroups": s.groups}, ""
+			return Object{"usergroups": append([]Object{}, s.groups...)}, ""
 		},
 		"emoji.list": func(s *Server, _ map[string]string) (Object, string) {
 			return Object{"emoji": maps.Clone(s.emoji)}, ""
@@ -241,7 +241,7 @@ func methods() map[string]method {
 			items := []Object{}
 			for _, ts := range ch.pins {
 				if m := find(ch, ts); m != nil {
-					items = append(items, Object{"type": "message", "channel": f["channel"], "message": clone(m), "created": 1, "created_by": m["user"]})
+					items = append(items, Object{"type": "message", "channel": f["channel"], "message": s.pinned(ch, m), "created": 1, "created_by": BotUser})
 				}
 			}
 			return Object{"items": items}, ""
@@ -292,7 +292,7 @@ func conversationsList(s *Server, f map[string]string) (Object, string) {
 	var list []Object
 	for _, id := range s.corder {
 		ch := s.channels[id]
-		if ch.info["is_im"] == true {
+		if ch.isDirect() {
 			continue
 		}
 		private := ch.info["is_private"] == true
@@ -381,7 +381,7 @@ func postMessage(s *Server, ch *channel, f map[string]string) (Object, string) {
 		return nil, "msg_too_long"
 	}
 	m := Object{"type": "message", "text": f["text"], "bot_id": Bot, "app_id": App, "user": s.actor, "team": Team,
-		"bot_profile": Object{"id": Bot, "app_id": App, "name": "Landbridge", "deleted": false, "team_id": Team}}
+		"bot_profile": Object{"id": Bot, "app_id": App, "name": "Landbridge", "deleted": false, "team_id": Team, "icons": Object{}, "updated": 1}}
 	if f["username"] != "" && s.actor == BotUser {
 		m["subtype"], m["username"] = "bot_message", f["username"]
 		delete(m, "user")

@@ -121,6 +121,26 @@ func (s *Server) openDirect(one, other string) *channel {
 	return ch
 }
 
+// Group returns a new group message of several people.
+func (s *Server) Group(users ...string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id := s.id("G")
+	ch := &channel{members: map[string]bool{}, info: Object{
+		"id": id, "name": "mpdm-" + strings.ToLower(id), "is_im": false, "is_channel": false, "is_group": false, "is_mpim": true, "is_private": true,
+		"is_archived": false, "created": s.last / 1e6,
+	}}
+	for _, user := range users {
+		ch.members[user] = true
+	}
+	s.channels[id] = ch
+	s.corder = append(s.corder, id)
+	return id
+}
+
+// isDirect reports whether a conversation is a direct or group message.
+func (ch *channel) isDirect() bool { return ch.info["is_im"] == true || ch.info["is_mpim"] == true }
+
 // seesDirect reports whether the app is told of a direct message: one with its bot, or with somebody whose token it has.
 func (s *Server) seesDirect(ch *channel) bool {
 	if ch.members[BotUser] {
@@ -158,6 +178,8 @@ func direct() map[string]method {
 				switch {
 				case ch.info["is_im"] == true:
 					kind = "im"
+				case ch.info["is_mpim"] == true:
+					kind = "mpim"
 				case ch.info["is_private"] == true:
 					kind = "private_channel"
 				}

@@ -125,7 +125,7 @@ func (c *socket) send(o Object) {
 
 // dispatchIn tells the app of something in a channel, if its bot is there.
 func (s *Server) dispatchIn(ch *channel, e Object) {
-	if ch.members[BotUser] || ch.info["is_im"] == true && s.seesDirect(ch) {
+	if ch.members[BotUser] || ch.isDirect() && s.seesDirect(ch) {
 		s.dispatch(e)
 		return
 	}

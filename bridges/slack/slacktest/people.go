@@ -28,7 +28,7 @@ func (s *Server) ChangeUser(id string, change Object) {
 		}
 		u[k] = v
 	}
-	s.dispatch(Object{"type": "user_change", "user": clone(u)})
+	s.dispatch(Object{"type": "user_change", "user": clone(u), "cache_ts": s.last / 1e6})
 }
 
 // AddGroup adds a user group.
@@ -149,7 +149,7 @@ func (s *Server) rename(user string, ch *channel, name string) {
 	if kind(ch) == "G" {
 		typ = "group_rename"
 	}
-	s.dispatchIn(ch, Object{"type": typ, "channel": Object{"id": channel, "name": name, "name_normalized": name, "created": 1, "is_channel": kind(ch) == "C"}})
+	s.dispatchIn(ch, Object{"type": typ, "channel": Object{"id": channel, "name": name, "name_normalized": name, "created": 1, "is_channel": kind(ch) == "C", "is_mpim": false}})
 	s.system(ch, user, "channel_name", Object{"old_name": old, "name": name, "text": "has renamed the channel"})
 }
 

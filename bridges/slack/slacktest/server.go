@@ -150,8 +150,14 @@ func user(id, name, real string) Object {
 	return Object{
 		"id": id, "team_id": Team, "name": name, "deleted": false, "real_name": real, "is_admin": false, "is_owner": false,
 		"is_primary_owner": false, "is_restricted": false, "is_ultra_restricted": false, "is_bot": false, "is_app_user": false,
-		"updated": 1, "tz": "Etc/UTC",
-		"profile": Object{"real_name": real, "display_name": "", "avatar_hash": "", "image_192": "", "image_512": "", "team": Team},
+		"updated": 1, "tz": "Etc/UTC", "tz_label": "Coordinated Universal Time", "tz_offset": 0, "color": "9f69e7", "is_email_confirmed": true,
+		"locale": "en-US", "who_can_share_contact_card": "EVERYONE",
+		"profile": Object{
+			"real_name": real, "real_name_normalized": real, "display_name": "", "display_name_normalized": "", "first_name": real, "last_name": "",
+			"title": "", "phone": "", "skype": "", "status_text": "", "status_text_canonical": "", "status_emoji": "", "status_emoji_display_info": []any{},
+			"status_expiration": 0, "avatar_hash": "", "image_24": "", "image_32": "", "image_48": "", "image_72": "", "image_192": "", "image_512": "",
+			"team": Team, "fields": Object{},
+		},
 	}
 }
 

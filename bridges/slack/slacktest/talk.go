@@ -1,8 +1,11 @@
 package slacktest
 
 import (
+	"fmt"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -45,6 +48,8 @@ func (s *Server) messageEvent(ch *channel, m Object) Object {
 	switch {
 	case ch.info["is_im"] == true:
 		e["channel_type"] = "im"
+	case ch.info["is_mpim"] == true:
+		e["channel_type"] = "mpim"
 	case kind(ch) == "G":
 		e["channel_type"] = "group"
 	}
@@ -55,7 +60,7 @@ func (s *Server) messageEvent(ch *channel, m Object) Object {
 }
 
 func (s *Server) system(ch *channel, user, subtype string, extra Object) {
-	m := Object{"type": "message", "subtype": subtype, "user": user}
+	m := Object{"type": "message", "subtype": subtype, "user": user, "team": Team}
 	maps.Copy(m, extra)
 	s.post(ch, m)
 }
@@ -185,9 +190,21 @@ func (s *Server) pin(user string, ch *channel, ts string, on bool) {
 		ch.pins = slices.DeleteFunc(ch.pins, func(x string) bool { return x == ts })
 	}
 	s.dispatchIn(ch, Object{
-		"type": typ, "user": user, "channel_id": channel, "event_ts": s.ts(), "has_pins": len(ch.pins) > 0,
-		"item": Object{"type": "message", "channel": channel, "message": clone(find(ch, ts)), "created": 1, "created_by": user},
+		"type": typ, "user": user, "channel_id": channel, "event_ts": s.ts(), "has_pins": len(ch.pins) > 0, "pin_count": strconv.Itoa(len(ch.pins)),
+		"item_user": user, "pinned_info": Object{"channel": channel, "pinned_by": user, "pinned_ts": s.last / 1e6},
+		"item": Object{"type": "message", "channel": channel, "message": s.pinned(ch, find(ch, ts)), "created": 1, "created_by": user},
 	})
+}
+
+// pinned is a message as pins have it; s.mu is held.
+func (s *Server) pinned(ch *channel, m Object) Object {
+	m = clone(m)
+	ts, _ := m["ts"].(string)
+	if m["user"] == nil {
+		m["user"] = BotUser
+	}
+	m["permalink"] = fmt.Sprintf("%s/archives/%s/p%s", s.http.URL, ch.info["id"], strings.ReplaceAll(ts, ".", ""))
+	return m
 }
 
 // Upload shares a file as a person.
@@ -205,7 +222,9 @@ func (s *Server) addFile(user, name, mime string, data []byte) *file {
 	f := &file{data: data, mime: mime, info: Object{
 		"id": id, "name": name, "title": name, "mimetype": mime, "filetype": "binary", "mode": "hosted", "is_external": false, "user": user,
 		"size": len(data), "url_private": s.http.URL + "/files/" + id, "url_private_download": s.http.URL + "/files/" + id + "/download",
-		"permalink": s.http.URL + "/permalink/" + id, "created": s.last / 1e6, "timestamp": s.last / 1e6,
+		"permalink": s.http.URL + "/permalink/" + id, "permalink_public": s.http.URL + "/public/" + id, "pretty_type": "Binary", "editable": false,
+		"external_type": "", "is_public": true, "public_url_shared": false, "display_as_bot": false, "username": "", "has_rich_preview": false, "file_access": "visible",
+		"user_team": Team, "channels": []string{}, "groups": []string{}, "ims": []string{}, "is_starred": false, "media_display_type": "unknown", "created": s.last / 1e6, "timestamp": s.last / 1e6,
 	}}
 	s.files[id] = f
 	return f

@@ -1,9 +1,13 @@
 // A day of a bot that uses discord.js, against the stand-in of Discord. Each answer of the REST API
-// is held against the schemas that are made from Discord's own description of it. It writes what it
-// has found to standard output, one JSON object a line.
+// is held against the schemas that are made from Discord's own description of it, and what comes over the
+// gateway against the types of discord-api-types, by the TypeScript compiler. It writes what it has found
+// to standard output, one JSON object a line.
 //
 //   node day.mjs API TOKEN GUILD CHANNEL
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
 import { Client, GatewayIntentBits, Events, PermissionFlagsBits } from 'discord.js';
 import * as spec from 'discord-api-spec/zod';
 
@@ -72,10 +76,12 @@ const client = new Client({
   },
   intents: [
     GatewayIntentBits.Guilds, GatewayIntentBits.GuildMembers, GatewayIntentBits.GuildMessages,
-    GatewayIntentBits.GuildMessageReactions, GatewayIntentBits.GuildMessageTyping, GatewayIntentBits.MessageContent,
+    GatewayIntentBits.GuildModeration, GatewayIntentBits.GuildMessageReactions, GatewayIntentBits.GuildMessageTyping, GatewayIntentBits.MessageContent,
   ],
 });
 const seen = { create: [], update: [], remove: [], reaction: [], typing: [], thread: [], member: [] };
+const frames = [];
+client.on(Events.Raw, (frame) => frames.push(frame));
 // discord.js changes its messages when they are edited.
 client.on(Events.MessageCreate, (m) => seen.create.push(Object.assign(Object.create(m), { content: m.content })));
 client.on(Events.MessageUpdate, (_, m) => seen.update.push(m));
@@ -156,5 +162,36 @@ await assert.rejects(channel.createWebhook({ name: 'Discord itself' }), (e) => e
 await assert.rejects(hook.send({ content: 'x'.repeat(2001) }), (e) => e.status === 400 && e.code === 50035);
 await assert.rejects(hook.send({ content: '' }), (e) => e.status === 400 && e.code === 50006);
 
-say({ kind: 'done' });
+// What else the gateway tells.
+say({ kind: 'more' });
+await until('the last of it', () => frames.find((f) => f.t === 'CHANNEL_DELETE'));
 await client.destroy();
+
+// What came over the gateway. What the types say of a field must be so; they do not name all fields that there are. Enumerations
+// are their values.
+const source = [
+  "import type * as api from 'discord-api-types/v10';",
+  'type Json<T> = T extends string ? `${T}` : T extends number ? number : T extends (infer U)[] ? Json<U>[] : T extends object ? { [K in keyof T]: Json<T[K]> } & { [key: string]: unknown } : T;',
+];
+const places = [];
+for (const { t: type, d: data } of frames) {
+  if (!type || type === 'RESUMED') continue;
+  const name = type.split('_').map((s) => s[0] + s.slice(1).toLowerCase()).join('');
+  places.push([source.join('\n').split('\n').length, type]);
+  source.push(`export const v${places.length}: Json<api.Gateway${name}DispatchData> = ${JSON.stringify(data, null, 1)};`);
+}
+const path = fileURLToPath(new URL('check.ts', import.meta.url));
+writeFileSync(path, source.join('\n') + '\n');
+const program = ts.createProgram([path], {
+  strict: true, noEmit: true, skipLibCheck: true, module: ts.ModuleKind.NodeNext, moduleResolution: ts.ModuleResolutionKind.NodeNext,
+  target: ts.ScriptTarget.ES2022, types: [], preserveSymlinks: true,
+});
+for (const problem of ts.getPreEmitDiagnostics(program)) {
+  const text = ts.flattenDiagnosticMessageText(problem.messageText, '\n');
+  const line = problem.file?.fileName === path ? problem.file.getLineAndCharacterOfPosition(problem.start).line + 1 : 0;
+  const at = places.findLast(([from]) => from < line)?.[1] ?? 'the script';
+  const where = line ? problem.file.text.split('\n')[line - 1].trim() : problem.file?.fileName;
+  say({ kind: 'mismatch', method: 'GATEWAY', path: at, problems: [`${where}: ${text}`] });
+}
+for (const [, type] of places) say({ kind: 'checked', method: 'GATEWAY', path: type });
+say({ kind: 'done' });
