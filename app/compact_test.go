@@ -51,7 +51,7 @@ func TestCompact(t *testing.T) {
 	}
 	for conf, want := range map[string]string{
 		writeFile(t, filepath.Join(dir, "p.yaml"), "database: {uri: \"postgres://h/x\"}\n"): "VACUUM FULL",
-		writeFile(t, filepath.Join(dir, "n.yaml"), "data_dir: "+filepath.Join(dir, "none")):   "no such file",
+		writeFile(t, filepath.Join(dir, "n.yaml"), "data_dir: "+filepath.Join(dir, "none")): "no such file",
 	} {
 		if code, _, errOut := cli(t, "compact", "-c", conf); code == 0 || !strings.Contains(errOut, want) {
 			t.Errorf("%s: %d %s", want, code, errOut)

@@ -104,7 +104,7 @@ type serving struct {
 	desk      *desk.Desk
 	held      atomic.Pointer[string] // the bridge that must not run now
 	watch     *registration.Watcher
-	tracing   *tracing.Tracing // nil: nothing is traced
+	tracing   *tracing.Tracing   // nil: nothing is traced
 	roots     *x509.CertPool     // who vouches for other machines; nil: the system's
 	certs     *acme.Certificates // nil: none are had by ACME
 }

@@ -46,7 +46,9 @@ func Open(ctx context.Context, o Options) (*Tracing, error) {
 }
 
 // Tracer makes spans.
-func (t *Tracing) Tracer() trace.Tracer { return t.provider.Tracer("github.com/landbridge-im/landbridge") }
+func (t *Tracing) Tracer() trace.Tracer {
+	return t.provider.Tracer("github.com/landbridge-im/landbridge")
+}
 
 // Close sends what is left, for as long as ctx allows.
 func (t *Tracing) Close(ctx context.Context) error {
