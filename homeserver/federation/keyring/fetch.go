@@ -66,9 +66,15 @@ func (r *Ring) fetchNow(ctx context.Context, n Need, have *Stored) (*Stored, err
 	return r.seek(ctx, n, have)
 }
 
-// seek is one search for all who want a server's keys at once.
+// seek is one search for all who want a server's keys at once. Who comes just after the end of one, having looked before it
+// what is known (have), takes what it found.
 func (r *Ring) seek(ctx context.Context, n Need, have *Stored) (*Stored, error) {
-	s, err := r.flight.Do(ctx, n.Server, func(ctx context.Context) (*Stored, error) { return r.search(ctx, n) })
+	s, err := r.flight.Do(ctx, n.Server, func(ctx context.Context) (*Stored, error) {
+		if now, ok := r.known.Get(n.Server); ok && (have == nil || now.FetchedTS > have.FetchedTS) {
+			return now, nil
+		}
+		return r.search(ctx, n)
+	})
 	if err != nil {
 		return have, err
 	}

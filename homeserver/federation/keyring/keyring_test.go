@@ -177,6 +177,24 @@ func TestOne(t *testing.T) {
 	}
 }
 
+// TestLateComer has somebody want a key who saw that it is not known just before somebody else had it.
+func TestLateComer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "us", "a")
+	r := w.ring(t, "us")
+	if _, err := r.RequestKey(t.Context(), "a", "ed25519:k1"); err != nil {
+		t.Fatal(err)
+	}
+	s, err := r.seek(t.Context(), Need{"a", "ed25519:k1", 0}, nil)
+	if err != nil || s.Keys["ed25519:k1"].Public == nil || w.count("a") != 1 {
+		t.Errorf("%v, asked %d times", err, w.count("a"))
+	}
+	// Who knows as much as there is wants more.
+	if _, err := r.seek(t.Context(), Need{"a", "ed25519:k2", 0}, s); err != nil || w.count("a") != 2 {
+		t.Errorf("%v, asked %d times", err, w.count("a"))
+	}
+}
+
 // TestSilence asks a dead server again and again.
 func TestSilence(t *testing.T) {
 	t.Parallel()
