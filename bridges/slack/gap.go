@@ -188,11 +188,7 @@ func (g *gaps) fetch(ctx context.Context, channel string, deep bool) ([]*entry, 
 	if since == "" {
 		return nil, nil
 	}
-	list, err := g.history(ctx, channel, values("channel", channel, "oldest", since, "limit", "200"), "conversations.history", maxGap)
-	if err != nil {
-		return nil, err
-	}
-	older, err := g.window(ctx, channel, since, deep)
+	list, older, err := g.around(ctx, channel, since, deep)
 	if err != nil {
 		return nil, err
 	}
@@ -250,21 +246,42 @@ func (g *gaps) fetch(ctx context.Context, channel string, deep bool) ([]*entry, 
 	return out, nil
 }
 
-// window fetches the newest of the messages that a room has, newest first.
-func (g *gaps) window(ctx context.Context, channel, since string, deep bool) ([]fetched, error) {
-	var out []fetched
-	args := values("channel", channel, "latest", since, "inclusive", "true", "limit", strconv.Itoa(windowPage))
-	for {
-		page, next, err := g.pageAfter(ctx, channel, args, "conversations.history")
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, page...)
-		if !deep || next == "" || len(page) == 0 || len(out) >= maxWindow || tsTime(page[len(page)-1].m.TS).Before(tsTime(since).Add(-windowAge)) {
-			return out, nil
-		}
-		args["cursor"] = []string{next}
+// around fetches the messages that came after since, and the newest of those before, which a room has; both newest first.
+// One call is enough for most channels: there are many after a start, and Slack allows few calls a minute.
+func (g *gaps) around(ctx context.Context, channel, since string, deep bool) (list, older []fetched, err error) {
+	const method = "conversations.history"
+	args := values("channel", channel, "limit", strconv.Itoa(windowPage))
+	page, next, err := g.pageAfter(ctx, channel, args, method)
+	if err != nil {
+		return nil, nil, err
 	}
+	for _, m := range page {
+		if m.m.TS > since {
+			list = append(list, m)
+		} else {
+			older = append(older, m)
+		}
+	}
+	if len(older) == 0 && next != "" { // more was missed than a page holds
+		if list, err = g.history(ctx, channel, values("channel", channel, "oldest", since, "limit", "200"), method, maxGap); err != nil {
+			return nil, nil, err
+		}
+		args["latest"], args["inclusive"] = []string{since}, []string{"true"}
+		if older, next, err = g.pageAfter(ctx, channel, args, method); err != nil {
+			return nil, nil, err
+		}
+	}
+	for deep && next != "" && len(older) > 0 && len(older) < maxWindow && !tsTime(older[len(older)-1].m.TS).Before(tsTime(since).Add(-windowAge)) {
+		args["cursor"] = []string{next}
+		if page, next, err = g.pageAfter(ctx, channel, args, method); err != nil {
+			return nil, nil, err
+		}
+		if len(page) == 0 {
+			break
+		}
+		older = append(older, page...)
+	}
+	return list, older, nil
 }
 
 type fetched struct {
