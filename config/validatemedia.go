@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/landbridge-im/landbridge/config/diag"
 )
@@ -65,11 +66,13 @@ func (v *validator) s3(s S3) {
 }
 
 // identityServer is the name of an identity server, with its port if that isn't 443.
-var identityServer = regexp.MustCompile(`^([0-9a-z.-]{1,230}|\[[0-9a-f:.]{2,45}\])(:[0-9]{1,5})?$`)
+var identityServer = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^([0-9a-z.-]{1,230}|\[[0-9a-f:.]{2,45}\])(:[0-9]{1,5})?$`)
+})
 
 func (v *validator) identity() {
 	for _, text := range v.config.Identity.Trusted {
-		if text != "*" && !identityServer.MatchString(text) {
+		if text != "*" && !identityServer().MatchString(text) {
 			v.add("identity_servers.trusted", diag.Quote(text)+" is no name of a server", `write "vector.im", say, in small letters and without https://`)
 		}
 	}

@@ -9,10 +9,13 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // address is an mxc URI, anywhere in an event.
-var address = regexp.MustCompile(`mxc://([A-Za-z0-9.\-:\[\]]{1,255})/([A-Za-z0-9_\-]{1,255})`)
+var address = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`mxc://([A-Za-z0-9.\-:\[\]]{1,255})/([A-Za-z0-9_\-]{1,255})`)
+})
 
 // files are the files that events speak of.
 type files struct {
@@ -24,7 +27,7 @@ func newFiles() *files { return &files{map[string]*File{}, map[string]bool{}} }
 
 // find notes the files that an event speaks of.
 func (f *files) find(event []byte) {
-	for _, m := range address.FindAll(event, -1) {
+	for _, m := range address().FindAll(event, -1) {
 		f.add(string(m))
 	}
 }
@@ -45,7 +48,7 @@ func (f *files) path(uri string) string {
 
 // name gives a file its place. Ids differ in their letters' case, which some systems don't tell apart.
 func (f *files) name(file *File) string {
-	m := address.FindStringSubmatch(file.URI)
+	m := address().FindStringSubmatch(file.URI)
 	origin := strings.NewReplacer(":", "_", "[", "_", "]", "_").Replace(strings.ToLower(m[1]))
 	base := "media/" + origin + "/" + m[2]
 	lower := strings.ToLower(base)

@@ -9,6 +9,7 @@ import (
 	"html/template"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // PageSize is how many messages a page has.
@@ -20,7 +21,7 @@ const recentMessages = 10_000
 //go:embed pages
 var pagesFS embed.FS
 
-var templates = template.Must(template.New("").ParseFS(pagesFS, "pages/*.html"))
+var templates = sync.OnceValue(func() *template.Template { return template.Must(template.New("").ParseFS(pagesFS, "pages/*.html")) })
 
 func (w *writer) css() error {
 	raw, err := pagesFS.ReadFile("pages/style.css")
@@ -32,7 +33,7 @@ func (w *writer) css() error {
 
 func (w *writer) html(name, tmpl string, data any) error {
 	var b bytes.Buffer
-	if err := templates.ExecuteTemplate(&b, tmpl, data); err != nil {
+	if err := templates().ExecuteTemplate(&b, tmpl, data); err != nil {
 		return fmt.Errorf("writing %s: %w", name, err)
 	}
 	return w.write(name, b.Bytes())

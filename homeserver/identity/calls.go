@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"sync"
 
 	"maunium.net/go/mautrix/id"
 
@@ -95,7 +96,7 @@ type Stored struct {
 
 // "Must be a string consisting of the characters [0-9a-zA-Z.=_-]. Its length must not exceed 255 characters
 // and it must not be empty."
-var tokenForm = regexp.MustCompile(`^[0-9a-zA-Z.=_-]{1,255}$`)
+var tokenForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-zA-Z.=_-]{1,255}$`) })
 
 // Store has an invitation remembered.
 func (c *Client) Store(ctx context.Context, a Asker, i Invitation) (Stored, error) {
@@ -103,7 +104,7 @@ func (c *Client) Store(ctx context.Context, a Asker, i Invitation) (Stored, erro
 	if err := c.do(ctx, call{server: a.Server, path: "/store-invite", token: a.Token, body: i}, &out); err != nil {
 		return out, err
 	}
-	if !tokenForm.MatchString(out.Token) || len(out.Keys) == 0 || len(out.Keys) > 20 || len(out.DisplayName) > 1000 {
+	if !tokenForm().MatchString(out.Token) || len(out.Keys) == 0 || len(out.Keys) > 20 || len(out.DisplayName) > 1000 {
 		return out, unreachable(errors.New("it gave no token or keys that can be used"))
 	}
 	for _, k := range out.Keys {

@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
@@ -61,12 +62,14 @@ func New(o Options) *Client {
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // serverName is a host name or address, perhaps with a port.
-var serverName = regexp.MustCompile(`^([0-9A-Za-z.-]{1,230}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?$`)
+var serverName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^([0-9A-Za-z.-]{1,230}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?$`)
+})
 
 // Check refuses servers that are not trusted: "It is possible some homeservers may want to supply defaults,
 // or reject some identity servers for its users".
 func (c *Client) Check(server string) error {
-	if !serverName.MatchString(server) {
+	if !serverName().MatchString(server) {
 		return mxerror.InvalidParam("id_server is not the name of a server.")
 	}
 	if slices.Contains(c.o.Trusted, strings.ToLower(server)) || slices.Contains(c.o.Trusted, "*") {
@@ -140,7 +143,7 @@ func unreachable(err error) error {
 // errNoMatrix is the cause of an answer that is no error of Matrix's.
 var errNoMatrix = errors.New("an identity server gave an error that is none of Matrix's")
 
-var errcode = regexp.MustCompile(`^[A-Z0-9_.]{1,64}$`)
+var errcode = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Z0-9_.]{1,64}$`) })
 
 // textMax bounds what is passed on of an identity server's words.
 const textMax = 500
@@ -151,7 +154,7 @@ func refused(status int, answer []byte) error {
 		Code string `json:"errcode"`
 		Text string `json:"error"`
 	}
-	if json.Unmarshal(answer, &e) != nil || !errcode.MatchString(e.Code) || status < 400 || status >= 500 {
+	if json.Unmarshal(answer, &e) != nil || !errcode().MatchString(e.Code) || status < 400 || status >= 500 {
 		return unreachable(fmt.Errorf("%w: status %d", errNoMatrix, status))
 	}
 	if status == http.StatusUnauthorized {

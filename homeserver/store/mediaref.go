@@ -7,13 +7,16 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // MediaName is the two parts of an mxc URI.
 type MediaName struct{ Origin, ID string }
 
 // mxcPattern finds mxc URIs anywhere in an event: as values, and in formatted text.
-var mxcPattern = regexp.MustCompile(`mxc://([A-Za-z0-9.\-:\[\]]{1,255})/([A-Za-z0-9_\-]{1,255})`)
+var mxcPattern = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`mxc://([A-Za-z0-9.\-:\[\]]{1,255})/([A-Za-z0-9_\-]{1,255})`)
+})
 
 // mediaIn lists the media that JSON speaks of.
 func mediaIn(raw []byte) []MediaName {
@@ -24,7 +27,7 @@ func mediaIn(raw []byte) []MediaName {
 		return nil
 	}
 	var out []MediaName
-	for _, m := range mxcPattern.FindAllSubmatch(raw, -1) {
+	for _, m := range mxcPattern().FindAllSubmatch(raw, -1) {
 		out = append(out, MediaName{string(m[1]), string(m[2])})
 	}
 	return out

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"gopkg.in/yaml.v3"
 	"maunium.net/go/mautrix/id"
@@ -54,7 +55,7 @@ func (m *Mapping) Save(name string, over bool) error {
 	return errors.Join(err, f.Close())
 }
 
-var localpart = regexp.MustCompile(`^[a-z0-9._=/+-]{1,200}$`)
+var localpart = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9._=/+-]{1,200}$`) })
 
 // Load reads a mapping and checks it. Errors name the line.
 func Load(name string) (*Mapping, error) {
@@ -88,7 +89,7 @@ func Parse(name string, raw []byte) (*Mapping, error) {
 	if m.SpaceAudience != Anyone && m.SpaceAudience != Invited {
 		c.errs = append(c.errs, fmt.Errorf("%s: space_audience is %q, but must be anyone or invited", name, m.SpaceAudience))
 	}
-	if !localpart.MatchString(m.Naming.Bot) || !localpart.MatchString(m.Naming.Ghosts) || m.Naming.Service == "" {
+	if !localpart().MatchString(m.Naming.Bot) || !localpart().MatchString(m.Naming.Ghosts) || m.Naming.Service == "" {
 		c.errs = append(c.errs, fmt.Errorf("%s: naming needs a bridge, a bot and a prefix of ghosts, in lower-case letters, digits and ._=/+-", name))
 	}
 	if err := errors.Join(c.errs...); err != nil {
