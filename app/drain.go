@@ -36,10 +36,14 @@ func (b *busy) none() bool {
 // would drop requests that it reads after it has begun.
 const settleTime = 2 * time.Second
 
-// settle waits until nobody is being answered, if that comes soon.
-func (b *busy) settle() {
+// settle waits until nobody is taken in any more, which closed tells, and nobody is being answered, if that comes soon.
+func (b *busy) settle(closed <-chan struct{}) {
 	end, cancel := context.WithTimeout(context.Background(), settleTime)
 	defer cancel()
+	select {
+	case <-closed:
+	case <-end.Done():
+	}
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for !b.none() {

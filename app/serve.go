@@ -373,7 +373,9 @@ func (s *serving) serve(ctx context.Context, listeners []listener) error {
 		b := &busy{of: map[net.Conn]struct{}{}}
 		srv := &http.Server{Handler: l.handler(), ReadHeaderTimeout: 20 * time.Second, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10, ConnState: b.state,
 			ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
+		served := make(chan struct{})
 		g.Go(func() error {
+			defer close(served)
 			if err := srv.Serve(l.Listener); !errors.Is(err, http.ErrServerClosed) && ctx.Err() == nil {
 				return err
 			}
@@ -384,7 +386,8 @@ func (s *serving) serve(ctx context.Context, listeners []listener) error {
 			if err := l.Close(); err != nil {
 				s.log.Debug("closing an address", "err", err)
 			}
-			b.settle()
+			// Who was taken in just before is counted only by the time that the server has noticed the end.
+			b.settle(served)
 			end, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
 			defer cancel()
 			if err := srv.Shutdown(end); err != nil {

@@ -231,6 +231,11 @@ func (n *network) queueSaid(key networkid.PortalKey, l *line) {
 		Data:      converted,
 		ID:        remoteIDIn(key, l.ID),
 	}
+	if l.ReplyTo != "" {
+		msg.PreHandleFunc = func(ctx context.Context, portal *bridgev2.Portal) {
+			n.awaitName(ctx, portal, converted.ReplyTo.MessageID)
+		}
+	}
 	// The homeserver knows a repetition by this. After a crash the framework may
 	// not know yet that it has sent the message.
 	msg.MutateContextFunc = func(ctx context.Context) context.Context { return txnid.With(ctx, string(msg.ID)) }

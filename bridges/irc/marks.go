@@ -109,8 +109,10 @@ func (n *network) queueReaction(ch *channel, l *line) {
 	}
 	meta := n.meta(kind, ch, l.Time, l.ID, l.Ghost)
 	meta.PostHandleFunc = func(context.Context, *bridgev2.Portal) { n.lineDone(l, false) }
+	target := n.remoteID(ch, l.ReplyTo)
+	meta.PreHandleFunc = func(ctx context.Context, portal *bridgev2.Portal) { n.awaitName(ctx, portal, target) }
 	n.queue(&simplevent.Reaction{
-		EventMeta: meta, TargetMessage: n.remoteID(ch, l.ReplyTo), Emoji: l.Text, EmojiID: networkid.EmojiID(l.Text),
+		EventMeta: meta, TargetMessage: target, Emoji: l.Text, EmojiID: networkid.EmojiID(l.Text),
 	})
 }
 

@@ -55,6 +55,7 @@ type outbox struct {
 	// blockedAll is why nothing can be sent at all; empty if it can.
 	blockedAll string
 	results    []result // to be settled
+	settling   int      // being settled
 	// relayRefused is when the server has last refused to relay to a channel.
 	relayRefused map[string]time.Time
 	// isKnown reports whether a message of the network is known to be another one than o; it may be nil.

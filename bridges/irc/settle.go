@@ -10,7 +10,7 @@ func (b *outbox) runSettle(ctx context.Context) {
 	for {
 		b.mu.Lock()
 		results := b.results
-		b.results = nil
+		b.results, b.settling = nil, len(results)
 		b.mu.Unlock()
 		for _, r := range results {
 			// A failure is told before it is forgotten: should the process die in
