@@ -8,6 +8,7 @@ import (
 
 	"github.com/landbridge-im/landbridge/homeserver/client"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
+	"github.com/landbridge-im/landbridge/homeserver/retention"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 )
 
@@ -104,6 +105,10 @@ func (a *Admin) doPurge(ctx context.Context, k *store.Task) error {
 	if err != nil {
 		return err
 	}
+	var index retention.Index
+	if a.o.Search != nil {
+		index = a.o.Search
+	}
 	at := store.Beginning
 	for {
 		list, err := a.o.Store.MessagesToPurge(ctx, k.Room, at, p.Depth, purgeBatch)
@@ -132,21 +137,8 @@ func (a *Admin) doPurge(ctx context.Context, k *store.Task) error {
 		if len(gone) == 0 {
 			continue
 		}
-		if a.o.Search != nil {
-			if err := a.o.Search.Remove(ctx, positions(gone)); err != nil {
-				return err
-			}
-		}
-		if err := a.o.Store.Write(ctx, func(t *store.Tx) error { return t.DropEvents(gone, false) }); err != nil {
+		if err := retention.Drop(ctx, a.o.Store, index, gone); err != nil {
 			return err
 		}
 	}
-}
-
-func positions(events []store.Purged) []int64 {
-	out := make([]int64, len(events))
-	for i, e := range events {
-		out[i] = e.Pos
-	}
-	return out
 }

@@ -152,16 +152,16 @@ func (a *Admin) do(ctx context.Context, id string) error {
 		}
 	}
 	err = errors.Join(err, a.save(ctx, k))
-	if k.State == store.TaskComplete {
-		_, backErr := a.o.Store.GiveBack(ctx)
-		err = errors.Join(err, backErr)
-	}
 	a.mu.Lock()
 	if done := a.ended[id]; done != nil {
 		close(done)
 		delete(a.ended, id)
 	}
 	a.mu.Unlock()
+	if k.State == store.TaskComplete { // who waits for the task need not wait for this
+		_, backErr := a.o.Store.GiveBack(ctx)
+		err = errors.Join(err, backErr)
+	}
 	return err
 }
 

@@ -136,21 +136,29 @@ func (k *Keeper) room(ctx context.Context, p Policy, nid int64) (gone int64, err
 		if len(events) == 0 {
 			continue
 		}
-		if k.o.Index != nil {
-			positions := make([]int64, len(events))
-			for i, e := range events {
-				positions[i] = e.Pos
-			}
-			if err := k.o.Index.Remove(ctx, positions); err != nil {
-				return gone, err
-			}
-		}
-		if err := k.o.Store.Write(ctx, func(t *store.Tx) error { return t.DropEvents(events, false) }); err != nil {
+		if err := Drop(ctx, k.o.Store, k.o.Index, events); err != nil {
 			return gone, err
 		}
 		gone += int64(len(events))
 		k.gone.Add(int64(len(events)))
 	}
+}
+
+// Drop removes events for good: first from the search index, nil for none, so that nobody finds what is not there.
+func Drop(ctx context.Context, s *store.Store, index Index, events []store.Purged) error {
+	if index != nil {
+		positions := make([]int64, len(events))
+		for i, e := range events {
+			positions[i] = e.Pos
+		}
+		if err := index.Remove(ctx, positions); err != nil {
+			return fmt.Errorf("removing events from the search index: %w", err)
+		}
+	}
+	if err := s.Write(ctx, func(t *store.Tx) error { return t.DropEvents(events, false) }); err != nil {
+		return fmt.Errorf("removing events: %w", err)
+	}
+	return nil
 }
 
 // lifetime is how long messages of a room are kept; 0 is for ever.
