@@ -40,13 +40,14 @@ func (d *sender) keep(ctx context.Context, cur store.Cursor, t *transaction) err
 		return fmt.Errorf("keep a transaction: %w", err)
 	}
 	var buf bytes.Buffer
-	w, err := flate.NewWriter(&buf, flate.BestSpeed)
+	w, err := d.s.deflater(&buf)
 	if err == nil {
 		for _, part := range [][]byte{head, {'\n'}, t.raw} {
 			_, werr := w.Write(part)
 			err = errors.Join(err, werr)
 		}
 		err = errors.Join(err, w.Close())
+		d.s.deflaters.Put(w)
 	}
 	if err != nil {
 		return fmt.Errorf("keep a transaction: %w", err)
@@ -57,6 +58,15 @@ func (d *sender) keep(ctx context.Context, cur store.Cursor, t *transaction) err
 		}
 		return tx.SetCursor(d.reg.ID, cur)
 	})
+}
+
+// deflater compresses what is written to it into buf. Each takes a megabyte, so they are used again.
+func (s *Services) deflater(buf *bytes.Buffer) (*flate.Writer, error) {
+	if w, ok := s.deflaters.Get().(*flate.Writer); ok {
+		w.Reset(buf)
+		return w, nil
+	}
+	return flate.NewWriter(buf, flate.BestSpeed)
 }
 
 // kept is the transaction that was under way. One of an earlier version of the program was not kept, and is made anew.

@@ -40,7 +40,8 @@ type Services struct {
 	o   Options
 	set atomic.Pointer[registration.Set]
 
-	pages *pages
+	pages     *pages
+	deflaters sync.Pool // of *flate.Writer
 
 	mu      sync.Mutex
 	senders map[string]*sender

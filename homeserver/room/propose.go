@@ -33,9 +33,9 @@ func (a *actor) propose(ctx context.Context, b *batch, p Proposal) (*event.Event
 	}
 	if p.TxnScope != 0 {
 		// The request may have been answered between the look at the store and our turn.
-		e, sure := a.recent.find(p.TxnScope, p.Txn, p.asked)
-		if e != nil {
-			return e, nil
+		nid, sure := a.recent.find(p.TxnScope, p.Txn, p.asked)
+		if nid != 0 {
+			return a.event(ctx, nid)
 		}
 		if !sure {
 			e, err := a.m.o.Store.EventByTxn(ctx, p.TxnScope, p.Txn, a.nid)

@@ -24,7 +24,7 @@ type cached struct {
 }
 
 // eventOverhead is about what an event takes in memory beyond its encoded size.
-const eventOverhead = 700
+const eventOverhead = 1400
 
 func newEventCache(maxBytes int) *eventCache {
 	return &eventCache{max: maxBytes, order: list.New(), byNID: map[int64]*list.Element{}}

@@ -53,6 +53,10 @@ type Config struct {
 	// later is asked for after a join, where the server can. It is optional, called by the reader, and must not block for long.
 	Since func(channel string) time.Time
 
+	// SelfOnly has the session remember itself alone of the members of channels, whose number, names and ranks
+	// it then doesn't know: hundreds of sessions in one channel each remember one member instead of all.
+	SelfOnly bool
+
 	Handler Handler
 	Log     *slog.Logger
 }

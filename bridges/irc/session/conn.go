@@ -100,7 +100,7 @@ func (s *Session) runConn(ctx context.Context) (registered bool, err error) {
 	raw := &markedConn{Conn: nc}
 	c := &conn{
 		s: s, cfg: s.cfg, log: s.log, raw: raw, net: raw, id: randomID(),
-		state:        newState(s.wantedNick()),
+		state:        newState(s.wantedNick(), s.cfg.SelfOnly),
 		offered:      make(map[string]string),
 		enabled:      make(map[string]bool),
 		batches:      make(map[string]*batch),
@@ -238,7 +238,7 @@ func (c *conn) read() error {
 		}
 		return err
 	}
-	r := bufio.NewReaderSize(c.net, maxLine)
+	r := bufio.NewReader(c.net)
 	for {
 		line, err := readLine(r)
 		if err != nil {

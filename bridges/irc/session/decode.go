@@ -21,15 +21,23 @@ var (
 	errMalformed   = errors.New("malformed line")
 )
 
-// readLine returns the next line without its line ending. The reader's buffer
-// must hold maxLine bytes.
+// readLine returns the next line without its line ending.
 func readLine(r *bufio.Reader) (string, error) {
 	line, err := r.ReadSlice('\n')
-	if errors.Is(err, bufio.ErrBufferFull) {
-		return "", errLineTooLong
+	var long []byte // of a line that the buffer doesn't hold
+	for errors.Is(err, bufio.ErrBufferFull) {
+		if long = append(long, line...); len(long) > maxLine {
+			return "", errLineTooLong
+		}
+		line, err = r.ReadSlice('\n')
 	}
 	if err != nil {
 		return "", err
+	}
+	if long != nil {
+		if line = append(long, line...); len(line) > maxLine {
+			return "", errLineTooLong
+		}
 	}
 	return strings.TrimRight(string(line), "\r\n"), nil
 }

@@ -2,6 +2,7 @@ package session
 
 import (
 	"bufio"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -132,6 +133,45 @@ func TestLineFormat(t *testing.T) {
 	}
 }
 
+func TestReadLine(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{0, 1, 4094, 4095, 4096, 4097, 8191, maxLine - 2} { // around the reader's buffer
+		want := strings.Repeat("x", n)
+		r := bufio.NewReader(strings.NewReader(want + "\r\nnext\n"))
+		if got, err := readLine(r); err != nil || got != want {
+			t.Errorf("a line of %d bytes: %d bytes, %v", n, len(got), err)
+		}
+		if got, err := readLine(r); err != nil || got != "next" {
+			t.Errorf("after a line of %d bytes: %q, %v", n, got, err)
+		}
+	}
+	for _, n := range []int{maxLine, maxLine + 1, 1 << 20} {
+		if _, err := readLine(bufio.NewReader(strings.NewReader(strings.Repeat("x", n) + "\n"))); !errors.Is(err, errLineTooLong) {
+			t.Errorf("a line of %d bytes: %v", n, err)
+		}
+	}
+}
+
+func TestStateOfItselfOnly(t *testing.T) {
+	t.Parallel()
+	s := newState("me", true)
+	s.open("#x")
+	for _, nick := range []string{"other", "Me", "third"} {
+		s.add("#x", nick, "@")
+	}
+	if _, ok := s.member("#x", "me"); !ok || s.countOf("#x") != 1 {
+		t.Errorf("%d members are remembered, itself %v; want itself alone", s.countOf("#x"), ok)
+	}
+	s.rename("me", "I")
+	if _, ok := s.member("#x", "i"); !ok || s.countOf("#x") != 1 {
+		t.Errorf("after its new nick %d members are remembered, itself %v", s.countOf("#x"), ok)
+	}
+	s.quit("I")
+	if s.countOf("#x") != 0 {
+		t.Error("it is remembered after it has gone")
+	}
+}
+
 // FuzzParseLine checks that no line of a server makes the parser panic or lets
 // anything through that is not text.
 func FuzzParseLine(f *testing.F) {
@@ -141,7 +181,7 @@ func FuzzParseLine(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, in string) {
-		line, err := readLine(bufio.NewReaderSize(strings.NewReader(in+"\n"), maxLine))
+		line, err := readLine(bufio.NewReader(strings.NewReader(in+"\n")))
 		if err != nil {
 			return
 		}

@@ -24,6 +24,7 @@ type state struct {
 	isup     *ISupport
 	channels map[string]*channel // by folded name
 	count    map[string]int      // number of channels each folded nick is in
+	selfOnly bool                // of the members of channels none but itself is remembered
 }
 
 type channel struct {
@@ -35,8 +36,8 @@ type channel struct {
 	bans    map[string]bool
 }
 
-func newState(nick string) *state {
-	return &state{nick: nick, isup: newISupport(), channels: make(map[string]*channel), count: make(map[string]int)}
+func newState(nick string, selfOnly bool) *state {
+	return &state{nick: nick, selfOnly: selfOnly, isup: newISupport(), channels: make(map[string]*channel), count: make(map[string]int)}
 }
 
 func (s *state) fold(name string) string {
@@ -239,16 +240,19 @@ func (s *state) add(name, nick, prefixes string) {
 	defer s.mu.Unlock()
 	ch := s.channels[s.isup.Casemapping.Fold(name)]
 	key := s.isup.Casemapping.Fold(nick)
-	if ch == nil || key == "" {
+	if ch == nil || key == "" || s.selfOnly && key != s.isup.Casemapping.Fold(s.nick) {
 		return
 	}
 	if m := ch.members[key]; m != nil {
-		m.Nick, m.Prefixes = nick, prefixes
+		m.Nick, m.Prefixes = strings.Clone(nick), strings.Clone(prefixes)
 		return
 	}
 	if len(ch.members) >= maxMembers {
 		return
 	}
+	// Parts of a line would keep all of it.
+	nick, prefixes = strings.Clone(nick), strings.Clone(prefixes)
+	key = s.isup.Casemapping.Fold(nick)
 	ch.members[key] = &Member{Nick: nick, Prefixes: prefixes}
 	s.count[key]++
 }
