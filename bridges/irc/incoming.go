@@ -23,8 +23,28 @@ import (
 
 // HandleEvent implements session.Handler.
 func (n *network) HandleEvent(e session.Event) {
+	switch e := e.(type) {
+	case session.Message:
+		if n.standbys.listenerHears(e) {
+			return
+		}
+	case session.Names:
+		n.standbys.listenerPresent(e.Channel)
+	}
 	if out := n.entry(e); out != nil {
 		n.inbox.put(out)
+	}
+	switch e := e.(type) { // after what it has heard itself
+	case session.Disconnected:
+		n.standbys.listenerGone("")
+	case session.Kick:
+		if e.Self {
+			n.standbys.listenerGone(e.Channel)
+		}
+	case session.Part:
+		if e.Self {
+			n.standbys.listenerGone(e.Channel)
+		}
 	}
 }
 

@@ -168,9 +168,10 @@ func lineID(m session.Meta) string {
 }
 
 // isSelf reports whether a nick is the bridge's own, or that of a Matrix user.
-func (n *network) isSelf(nick string) bool {
-	return n.fold(nick) == n.fold(n.session.Nick()) || n.puppets.has(nick)
-}
+func (n *network) isSelf(nick string) bool { return n.isListener(nick) || n.puppets.has(nick) }
+
+// isListener reports whether a nick is the bridge's own, or was that of its last connection.
+func (n *network) isListener(nick string) bool { return n.fold(nick) == n.fold(n.session.Nick()) }
 
 func (n *network) ghostOf(nick string) networkid.UserID { return n.ids.ghost(nick, n.fold(nick)) }
 

@@ -30,6 +30,8 @@ type network struct {
 	people  *people
 	splits  *splits
 	puppets *puppets
+	// standbys hear along with the session.
+	standbys *standbys
 	// channels are those that are bridged.
 	channels *channels
 	typing   *typing
@@ -80,6 +82,7 @@ func newNetwork(ctx context.Context, b *Bridge, cfg NetworkConfig, login *bridge
 		Reader: cfg.reader(), Writer: cfg.writer(),
 	})
 	n.puppets = newPuppets(n)
+	n.standbys = newStandbys(n)
 	for _, ch := range n.channels.all() {
 		n.session.Join(ch.Name, ch.Key)
 	}

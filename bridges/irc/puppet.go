@@ -251,6 +251,7 @@ func (p *puppet) HandleEvent(e session.Event) {
 	case session.LoggedIn:
 		p.loggedIn(e)
 	case session.Disconnected:
+		p.n.standbys.lost(p, "")
 		p.disconnected(e)
 	case session.NickChange:
 		if e.Self {
@@ -258,6 +259,15 @@ func (p *puppet) HandleEvent(e session.Event) {
 		}
 	case session.Names:
 		p.outbox.unblock(e.Channel)
+		p.n.standbys.present(p, e.Channel)
+	case session.Join:
+		if p.n.isListener(e.User.Nick) {
+			p.n.standbys.listenerJoined(p, e.Channel)
+		}
+	case session.Part:
+		if e.Self {
+			p.n.standbys.lost(p, e.Channel)
+		}
 	case session.JoinFailed:
 		p.outbox.block(e.Channel, e.Text)
 		if e.Code != "477" || !p.mayYet(e.Channel) {
@@ -265,6 +275,7 @@ func (p *puppet) HandleEvent(e session.Event) {
 		}
 	case session.Kick:
 		if e.Self {
+			p.n.standbys.lost(p, e.Channel)
 			p.n.puppets.kicked(p, e)
 		}
 	case session.Invite:
@@ -276,7 +287,9 @@ func (p *puppet) HandleEvent(e session.Event) {
 	case session.Notice:
 		p.noticed(e)
 	case session.Message:
-		if e.Channel == "" && !e.Echo {
+		if e.Channel != "" {
+			p.n.standbys.hears(p, e)
+		} else if !e.Echo {
 			if out := p.n.privateEntry(p.user, e); out != nil {
 				p.n.inbox.put(out)
 			}

@@ -181,7 +181,7 @@ func FuzzParseLine(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, in string) {
-		line, err := readLine(bufio.NewReader(strings.NewReader(in+"\n")))
+		line, err := readLine(bufio.NewReader(strings.NewReader(in + "\n")))
 		if err != nil {
 			return
 		}

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,9 @@ type Session struct {
 	mu     sync.Mutex
 	conn   *conn            // the registered connection, or nil
 	wanted map[string]*want // by name as wanted, ASCII-folded
+
+	support *ISupport // by mu: of the last connection
+	last    string    // by mu: the nick of the last connection
 
 	nick   string        // by mu: the one that is wanted
 	asking chan struct{} // held by who asks; see Ask
@@ -123,6 +127,9 @@ func (s *Session) wantOf(cm Casemapping, channel string) *want {
 
 func (s *Session) setConn(c *conn) {
 	s.mu.Lock()
+	if s.conn != nil {
+		s.support, s.last = s.conn.state.support(), s.conn.state.nickName()
+	}
 	s.conn = c
 	s.mu.Unlock()
 }
@@ -153,18 +160,27 @@ func (s *Session) SetNick(nick string) {
 // Connected reports whether the session is registered with a server.
 func (s *Session) Connected() bool { return s.current() != nil }
 
-// Nick returns the session's present nick, or the configured one.
+// Nick returns the session's present nick, or that of the last connection, or the configured one.
 func (s *Session) Nick() string {
-	if c := s.current(); c != nil {
+	s.mu.Lock()
+	c, last, wanted := s.conn, s.last, s.nick
+	s.mu.Unlock()
+	if c != nil {
 		return c.state.nickName()
 	}
-	return s.wantedNick()
+	return cmp.Or(last, wanted)
 }
 
-// Support returns what the present server supports, or the defaults.
+// Support returns what the present server supports, or the last one, or the defaults.
 func (s *Session) Support() *ISupport {
-	if c := s.current(); c != nil {
+	s.mu.Lock()
+	c, last := s.conn, s.support
+	s.mu.Unlock()
+	if c != nil {
 		return c.state.support()
+	}
+	if last != nil {
+		return last
 	}
 	return newISupport()
 }

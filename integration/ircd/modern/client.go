@@ -6,6 +6,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"gopkg.in/irc.v4"
@@ -32,6 +33,8 @@ type client struct {
 	answer    []*irc.Message
 
 	multi *pending
+
+	frozen atomic.Bool // see Server.Freeze
 }
 
 // pending is a message of several lines that is being sent.
@@ -71,6 +74,9 @@ func (c *client) hangUp() { c.once.Do(func() { close(c.done) }) }
 
 // send sends a raw line.
 func (c *client) send(line string) {
+	if c.frozen.Load() {
+		return
+	}
 	select {
 	case c.out <- line:
 	default:
@@ -209,7 +215,7 @@ func (c *client) read() {
 		unread.bytes -= len(line) + 2
 		unread.Unlock()
 		m, err := irc.ParseMessage(line)
-		if err != nil {
+		if err != nil || c.frozen.Load() {
 			continue
 		}
 		c.s.mu.Lock()

@@ -202,7 +202,11 @@ func (c *client) join(name, key string) {
 
 func (c *client) names(ch *channel) {
 	for other, rank := range ch.members {
-		c.num("353", "=", ch.name, symbols(rank)+other.mask())
+		who := other.nick
+		if c.caps["userhost-in-names"] {
+			who = other.mask()
+		}
+		c.num("353", "=", ch.name, symbols(rank)+who)
 	}
 	c.num("366", ch.name, "End of NAMES list")
 }

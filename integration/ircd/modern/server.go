@@ -143,6 +143,15 @@ func (s *Server) Drop(nick string) {
 	}
 }
 
+// Freeze has the connection of a nick die without anybody being told: it stays open, but nothing gets through any more.
+func (s *Server) Freeze(nick string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.nicks[fold(nick)]; c != nil {
+		c.frozen.Store(true)
+	}
+}
+
 // Kill ends the connection of a nick as an operator does.
 func (s *Server) Kill(nick, reason string) {
 	s.mu.Lock()

@@ -1,0 +1,227 @@
+package irc
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/landbridge-im/landbridge/bridges/irc/session"
+)
+
+// standbys are the second ears of a network. What is said in a channel is taken from one connection, the listener: that of the
+// bridge itself. In each channel one of the puppets hears along, its standby. What it hears waits until the
+// listener has heard it too, and is taken from the standby when the listener is lost, as is what it hears from
+// then on: until it sees the listener join again. So nothing comes twice, and nothing is lost when a listener dies, not even
+// what was said while nobody knew that its connection was dead.
+//
+// All that rests on the order in which a server tells one client things: what comes before the join of the listener the
+// listener can't have heard, and what comes after it does.
+type standbys struct {
+	n *network
+
+	mu       sync.Mutex
+	channels map[string]*standby // by folded name
+}
+
+// standby is a puppet that hears along in a channel.
+type standby struct {
+	by *puppet // nil while there is none
+	// alone says that the listener is not there.
+	alone bool
+	// held was heard by the standby and not by the listener, and waits. said was taken from the standby while the
+	// listener was not there, as far as was known. ahead was heard by the listener and not by the standby.
+	held        []session.Message
+	said, ahead pending
+}
+
+// pending are messages that one of the two has heard and the other may still hear, oldest first.
+type pending []heard
+
+type heard struct {
+	session.Message
+	at time.Time
+}
+
+func (p *pending) add(e session.Message) {
+	if len(*p) == maxPending {
+		*p = slices.Delete(*p, 0, 1)
+	}
+	*p = append(*p, heard{e, time.Now()})
+}
+
+// remove removes what is the same as e, and reports whether it was there.
+func (p *pending) remove(e session.Message) bool {
+	*p = slices.DeleteFunc(*p, func(h heard) bool { return time.Since(h.at) > pendingTime })
+	i := slices.IndexFunc(*p, func(h heard) bool { return same(h.Message, e) })
+	if i >= 0 {
+		*p = slices.Delete(*p, i, i+1)
+	}
+	return i >= 0
+}
+
+const (
+	// maxPending bounds what waits for the other of the two in a channel.
+	maxPending = 500
+	// heldTime is how old what the listener has not heard may be when it is taken from the standby: a connection is found
+	// dead in less. Beyond it, it was something that the listener was not to hear.
+	heldTime = 5 * time.Minute
+	// pendingTime is how far one of the two may be behind the other.
+	pendingTime = time.Minute
+)
+
+func newStandbys(n *network) *standbys { return &standbys{n: n, channels: make(map[string]*standby)} }
+
+// present makes a puppet that has come into a channel its standby, if there is none.
+func (ss *standbys) present(p *puppet, channel string) {
+	ch := ss.n.channel(channel)
+	if ch == nil {
+		return
+	}
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	key := ss.n.fold(ch.Name)
+	s := ss.channels[key]
+	if s == nil {
+		s = &standby{alone: !ss.n.session.InChannel(ch.Name)}
+		ss.channels[key] = s
+	}
+	if s.by == nil {
+		s.by = p
+	}
+}
+
+// lost ends a puppet's being the standby of a channel, or with an empty name of all; another one that is there takes its place,
+// and has heard nothing so far.
+func (ss *standbys) lost(p *puppet, channel string) {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	for key, s := range ss.channels {
+		if s.by != p || channel != "" && ss.n.fold(channel) != key {
+			continue
+		}
+		s.by, s.ahead = ss.n.puppets.inChannel(key, p), nil
+		if s.by == nil && ss.n.channel(key) == nil {
+			delete(ss.channels, key)
+		}
+	}
+}
+
+// inChannel returns a puppet that is in a channel, and is not the given one.
+func (ps *puppets) inChannel(channel string, not *puppet) *puppet {
+	ps.mu.Lock()
+	list := make([]*puppet, 0, len(ps.list))
+	for _, p := range ps.list {
+		list = append(list, p)
+	}
+	ps.mu.Unlock()
+	for _, p := range list {
+		if p != not && p.session.InChannel(channel) {
+			return p
+		}
+	}
+	return nil
+}
+
+// hears is called with what a puppet hears in a channel.
+func (ss *standbys) hears(p *puppet, e session.Message) {
+	if e.Echo || e.Past || ss.n.isSelf(e.From.Nick) || e.From.Relay != "" && ss.n.isListener(e.From.Relay) {
+		return
+	}
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	s := ss.channels[ss.n.fold(e.Channel)]
+	if s == nil || s.by != p || s.ahead.remove(e) {
+		return
+	}
+	if s.alone {
+		ss.take(e)
+		s.said.add(e)
+		return
+	}
+	if len(s.held) == maxPending {
+		s.held = slices.Delete(s.held, 0, 1)
+	}
+	s.held = append(s.held, e)
+}
+
+// listenerHears is called with what the listener hears, and reports whether it was taken from the standby already.
+func (ss *standbys) listenerHears(e session.Message) bool {
+	if e.Channel == "" || e.Echo || e.Past || ss.n.isSelf(e.From.Nick) {
+		return false
+	}
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	s := ss.channels[ss.n.fold(e.Channel)]
+	if s == nil {
+		return false
+	}
+	if s.said.remove(e) {
+		return true
+	}
+	if i := slices.IndexFunc(s.held, func(h session.Message) bool { return same(h, e) }); i >= 0 {
+		s.held = slices.Delete(s.held, i, i+1)
+	} else if s.by != nil {
+		s.ahead.add(e)
+	}
+	return false
+}
+
+// listenerPresent is called when the listener is in a channel.
+func (ss *standbys) listenerPresent(channel string) {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	if s := ss.channels[ss.n.fold(channel)]; s != nil {
+		s.alone = false
+	}
+}
+
+// listenerGone is called when the listener has heard all that it will hear in a channel, or with an empty name in all.
+func (ss *standbys) listenerGone(channel string) {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	for key, s := range ss.channels {
+		if channel == "" || ss.n.fold(channel) == key {
+			ss.flush(s)
+			s.alone = true
+		}
+	}
+}
+
+// listenerJoined is called when a puppet sees the listener come into a channel: what it has heard so far the listener has
+// not, and what comes the listener hears.
+func (ss *standbys) listenerJoined(p *puppet, channel string) {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	if s := ss.channels[ss.n.fold(channel)]; s != nil && s.by == p {
+		ss.flush(s)
+		s.alone, s.said, s.ahead = false, nil, nil
+	}
+}
+
+// flush takes what the standby has heard and the listener has not; ss.mu must be held.
+func (ss *standbys) flush(s *standby) {
+	for _, e := range s.held {
+		if time.Since(e.Time) < heldTime {
+			ss.take(e)
+		}
+	}
+	s.held = nil
+}
+
+// take takes something from a standby.
+func (ss *standbys) take(e session.Message) {
+	out := lineEntry(ss.n.messageLine(e))
+	if out == nil {
+		return
+	}
+	out.ties = ss.n.ids.changes()
+	ss.n.inbox.put(out)
+}
+
+// same reports whether two connections have heard the same.
+func same(a, b session.Message) bool {
+	if a.MsgID != "" && b.MsgID != "" {
+		return a.MsgID == b.MsgID
+	}
+	return a.From.Nick == b.From.Nick && a.Kind == b.Kind && a.Text == b.Text
+}
