@@ -6,6 +6,7 @@ import (
 	htmlpkg "html"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,6 +41,10 @@ func (n *network) HandleEvent(e session.Event) {
 	case session.Kick:
 		if e.Self {
 			n.standbys.listenerGone(e.Channel)
+		}
+	case session.Mode:
+		if slices.ContainsFunc(e.Ranked, n.isListener) {
+			n.outbox.relayAgain(e.Channel)
 		}
 	case session.Part:
 		if e.Self {

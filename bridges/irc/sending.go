@@ -77,6 +77,13 @@ func (b *outbox) noRelay(channel string) bool {
 	return time.Since(b.relayRefused[b.key(channel)]) < relayPause
 }
 
+// relayAgain has messages to a channel relayed although that was refused lately: the bridge's rank there has changed.
+func (b *outbox) relayAgain(channel string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.relayRefused, b.key(channel))
+}
+
 // send hands the lines of a message that are left to the session.
 func (b *outbox) send(ctx context.Context, o *outgoing) {
 	if o.doubt && !b.settleDoubt(ctx, o) {
