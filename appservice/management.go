@@ -38,6 +38,19 @@ func (p *pump) invited(ctx context.Context, evt *event.Event, user *bridgev2.Use
 	return nil
 }
 
+// bridged ends somebody's having their management room in a room that has become a channel's: what they say there is said to people.
+func (p *pump) bridged(ctx context.Context, evt *event.Event, user *bridgev2.User) error {
+	if user.ManagementRoom != evt.RoomID {
+		return nil
+	}
+	portal, err := p.br.GetPortalByMXID(ctx, evt.RoomID)
+	if err != nil || portal == nil {
+		return err
+	}
+	user.ManagementRoom = ""
+	return user.Save(ctx)
+}
+
 func (p *pump) welcome(ctx context.Context, room id.RoomID, alone bool) string {
 	prefix, name := p.br.Config.CommandPrefix, p.br.Network.GetName().DisplayName
 	var text string
@@ -67,6 +80,9 @@ func (p *pump) command(ctx context.Context, evt *event.Event) bool {
 		p.metrics.failed("permission")
 		p.log.Error("cannot find out what somebody may do", "user_id", evt.Sender, "error", err)
 		return false
+	}
+	if err := p.bridged(ctx, evt, user); err != nil {
+		p.log.Error("cannot find out whether somebody's room for commands has become a channel's", "room_id", evt.RoomID, "user_id", evt.Sender, "error", err)
 	}
 	if !p.invitesBot(evt) || !user.Permissions.Commands {
 		return false

@@ -5,7 +5,7 @@ set -eu
 missing=
 find_pg() { ls /usr/lib/postgresql/*/bin/postgres 2>/dev/null || command -v postgres; }
 [ -n "$(find_pg || true)" ] || missing="$missing postgresql"
-[ -x /usr/sbin/ngircd ] || command -v ngircd >/dev/null || missing="$missing ngircd"
+[ -x /usr/sbin/ircd-hybrid ] || missing="$missing ircd-hybrid"
 [ -x /usr/sbin/inspircd ] || command -v inspircd >/dev/null || missing="$missing inspircd"
 [ -x /usr/sbin/anope ] || missing="$missing anope"
 /usr/bin/python3 -c 'import nio.crypto, olm' 2>/dev/null ||

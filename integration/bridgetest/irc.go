@@ -173,3 +173,6 @@ func last[T any](list []T, n int) []T {
 	}
 	return list
 }
+
+// Addr is the server's address.
+func (p *Person) Addr() string { return p.conn.RemoteAddr().String() }

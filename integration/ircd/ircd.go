@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -22,6 +23,7 @@ type Server struct {
 
 	t    testing.TB
 	args []string
+	as   uint32 // the user who runs it, if it is another one
 	cmd  *exec.Cmd
 	out  *output
 	done chan struct{}
@@ -73,6 +75,60 @@ func need(t testing.TB, pkg, path string) {
 	}
 }
 
+// unpacked returns a folder with the files of a Debian package that need not be installed. It is downloaded once.
+func unpacked(t testing.TB, pkg string) string {
+	t.Helper()
+	installing.Lock()
+	defer installing.Unlock()
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(cache, "landbridge-tests", "deb-"+pkg)
+	if _, err := os.Stat(dir); err == nil {
+		return dir
+	}
+	t.Logf("downloading %s", pkg)
+	debs := t.TempDir()
+	if err := os.Chmod(debs, 0o777); err != nil { // apt downloads as somebody else
+		t.Fatal(err)
+	}
+	fetch := func() ([]byte, error) {
+		cmd := exec.Command("apt-get", "download", pkg)
+		cmd.Dir = debs
+		return cmd.CombinedOutput()
+	}
+	out, err := fetch()
+	if err != nil && os.Geteuid() == 0 && exec.Command("apt-get", "update", "-q").Run() == nil {
+		out, err = fetch()
+	}
+	if err != nil {
+		t.Fatalf("`apt-get download %s` failed (%v); perhaps after apt-get update:\n%s", pkg, err, out)
+	}
+	found, err := filepath.Glob(filepath.Join(debs, pkg+"_*.deb"))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("`apt-get download %s` has left %v, %v", pkg, found, err)
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	temp, err := os.MkdirTemp(filepath.Dir(dir), "deb-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(temp)
+	if out, err := exec.Command("dpkg-deb", "-x", found[0], temp).CombinedOutput(); err != nil {
+		t.Fatalf("unpacking %s: %v\n%s", found[0], err, out)
+	}
+	// Tests of another package may have been quicker.
+	if err := os.Rename(temp, dir); err != nil {
+		if _, there := os.Stat(dir); there != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
 // freePort returns a port of 127.0.0.1 that was free a moment ago. It is none of those that outgoing connections get,
 // of which tests make many between this and the start of a server.
 func freePort(t testing.TB) int {
@@ -116,6 +172,9 @@ func (s *Server) spawn() {
 	s.out = new(output)
 	s.cmd = exec.Command(s.args[0], s.args[1:]...)
 	s.cmd.Stdout, s.cmd.Stderr = s.out, s.out
+	if s.as != 0 {
+		s.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: s.as, Gid: s.as}}
+	}
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatalf("start %s: %v", s.args[0], err)
 	}

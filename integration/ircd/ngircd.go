@@ -2,6 +2,7 @@ package ircd
 
 import (
 	"fmt"
+	"path/filepath"
 	"testing"
 )
 
@@ -10,8 +11,8 @@ import (
 // server's, or empty for none.
 func NgIRCd(t testing.TB, password string) *Server {
 	t.Helper()
-	const path = "/usr/sbin/ngircd"
-	need(t, "ngircd", path)
+	// Debian does not let it be installed beside ircd-hybrid; it needs none of its files.
+	path := filepath.Join(unpacked(t, "ngircd"), "usr/sbin/ngircd")
 	dir, port := t.TempDir(), freePort(t)
 	pass := ""
 	if password != "" {

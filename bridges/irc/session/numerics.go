@@ -22,6 +22,7 @@ var joinErrors = map[string]bool{
 	"477": true, // ERR_NEEDREGGEDNICK
 	"480": true, // throttled, or TLS only
 	"489": true, // TLS only
+	"495": true, // too soon after a leave
 	"520": true, // operators only
 }
 
@@ -31,6 +32,7 @@ var sendErrors = map[string]bool{
 	"401": true, // ERR_NOSUCHNICK
 	"403": true, // ERR_NOSUCHCHANNEL
 	"404": true, // ERR_CANNOTSENDTOCHAN
+	"407": true, // ERR_TOOMANYTARGETS
 	"408": true, // no colours
 	"412": true, // ERR_NOTEXTTOSEND
 	"415": true, // cannot speak
@@ -38,7 +40,12 @@ var sendErrors = map[string]bool{
 	"442": true, // ERR_NOTONCHANNEL
 	"477": true, // needs registration
 	"482": true, // ERR_CHANOPRIVSNEEDED
+	"486": true, // who has no account may not send
+	"492": true, // no CTCP
 	"531": true, // cannot send to user
+	"707": true, // targets change too fast
+	"715": true, // too many invitations
+	"716": true, // they hear only whom they accept
 }
 
 // loggedIn handles RPL_LOGGEDIN: nick, nick!user@host, account, text.
