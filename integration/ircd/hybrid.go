@@ -28,6 +28,11 @@ const nobody = 65534
 // what a client may send, and a few capabilities.
 func Hybrid(t testing.TB) *Server {
 	t.Helper()
+	return hybrid(t, "exceed_limit, can_flood, no_tilde")
+}
+
+func hybrid(t testing.TB, flags string) *Server {
+	t.Helper()
 	const path = "/usr/sbin/ircd-hybrid"
 	need(t, "ircd-hybrid", path)
 	dir, port := openDir(t), freePort(t)
@@ -39,7 +44,7 @@ serverinfo {
 };
 admin { name = "test"; description = "test"; email = "<test@example.org>"; };
 class { name = "users"; ping_time = 2 minutes; number_per_ip_local = 1000; number_per_ip_global = 1000; max_number = 1000; sendq = 1 megabyte; recvq = 8000 bytes; };
-auth { user = "*@*"; class = "users"; flags = exceed_limit, can_flood, no_tilde; };
+auth { user = "*@*"; class = "users"; flags = %[3]s; };
 listen { host = "127.0.0.1"; port = %[2]d; };
 channel { disable_fake_channels = yes; invite_client_count = 100; max_channels = 100; max_bans = 100; default_join_flood_count = 0; invite_client_time = 0; invite_delay_channel = 0; };
 general {
@@ -48,7 +53,7 @@ general {
 };
 log { use_logging = no; };
 modules { path = "/usr/lib/ircd-hybrid/modules"; path = "/usr/lib/ircd-hybrid/modules/autoload"; };
-`, dir, port))
+`, dir, port, flags))
 	s := &Server{t: t, Addr: loopback(port), args: []string{path, "-foreground", "-configfile", conf, "-pidfile", dir + "/pid", "-logfile", dir + "/log"}}
 	if os.Geteuid() == 0 { // as which it does not run
 		for _, path := range []string{dir, conf, filepath.Join(dir, "motd")} {

@@ -20,11 +20,17 @@ import (
 // extended-join, setname, away-notify, chghost.
 func InspIRCd(t testing.TB) *Server {
 	t.Helper()
-	return inspIRCd(t, "")
+	return inspIRCd(t, "", lenient)
 }
 
+// What a client may send: as much as a test wants, or as much as the server's own example allows.
+const (
+	lenient = `recvq="65536" threshold="1000" commandrate="100000" fakelag="no"`
+	strict  = `recvq="8192" threshold="10" commandrate="1000" fakelag="on"`
+)
+
 // inspIRCd is InspIRCd with more configuration.
-func inspIRCd(t testing.TB, extra string) *Server {
+func inspIRCd(t testing.TB, extra, limits string) *Server {
 	t.Helper()
 	const path = "/usr/sbin/inspircd"
 	need(t, "inspircd", path)
@@ -38,8 +44,8 @@ func inspIRCd(t testing.TB, extra string) *Server {
 <bind address="127.0.0.1" port="%[2]d" type="clients">
 <bind address="127.0.0.1" port="%[3]d" type="clients" sslprofile="test">
 <sslprofile name="test" provider="gnutls" certfile="%[4]s" keyfile="%[5]s" hash="sha256">
-<connect allow="*" timeout="60" pingfreq="120" sendq="1048576" recvq="65536" localmax="1000" globalmax="1000"
-         maxchans="100" threshold="1000" commandrate="100000" resolvehostnames="no" useident="no" fakelag="no">
+<connect allow="*" timeout="60" pingfreq="120" sendq="1048576" %[7]s localmax="1000" globalmax="1000"
+         maxchans="100" resolvehostnames="no" useident="no">
 <channels users="100">
 <options prefixquit="Quit: " defaultmodes="not" syntaxhints="no">
 <performance softlimit="10000" clonesonconnect="no">
@@ -65,7 +71,7 @@ func inspIRCd(t testing.TB, extra string) *Server {
 <module name="namesx">
 <module name="uhnames">
 %[6]s
-`, dir, port, tlsPort, ca, key, extra))
+`, dir, port, tlsPort, ca, key, extra, limits))
 	s := &Server{
 		t: t, Addr: loopback(port), TLSAddr: loopback(tlsPort), CA: ca,
 		args: []string{path, "--config", conf, "--nofork", "--nopid", "--runasroot"},

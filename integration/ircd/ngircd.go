@@ -11,6 +11,11 @@ import (
 // server's, or empty for none.
 func NgIRCd(t testing.TB, password string) *Server {
 	t.Helper()
+	return ngIRCd(t, password, "MaxPenaltyTime = 0")
+}
+
+func ngIRCd(t testing.TB, password, limits string) *Server {
+	t.Helper()
 	// Debian does not let it be installed beside ircd-hybrid; it needs none of its files.
 	path := filepath.Join(unpacked(t, "ngircd"), "usr/sbin/ngircd")
 	dir, port := t.TempDir(), freePort(t)
@@ -31,13 +36,13 @@ MotdPhrase = "Test"
 MaxConnections = 0
 MaxConnectionsIP = 0
 MaxJoins = 100
-MaxPenaltyTime = 0
+%s
 [Options]
 DNS = no
 Ident = no
 PAM = no
 OperCanUseMode = yes
-`, port, pass))
+`, port, pass, limits))
 	s := &Server{t: t, Addr: loopback(port), args: []string{path, "-n", "-f", conf}}
 	s.run()
 	return s
