@@ -60,6 +60,9 @@ type NetworkConfig struct {
 	// many people a channel may have for all of them to be there; 0 is no limit.
 	Members    MemberPolicy
 	MembersMax int
+	// PingInterval is how long the server may be silent before it is asked for a sign of life; without one within half of that
+	// time the connection is dead.
+	PingInterval time.Duration
 	// NetsplitWait is how long those whom a split of the network has cut off stay in
 	// the rooms.
 	NetsplitWait time.Duration
@@ -206,7 +209,7 @@ func (s *tlsConfig) build(node *yaml.Node, key, host string) (*tls.Config, error
 
 func parseNetwork(node *yaml.Node, key, aliasPrefix string) (NetworkConfig, error) {
 	n := NetworkConfig{Burst: 5, PerSecond: 1, Queue: 1000, OutageNotice: time.Minute, RelayFormat: "<{name}> ",
-		Members: MembersAll, NetsplitWait: 10 * time.Minute, TellReactions: true, RelayMsg: true, LongMessage: 5, NetworkRoom: true,
+		Members: MembersAll, NetsplitWait: 10 * time.Minute, PingInterval: time.Minute, TellReactions: true, RelayMsg: true, LongMessage: 5, NetworkRoom: true,
 		Puppets: PuppetConfig{Nick: "{localpart}[m]", Max: 200, Spread: 500 * time.Millisecond}}
 	secure := tlsConfig{on: true}
 	var sasl *saslConfig
@@ -231,6 +234,7 @@ func parseNetwork(node *yaml.Node, key, aliasPrefix string) (NetworkConfig, erro
 		"members":         memberPolicy(&n.Members),
 		"members_max":     moduleconfig.Int(&n.MembersMax, 0, 1_000_000),
 		"netsplit_wait":   moduleconfig.Duration(&n.NetsplitWait),
+		"ping_interval":   moduleconfig.Duration(&n.PingInterval),
 		"puppets":         puppetConfig(&n.Puppets),
 		"tell_reactions":  moduleconfig.Bool(&n.TellReactions),
 		"relaymsg":        moduleconfig.Bool(&n.RelayMsg),
@@ -268,6 +272,9 @@ func parseNetwork(node *yaml.Node, key, aliasPrefix string) (NetworkConfig, erro
 	}
 	if n.Nick == "" {
 		errs = append(errs, moduleconfig.Mistake(node, key+".nick", "is missing"))
+	}
+	if n.PingInterval < time.Second {
+		errs = append(errs, moduleconfig.Mistake(node, key+".ping_interval", "is %v, but must be a second at least", n.PingInterval))
 	}
 	host, _, err := net.SplitHostPort(n.Address)
 	if err != nil || host == "" {

@@ -105,6 +105,7 @@ func TestParseConfigMistakes(t *testing.T) {
 		{"members", good + "  members: some\n", `line 5: networks[0].members: is "some", but must be all or speaking`},
 		{"members_max", good + "  members_max: -1\n", `line 5: networks[0].members_max: is "-1"`},
 		{"netsplit_wait", good + "  netsplit_wait: long\n", `line 5: networks[0].netsplit_wait: is "long"`},
+		{"ping_interval", good + "  ping_interval: 1ms\n", "networks[0].ping_interval: is 1ms, but must be a second at least"},
 		{"channel without #", good + "  channels: [go]\n", `line 5: networks[0].channels[0].name: is "go"`},
 		{"channel as comment", good + "  channels:\n  - #go\n  - '#x'\n", "networks[0].channels[0].name"},
 		{"channel twice", good + "  channels: ['#a', '#A']\n", "networks[0].channels[1]: #A is listed twice"},

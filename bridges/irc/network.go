@@ -78,6 +78,7 @@ func newNetwork(ctx context.Context, b *Bridge, cfg NetworkConfig, login *bridge
 	n.session = session.New(session.Config{
 		Addr: cfg.Address, TLS: cfg.TLS, Nick: cfg.Nick, Username: cfg.Username, Realname: cfg.Realname,
 		Password: cfg.ServerPassword, SASL: cfg.SASL, Burst: cfg.Burst, PerSecond: cfg.PerSecond,
+		PingInterval: cfg.PingInterval, PingTimeout: cfg.PingInterval / 2,
 		Backoff: b.backoff, Handler: n, Log: n.log, Since: n.heardLast,
 		Reader: cfg.reader(), Writer: cfg.writer(),
 	})

@@ -13,9 +13,10 @@ import (
 type gate struct {
 	addr string
 
-	mu    sync.Mutex
-	shut  bool
-	conns map[net.Conn]bool
+	mu     sync.Mutex
+	shut   bool
+	frozen chan struct{} // closed when what is frozen may go on; nil while nothing is
+	conns  map[net.Conn]bool
 }
 
 // newGate makes a gate that is open.
@@ -62,7 +63,7 @@ func (g *gate) pass(ctx context.Context, c net.Conn, to string) {
 	var both sync.WaitGroup
 	for _, pair := range [][2]net.Conn{{c, up}, {up, c}} {
 		both.Go(func() {
-			_, _ = io.Copy(pair[0], pair[1]) // the end of either is the end of both
+			_, _ = io.Copy(frost{pair[0], g}, pair[1]) // the end of either is the end of both
 			pair[0].Close()
 			pair[1].Close()
 		})
@@ -89,4 +90,37 @@ func (g *gate) Open() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.shut = false
+}
+
+// frost is a connection that does not get what is written to it while its gate is frozen.
+type frost struct {
+	net.Conn
+	g *gate
+}
+
+func (f frost) Write(p []byte) (int, error) {
+	f.g.mu.Lock()
+	frozen := f.g.frozen
+	f.g.mu.Unlock()
+	if frozen != nil {
+		<-frozen
+		return 0, net.ErrClosed
+	}
+	return f.Conn.Write(p)
+}
+
+// Freeze has all connections die without anybody being told: they stay open, and nothing comes through. Thaw ends them, and
+// lets new ones through.
+func (g *gate) Freeze() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.frozen = make(chan struct{})
+}
+
+// Thaw lets new connections through after Freeze.
+func (g *gate) Thaw() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	close(g.frozen)
+	g.frozen = nil
 }

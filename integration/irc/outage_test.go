@@ -102,6 +102,66 @@ func TestOutage(t *testing.T) {
 	}
 }
 
+// TestHalfOpen has all connections die without a word, of the bridge and of its puppets. They are found dead, what was said in
+// Matrix meanwhile is said once, or its sender is told that it may not have been, and everybody is back.
+func TestHalfOpen(t *testing.T) {
+	t.Parallel()
+	ctx := withTimeout(t, 2*patience)
+	insp := ircd.InspIRCd(t)
+	door := newGate(t, insp.Addr)
+	s := testserver.New(t, testserver.Options{Extra: "bridges:\n" + bridgetest.IRCBridge("irc", "none", bridgetest.IRCNetwork{ID: "insp", Addr: door.addr,
+		Channels: []string{"#chan"}, Extra: []string{"ping_interval: 10s", `puppets: {nick: "{localpart}[m]", spread: 0s}`}})})
+	bob := person(ctx, t, insp.Addr, "bob", "#chan")
+	people := map[string]*bridgetest.Matrix{}
+	room := ""
+	for _, name := range []string{"anna", "carl", "dora"} {
+		people[name] = user(ctx, t, s, name, "")
+		room = joinSoon(ctx, t, people[name], "#irc_insp_#chan:test")
+		named(ctx, t, bob, "#chan", name+"[m]", true)
+	}
+	inChannel(ctx, t, bob, "#chan")
+	door.Freeze()
+	for name, m := range people {
+		for i := range 5 {
+			if _, err := m.Say(ctx, room, fmt.Sprintf("frozen-%s-%d.", name, i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	anna := people["anna"]
+	if _, _, err := anna.Await(ctx, 0, room, "word of the outage", notice("is lost")); err != nil {
+		t.Fatal(err)
+	}
+	door.Thaw()
+	if _, _, err := anna.Await(ctx, 0, room, "word of the end", notice("is back")); err != nil {
+		t.Fatal(err)
+	}
+	for name := range people {
+		for i := range 5 {
+			text, said := fmt.Sprintf("frozen-%s-%d.", name, i), 0
+			waitFor(ctx, t, text+" said, or its sender told", func() bool {
+				said = 0
+				for _, l := range bob.Lines.All(0) {
+					if l.Command == "PRIVMSG" && l.Text() == text {
+						said++
+					}
+				}
+				history, err := anna.History(ctx, room)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return said > 0 || warnings(history)[text] != ""
+			})
+			if said > 1 {
+				t.Errorf("%q was said %d times", text, said)
+			}
+		}
+	}
+	if _, err := bridgetest.IRCToMatrix(ctx, bob, "#chan", anna, room, 1); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestDownFromTheStart has networks that do not answer, and one that does.
 func TestDownFromTheStart(t *testing.T) {
 	t.Parallel()

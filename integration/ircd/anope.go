@@ -18,7 +18,7 @@ func Services(t testing.TB) *Server {
 	const path = "/usr/sbin/anope"
 	need(t, "anope", path)
 	link := freePort(t)
-	s := inspIRCd(t, fmt.Sprintf(`
+	s := inspIRCd(t, insp{extra: fmt.Sprintf(`
 <module name="sasl">
 <sasl target="%[1]s">
 <module name="sslinfo">
@@ -29,7 +29,7 @@ func Services(t testing.TB) *Server {
 <bind address="127.0.0.1" port="%[2]d" type="servers">
 <link name="%[1]s" ipaddr="127.0.0.1" port="%[2]d" allowmask="127.0.0.0/8" sendpass="link" recvpass="link">
 <uline server="%[1]s" silent="yes">
-`, servicesName, link), lenient)
+`, servicesName, link)})
 	dir := t.TempDir()
 	write(t, dir, "services.motd", "")
 	conf := write(t, dir, "services.conf", fmt.Sprintf(`

@@ -1,6 +1,7 @@
 package ircd
 
 import (
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -20,7 +21,14 @@ import (
 // extended-join, setname, away-notify, chghost.
 func InspIRCd(t testing.TB) *Server {
 	t.Helper()
-	return inspIRCd(t, "", lenient)
+	return inspIRCd(t, insp{})
+}
+
+// insp is how an inspircd is.
+type insp struct {
+	name, id string // insp.test.example and 001, if empty
+	limits   string // lenient, if empty
+	extra    string // more configuration
 }
 
 // What a client may send: as much as a test wants, or as much as the server's own example allows.
@@ -29,16 +37,16 @@ const (
 	strict  = `recvq="8192" threshold="10" commandrate="1000" fakelag="on"`
 )
 
-// inspIRCd is InspIRCd with more configuration.
-func inspIRCd(t testing.TB, extra, limits string) *Server {
+func inspIRCd(t testing.TB, o insp) *Server {
 	t.Helper()
+	o.name, o.id, o.limits = cmp.Or(o.name, "insp.test.example"), cmp.Or(o.id, "001"), cmp.Or(o.limits, lenient)
 	const path = "/usr/sbin/inspircd"
 	need(t, "inspircd", path)
 	dir, port, tlsPort := t.TempDir(), freePort(t), freePort(t)
 	ca, key := certificate(t, dir)
 	conf := write(t, dir, "inspircd.conf", fmt.Sprintf(`
 <config format="xml">
-<server name="insp.test.example" description="Test server" network="TestNet" id="001">
+<server name="%[8]s" description="Test server" network="TestNet" id="%[9]s">
 <admin name="test" nick="test" email="test@example.org">
 <path configdir="%[1]s" datadir="%[1]s" logdir="%[1]s" runtimedir="%[1]s" moduledir="/usr/lib/inspircd/modules">
 <bind address="127.0.0.1" port="%[2]d" type="clients">
@@ -71,7 +79,7 @@ func inspIRCd(t testing.TB, extra, limits string) *Server {
 <module name="namesx">
 <module name="uhnames">
 %[6]s
-`, dir, port, tlsPort, ca, key, extra, limits))
+`, dir, port, tlsPort, ca, key, o.extra, o.limits, o.name, o.id))
 	s := &Server{
 		t: t, Addr: loopback(port), TLSAddr: loopback(tlsPort), CA: ca,
 		args: []string{path, "--config", conf, "--nofork", "--nopid", "--runasroot"},

@@ -7,7 +7,7 @@ import "testing"
 func Strict() map[string]func(testing.TB) *Server {
 	return map[string]func(testing.TB) *Server{
 		"ngircd":   func(t testing.TB) *Server { return ngIRCd(t, "", "") },
-		"inspircd": func(t testing.TB) *Server { return inspIRCd(t, "", strict) },
+		"inspircd": func(t testing.TB) *Server { return inspIRCd(t, insp{limits: strict}) },
 		"hybrid":   func(t testing.TB) *Server { return hybrid(t, "exceed_limit") },
 	}
 }
