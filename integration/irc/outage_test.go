@@ -120,6 +120,7 @@ func TestHalfOpen(t *testing.T) {
 		named(ctx, t, bob, "#chan", name+"[m]", true)
 	}
 	inChannel(ctx, t, bob, "#chan")
+	from := people["anna"].Events.Len()
 	door.Freeze()
 	for name, m := range people {
 		for i := range 5 {
@@ -129,11 +130,12 @@ func TestHalfOpen(t *testing.T) {
 		}
 	}
 	anna := people["anna"]
-	if _, _, err := anna.Await(ctx, 0, room, "word of the outage", notice("is lost")); err != nil {
+	_, from, err := anna.Await(ctx, from, room, "word of the outage", notice("is lost"))
+	if err != nil {
 		t.Fatal(err)
 	}
 	door.Thaw()
-	if _, _, err := anna.Await(ctx, 0, room, "word of the end", notice("is back")); err != nil {
+	if _, _, err := anna.Await(ctx, from, room, "word of the end", notice("is back")); err != nil {
 		t.Fatal(err)
 	}
 	for name := range people {
