@@ -332,6 +332,10 @@ func TestOneTimeKeys(t *testing.T) {
 	if len(seen) != n-4 || seen["signed_curve25519:F"] > 0 {
 		t.Errorf("%d different keys of %d: %v", len(seen), n-4, seen)
 	}
+	// A device that did not hear of its upload repeats it: what was given out is not given out again.
+	if r, err := f.Upload(ctx, d.Owner, upload); err != nil || r.OneTimeKeyCounts["signed_curve25519"] != 0 {
+		t.Errorf("all keys once more: %v, %v", r, err)
+	}
 	counts, unused, err := f.Counts(ctx, d.UserNID, "D")
 	if err != nil || counts["signed_curve25519"] != 0 || !slices.Equal(unused, []string{"signed_curve25519"}) {
 		t.Errorf("%v, %v, %v", counts, unused, err)
