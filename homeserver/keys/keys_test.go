@@ -359,7 +359,7 @@ func TestOneTimeKeys(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, err = f.Upload(ctx, d.Owner, UploadRequest{OneTimeKeys: otk(1)})
+	_, err = f.Upload(ctx, d.Owner, UploadRequest{OneTimeKeys: map[string]jsontext.Value{"a:more": jsontext.Value(`"k"`)}})
 	wantCode(t, "too many altogether", err, "M_INVALID_PARAM")
 }
 
