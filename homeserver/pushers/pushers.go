@@ -20,9 +20,10 @@ import (
 	"github.com/landbridge-im/landbridge/internal/safedial"
 )
 
-// Mailer sends an e-mail: text is its plain form, html the other one.
+// Mailer sends an e-mail: text is its plain form, html the other one, and unsubscribe where its reader can end
+// such messages, or "".
 type Mailer interface {
-	Deliver(ctx context.Context, to, subject, text, html string) error
+	Deliver(ctx context.Context, to, subject, text, html, unsubscribe string) error
 }
 
 // Options say what Pushers need.
@@ -39,8 +40,11 @@ type Options struct {
 	AllowNetworks []netip.Prefix
 	// RootCAs vouch for gateways; nil means the system's.
 	RootCAs *x509.CertPool
-	// Subject is the server's public address, by which push services may know who asks them.
-	Subject string
+	// PublicURL is the server's public address, by which push services may know who asks them, and where links in
+	// e-mail lead.
+	PublicURL string
+	// Key is a secret of the server's, from which those links are made; without it there are none.
+	Key []byte
 	// ServerName is what e-mail calls the server.
 	ServerName string
 	Log        *slog.Logger
