@@ -405,6 +405,29 @@ func TestDehydratedDevice(t *testing.T) {
 	if !reflect.DeepEqual(got, []any{0.0, 1.0, 2.0, 3.0, 4.0}) {
 		t.Errorf("messages: %v", got)
 	}
+	// As newer clients ask: the last page says that it is the last.
+	got = nil
+	for from, pages := "", 0; ; pages++ {
+		status, _, out := h.answer(alice, "GET", url+"/DRY1/events?limit=2"+from, nil)
+		for _, e := range out["events"].([]any) {
+			got = append(got, dig(e, "content", "n"))
+		}
+		if out["next_batch"] == nil || status != 200 || pages > 5 {
+			if status != 200 || pages != 2 {
+				t.Errorf("page %d: %d %v", pages, status, out)
+			}
+			break
+		}
+		from = "&from=" + out["next_batch"].(string)
+	}
+	if !reflect.DeepEqual(got, []any{0.0, 1.0, 2.0, 3.0, 4.0}) {
+		t.Errorf("messages by GET: %v", got)
+	}
+	for path, want := range map[string]int{"/DRY1/events?from=x": 400, "/DRY1/events?limit=x": 400, "/PHONE/events": 403} {
+		if status, code, _ := h.answer(alice, "GET", url+path, nil); status != want {
+			t.Errorf("%s: %d %s", path, status, code)
+		}
+	}
 	if status, code, _ := h.answer(alice, "POST", url+"/PHONE/events", nil); status != 403 {
 		t.Errorf("messages of another device: %d %s", status, code)
 	}
