@@ -95,7 +95,7 @@ func (t *turn) digest(ctx context.Context, news []unread.Notification) (subject,
 		if err != nil {
 			return "", "", "", err
 		}
-		sender, err := stateText(ctx, t.p.o.Store, n.Event, "m.room.member", string(n.Event.Sender), "displayname")
+		sender, err := t.p.stateText(ctx, n.Event, t.u.nid, "m.room.member", string(n.Event.Sender), "displayname")
 		if err != nil {
 			return "", "", "", err
 		}
