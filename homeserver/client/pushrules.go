@@ -23,7 +23,6 @@ func (a *API) pushRoutes() {
 	nowhere := func(*call) (any, error) {
 		return nil, mxerror.New(http.StatusBadRequest, "M_UNRECOGNIZED", "Push rules are at /pushrules/global/{kind}/{ruleId}.")
 	}
-	a.on(put, v3, "/pushrules/", user, nowhere)
 	for _, path := range [...]string{"/pushrules/global", "/pushrules/{scope}", "/pushrules/{scope}/", "/pushrules/global/{kind}",
 		"/pushrules/{scope}/{kind}", "/pushrules/{scope}/{kind}/", "/pushrules/{scope}/{kind}/{ruleId}", rule + "/{attr}"} {
 		a.on(get, v3, path, user, nowhere)
