@@ -56,7 +56,8 @@ type Options struct {
 
 // Bounds of work.
 const (
-	workers = 8
+	// workers mostly wait: for gateways, and for what they note to be on disk.
+	workers = 32
 	// backoffMax is the longest pause between two tries, and giveUp after how long a notification
 	// is not worth delivering any more.
 	backoffMax = time.Hour
@@ -102,6 +103,8 @@ func New(o Options) *Pushers {
 	}
 	transport := d.Transport()
 	transport.TLSClientConfig = &tls.Config{RootCAs: o.RootCAs}
+	// Most pushers have one of few gateways: each worker keeps its connection.
+	transport.MaxIdleConnsPerHost = workers
 	acks, _ := simplelru.NewLRU[string, *ack](acksKept, nil) // fails only for a size that is not positive
 	return &Pushers{o: o, acks: acks, users: map[int64]*user{}, rooms: map[int64]map[*user]struct{}{}, wake: make(chan struct{}, workers),
 		hosts: hosts{m: map[string]*host{}},
