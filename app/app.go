@@ -59,6 +59,7 @@ func commands() []command {
 		{"user", "make, list and change accounts", runUser},
 		{"token", "make, list and delete registration tokens", runToken},
 		{"room", "list and show rooms", runRoom},
+		{"media", "list, quarantine, delete and verify files", runMedia},
 		{"migrate", "bring in a community from an export", runMigrate},
 		{"export", "write a community or a person's data as files to take along", runExport},
 		{"keys", "list and change the keys with which the server signs", runKeys},

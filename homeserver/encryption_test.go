@@ -324,7 +324,8 @@ func TestKeyBackup(t *testing.T) {
 	want("the first is current again", 200, "", jsonObject{"version": "1"})(do("GET", "/version", nil))
 	want("all deleted", 200, "", jsonObject{"count": 0.0, "etag": "9"})(do("DELETE", "/keys?version=1", nil))
 	want("numbers are not used again", 200, "", jsonObject{"version": "3"})(do("POST", "/version", info))
-	// Counts and etags under concurrency: every session once, and each change another etag.
+	h.backupTogether(alice)
+	// Counts under concurrency where several write the same: every session once.
 	var wg sync.WaitGroup
 	for i := range 8 {
 		wg.Go(func() {
@@ -403,6 +404,29 @@ func TestDehydratedDevice(t *testing.T) {
 	}
 	if !reflect.DeepEqual(got, []any{0.0, 1.0, 2.0, 3.0, 4.0}) {
 		t.Errorf("messages: %v", got)
+	}
+	// As newer clients ask: the last page says that it is the last.
+	got = nil
+	for from, pages := "", 0; ; pages++ {
+		status, _, out := h.answer(alice, "GET", url+"/DRY1/events?limit=2"+from, nil)
+		for _, e := range out["events"].([]any) {
+			got = append(got, dig(e, "content", "n"))
+		}
+		if out["next_batch"] == nil || status != 200 || pages > 5 {
+			if status != 200 || pages != 2 {
+				t.Errorf("page %d: %d %v", pages, status, out)
+			}
+			break
+		}
+		from = "&from=" + out["next_batch"].(string)
+	}
+	if !reflect.DeepEqual(got, []any{0.0, 1.0, 2.0, 3.0, 4.0}) {
+		t.Errorf("messages by GET: %v", got)
+	}
+	for path, want := range map[string]int{"/DRY1/events?from=x": 400, "/DRY1/events?limit=x": 400, "/PHONE/events": 403} {
+		if status, code, _ := h.answer(alice, "GET", url+path, nil); status != want {
+			t.Errorf("%s: %d %s", path, status, code)
+		}
 	}
 	if status, code, _ := h.answer(alice, "POST", url+"/PHONE/events", nil); status != 403 {
 		t.Errorf("messages of another device: %d %s", status, code)

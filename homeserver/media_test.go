@@ -7,10 +7,13 @@ import (
 	"image"
 	"image/png"
 	"io"
+	"mime"
+	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -106,6 +109,9 @@ func TestMediaEndpoints(t *testing.T) {
 			{[2]string{"Range", "bytes=50-"}, 416, "invalid range: failed to overlap\n"}, {[2]string{"Range", "lines=1-"}, 416, "invalid range\n"},
 			{[2]string{"If-None-Match", etag}, 304, ""}, {[2]string{"If-None-Match", `"x"`}, 200, "hello, world"},
 			{[2]string{"If-Modified-Since", modified}, 304, ""}, {[2]string{"If-Match", `"x"`}, 412, ""},
+			{[2]string{"Range", "bytes=-50"}, 206, "hello, world"}, {[2]string{"Range", "bytes=0-99"}, 206, "hello, world"}, {[2]string{"Range", "bytes=5-2"}, 416, "invalid range\n"},
+			{[2]string{"If-None-Match", `"x", ` + etag}, 304, ""}, {[2]string{"If-None-Match", "*"}, 304, ""}, {[2]string{"If-Match", etag}, 200, "hello, world"},
+			{[2]string{"If-Unmodified-Since", "Mon, 02 Jan 2006 15:04:05 GMT"}, 412, ""}, {[2]string{"If-Modified-Since", "Mon, 02 Jan 2006 15:04:05 GMT"}, 200, "hello, world"},
 		} {
 			res, body := h.fetch(bob, "GET", path+file, "", test.header[0], test.header[1])
 			if res.StatusCode != test.status || body != test.body {
@@ -117,6 +123,13 @@ func TestMediaEndpoints(t *testing.T) {
 				t.Errorf("If-Range: %s: %d %q", cond, res.StatusCode, body)
 			}
 		}
+		// The part of another file than the one that the client knows is of no use: it gets the whole.
+		for _, cond := range []string{`"x"`, "W/" + etag, "Mon, 02 Jan 2006 15:04:05 GMT"} {
+			if res, body := h.fetch(bob, "GET", path+file, "", "Range", "bytes=7-", "If-Range", cond); res.StatusCode != 200 || body != "hello, world" {
+				t.Errorf("If-Range: %s: %d %q", cond, res.StatusCode, body)
+			}
+		}
+		h.ranges(bob, path+file)
 	}
 	h.refusal(401, "M_MISSING_TOKEN", "", "GET", "/client/v1/media/download"+file, "")
 	h.refusal(401, "M_UNKNOWN_TOKEN", "x", "GET", "/client/v1/media/thumbnail"+file+"?width=1&height=1", "")
@@ -162,6 +175,39 @@ func TestMediaEndpoints(t *testing.T) {
 	h.refusal(409, "M_CANNOT_OVERWRITE_MEDIA", alice, "PUT", "/media/v3/upload"+later, "again")
 	if res, body := h.fetch(bob, "GET", "/client/v1/media/download"+later, ""); body != "later" || res.Header.Get("Content-Disposition") != "inline; filename=a.txt" {
 		t.Errorf("%s %v", body, res.Header)
+	}
+}
+
+// ranges asks for several parts of "hello, world" at once; so many that they are more than the file get the whole of it.
+func (h *hs) ranges(token, path string) {
+	h.Helper()
+	res, body := h.fetch(token, "GET", path, "", "Range", "bytes=0-4, -5, 5-6")
+	kind, params, err := mime.ParseMediaType(res.Header.Get("Content-Type"))
+	if res.StatusCode != 206 || kind != "multipart/byteranges" || err != nil {
+		h.Fatalf("%s: %d %v %v", path, res.StatusCode, res.Header, err)
+	}
+	var got []string
+	parts := multipart.NewReader(strings.NewReader(body), params["boundary"])
+	for {
+		p, err := parts.NextPart()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			h.Fatal(err)
+		}
+		raw, err := io.ReadAll(p)
+		if err != nil {
+			h.Fatal(err)
+		}
+		got = append(got, p.Header.Get("Content-Type")+" "+p.Header.Get("Content-Range")+" "+string(raw))
+	}
+	const kindOf = "text/plain;charset=utf-8 bytes "
+	if want := []string{kindOf + "0-4/12 hello", kindOf + "7-11/12 world", kindOf + "5-6/12 , "}; !slices.Equal(got, want) {
+		h.Errorf("%s: %q, want %q", path, got, want)
+	}
+	if res, body := h.fetch(token, "GET", path, "", "Range", "bytes=0-"+strings.Repeat(",0-", 100)); res.StatusCode != 200 || body != "hello, world" {
+		h.Errorf("%s: a hundred times the whole: %d, %d bytes", path, res.StatusCode, len(body))
 	}
 }
 

@@ -415,10 +415,25 @@ func TestCalls(t *testing.T) {
 	if !reflect.DeepEqual(turn, want) {
 		t.Errorf("%v", turn)
 	}
-	var rtc any
-	h.must(alice, "GET", "/unstable/org.matrix.msc4143/rtc/transports", nil, &rtc)
-	if dig(rtc, "rtc_transports", 0, "type") != "livekit" || dig(rtc, "rtc_transports", 0, "livekit_service_url") != "https://rtc.example" {
-		t.Errorf("%v", rtc)
+	for _, path := range []string{"/unstable/org.matrix.msc4143/rtc/transports", "/v1/rtc/transports"} {
+		var rtc any
+		h.must(alice, "GET", path, nil, &rtc)
+		if dig(rtc, "rtc_transports", 0, "type") != "livekit" || dig(rtc, "rtc_transports", 0, "livekit_service_url") != "https://rtc.example" {
+			t.Errorf("%s: %v", path, rtc)
+		}
+		if status := h.call("", "GET", path, nil, nil); status != 401 {
+			t.Errorf("%s without a token: %d", path, status)
+		}
+	}
+	res, err := h.http.Get(h.url + "/.well-known/matrix/client")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	var known any
+	if err := json.NewDecoder(res.Body).Decode(&known); err != nil || dig(known, "org.matrix.msc4143.rtc_foci", 0, "type") != "livekit" ||
+		dig(known, "org.matrix.msc4143.rtc_foci", 0, "livekit_service_url") != "https://rtc.example" || res.Header.Get("Access-Control-Allow-Origin") != "*" {
+		t.Errorf("%v %v %v", known, res.Header, err)
 	}
 	if status := h.call("", "GET", "/v3/voip/turnServer", nil, nil); status != 401 {
 		t.Errorf("without a token: %d", status)

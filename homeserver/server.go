@@ -231,7 +231,7 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 		Transport: o.Transport, Typing: s.typing.In, Presence: func(user int64) presence.State { return s.presence.Get(user) }, Log: o.Log, Now: o.Now})
 	s.unread = unread.New(unread.Options{Store: s.store, Log: o.Log})
 	s.pushers = pushers.New(pushers.Options{Store: s.store, Unread: s.unread, Mailer: o.Mailer, HasEmail: s.hasEmail,
-		AllowLoopback: o.Push.AllowLoopback, AllowNetworks: o.Push.AllowNetworks, RootCAs: o.Federation.RootCAs, Backoff: o.Push.Backoff, Subject: o.PublicURL, ServerName: o.Name, Log: o.Log, Now: o.Now})
+		AllowLoopback: o.Push.AllowLoopback, AllowNetworks: o.Push.AllowNetworks, RootCAs: o.Federation.RootCAs, Backoff: o.Push.Backoff, PublicURL: o.PublicURL, Key: s.secret("landbridge pushers"), ServerName: o.Name, Log: o.Log, Now: o.Now})
 	s.delayed = delayed.New(delayed.Options{Store: s.store, Rooms: s.rooms, Log: o.Log, Now: o.Now})
 	s.identity = identity.New(identity.Options{Signer: s.signer, Trusted: o.IdentityServers, AllowNetworks: o.IdentityNetworks, RootCAs: o.Federation.RootCAs})
 	s.guests = guests.New(guests.Options{Store: s.store, Rooms: s.rooms, Log: o.Log})
@@ -279,6 +279,10 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 
 // hasEmail tells whether an e-mail address is a user's own.
 func (s *Server) hasEmail(ctx context.Context, user int64, address string) (bool, error) {
+	address, err := accounts.CanonicalEmail(address)
+	if err != nil {
+		return false, nil // it is no address at all
+	}
 	p, err := s.store.ThreePID(ctx, "email", address)
 	if errors.Is(err, store.ErrNotFound) {
 		return false, nil
@@ -366,7 +370,7 @@ func (s *Server) Deactivate(ctx context.Context, userID string, erase bool) erro
 
 // Console is what commands on the machine itself ask; it asks nobody who they are.
 func (s *Server) Console() http.Handler {
-	return console.New(console.Options{Accounts: s.accounts, Store: s.store, Deactivate: s.Deactivate, Claims: s.claims, Cutover: s.cutover, Log: s.o.Log,
+	return console.New(console.Options{Accounts: s.accounts, Store: s.store, Deactivate: s.Deactivate, Claims: s.claims, Cutover: s.cutover, Media: s.media, Log: s.o.Log,
 		Export: s.Exporter().Handler(s.o.Log),
 		Import: importer.New(importer.Options{Server: s.o.Name, Store: s.store, Rooms: s.rooms, Accounts: s.accounts, Media: s.media, Log: s.o.Log})})
 }

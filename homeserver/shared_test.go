@@ -51,6 +51,7 @@ func sites(t *testing.T, n int) (out []*site) {
 			Media:      MediaOptions{Dir: filepath.Join(dir, "media")},
 			Federation: Federation{Enabled: true, RootCAs: roots, AllowPrivate: safedial.Loopback()},
 			Settings:   client.Settings{OpenRegistration: true, MaxBody: 1 << 20, SyncTimeout: time.Minute},
+			Push:       PushOptions{AllowLoopback: true, Backoff: time.Millisecond},
 			Log:        slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))})
 		if err != nil {
 			t.Fatal(err)

@@ -1,6 +1,8 @@
 package homeserver
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -271,5 +273,69 @@ func TestSubmitToken(t *testing.T) {
 	h.clock.advance(25 * time.Hour)
 	if try(token) != false {
 		t.Error("an old token is good")
+	}
+}
+
+// TestUnsubscribe: who gets e-mail about what is unread can end it, by the page and by the mail program's own button,
+// and an address that was taken from the account gets none.
+func TestUnsubscribe(t *testing.T) {
+	t.Parallel()
+	h, box := withMail(t, nil)
+	ctx, stop := context.WithCancel(context.Background())
+	ran := make(chan error, 1)
+	go func() { ran <- h.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ran; err != nil {
+			t.Error(err)
+		}
+	})
+	alice, bob := h.user("alice"), h.user("bob")
+	for i, end := range []string{"the page", "the mail program", "the address is removed"} {
+		address := fmt.Sprintf("bob%d@example.org", i)
+		n := box.Count()
+		sid, _ := h.want(200, "", bob, "POST", "/v3/account/3pid/email/requestToken", tokenRequest(address, 1)).json["sid"].(string)
+		h.follow(box.Next(n))
+		h.want(200, "", bob, "POST", "/v3/account/3pid/add", obj{"sid": sid, "client_secret": "s3cret.s",
+			"auth": obj{"type": "m.login.password", "identifier": obj{"type": "m.id.user", "user": "bob"}, "password": "long enough"}})
+		h.want(200, "", bob, "POST", "/v3/pushers/set", obj{"kind": "email", "app_id": "m.email", "pushkey": strings.ToUpper(address[:1]) + address[1:], "app_display_name": "m", "device_display_name": "d", "lang": "en", "data": obj{}})
+		room, _ := h.want(200, "", alice, "POST", "/v3/createRoom", obj{"preset": "public_chat"}).json["room_id"].(string)
+		h.want(200, "", bob, "POST", "/v3/join/"+room, obj{})
+		say := func(txn string) {
+			h.want(200, "", alice, "PUT", "/v3/rooms/"+room+"/send/m.room.message/"+txn, obj{"msgtype": "m.text", "body": txn})
+		}
+		pushers := func() int {
+			list, _ := h.want(200, "", bob, "GET", "/v3/pushers", nil).json["pushers"].([]any)
+			return len(list)
+		}
+		say("one")
+		h.clock.advance(24 * time.Hour)
+		say("two")
+		m := box.Next(n + 1)
+		link := strings.Trim(m.Header.Get("List-Unsubscribe"), "<>")
+		if !strings.HasPrefix(link, h.url+"/_matrix/") || m.Header.Get("List-Unsubscribe-Post") != "List-Unsubscribe=One-Click" || !strings.Contains(m.Text, link) || !strings.Contains(m.HTML, "No more such messages</a>") {
+			t.Fatalf("%v\n%s\n%s", m.Header, m.Text, m.HTML)
+		}
+		path := strings.TrimPrefix(link, h.url)
+		if r := h.ask("", "GET", path, nil); r.status != 200 || !strings.Contains(r.raw, "Yes, stop it") || pushers() != 1 {
+			t.Errorf("the page: %d %s", r.status, r.raw)
+		}
+		if r := h.ask("", "GET", path+"x", nil); r.status != 403 {
+			t.Errorf("another link: %d", r.status)
+		}
+		if r := h.ask("", "POST", path+"x", nil); r.status != 403 || pushers() != 1 {
+			t.Errorf("another link: %d", r.status)
+		}
+		switch end {
+		case "the address is removed":
+			h.want(200, "", bob, "POST", "/v3/account/3pid/delete", obj{"medium": "email", "address": address})
+		default:
+			if r := h.ask("", "POST", path, "List-Unsubscribe=One-Click"); r.status != 200 || !strings.Contains(r.raw, "no more e-mail") {
+				t.Errorf("%s: %d %s", end, r.status, r.raw)
+			}
+		}
+		if n := pushers(); n != 0 {
+			t.Errorf("%s: %d pushers", end, n)
+		}
 	}
 }

@@ -308,7 +308,22 @@ func (a *Accounts) DeleteThreePID(ctx context.Context, user int64, medium, addre
 		}
 	}
 	return public(a.store.Write(ctx, func(tx *store.Tx) error {
-		_, err := tx.DeleteThreePID(user, medium, address)
-		return err
+		if _, err := tx.DeleteThreePID(user, medium, address); err != nil || medium != MediumEmail {
+			return err
+		}
+		// Nothing that is unread is told there any more.
+		pushers, err := tx.PushersOf(user)
+		if err != nil {
+			return err
+		}
+		for _, p := range pushers {
+			if to, err := CanonicalEmail(p.Pushkey); p.Kind != "email" || err != nil || to != address {
+				continue
+			}
+			if err := tx.DeletePusher(user, p.AppID, p.Pushkey); err != nil {
+				return err
+			}
+		}
+		return nil
 	}))
 }

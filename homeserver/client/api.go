@@ -262,6 +262,7 @@ func (a *API) routes() {
 	a.adminRoutes()
 	a.thirdPartyRoutes()
 	a.pusherRoutes()
+	a.unsubscribeRoutes()
 	a.voipRoutes()
 	a.userDirectoryRoutes()
 	a.searchRoutes()

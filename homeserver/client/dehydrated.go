@@ -12,7 +12,9 @@ func (a *API) dehydratedRoutes() {
 	a.on(http.MethodPut, prefix, "/dehydrated_device", user, a.putDehydrated)
 	a.on(http.MethodGet, prefix, "/dehydrated_device", user, a.getDehydrated)
 	a.on(http.MethodDelete, prefix, "/dehydrated_device", user, a.deleteDehydrated)
-	a.on(http.MethodPost, prefix, "/dehydrated_device/{deviceId}/events", user, a.dehydratedEvents)
+	a.on(http.MethodGet, prefix, "/dehydrated_device/{deviceId}/events", user, a.dehydratedEvents)
+	// Older clients ask so.
+	a.on(http.MethodPost, prefix, "/dehydrated_device/{deviceId}/events", user, a.postDehydratedEvents)
 }
 
 // putDehydrated is PUT /dehydrated_device.
@@ -32,8 +34,18 @@ func (a *API) deleteDehydrated(c *call) (any, error) {
 	return a.o.Keys.DeleteDehydrated(c.ctx, c.owner())
 }
 
-// dehydratedEvents is POST /dehydrated_device/{deviceId}/events.
+// dehydratedEvents is GET /dehydrated_device/{deviceId}/events.
 func (a *API) dehydratedEvents(c *call) (any, error) {
+	limit, err := c.number("limit", 0)
+	if err != nil {
+		return nil, err
+	}
+	q := keys.DehydratedEventsRequest{NextBatch: c.query.Get("from"), Limit: int(max(0, min(limit, 1000))), Ends: true}
+	return a.o.Keys.DehydratedEvents(c.ctx, c.owner(), c.params[0], q)
+}
+
+// postDehydratedEvents is POST /dehydrated_device/{deviceId}/events.
+func (a *API) postDehydratedEvents(c *call) (any, error) {
 	var q keys.DehydratedEventsRequest
 	if err := c.body(&q); err != nil {
 		return nil, err

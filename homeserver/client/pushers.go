@@ -63,9 +63,12 @@ const (
 type notification struct {
 	Actions []jsontext.Value `json:"actions"`
 	Event   jsontext.Value   `json:"event"`
-	Read    bool             `json:"read"`
-	RoomID  string           `json:"room_id"`
-	TS      int64            `json:"ts"`
+	// ProfileTag is "the profile tag of the rule that matched this event", which rules have none of any more; older
+	// clients look for it.
+	ProfileTag string `json:"profile_tag"`
+	Read       bool   `json:"read"`
+	RoomID     string `json:"room_id"`
+	TS         int64  `json:"ts"`
 }
 
 // notifications is GET /notifications. The token is a position of the log.

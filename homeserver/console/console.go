@@ -14,6 +14,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
 	"github.com/landbridge-im/landbridge/homeserver/claims"
 	"github.com/landbridge-im/landbridge/homeserver/cutover"
+	"github.com/landbridge-im/landbridge/homeserver/media"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 )
@@ -27,6 +28,7 @@ type Options struct {
 	// Import answers what is asked below /import/; see package importer.
 	Import http.Handler
 	Claims *claims.Claims
+	Media  *media.Repo
 	// Cutover ends bridges.
 	Cutover *cutover.Cutover
 	// Export answers what is asked below /export/; see package exporter.
@@ -55,6 +57,9 @@ func New(o Options) http.Handler {
 	changing(mux, c, "/token/delete", nothing, c.deleteToken)
 	serve(mux, c, "/room/list", c.listRooms)
 	serve(mux, c, "/room/show", c.showRoom)
+	if o.Media != nil {
+		c.mediaCommands(mux)
+	}
 	if o.Claims != nil {
 		c.claimCommands(mux)
 	}

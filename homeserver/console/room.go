@@ -49,24 +49,27 @@ func (c *console) listRooms(ctx context.Context, q Page) (out Rooms, err error) 
 
 // showRoom is the command /room/show.
 func (c *console) showRoom(ctx context.Context, q Named) (Room, error) {
-	if strings.HasPrefix(q.Name, "#") {
-		a, err := c.o.Store.Alias(ctx, q.Name)
-		if errors.Is(err, store.ErrNotFound) {
-			return Room{}, mxerror.NotFound("There is no alias %s here.", q.Name)
-		}
-		if err != nil {
-			return Room{}, err
-		}
-		return c.room(ctx, a.Room)
-	}
-	n, err := c.o.Store.RoomByID(ctx, q.Name)
-	if errors.Is(err, store.ErrNotFound) {
-		return Room{}, mxerror.NotFound("There is no room %s here.", q.Name)
-	}
+	n, err := c.roomNID(ctx, q.Name)
 	if err != nil {
 		return Room{}, err
 	}
-	return c.room(ctx, n.NID)
+	return c.room(ctx, n)
+}
+
+// roomNID finds a room by its id or an alias.
+func (c *console) roomNID(ctx context.Context, name string) (int64, error) {
+	if strings.HasPrefix(name, "#") {
+		a, err := c.o.Store.Alias(ctx, name)
+		if errors.Is(err, store.ErrNotFound) {
+			err = mxerror.NotFound("There is no alias %s here.", name)
+		}
+		return a.Room, err
+	}
+	n, err := c.o.Store.RoomByID(ctx, name)
+	if errors.Is(err, store.ErrNotFound) {
+		err = mxerror.NotFound("There is no room %s here.", name)
+	}
+	return n.NID, err
 }
 
 func (c *console) room(ctx context.Context, nid int64) (Room, error) {

@@ -66,7 +66,7 @@ func (k *Keys) Claim(ctx context.Context, r ClaimRequest) (*ClaimResponse, error
 		found := make([]store.OneTimeKey, len(batch))
 		err := k.store.Write(ctx, func(tx *store.Tx) error {
 			for i, c := range batch {
-				key, err := take(tx, c)
+				key, err := k.take(tx, c)
 				if err != nil && !errors.Is(err, store.ErrNotFound) {
 					return err
 				}
@@ -96,9 +96,9 @@ func (k *Keys) Claim(ctx context.Context, r ClaimRequest) (*ClaimResponse, error
 	return out, nil
 }
 
-func take(tx *store.Tx, c claim) (store.OneTimeKey, error) {
+func (k *Keys) take(tx *store.Tx, c claim) (store.OneTimeKey, error) {
 	d := store.DeviceName{User: c.nid, ID: c.device}
-	key, err := tx.TakeOneTimeKey(d, c.algorithm)
+	key, err := tx.TakeOneTimeKey(d, c.algorithm, k.now().UnixMilli())
 	if !errors.Is(err, store.ErrNotFound) {
 		return key, err
 	}

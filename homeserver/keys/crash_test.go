@@ -56,24 +56,26 @@ func claimForever(uri string) error {
 	}
 }
 
-// TestClaimCrash kills a process in the midst of claiming keys, again and again: no key is given
-// out twice, and they come in order.
+// TestClaimCrash kills a process in the midst of claiming keys, again and again, and has the device upload all of its
+// keys once more each time, as it does if it has not heard that they arrived: no key is given out twice, and they come in order.
 func TestClaimCrash(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	d := f.device("@a:x", "D", false)
 	const keys = 400
-	for i := range keys {
-		if i%50 == 0 {
+	upload := func() {
+		t.Helper()
+		for i := 0; i < keys; i += 50 {
 			r := UploadRequest{OneTimeKeys: rawKeys(t, i, 50)}
 			if _, err := f.Upload(t.Context(), d.Owner, r); err != nil {
 				t.Fatal(err)
 			}
 		}
+		if err := f.store.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if err := f.store.Close(); err != nil {
-		t.Fatal(err)
-	}
+	upload()
 	last, told := -1, 0
 	for round := 0; told < keys*9/10 && round < 50; round++ {
 		cmd := exec.CommandContext(t.Context(), os.Args[0])
@@ -109,6 +111,8 @@ func TestClaimCrash(t *testing.T) {
 		if n == 0 {
 			break
 		}
+		f.open()
+		upload()
 	}
 	// What was claimed but not told when the process died is lost: at most one key a round.
 	if told < keys*3/4 {

@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"encoding/json/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"encoding/json/jsontext"
@@ -118,6 +119,26 @@ func TestBadCrossSigning(t *testing.T) {
 		"no key":         {cross(func(o object) { o["keys"] = object{"ed25519:AAAA": "AAAA"} }), "M_INVALID_PARAM"},
 		"keys is a list": {cross(func(o object) { o["keys"] = []string{} }), "M_BAD_JSON"},
 		"no object":      {CrossSigningRequest{MasterKey: jsontext.Value(`"x"`)}, "M_BAD_JSON"},
+		"no user":        {cross(func(o object) { delete(o, "user_id") }), "M_INVALID_PARAM"},
+		"user a number":  {cross(func(o object) { o["user_id"] = 1 }), "M_BAD_JSON"},
+		"no usage":       {cross(func(o object) { delete(o, "usage") }), "M_INVALID_PARAM"},
+		"usage is text":  {cross(func(o object) { o["usage"] = "master" }), "M_BAD_JSON"},
+		"no keys":        {cross(func(o object) { delete(o, "keys") }), "M_INVALID_PARAM"},
+		"empty keys":     {cross(func(o object) { o["keys"] = object{} }), "M_INVALID_PARAM"},
+		"another kind":   {cross(func(o object) { o["keys"] = object{"curve25519:" + pub(i.master): pub(i.master)} }), "M_INVALID_PARAM"},
+		"key a number":   {cross(func(o object) { o["keys"] = object{"ed25519:" + pub(i.master): 1} }), "M_BAD_JSON"},
+		"no base64":      {cross(func(o object) { o["keys"] = object{"ed25519:" + strings.Repeat("%", 43): strings.Repeat("%", 43)} }), "M_INVALID_PARAM"},
+		"a list":         {CrossSigningRequest{MasterKey: jsontext.Value(`[]`)}, "M_BAD_JSON"},
+		"huge":           {cross(func(o object) { o["x"] = strings.Repeat("x", maxKey) }), "M_TOO_LARGE"},
+		"a bad base64": {CrossSigningRequest{MasterKey: good.MasterKey, SelfSigningKey: raw(t, func() object {
+			o := crossObject("@alice:x", usageSelfSigning, i.self)
+			o["signatures"] = object{"@alice:x": object{"ed25519:" + pub(i.master): "%%%"}}
+			return o
+		}())}, "M_INVALID_SIGNATURE"},
+		"signed in another's name": {CrossSigningRequest{MasterKey: good.MasterKey,
+			SelfSigningKey: raw(t, signBy(crossObject("@alice:x", usageSelfSigning, i.self), "@bob:x", "ed25519:"+pub(i.master), i.master))}, "M_INVALID_SIGNATURE"},
+		"signed by itself": {CrossSigningRequest{MasterKey: good.MasterKey,
+			UserSigningKey: raw(t, signBy(crossObject("@alice:x", usageUserSigning, i.others), "@alice:x", "ed25519:"+pub(i.others), i.others))}, "M_INVALID_SIGNATURE"},
 		"id of a device": {CrossSigningRequest{MasterKey: raw(t, crossObject("@alice:x", usageMaster, seedOf("devicekey")))}, "M_FORBIDDEN"},
 	} {
 		wantCode(t, what, f.UploadCrossSigning(ctx, alice.Owner, test.r), test.code)

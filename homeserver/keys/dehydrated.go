@@ -133,17 +133,20 @@ func (k *Keys) DeleteDehydrated(ctx context.Context, o Owner) (*DehydratedID, er
 	return &DehydratedID{gone}, nil
 }
 
-// DehydratedEventsRequest is the body of POST /dehydrated_device/{device_id}/events.
+// DehydratedEventsRequest asks for messages to a dehydrated device. It is the body of POST
+// /dehydrated_device/{device_id}/events; GET has the same in its query.
 type DehydratedEventsRequest struct {
 	NextBatch string `json:"next_batch"`
 	Limit     int    `json:"limit"`
+	// Ends leaves next_batch out of the last page, as GET has it. Clients that ask by POST go on until a page
+	// has no events.
+	Ends bool `json:"-"`
 }
 
-// DehydratedEvents is the answer to it. NextBatch is always there; a page without events is the
-// last one.
+// DehydratedEvents is the answer to it.
 type DehydratedEvents struct {
 	Events    []jsontext.Value `json:"events"`
-	NextBatch string           `json:"next_batch"`
+	NextBatch string           `json:"next_batch,omitzero"`
 }
 
 // DehydratedEvents hands out the messages to a dehydrated device. They stay until the device is
@@ -168,10 +171,12 @@ func (k *Keys) DehydratedEvents(ctx context.Context, o Owner, device string, r D
 	if r.Limit > 0 {
 		limit = min(limit, r.Limit)
 	}
-	messages, err := k.store.ToDeviceAfter(ctx, store.DeviceName{User: o.UserNID, ID: device}, after, k.store.Position(), limit)
+	messages, err := k.store.ToDeviceAfter(ctx, store.DeviceName{User: o.UserNID, ID: device}, after, k.store.Position(), limit+1)
 	if err != nil {
 		return nil, public(err)
 	}
+	more := len(messages) > limit
+	messages = messages[:min(len(messages), limit)]
 	out := &DehydratedEvents{Events: make([]jsontext.Value, len(messages))}
 	for i, m := range messages {
 		out.Events[i], err = json.Marshal(map[string]any{"sender": m.Sender, "type": m.Type, "content": jsontext.Value(m.Content)}, json.Deterministic(true))
@@ -180,6 +185,8 @@ func (k *Keys) DehydratedEvents(ctx context.Context, o Owner, device string, r D
 		}
 		after = m.Pos
 	}
-	out.NextBatch = strconv.FormatInt(after, 10)
+	if more || !r.Ends {
+		out.NextBatch = strconv.FormatInt(after, 10)
+	}
 	return out, nil
 }

@@ -242,6 +242,27 @@ func TestBadUploads(t *testing.T) {
 		"no base64":        {UploadRequest{DeviceKeys: with(func(o object) { o["keys"].(object)["curve25519:D"] = "%" })}, "M_INVALID_PARAM"},
 		"no identity":      {UploadRequest{DeviceKeys: with(func(o object) { delete(o["keys"].(object), id) })}, "M_BAD_JSON"},
 		"algorithms":       {UploadRequest{DeviceKeys: with(func(o object) { o["algorithms"] = "x" })}, "M_BAD_JSON"},
+		"no algorithms":    {UploadRequest{DeviceKeys: with(func(o object) { delete(o, "algorithms") })}, "M_BAD_JSON"},
+		"no keys":          {UploadRequest{DeviceKeys: with(func(o object) { o["keys"] = nil; delete(o, "keys") })}, "M_BAD_JSON"},
+		"no user":          {UploadRequest{DeviceKeys: with(func(o object) { delete(o, "user_id") })}, "M_INVALID_PARAM"},
+		"no device":        {UploadRequest{DeviceKeys: with(func(o object) { delete(o, "device_id") })}, "M_INVALID_PARAM"},
+		"user is a number": {UploadRequest{DeviceKeys: with(func(o object) { o["user_id"] = 1 })}, "M_BAD_JSON"},
+		"a long key":       {UploadRequest{DeviceKeys: with(func(o object) { o["keys"].(object)["curve25519:D"] = pub(d.key) + "AAAA" })}, "M_INVALID_PARAM"},
+		"base64 for URLs":  {UploadRequest{DeviceKeys: with(func(o object) { o["keys"].(object)["curve25519:D"] = strings.Repeat("-_", 21) + "A" })}, "M_INVALID_PARAM"},
+		"key is a number":  {UploadRequest{DeviceKeys: with(func(o object) { o["keys"].(object)["curve25519:D"] = 1 })}, "M_BAD_JSON"},
+		"no kind of key":   {UploadRequest{DeviceKeys: with(func(o object) { o["keys"].(object)[":D"] = pub(d.key) })}, "M_INVALID_PARAM"},
+		"no signatures":    {UploadRequest{DeviceKeys: raw(t, d.unsignedKeys())}, "M_BAD_JSON"},
+		"signatures list":  {UploadRequest{DeviceKeys: sealed(t, d, []string{"x"})}, "M_BAD_JSON"},
+		"signatures text":  {UploadRequest{DeviceKeys: sealed(t, d, object{d.UserID: "x"})}, "M_BAD_JSON"},
+		"signature number": {UploadRequest{DeviceKeys: sealed(t, d, object{d.UserID: object{id: 1}})}, "M_BAD_JSON"},
+		"signature short":  {UploadRequest{DeviceKeys: sealed(t, d, object{d.UserID: object{id: "AAAA"}})}, "M_INVALID_SIGNATURE"},
+		"signature empty":  {UploadRequest{DeviceKeys: sealed(t, d, object{d.UserID: object{id: ""}})}, "M_INVALID_SIGNATURE"},
+		"no base64 there":  {UploadRequest{DeviceKeys: sealed(t, d, object{d.UserID: object{id: strings.Repeat("%", 86)}})}, "M_INVALID_SIGNATURE"},
+		"names repeat":     {UploadRequest{DeviceKeys: jsontext.Value(`{"user_id":"@alice:x","user_id":"@alice:x"}`)}, "M_BAD_JSON"},
+		"one-time list":    {UploadRequest{OneTimeKeys: map[string]jsontext.Value{"a:b": jsontext.Value(`["k"]`)}}, "M_INVALID_PARAM"},
+		"one-time sealed":  {UploadRequest{OneTimeKeys: map[string]jsontext.Value{"a:b": jsontext.Value(`{"key":"k","signatures":[]}`)}}, "M_INVALID_PARAM"},
+		"one-time huge":    {UploadRequest{OneTimeKeys: map[string]jsontext.Value{"a:b": jsontext.Value(`"` + strings.Repeat("k", maxKey) + `"`)}}, "M_TOO_LARGE"},
+		"no name of a key": {UploadRequest{OneTimeKeys: map[string]jsontext.Value{"a:": jsontext.Value(`"k"`)}}, "M_INVALID_PARAM"},
 		"a float":          {UploadRequest{DeviceKeys: jsontext.Value(`{"x":1.5}`)}, "M_BAD_JSON"},
 		"no object":        {UploadRequest{DeviceKeys: jsontext.Value(`[]`)}, "M_BAD_JSON"},
 		"huge":             {UploadRequest{DeviceKeys: with(func(o object) { o["x"] = strings.Repeat("x", maxKey) })}, "M_TOO_LARGE"},
@@ -261,6 +282,13 @@ func TestBadUploads(t *testing.T) {
 	if f.store.Position() != before || len(f.query(d, "@alice:x").DeviceKeys["@alice:x"]) != 0 {
 		t.Error("something was stored nevertheless")
 	}
+}
+
+// sealed are a device's keys with signatures of any form.
+func sealed(t *testing.T, d device, signatures any) jsontext.Value {
+	o := d.unsignedKeys()
+	o["signatures"] = signatures
+	return raw(t, o)
 }
 
 func otk(n int) map[string]jsontext.Value {
@@ -332,6 +360,10 @@ func TestOneTimeKeys(t *testing.T) {
 	if len(seen) != n-4 || seen["signed_curve25519:F"] > 0 {
 		t.Errorf("%d different keys of %d: %v", len(seen), n-4, seen)
 	}
+	// A device that did not hear of its upload repeats it: what was given out is not given out again.
+	if r, err := f.Upload(ctx, d.Owner, upload); err != nil || r.OneTimeKeyCounts["signed_curve25519"] != 0 {
+		t.Errorf("all keys once more: %v, %v", r, err)
+	}
 	counts, unused, err := f.Counts(ctx, d.UserNID, "D")
 	if err != nil || counts["signed_curve25519"] != 0 || !slices.Equal(unused, []string{"signed_curve25519"}) {
 		t.Errorf("%v, %v, %v", counts, unused, err)
@@ -355,7 +387,7 @@ func TestOneTimeKeys(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, err = f.Upload(ctx, d.Owner, UploadRequest{OneTimeKeys: otk(1)})
+	_, err = f.Upload(ctx, d.Owner, UploadRequest{OneTimeKeys: map[string]jsontext.Value{"a:more": jsontext.Value(`"k"`)}})
 	wantCode(t, "too many altogether", err, "M_INVALID_PARAM")
 }
 

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"maunium.net/go/mautrix/crypto/canonicaljson"
 
@@ -22,6 +23,9 @@ const (
 	maxOneTimeKeysKept = 1000 // of one device
 	maxFallbackKeys    = 16
 	maxKeyName         = 255
+	// takenKept is how long a key that was given out is refused where it is uploaded once more, by a device
+	// that did not hear that it had arrived.
+	takenKept = 24 * time.Hour
 )
 
 // UploadRequest is the body of POST /keys/upload.
@@ -44,6 +48,7 @@ type upload struct {
 	device            *deviceKeys
 	deviceJSON        string
 	oneTime, fallback []store.OneTimeKey
+	now               int64 // in milliseconds
 }
 
 // read checks a request, as far as that goes without what is stored.
@@ -51,7 +56,7 @@ func (k *Keys) read(r UploadRequest, o Owner) (u *upload, err error) {
 	if o.DeviceID == "" {
 		return nil, mxerror.InvalidParam("Keys belong to a device, and this login has none.")
 	}
-	u = &upload{owner: o}
+	u = &upload{owner: o, now: k.now().UnixMilli()}
 	if len(r.DeviceKeys) > 0 && r.DeviceKeys.Kind() != 'n' {
 		if u.device, err = k.checkDeviceKeys(r.DeviceKeys, o); err != nil {
 			return nil, err
@@ -83,6 +88,11 @@ func (u *upload) put(tx *store.Tx) (map[string]int, error) {
 	o := u.owner
 	if u.device != nil {
 		if err := putDeviceKeys(tx, o, u.device, u.deviceJSON); err != nil {
+			return nil, err
+		}
+	}
+	if len(u.oneTime) > 0 {
+		if err := tx.ForgetTakenKeys(o.device(), u.now-takenKept.Milliseconds()); err != nil {
 			return nil, err
 		}
 	}

@@ -149,17 +149,17 @@ func (m *Mailer) Send(ctx context.Context, kind accounts.MailKind, to string, da
 	if err != nil {
 		return err
 	}
-	return m.Deliver(ctx, to, subject, text, html)
+	return m.Deliver(ctx, to, subject, text, html, "")
 }
 
-// Deliver sends a message: text is its plain form, and html the other one or "". It returns once
-// the mail server has taken it.
-func (m *Mailer) Deliver(ctx context.Context, to, subject, text, html string) error {
+// Deliver sends a message: text is its plain form, html the other one or "", and unsubscribe the address where a POST
+// ends such messages, or "". It returns once the mail server has taken it.
+func (m *Mailer) Deliver(ctx context.Context, to, subject, text, html, unsubscribe string) error {
 	recipient, err := mail.ParseAddress(to)
 	if err != nil {
 		return fmt.Errorf("the recipient's address: %w", err)
 	}
-	raw, err := m.compose(recipient, subject, text, html)
+	raw, err := m.compose(recipient, subject, text, html, unsubscribe)
 	if err != nil {
 		return err
 	}
@@ -167,7 +167,7 @@ func (m *Mailer) Deliver(ctx context.Context, to, subject, text, html string) er
 }
 
 // compose writes a message as it travels.
-func (m *Mailer) compose(to *mail.Address, subject, text, html string) ([]byte, error) {
+func (m *Mailer) compose(to *mail.Address, subject, text, html, unsubscribe string) ([]byte, error) {
 	var id [16]byte
 	rand.Read(id[:]) // never fails
 	_, domain, _ := strings.Cut(m.from.Address, "@")
@@ -181,6 +181,10 @@ func (m *Mailer) compose(to *mail.Address, subject, text, html string) ([]byte, 
 	header("MIME-Version", "1.0")
 	// Nobody's holiday notice needs to answer this.
 	header("Auto-Submitted", "auto-generated")
+	if unsubscribe != "" { // RFC 8058: a mail program may show a button of its own
+		header("List-Unsubscribe", "<"+unsubscribe+">")
+		header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
+	}
 	w := multipart.NewWriter(&b)
 	header("Content-Type", "multipart/alternative; boundary="+w.Boundary())
 	b.WriteString("\r\n")

@@ -75,12 +75,18 @@ func inspect(f io.ReadSeeker, maxPixels int) (p picture, err error) {
 			each *= 2
 		}
 		p.animated = isAPNG(f)
+		if !p.animated {
+			p.turn = pngTurn(f)
+		}
 	case "gif":
 		each = 1
 		p.animated = isAnimatedGIF(f)
 	case "webp":
 		each = 8 // with an alpha channel it is decoded twice
 		p.animated = isAnimatedWebP(f)
+		if !p.animated {
+			p.turn = webpTurn(f)
+		}
 	}
 	p.memory = each * int64(c.Width) * int64(c.Height)
 	return p, nil

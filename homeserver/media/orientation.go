@@ -2,6 +2,7 @@ package media
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"image"
 	"image/color"
@@ -21,7 +22,7 @@ const (
 	jpegScan        = 0xda
 	jpegApp1        = 0xe1
 	tagOrientation  = 0x0112
-	// maxSegments bounds the search for the tag.
+	// maxSegments bounds the search for the tag in JPEG.
 	maxSegments = 64
 )
 
@@ -69,13 +70,99 @@ func readJPEG(r io.Reader) jpegHead {
 	return out
 }
 
+// exifMark is what Exif data begins with in JPEG, and in some files of other formats.
+const exifMark = "Exif\x00\x00"
+
+// maxExif bounds the Exif data that is read of PNG and WebP; JPEG has no room for more than that either.
+const maxExif = 64 << 10
+
+// pngTurn reads how a PNG lies: its eXIf chunk stands before or behind the pixels. What is damaged is taken for the end.
+func pngTurn(f io.ReadSeeker) turn {
+	if _, err := f.Seek(int64(len(pngSignature)), io.SeekStart); err != nil {
+		return upright
+	}
+	// Pixels may come in many chunks.
+	for range 1 << 16 {
+		var head [8]byte
+		if _, err := io.ReadFull(f, head[:]); err != nil || string(head[4:]) == "IEND" {
+			return upright
+		}
+		size := int64(binary.BigEndian.Uint32(head[:]))
+		if string(head[4:]) == "eXIf" {
+			return readExif(f, size)
+		}
+		if skip(f, size+4) != nil {
+			return upright
+		}
+	}
+	return upright
+}
+
+// skip goes on in a file. An object store is asked anew after each seek, so that short ways are read.
+func skip(f io.ReadSeeker, n int64) (err error) {
+	if n < 1<<20 {
+		_, err = io.CopyN(io.Discard, f, n)
+	} else {
+		_, err = f.Seek(n, io.SeekCurrent)
+	}
+	return err
+}
+
+// webpTurn reads how a WebP lies: its EXIF chunk stands behind the pixels, and the extended header tells of it.
+func webpTurn(f io.ReadSeeker) turn {
+	if _, err := f.Seek(webpHeader, io.SeekStart); err != nil {
+		return upright
+	}
+	for i := range 1 << 16 {
+		var head [8]byte
+		if _, err := io.ReadFull(f, head[:]); err != nil {
+			return upright
+		}
+		size := int64(binary.LittleEndian.Uint32(head[4:]))
+		rest := size + size&1
+		switch name := string(head[:4]); {
+		case name == "EXIF":
+			return readExif(f, size)
+		case i == 0 && name == "VP8X" && size > 0:
+			var flags [1]byte
+			if _, err := io.ReadFull(f, flags[:]); err != nil || flags[0]&webpExif == 0 {
+				return upright
+			}
+			rest--
+		case i == 0: // the simple form has nothing else
+			return upright
+		}
+		if skip(f, rest) != nil {
+			return upright
+		}
+	}
+	return upright
+}
+
+// readExif reads the tag out of so many bytes of Exif data.
+func readExif(r io.Reader, size int64) turn {
+	if size > maxExif {
+		return upright
+	}
+	b := make([]byte, size)
+	if _, err := io.ReadFull(r, b); err != nil {
+		return upright
+	}
+	if !bytes.HasPrefix(b, []byte(exifMark)) {
+		b = append([]byte(exifMark), b...)
+	}
+	if t, ok := exifOrientation(b); ok {
+		return t
+	}
+	return upright
+}
+
 // exifOrientation reads the tag out of an Exif segment.
 func exifOrientation(b []byte) (turn, bool) {
-	const mark = "Exif\x00\x00"
-	if len(b) < len(mark)+8 || string(b[:len(mark)]) != mark {
+	if len(b) < len(exifMark)+8 || string(b[:len(exifMark)]) != exifMark {
 		return 0, false
 	}
-	b = b[len(mark):]
+	b = b[len(exifMark):]
 	var order binary.ByteOrder
 	switch string(b[:4]) {
 	case "II*\x00":

@@ -113,8 +113,15 @@ func TestThumbnails(t *testing.T) {
 	}
 }
 
-// exif is an Exif segment with nothing but an orientation.
+// exif is an Exif segment of JPEG with nothing but an orientation.
 func exif(order binary.AppendByteOrder, orientation uint16) []byte {
+	b := append([]byte(exifMark), exifData(order, orientation)...)
+	head := binary.BigEndian.AppendUint16([]byte{0xff, jpegApp1}, uint16(len(b)+2))
+	return append(head, b...)
+}
+
+// exifData is what is in it.
+func exifData(order binary.AppendByteOrder, orientation uint16) []byte {
 	b := []byte("II*\x00")
 	if order == binary.AppendByteOrder(binary.BigEndian) {
 		b = []byte("MM\x00*")
@@ -127,9 +134,48 @@ func exif(order binary.AppendByteOrder, orientation uint16) []byte {
 	b = order.AppendUint32(b, 1)
 	u16(orientation)
 	u16(0)
-	b = append([]byte("Exif\x00\x00"), b...)
-	head := binary.BigEndian.AppendUint16([]byte{0xff, jpegApp1}, uint16(len(b)+2))
-	return append(head, b...)
+	return b
+}
+
+// withExif are pictures of each format that can tell how they lie, with the Exif data where it may stand.
+func withExif(t testing.TB, data []byte) map[string]string {
+	jpg, plain := encode(t, "jpeg", drawn(200, 100, 255)), encode(t, "png", drawn(200, 100, 255))
+	segment := binary.BigEndian.AppendUint16([]byte{0xff, jpegApp1}, uint16(len(exifMark)+len(data)+2))
+	const head, end = 8 + 25, 12 // signature and IHDR, IEND
+	chunk := string(appendPNG(nil, "eXIf", data))
+	marked := append([]byte(exifMark), data...)
+	pixels := appendWebP(nil, "VP8L", vp8l(200, 100, red))
+	return map[string]string{
+		"JPEG":                      jpg[:2] + string(segment) + string(marked) + jpg[2:],
+		"PNG":                       plain[:head] + chunk + plain[head:],
+		"PNG, behind the pixels":    plain[:len(plain)-end] + chunk + plain[len(plain)-end:],
+		"WebP":                      webpOf(webpExtended(webpExif, 200, 100), pixels, appendWebP(nil, "EXIF", data)),
+		"WebP, with the mark":       webpOf(webpExtended(webpExif, 200, 100), pixels, appendWebP(nil, "EXIF", marked)),
+		"WebP that does not say so": webpOf(webpExtended(0, 200, 100), pixels, appendWebP(nil, "EXIF", data)),
+	}
+}
+
+// TestOrientationOfFormats: whatever the format, the thumbnail stands upright, and what is damaged lies as it is stored.
+func TestOrientationOfFormats(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	good := exifData(binary.BigEndian, 6)
+	for _, test := range []struct {
+		data     []byte
+		sideways bool
+	}{{good, true}, {exifData(binary.LittleEndian, 8), true}, {exifData(binary.LittleEndian, 3), false}, {good[:10], false}, {nil, false}, {make([]byte, 60), false}} {
+		for name, body := range withExif(t, test.data) {
+			_, raw := get(t, f.thumbnailOf(f.upload(Meta{}, body)), "/?width=96&height=96")
+			c, _, err := image.DecodeConfig(strings.NewReader(raw))
+			if err != nil {
+				t.Errorf("%s, %q: %v", name, test.data, err)
+				continue
+			}
+			if want := test.sideways && name != "WebP that does not say so"; c.Height > c.Width != want {
+				t.Errorf("%s, %q: %dx%d", name, test.data, c.Width, c.Height)
+			}
+		}
+	}
 }
 
 func TestOrientation(t *testing.T) {
@@ -280,9 +326,14 @@ func FuzzDecode(f *testing.F) {
 func FuzzOrientation(f *testing.F) {
 	f.Add(append([]byte{0xff, jpegStart}, exif(binary.BigEndian, 6)...))
 	f.Add(append([]byte{0xff, jpegStart}, exif(binary.LittleEndian, 8)...))
+	for _, body := range withExif(f, exifData(binary.BigEndian, 6)) {
+		f.Add([]byte(body))
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if o := readJPEG(bytes.NewReader(data)).turn; o < 1 || o > 8 {
-			t.Errorf("orientation %d", o)
+		for _, o := range []turn{readJPEG(bytes.NewReader(data)).turn, pngTurn(bytes.NewReader(data)), webpTurn(bytes.NewReader(data))} {
+			if o < 1 || o > 8 {
+				t.Errorf("orientation %d", o)
+			}
 		}
 	})
 }

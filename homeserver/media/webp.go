@@ -18,6 +18,7 @@ var errBadWebP = errors.New("the WebP is damaged")
 const (
 	webpHeader    = 12
 	webpAnimation = 1 << 1 // flag of VP8X
+	webpExif      = 1 << 3 // flag of VP8X
 	webpAlpha     = 1 << 4 // flag of VP8X
 	// webpStart is how much of a file is read to find its first frame.
 	webpStart = 8 << 20

@@ -10,6 +10,8 @@ type Ruleset struct {
 	override, content, underride []compiled
 	// Of the rules of rooms and senders at most one each can concern an event.
 	rooms, senders map[string]Actions
+	// quiet is what QuietMembers tells.
+	quiet bool
 }
 
 // compiled is an enabled rule whose conditions can be met.
@@ -61,7 +63,7 @@ func (x *evaluation) filled() *RoomContext {
 // Compile makes a user's rules ready. user is the user's id.
 func Compile(user string, c *Changes) *Ruleset {
 	rules := c.Rules(user)
-	return &Ruleset{
+	r := &Ruleset{
 		user:      user,
 		override:  compile(Override, user, rules.Override),
 		content:   compile(Content, user, rules.Content),
@@ -69,6 +71,8 @@ func Compile(user string, c *Changes) *Ruleset {
 		rooms:     byID(Room, rules.Room),
 		senders:   byID(Sender, rules.Sender),
 	}
+	r.quiet = quietMembers(r.override)
+	return r
 }
 
 // compile leaves out the rules that can't be met: "Disabled rules never match", nor do those

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tidwall/gjson"
+
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/homeserver/unread"
@@ -39,7 +41,7 @@ func (t *turn) notification(ctx context.Context, row store.Pusher, to target, n 
 			body["user_is_target"] = *e.StateKey == t.u.id
 			body["membership"] = e.Membership() // likewise
 		}
-		name, err := stateText(ctx, t.p.o.Store, e, "m.room.member", string(e.Sender), "displayname")
+		name, err := t.p.stateText(ctx, e, t.u.nid, "m.room.member", string(e.Sender), "displayname")
 		if err != nil {
 			return nil, err
 		}
@@ -88,25 +90,46 @@ func (t *turn) onlyBadge(row store.Pusher, to target) ([]byte, error) {
 	return wrap(row, to, nil, map[string]any{"prio": "low", "counts": map[string]int{"unread": t.badge}})
 }
 
-func stateText(ctx context.Context, s *store.Store, at *event.Event, typ, key, field string) (string, error) {
-	e, err := s.StateEvent(ctx, at.Root, typ, key)
-	if errors.Is(err, store.ErrNotFound) {
-		return "", nil
+// stateText is a text of the state at an event. Of a room that this server is not in, a reader knows what came with the
+// invitation.
+func (p *Pushers) stateText(ctx context.Context, at *event.Event, reader int64, typ, key, field string) (string, error) {
+	e, err := p.o.Store.StateEvent(ctx, at.Root, typ, key)
+	if err == nil {
+		return e.ContentString(field), nil
 	}
+	if !errors.Is(err, store.ErrNotFound) || !at.Has(event.Outlier) {
+		return "", notFound(err)
+	}
+	raw, err := p.o.Store.InviteState(ctx, at.Room, reader)
 	if err != nil {
-		return "", err
+		return "", notFound(err)
 	}
-	return e.ContentString(field), nil
+	text := ""
+	gjson.ParseBytes(raw).ForEach(func(_, e gjson.Result) bool {
+		if e.Get("type").Str == typ && e.Get("state_key").Type == gjson.String && e.Get("state_key").Str == key {
+			text = e.Get("content").Get(field).Str
+		}
+		return text == ""
+	})
+	return text, nil
+}
+
+// notFound is err, unless it says that something is not there.
+func notFound(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 // roomName is what a room is called, as a reader sees it, and its main alias: specification,
 // "Calculating the display name for a room".
 func (p *Pushers) roomName(ctx context.Context, e *event.Event, reader int64) (name, alias string, err error) {
 	s := p.o.Store
-	if name, err = stateText(ctx, s, e, "m.room.name", "", "name"); err != nil {
+	if name, err = p.stateText(ctx, e, reader, "m.room.name", "", "name"); err != nil {
 		return "", "", err
 	}
-	if alias, err = stateText(ctx, s, e, "m.room.canonical_alias", "", "alias"); err != nil || name != "" || alias != "" {
+	if alias, err = p.stateText(ctx, e, reader, "m.room.canonical_alias", "", "alias"); err != nil || name != "" || alias != "" {
 		if name == "" {
 			name = alias
 		}
@@ -121,7 +144,7 @@ func (p *Pushers) roomName(ctx context.Context, e *event.Event, reader int64) (n
 		if err != nil {
 			return "", "", err
 		}
-		who, err := stateText(ctx, s, e, "m.room.member", id, "displayname")
+		who, err := p.stateText(ctx, e, reader, "m.room.member", id, "displayname")
 		if err != nil {
 			return "", "", err
 		}

@@ -46,11 +46,23 @@ func (t *turn) mail(ctx context.Context, row store.Pusher, st *state, news []unr
 		t.again(d)
 		return nil
 	}
+	// Whoever has the address now is not told what others write to this user.
+	if ok, err := t.p.o.HasEmail(ctx, row.User, row.Pushkey); err != nil || !ok {
+		if err == nil {
+			err = t.drop(ctx, row)
+		}
+		return err
+	}
 	subject, text, page, err := t.digest(ctx, fresh)
 	if err != nil {
 		return err
 	}
-	if err := t.p.o.Mailer.Deliver(ctx, row.Pushkey, subject, text, page); err != nil {
+	link := t.p.unsubscribe(row)
+	if link != "" {
+		text += "\nNo more such messages: " + link + "\n"
+		page += `<p><a href="` + html.EscapeString(link) + "\">No more such messages</a></p>\n"
+	}
+	if err := t.p.o.Mailer.Deliver(ctx, row.Pushkey, subject, text, page, link); err != nil {
 		t.p.failed.Add(1)
 		st.failures++
 		pause := min(time.Minute<<min(st.failures-1, 20), backoffMax)
@@ -83,7 +95,7 @@ func (t *turn) digest(ctx context.Context, news []unread.Notification) (subject,
 		if err != nil {
 			return "", "", "", err
 		}
-		sender, err := stateText(ctx, t.p.o.Store, n.Event, "m.room.member", string(n.Event.Sender), "displayname")
+		sender, err := t.p.stateText(ctx, n.Event, t.u.nid, "m.room.member", string(n.Event.Sender), "displayname")
 		if err != nil {
 			return "", "", "", err
 		}

@@ -20,9 +20,10 @@ import (
 	"github.com/landbridge-im/landbridge/internal/safedial"
 )
 
-// Mailer sends an e-mail: text is its plain form, html the other one.
+// Mailer sends an e-mail: text is its plain form, html the other one, and unsubscribe where its reader can end
+// such messages, or "".
 type Mailer interface {
-	Deliver(ctx context.Context, to, subject, text, html string) error
+	Deliver(ctx context.Context, to, subject, text, html, unsubscribe string) error
 }
 
 // Options say what Pushers need.
@@ -39,8 +40,11 @@ type Options struct {
 	AllowNetworks []netip.Prefix
 	// RootCAs vouch for gateways; nil means the system's.
 	RootCAs *x509.CertPool
-	// Subject is the server's public address, by which push services may know who asks them.
-	Subject string
+	// PublicURL is the server's public address, by which push services may know who asks them, and where links in
+	// e-mail lead.
+	PublicURL string
+	// Key is a secret of the server's, from which those links are made; without it there are none.
+	Key []byte
 	// ServerName is what e-mail calls the server.
 	ServerName string
 	Log        *slog.Logger
@@ -52,7 +56,8 @@ type Options struct {
 
 // Bounds of work.
 const (
-	workers = 8
+	// workers mostly wait: for gateways, and for what they note to be on disk.
+	workers = 32
 	// backoffMax is the longest pause between two tries, and giveUp after how long a notification
 	// is not worth delivering any more.
 	backoffMax = time.Hour
@@ -98,6 +103,8 @@ func New(o Options) *Pushers {
 	}
 	transport := d.Transport()
 	transport.TLSClientConfig = &tls.Config{RootCAs: o.RootCAs}
+	// Most pushers have one of few gateways: each worker keeps its connection.
+	transport.MaxIdleConnsPerHost = workers
 	acks, _ := simplelru.NewLRU[string, *ack](acksKept, nil) // fails only for a size that is not positive
 	return &Pushers{o: o, acks: acks, users: map[int64]*user{}, rooms: map[int64]map[*user]struct{}{}, wake: make(chan struct{}, workers),
 		hosts: hosts{m: map[string]*host{}},

@@ -8,7 +8,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,11 +31,14 @@ type rig struct {
 	room store.RoomName
 	bob  int64
 	mail []string
+	// unsubscribe is what the last message had.
+	unsubscribe string
 }
 
 // Deliver implements Mailer.
-func (r *rig) Deliver(_ context.Context, to, subject, text, html string) error {
+func (r *rig) Deliver(_ context.Context, to, subject, text, html, unsubscribe string) error {
 	r.mail = append(r.mail, fmt.Sprintf("%s\n%s\n%s\n%s", to, subject, text, html))
+	r.unsubscribe = unsubscribe
 	return nil
 }
 
@@ -169,6 +174,9 @@ func TestMail(t *testing.T) {
 		}
 	}
 	r.now = r.now.Add(mailReset)
+	if r.unsubscribe != "" {
+		t.Errorf("a link without an address of the server: %s", r.unsubscribe)
+	}
 	last := r.say("read in time")
 	r.serve()
 	r.read(last)
@@ -176,6 +184,55 @@ func TestMail(t *testing.T) {
 	n := len(r.mail)
 	if wait := r.serve(); wait != 0 || len(r.mail) != n {
 		t.Errorf("what has been read: %v, %d messages", wait, len(r.mail))
+	}
+}
+
+// TestUnsubscribe: the link in a message ends them, for whom it was sent to alone.
+func TestUnsubscribe(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.p.o.PublicURL, r.p.o.Key = "https://test", []byte("secret")
+	const address = "bob@example.org"
+	r.set(Request{Kind: jsontext.Value(`"email"`), AppID: "m.email", Pushkey: address, details: details{Data: jsontext.Value("{}")}})
+	r.say("one")
+	r.now = r.now.Add(mailDelay)
+	r.serve()
+	u, err := url.Parse(r.unsubscribe)
+	if err != nil || !strings.HasPrefix(r.unsubscribe, "https://test"+UnsubscribePath+"?") || len(r.mail) != 1 || strings.Count(r.mail[0], "No more such messages") != 2 || !strings.Contains(r.mail[0], "\nNo more such messages: "+r.unsubscribe+"\n") {
+		t.Fatalf("%q, %q, %v", r.unsubscribe, r.mail, err)
+	}
+	pushers := func() int {
+		t.Helper()
+		list, err := r.p.List(t.Context(), r.bob)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	for name, value := range map[string]string{"user": "77", "address": "else@example.org", "proof": "x"} {
+		for _, v := range []string{value, ""} {
+			q := u.Query()
+			q.Set(name, v)
+			for _, try := range []bool{true, false} {
+				if _, err := r.p.Unsubscribe(t.Context(), q, try); !mxerror.Is(err, "M_FORBIDDEN") {
+					t.Errorf("%s %q: %v", name, v, err)
+				}
+			}
+		}
+	}
+	if got, err := r.p.Unsubscribe(t.Context(), u.Query(), true); got != address || err != nil || pushers() != 1 {
+		t.Errorf("looked at: %q, %v, %d pushers", got, err, pushers())
+	}
+	r.set(Request{Kind: jsontext.Value(`"http"`), AppID: "a", Pushkey: address, details: details{Data: jsontext.Value(`{"url":"http://127.0.0.1:1` + notifyPath + `"}`)}})
+	for range 2 {
+		if got, err := r.p.Unsubscribe(t.Context(), u.Query(), false); got != address || err != nil || pushers() != 1 {
+			t.Errorf("%q, %v, %d pushers", got, err, pushers())
+		}
+	}
+	r.say("two")
+	r.now = r.now.Add(time.Hour)
+	if r.serve(); len(r.mail) != 1 {
+		t.Errorf("%q", r.mail)
 	}
 }
 

@@ -239,6 +239,11 @@ func (t *turn) tell(ctx context.Context, row store.Pusher, st *state, to target,
 // notification requests for these pushkeys and remove the associated pushers."
 func (t *turn) reject(ctx context.Context, row store.Pusher) error {
 	t.p.rejected.Add(1)
+	return t.drop(ctx, row)
+}
+
+// drop removes a pusher.
+func (t *turn) drop(ctx context.Context, row store.Pusher) error {
 	delete(t.u.state, key(row))
 	t.again(time.Millisecond) // it may have been the last one
 	return t.p.o.Store.Write(ctx, func(tx *store.Tx) error { return tx.DeletePusher(row.User, row.AppID, row.Pushkey) })

@@ -201,7 +201,7 @@ func (p *Pushers) postWeb(ctx context.Context, to target, body []byte, urgent bo
 	if err != nil {
 		return false, err
 	}
-	auth, err := own.authorization(u, p.o.Subject, p.o.Now())
+	auth, err := own.authorization(u, p.o.PublicURL, p.o.Now())
 	if err != nil {
 		return false, err
 	}

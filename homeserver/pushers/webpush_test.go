@@ -173,7 +173,7 @@ func (w *webService) request() Request {
 func TestWebPush(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.p.o.Subject = "https://test"
+	r.p.o.PublicURL = "https://test"
 	vapid, err := r.p.VAPID(t.Context())
 	if err != nil {
 		t.Fatal(err)

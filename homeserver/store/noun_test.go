@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
@@ -203,11 +204,39 @@ func TestKeyNouns(t *testing.T) {
 		f.write(func(tx *Tx) error { _, err := tx.AddOneTimeKey(d, OneTimeKey{"alg", "last", "last"}); return err })
 		for _, want := range []string{"z", "a", "m", "last", ""} {
 			var got OneTimeKey
-			err := f.Write(ctx, func(tx *Tx) (err error) { got, err = tx.TakeOneTimeKey(d, "alg"); return err })
+			err := f.Write(ctx, func(tx *Tx) (err error) { got, err = tx.TakeOneTimeKey(d, "alg", 10); return err })
 			if got.ID != want || (want == "") != errors.Is(err, ErrNotFound) {
 				t.Errorf("took %q, %v; want %q", got.ID, err, want)
 			}
 		}
+		// What was given out does not come back, but another key may take its name, and after a while it is forgotten.
+		f.write(func(tx *Tx) error {
+			for id, want := range map[string]string{"z": "z", "a": "", "last": "last"} {
+				json := id
+				if want == "" {
+					json = "other"
+				}
+				if have, err := tx.AddOneTimeKey(d, OneTimeKey{"alg", id, json}); have != want || err != nil {
+					t.Errorf("%s once more: %q, %v", id, have, err)
+				}
+			}
+			counts, err := tx.OneTimeKeyCounts(d)
+			if err != nil || counts["alg"] != 1 {
+				t.Errorf("counts %v, %v", counts, err)
+			}
+			if got, err := tx.TakeOneTimeKey(d, "alg", 20); got.JSON != "other" || err != nil {
+				t.Errorf("took %v, %v", got, err)
+			}
+			if err := tx.ForgetTakenKeys(d, 20); err != nil {
+				return err
+			}
+			for id, want := range map[string]string{"z": "", "a": "other"} {
+				if have, err := tx.AddOneTimeKey(d, OneTimeKey{"alg", id, cmp.Or(want, id)}); have != want || err != nil {
+					t.Errorf("%s a day later: %q, %v", id, have, err)
+				}
+			}
+			return nil
+		})
 		f.write(func(tx *Tx) error {
 			first := OneTimeKey{"alg", "f1", "1"}
 			if err := tx.SetFallbackKey(d, first); err != nil {

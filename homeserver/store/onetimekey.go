@@ -20,23 +20,38 @@ type OneTimeKey struct {
 }
 
 // AddOneTimeKey adds a key behind the others of its algorithm. If the device has a key of this
-// id already, nothing is written and the JSON of that one is returned.
+// id already, nothing is written and the JSON of that one is returned; so it is with the same key where
+// it has been given out, which must not happen twice. Another key may have the id of one that was given out.
 func (t *Tx) AddOneTimeKey(d DeviceName, k OneTimeKey) (have string, err error) {
-	err = t.row("one_time_key_get", d.User, d.ID, k.Algorithm, k.ID).Scan(&have)
-	if !errors.Is(err, ErrNotFound) {
-		return have, err
+	var seq, taken int64
+	err = t.row("one_time_key_get", d.User, d.ID, k.Algorithm, k.ID).Scan(&seq, &have, &taken)
+	switch {
+	case err == nil && (taken == 0 || have == k.JSON):
+		return have, nil
+	case err == nil:
+		if err := t.exec("one_time_key_drop", seq); err != nil {
+			return "", err
+		}
+	case !errors.Is(err, ErrNotFound):
+		return "", err
 	}
 	return "", t.exec("one_time_key_put", t.w.s.counters.otk.Add(1), d.User, d.ID, k.Algorithm, k.ID, k.JSON)
 }
 
-// TakeOneTimeKey removes and returns the oldest key of an algorithm; ErrNotFound if none is left.
-func (t *Tx) TakeOneTimeKey(d DeviceName, algorithm string) (OneTimeKey, error) {
+// TakeOneTimeKey returns the oldest key of an algorithm, and counts it as given out at a time, in milliseconds;
+// ErrNotFound if none is left.
+func (t *Tx) TakeOneTimeKey(d DeviceName, algorithm string, now int64) (OneTimeKey, error) {
 	k := OneTimeKey{Algorithm: algorithm}
 	var seq int64
 	if err := t.row("one_time_key_next", d.User, d.ID, algorithm).Scan(&seq, &k.ID, &k.JSON); err != nil {
 		return k, err
 	}
-	return k, t.exec("one_time_key_take", seq)
+	return k, t.exec("one_time_key_take", seq, now)
+}
+
+// ForgetTakenKeys forgets which of a device's keys were given out before a time, in milliseconds.
+func (t *Tx) ForgetTakenKeys(d DeviceName, before int64) error {
+	return t.exec("one_time_key_forget", d.User, d.ID, before)
 }
 
 // OneTimeKeyCounts counts a device's keys by algorithm.

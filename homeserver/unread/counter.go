@@ -35,6 +35,7 @@ type Counter struct {
 	memos   *cache[place, *memo]
 	saver   saver
 	recent  *recent
+	crowds  *cache[int64, *crowd]
 	// entries is maxEntries, but in tests.
 	entries int
 }
@@ -44,7 +45,7 @@ var _ sync.Counter = (*Counter)(nil)
 // New makes a counter. It must be given every entry of the log from now on, see Publish.
 func New(o Options) *Counter {
 	return &Counter{o: o, rules: newCache[int64, *Rules](rulesKept, nil), members: newCache[int64, int64](membersKept, nil),
-		marks: newCache[place](marksKept, (*Marks).weight), memos: newCache[place](memosKept, (*memo).weight), saver: newSaver(), recent: newRecent(o.Store.Position()), entries: maxEntries}
+		marks: newCache[place](marksKept, (*Marks).weight), memos: newCache[place](memosKept, (*memo).weight), saver: newSaver(), recent: newRecent(o.Store.Position()), crowds: newCache[int64](crowdKept, (*crowd).weight), entries: maxEntries}
 }
 
 func (m *Marks) weight() int { return 1 + len(m.threads) }
@@ -125,7 +126,7 @@ func (c *Counter) update(ctx context.Context, user int64, userID string, room, u
 				return old, nil
 			}
 			if m, ok := old.adopt(marks); ok {
-				ok, err := c.scan(ctx, m, rules, room, upto, false)
+				ok, err := c.scan(ctx, m, rules, room, upto, nil)
 				if err != nil {
 					return nil, err
 				}
@@ -141,14 +142,30 @@ func (c *Counter) update(ctx context.Context, user int64, userID string, room, u
 		// What the user once said marks as read even if it has been redacted since.
 		m.own(thread, pos)
 	}
-	if err := c.skip(ctx, m, room, upto); err != nil {
-		return nil, err
-	}
-	if _, err := c.scan(ctx, m, rules, room, upto, true); err != nil {
+	if err := c.afresh(ctx, m, rules, room, upto); err != nil {
 		return nil, err
 	}
 	c.keep(at, m)
 	return m, nil
+}
+
+// afresh counts anew.
+func (c *Counter) afresh(ctx context.Context, m *memo, r *Rules, room, upto int64) error {
+	rec, known, err := c.leap(ctx, m, r, room, upto)
+	if err != nil {
+		return err
+	}
+	if !known {
+		if err := c.skip(ctx, m, room, upto); err != nil {
+			return err
+		}
+		rec.from = m.Upto
+	}
+	if _, err := c.scan(ctx, m, r, room, upto, rec); err != nil {
+		return err
+	}
+	c.keepCrowd(room, upto, rec, known)
+	return nil
 }
 
 // memo finds what is known; nil if nothing.
@@ -211,18 +228,21 @@ func (c *Counter) skip(ctx context.Context, m *memo, room, upto int64) error {
 }
 
 // scan evaluates the events of a room in (m.Upto, upto]. False means that the memo can't be
-// brought up to date; a fresh one, which is begun anew, always can: it finds what is redacted as
-// such.
-func (c *Counter) scan(ctx context.Context, m *memo, r *Rules, room, upto int64, fresh bool) (bool, error) {
+// brought up to date; one that is begun anew, which rec notes the events of, always can: it finds what
+// is redacted as such.
+func (c *Counter) scan(ctx context.Context, m *memo, r *Rules, room, upto int64, rec *recorder) (bool, error) {
 	for m.Upto < upto {
 		events, err := c.events(ctx, room, m.Upto, upto)
 		if err != nil {
 			return false, err
 		}
 		for _, e := range events {
-			ok, err := c.take(ctx, m, r, e, fresh)
+			ok, err := c.take(ctx, m, r, e, rec != nil)
 			if err != nil || !ok {
 				return false, err
+			}
+			if rec != nil {
+				rec.note(e)
 			}
 			m.Upto = e.Pos
 		}

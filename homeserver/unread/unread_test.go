@@ -414,6 +414,31 @@ func TestRedactedParent(t *testing.T) {
 	r.want("after", sync.Unread{Notifications: 2})
 }
 
+// BenchmarkCrowd is a message in a room of many members of whom none has read anything, and all ask.
+func BenchmarkCrowd(b *testing.B) {
+	const people = 3000
+	r := newRig(b)
+	ids, users := make([]string, people), make([]int64, people)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("@u%d:test", i)
+		r.send(member(ids[i], "join"))
+		var err error
+		if users[i], err = r.s.UserNID(b.Context(), ids[i]); err != nil {
+			b.Fatal(err)
+		}
+	}
+	r.say(alice, "", "")
+	for b.Loop() {
+		c := New(Options{Store: r.s, Log: r.c.o.Log})
+		for i, id := range ids {
+			if _, err := c.Unread(b.Context(), users[i], id, r.room.NID, r.s.Position()); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/people, "µs/member")
+}
+
 // BenchmarkRoom is one message in a room of many members, all of whom ask for their counts.
 func BenchmarkRoom(b *testing.B) {
 	const people = 10_000

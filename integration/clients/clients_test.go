@@ -153,6 +153,7 @@ func TestOAuth(t *testing.T) {
 	t.Parallel()
 	browser := tools.Chromium(t)
 	program, flow := script(t, "oauth.mjs")
-	s := testserver.New(t, testserver.Options{})
-	follow(t, s, 5*time.Minute, program, flow, s.URL(), browser, os.Getenv("LANDBRIDGE_TEST_SCREENSHOTS"))
+	mail, config := mailbox(t)
+	s := testserver.New(t, testserver.Options{Extra: config})
+	follow(t, s, 5*time.Minute, program, flow, s.URL(), browser, mail, os.Getenv("LANDBRIDGE_TEST_SCREENSHOTS"))
 }

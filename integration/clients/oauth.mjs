@@ -1,5 +1,5 @@
 // Somebody signs up and logs in by OAuth 2.0, with matrix-js-sdk's own functions and a real browser:
-// node oauth.mjs URL CHROMIUM [FOLDER FOR PICTURES].
+// node oauth.mjs URL CHROMIUM MAILBOX [FOLDER FOR PICTURES].
 import { mkdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
@@ -8,7 +8,7 @@ import { OAuth2 } from "matrix-js-sdk/lib/oauth/index.js";
 import { TokenRefresher } from "matrix-js-sdk/lib/oauth/tokenRefresher.js";
 import { assert, password, sdk, step, tell, until } from "./kit.mjs";
 
-const [url, program, shots] = process.argv.slice(2);
+const [url, program, mailbox, shots] = process.argv.slice(2);
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 // The client: an app on this machine, which waits for the browser on the loopback interface.
@@ -63,6 +63,19 @@ function quiet() {
     const told = complaints.filter((c) => !/status of 4\d\d/.test(c));
     complaints = [];
     assert.deepEqual(told, []);
+}
+
+let letters = 0;
+
+/** letter waits for the next e-mail, to an address, and gives the address of the page that it leads to. */
+async function letter(to, subject) {
+    const m = await until("e-mail", async () => { const r = await fetch(`${mailbox}/${letters}`); return r.ok && r.json(); });
+    letters++;
+    assert.equal(m.to, to);
+    assert.match(m.subject, subject);
+    const link = m.text.match(/http:\S+/)[0];
+    assert.ok(link.startsWith(url + "/"), link);
+    return link;
 }
 
 /** part is a step after which the browser must have been quiet. */
@@ -221,6 +234,37 @@ await part("reset cross-signing", async () => {
     encrypting.stopClient();
 });
 
+/** prove enters an e-mail address, opens the link that comes, in another tab, and goes back. */
+async function prove(address, subject, asks, name) {
+    await page.fill("#email", address);
+    await press("Send me a link");
+    await see("on its way to " + address);
+    await look(name + "-sent");
+    await press("I have opened the link");
+    await see("not been confirmed yet");
+    const tab = await context.newPage();
+    await tab.goto(await letter(address.toLowerCase(), subject));
+    if (asks) await Promise.all([tab.waitForEvent("load"), tab.getByRole("button", { name: "Yes, confirm it" }).click()]);
+    await tab.getByText("The address is confirmed.").waitFor();
+    await tab.close();
+    await press("I have opened the link");
+}
+
+await part("e-mail addresses", async () => {
+    await page.goto(url + "/account/email");
+    await see("no e-mail address");
+    await look("email");
+    await prove("Alice@Example.org", /Confirm your address/, false, "email");
+    await see("The address is added.");
+    await look("email-added");
+    assert.deepEqual((await client.getThreePids()).threepids.map((p) => p.address), ["alice@example.org"]);
+    await prove("second@example.org", /Confirm your address/, false, "email-second");
+    await see("The address is added.");
+    await press("Remove second@example.org");
+    await see("The address is removed.");
+    assert.deepEqual((await client.getThreePids()).threepids.map((p) => p.address), ["alice@example.org"]);
+});
+
 await part("log out", async () => {
     await oauth.revokeToken(tokens.refresh_token, "refresh_token");
     await assert.rejects(() => client.whoami(), (e) => e.errcode === "M_UNKNOWN_TOKEN");
@@ -238,13 +282,36 @@ await part("log out", async () => {
     await look("sign-in-wrong");
 });
 
+let secret = password;
+await part("a forgotten password", async () => {
+    await page.goto(url + "/account/sign-in");
+    await Promise.all([page.waitForEvent("load"), page.getByRole("link", { name: "Forgotten your password?" }).click()]);
+    await look("reset");
+    await page.fill("#email", "nobody@example.org");
+    await press("Send me a link");
+    await see("on its way to nobody@example.org"); // whether there is an account is told by the message alone
+    await until("e-mail", async () => { const r = await fetch(`${mailbox}/${letters}`); return r.ok && /No account/.test((await r.json()).subject); });
+    letters++;
+    await page.goto(url + "/account/reset");
+    await prove("alice@example.org", /new password/, true, "reset");
+    await see("All your devices will be signed out");
+    await look("reset-password");
+    secret = "a new password for alice";
+    await page.fill("#password", secret);
+    await press("Set password");
+    await page.goto(url + "/account");
+    await see("alice@example.org");
+    await look("profile-email");
+    await press("Sign out of this page");
+});
+
 await part("a client of the legacy API", async () => {
     const legacy = sdk.createClient({ baseUrl: url });
     const flow = (await legacy.loginFlows()).flows.find((f) => f.type === "m.login.sso");
     assert.equal(flow.oauth_aware_preferred, true);
     await page.goto(legacy.getSsoLoginUrl(redirect, "sso"));
     await page.fill("#user", "alice");
-    await page.fill("#password", password);
+    await page.fill("#password", secret);
     await press("Sign in");
     await see("will be able to read and write");
     await look("continue");

@@ -202,6 +202,44 @@ await step("a removed device", async () => {
     assert.ok(!keys.some((s) => s.to.includes(id)), "the removed device was given the key");
 });
 
+// Somebody without any device that is logged in, and without a backup, is sent keys by a device that sleeps on the server.
+await step("a device that sleeps", async () => {
+    let carol = await device(await signUp(url, "carol"));
+    const crypto = carol.getCrypto(), id = carol.getUserId();
+    await crypto.bootstrapCrossSigning({ authUploadDeviceSigningKeys: (send) => send(passwordOf(carol)) });
+    recovery[id] = await crypto.createRecoveryKeyFromPassphrase();
+    await crypto.bootstrapSecretStorage({ createSecretStorageKey: async () => recovery[id], setupNewSecretStorage: true });
+    assert.ok(await crypto.isDehydrationSupported());
+    await crypto.startDehydration();
+    await alice.invite(secret, id);
+    await room(carol, secret, "invite");
+    await carol.joinRoom(secret);
+    const awake = carol.getDeviceId();
+    await until("alice to see carol", () => alice.getRoom(secret)?.getMember(id)?.membership === "join");
+    await carol.logout(true);
+    let asleep;
+    await until("alice to know the device that sleeps", async () => {
+        const all = [...((await alice.getCrypto().getUserDeviceInfo([id], true)).get(id)?.values() ?? [])];
+        asleep = all[0];
+        return all.length === 1 && asleep.dehydrated && asleep.deviceId !== awake;
+    });
+    const { event_id } = await alice.sendMessage(secret, text("while carol was away"));
+    carol = await device(await logIn("carol"));
+    const fresh = carol.getCrypto();
+    await until("the public keys", () => fresh.userHasCrossSigningKeys(id, true));
+    await room(carol, secret);
+    const e = await event(carol, secret, event_id);
+    await until("it to be a riddle", () => !e.isBeingDecrypted() && e.isDecryptionFailure());
+    await fresh.bootstrapCrossSigning({});
+    await fresh.startDehydration();
+    await reads(carol, event_id, "while carol was away");
+    await until("another device to sleep in its place", async () => {
+        const { device_id } = await carol.http.authedRequest("GET", "/dehydrated_device", undefined, undefined, { prefix: "/_matrix/client/unstable/org.matrix.msc3814.v1" });
+        return device_id !== asleep.deviceId;
+    });
+    await carol.logout(true);
+});
+
 for (const client of [alice, alice2, bob, bob2]) client.stopClient();
 tell({ done: true });
 process.exit(0);

@@ -14,13 +14,17 @@ DELETE FROM device_key WHERE user_nid = $1 AND device_id = $2
 -- name: one_time_key_put
 INSERT INTO one_time_key (seq, user_nid, device_id, algorithm, key_id, json) VALUES ($1, $2, $3, $4, $5, $6)
 -- name: one_time_key_get
-SELECT json FROM one_time_key WHERE user_nid = $1 AND device_id = $2 AND algorithm = $3 AND key_id = $4
+SELECT seq, json, taken_ts FROM one_time_key WHERE user_nid = $1 AND device_id = $2 AND algorithm = $3 AND key_id = $4
 -- name: one_time_key_next
-SELECT seq, key_id, json FROM one_time_key WHERE user_nid = $1 AND device_id = $2 AND algorithm = $3 ORDER BY seq LIMIT 1
+SELECT seq, key_id, json FROM one_time_key WHERE user_nid = $1 AND device_id = $2 AND algorithm = $3 AND taken_ts = 0 ORDER BY seq LIMIT 1
 -- name: one_time_key_take
+UPDATE one_time_key SET taken_ts = $2 WHERE seq = $1
+-- name: one_time_key_drop
 DELETE FROM one_time_key WHERE seq = $1
+-- name: one_time_key_forget
+DELETE FROM one_time_key WHERE user_nid = $1 AND device_id = $2 AND taken_ts > 0 AND taken_ts < $3
 -- name: one_time_key_count
-SELECT algorithm, count(*) FROM one_time_key WHERE user_nid = $1 AND device_id = $2 GROUP BY algorithm ORDER BY algorithm
+SELECT algorithm, count(*) FROM one_time_key WHERE user_nid = $1 AND device_id = $2 AND taken_ts = 0 GROUP BY algorithm ORDER BY algorithm
 -- name: one_time_key_delete
 DELETE FROM one_time_key WHERE user_nid = $1 AND device_id = $2
 -- name: fallback_key_put
