@@ -59,6 +59,9 @@ func (d *sender) takeReceipt(ctx context.Context, t *transaction, e store.Entry)
 				continue
 			}
 		}
+		if c.EventID, err = d.called(ctx, e.Room, c.EventID); err != nil {
+			return err
+		}
 		content, err := sync.Receipts(ctx, s, []store.Receipt{c}, c.User)
 		if err != nil {
 			return err

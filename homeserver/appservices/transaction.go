@@ -173,6 +173,9 @@ func (d *sender) take(ctx context.Context, t *transaction, e store.Entry) error 
 func (d *sender) render(ctx context.Context, ev *event.Event) ([]byte, error) {
 	r := sync.Render{Store: d.s.o.Store, RoomID: true, NowMS: d.s.o.Now().UnixMilli()}
 	raw, err := r.Event(ctx, nil, ev)
+	if err == nil {
+		raw, err = d.renamed(ctx, ev.Room, raw)
+	}
 	if err != nil || ev.Type != "m.room.member" || ev.StateKey == nil || ev.Membership() != "invite" || !d.rooms.user(*ev.StateKey) {
 		return raw, err
 	}
