@@ -38,6 +38,11 @@ func (t *transaction) full() bool {
 	return len(t.events)+len(t.ephemeral)+len(t.toDevice) >= eventsMax || t.size >= bytesMax
 }
 
+// room is how many more items fit; one at least, so that nothing waits for ever behind a busy log.
+func (t *transaction) room() int {
+	return max(eventsMax-len(t.events)-len(t.ephemeral)-len(t.toDevice), 1)
+}
+
 func (t *transaction) empty() bool {
 	return len(t.events)+len(t.ephemeral)+len(t.toDevice)+len(t.changed) == 0
 }
