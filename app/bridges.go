@@ -28,13 +28,13 @@ import (
 func Modules() []appservice.Module {
 	return []appservice.Module{
 		{Name: "discord", New: func(ctx context.Context, env appservice.Env) (appservice.Bridge, error) {
-			return discord.New(ctx, env.Config, discord.Deps{Log: env.Log, HTTP: env.HTTP, AliasPrefix: env.AliasPrefix, Links: env.Links})
+			return discord.New(ctx, env.Config, discord.Deps{Log: env.Log, HTTP: env.HTTP, AliasPrefix: env.AliasPrefix, Links: env.Links, Go: env.Go})
 		}},
 		{Name: "irc", New: func(ctx context.Context, env appservice.Env) (appservice.Bridge, error) {
-			return irc.New(ctx, env.Config, irc.Deps{Log: env.Log, AliasPrefix: env.AliasPrefix, DataDir: env.DataDir})
+			return irc.New(ctx, env.Config, irc.Deps{Log: env.Log, AliasPrefix: env.AliasPrefix, DataDir: env.DataDir, Go: env.Go})
 		}},
 		{Name: "slack", New: func(ctx context.Context, env appservice.Env) (appservice.Bridge, error) {
-			return slack.New(ctx, env.Config, slack.Deps{Log: env.Log, HTTP: env.HTTP, AliasPrefix: env.AliasPrefix, DataDir: env.DataDir, Links: env.Links})
+			return slack.New(ctx, env.Config, slack.Deps{Log: env.Log, HTTP: env.HTTP, AliasPrefix: env.AliasPrefix, DataDir: env.DataDir, Links: env.Links, Go: env.Go})
 		}},
 	}
 }

@@ -155,7 +155,9 @@ func TestBatchNames(t *testing.T) {
 	bridge.await(t, "the answer", func(e jsonObject) bool {
 		return dig(e, "content", "body") == "answer" && dig(e, "content", "m.relates_to", "m.in_reply_to", "event_id") == "$two:b"
 	})
-	bridge.await(t, "the reaction", func(e jsonObject) bool { return dig(e, "content", "m.relates_to", "event_id") == "$two:b" && e["type"] == "m.reaction" })
+	bridge.await(t, "the reaction", func(e jsonObject) bool {
+		return dig(e, "content", "m.relates_to", "event_id") == "$two:b" && e["type"] == "m.reaction"
+	})
 	bridge.await(t, "the redaction", func(e jsonObject) bool {
 		return e["type"] == "m.room.redaction" && e["sender"] == "@alice:test" && e["redacts"] == "$mine:b" && dig(e, "content", "redacts") == "$mine:b"
 	})

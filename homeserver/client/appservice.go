@@ -45,7 +45,7 @@ func (a *API) batchSend(c *call) (any, error) {
 		// Notify has what goes forward be unread.
 		Notify bool   `json:"send_notification"`
 		ReadBy string `json:"mark_read_by"`
-		Events         []struct {
+		Events []struct {
 			ID       string         `json:"event_id"`
 			Sender   string         `json:"sender"`
 			Type     string         `json:"type"`
