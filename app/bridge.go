@@ -52,7 +52,8 @@ func runBridgeHost(ctx context.Context, args []string, std stdio) error {
 // bridgeHost is a running "landbridge bridge": the host of bridges as ordinary application services
 // of another homeserver.
 type bridgeHost struct {
-	cfg     *config.Config
+	path    string
+	cfg     *config.Config // reload alone changes it, once it runs
 	level   slog.LevelVar
 	log     *slog.Logger
 	host    *appservice.Host
@@ -74,7 +75,7 @@ func openBridgeHost(ctx context.Context, path string, std stdio) (h *bridgeHost,
 	case len(on) == 0:
 		return nil, fmt.Errorf("%s: bridges: there is none to run", path)
 	}
-	h = &bridgeHost{cfg: cfg, metrics: newMetrics()}
+	h = &bridgeHost{path: path, cfg: cfg, metrics: newMetrics()}
 	h.log = newLog(std.Err, cfg.Log, &h.level)
 	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the data folder: %w", err)
@@ -96,14 +97,61 @@ func openBridgeHost(ctx context.Context, path string, std stdio) (h *bridgeHost,
 		return nil, err
 	}
 	for _, b := range on {
-		in := instance(b)
-		in.URL = cfg.BridgeHost.Reach() + "/" + b.ID
-		in.PublicURL = in.URL
-		if err := h.host.Add(ctx, in); err != nil {
+		if err := h.host.Add(ctx, hostedBridge(cfg, b)); err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 	}
 	return h, nil
+}
+
+// hostedBridge is a bridge beside another homeserver.
+func hostedBridge(c *config.Config, b config.Bridge) appservice.Instance {
+	in := instance(b)
+	in.URL = c.BridgeHost.Reach() + "/" + b.ID
+	in.PublicURL = in.URL
+	return in
+}
+
+// reload puts the bridges of the configuration file into force. What is wrong changes nothing.
+func (h *bridgeHost) reload(ctx context.Context) {
+	next, err := config.Load(h.path, os.Environ())
+	if err != nil {
+		h.log.ErrorContext(ctx, "the new configuration is wrong; the old one stays in force", "err", err)
+		return
+	}
+	setLevel(&h.level, next.Log.Level)
+	was := enabled(h.cfg.Bridges)
+	if next.Server.Name != h.cfg.Server.Name || next.DataDir != h.cfg.DataDir || next.BridgeHost != h.cfg.BridgeHost || next.Metrics != h.cfg.Metrics {
+		h.log.WarnContext(ctx, "these take effect at the next start", "keys", "server.name, data_dir, bridge_host, metrics")
+	}
+	// The bridges stay where they are reached.
+	h.cfg.Bridges = next.Bridges
+	before := map[string]string{}
+	for _, st := range h.host.Status() {
+		before[st.ID] = h.registrationOf(st.ID)
+	}
+	err = changeBridges(ctx, h.host, was, enabled(next.Bridges), func(b config.Bridge) appservice.Instance { return hostedBridge(h.cfg, b) }, func() error {
+		for _, st := range h.host.Status() {
+			if h.registrationOf(st.ID) != before[st.ID] {
+				h.log.WarnContext(ctx, "the homeserver has to have this bridge's registration (anew): landbridge bridge registration", "bridge", st.ID)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		h.log.ErrorContext(ctx, "not all of the new configuration is in force", "err", err)
+		return
+	}
+	h.log.InfoContext(ctx, "configuration reloaded", "bridges", len(h.host.Status()))
+}
+
+// registrationOf is the registration of a bridge as a homeserver has it; "" if there is none.
+func (h *bridgeHost) registrationOf(id string) string {
+	raw, err := h.host.RegistrationYAML(id)
+	if err != nil {
+		return ""
+	}
+	return string(raw)
 }
 
 // run serves until ctx ends. The homeserver reaches each bridge below a path of its own.
@@ -137,6 +185,7 @@ func (h *bridgeHost) run(ctx context.Context) error {
 		h.host.StopAll()
 		return nil
 	})
+	g.Go(func() error { return onHangup(ctx, h.reload) })
 	err = g.Wait()
 	h.log.Info("stopped")
 	return err
@@ -144,18 +193,14 @@ func (h *bridgeHost) run(ctx context.Context) error {
 
 // handler finds the bridge that a path begins with.
 func (h *bridgeHost) handler() http.Handler {
-	mux := http.NewServeMux()
-	for _, st := range h.host.Status() {
-		service, public := h.host.Handler(st.ID), h.host.Public(st.ID)
-		mux.Handle("/"+st.ID+"/", http.StripPrefix("/"+st.ID, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if strings.HasPrefix(r.URL.Path, "/_matrix/app/") {
-				service.ServeHTTP(w, r)
-				return
-			}
-			public.ServeHTTP(w, r)
-		})))
-	}
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+		to := h.host.Public(id)
+		if strings.HasPrefix(r.URL.Path, "/"+id+"/_matrix/app/") {
+			to = h.host.Handler(id)
+		}
+		http.StripPrefix("/"+id, to).ServeHTTP(w, r)
+	})
 }
 
 // serveHTTP serves until ctx ends, and then lets requests under way finish.

@@ -28,13 +28,13 @@ import (
 func Modules() []appservice.Module {
 	return []appservice.Module{
 		{Name: "discord", New: func(ctx context.Context, env appservice.Env) (appservice.Bridge, error) {
-			return discord.New(ctx, env.Config, discord.Deps{Log: env.Log, HTTP: env.HTTP, AliasPrefix: env.AliasPrefix, Links: env.Links})
+			return discord.New(ctx, env.Config, discord.Deps{Log: env.Log, HTTP: env.HTTP, AliasPrefix: env.AliasPrefix, Links: env.Links, Go: env.Go})
 		}},
 		{Name: "irc", New: func(ctx context.Context, env appservice.Env) (appservice.Bridge, error) {
-			return irc.New(ctx, env.Config, irc.Deps{Log: env.Log, AliasPrefix: env.AliasPrefix, DataDir: env.DataDir})
+			return irc.New(ctx, env.Config, irc.Deps{Log: env.Log, AliasPrefix: env.AliasPrefix, DataDir: env.DataDir, Go: env.Go})
 		}},
 		{Name: "slack", New: func(ctx context.Context, env appservice.Env) (appservice.Bridge, error) {
-			return slack.New(ctx, env.Config, slack.Deps{Log: env.Log, HTTP: env.HTTP, AliasPrefix: env.AliasPrefix, DataDir: env.DataDir, Links: env.Links})
+			return slack.New(ctx, env.Config, slack.Deps{Log: env.Log, HTTP: env.HTTP, AliasPrefix: env.AliasPrefix, DataDir: env.DataDir, Links: env.Links, Go: env.Go})
 		}},
 	}
 }
@@ -190,43 +190,54 @@ func (s *serving) runBridges(ctx context.Context) error {
 // reloadBridges puts another configuration of bridges into force: those that changed are
 // restarted, the others go on.
 func (s *serving) reloadBridges(ctx context.Context, next *config.Config) error {
+	return changeBridges(ctx, s.host, s.bridges(s.cfg), s.bridges(next),
+		func(b config.Bridge) appservice.Instance { return servedBridge(next, b) },
+		func() error {
+			// The homeserver must know a bridge before it starts.
+			builtin, err := s.builtin()
+			if err != nil {
+				return err
+			}
+			return s.watch.Reconfigure(ctx, next.AppServices.Registrations, builtin...)
+		})
+}
+
+// changeBridges has a host run other bridges: those that are gone or have changed are stopped, known is called, and what
+// is new or has changed starts. A bridge whose new configuration is refused goes on with the old one.
+func changeBridges(ctx context.Context, host *appservice.Host, was, next []config.Bridge, made func(config.Bridge) appservice.Instance, known func() error) error {
 	want := map[string]config.Bridge{}
-	for _, b := range s.bridges(next) {
+	for _, b := range next {
 		want[b.ID] = b
 	}
 	var errs []error
-	for _, st := range s.host.Status() {
+	for _, st := range host.Status() {
 		if _, ok := want[st.ID]; !ok {
-			errs = append(errs, s.host.Remove(st.ID))
+			errs = append(errs, host.Remove(st.ID))
 		}
 	}
 	old := map[string]config.Bridge{}
-	for _, b := range s.bridges(s.cfg) {
+	for _, b := range was {
 		old[b.ID] = b
 	}
 	for id, b := range want {
-		switch was, ok := old[id]; {
-		case !ok:
-			errs = append(errs, s.host.Add(ctx, servedBridge(next, b)))
-		case !config.SameBridge(was, b):
-			errs = append(errs, s.host.Configure(ctx, servedBridge(next, b)))
-		default:
+		if was, ok := old[id]; ok && config.SameBridge(was, b) {
+			delete(want, id)
+			continue
+		}
+		err := host.Configure(ctx, made(b))
+		if errors.Is(err, appservice.ErrUnknown) {
+			err = host.Add(ctx, made(b))
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("bridge %s: %w", id, err))
 			delete(want, id)
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
-		return err
-	}
-	// The homeserver must know a bridge before it starts.
-	builtin, err := s.builtin()
-	if err != nil {
-		return err
-	}
-	if err := s.watch.Reconfigure(ctx, next.AppServices.Registrations, builtin...); err != nil {
-		return err
+	if err := known(); err != nil {
+		return errors.Join(append(errs, err)...)
 	}
 	for id := range want {
-		errs = append(errs, s.host.Restart(ctx, id))
+		errs = append(errs, host.Restart(ctx, id))
 	}
 	return errors.Join(errs...)
 }

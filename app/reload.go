@@ -10,14 +10,17 @@ import (
 )
 
 // reloads takes the configuration in anew on every SIGHUP.
-func (s *serving) reloads(ctx context.Context) error {
+func (s *serving) reloads(ctx context.Context) error { return onHangup(ctx, s.reload) }
+
+// onHangup calls do on every SIGHUP, until ctx ends.
+func onHangup(ctx context.Context, do func(context.Context)) error {
 	c := make(chan os.Signal, 1)
 	signal.Notify(c, syscall.SIGHUP)
 	defer signal.Stop(c)
 	for {
 		select {
 		case <-c:
-			s.reload(ctx)
+			do(ctx)
 		case <-ctx.Done():
 			return nil
 		}

@@ -3,6 +3,9 @@ package appservice_test
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -108,22 +111,56 @@ func (r *rig) misbehaving(limits appservice.Limits, start func(context.Context, 
 // TestPanicInAGoroutine: a module whose goroutine panics is started anew.
 func TestPanicInAGoroutine(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	var once atomic.Bool
-	host := r.misbehaving(appservice.Limits{}, func(_ context.Context, env appservice.Env) error {
-		if once.CompareAndSwap(false, true) {
-			env.Go(func() { panic("no luck") })
-		}
-		return nil
-	})
-	r.add(host, echo("lobby"))
-	_ = host.Start(r.ctx, "echo") // it may have failed by then, or not yet
-	r.wait("the restart", func() bool { s := host.Status()[0]; return s.Restarts >= 1 && s.State == appservice.StateRunning })
-	if s := host.Status()[0]; !strings.Contains(s.LastError, "no luck") {
-		t.Errorf("the last error is %q", s.LastError)
+	for name, start := range map[string]func(env appservice.Env, f func()){
+		"by Env.Go": func(env appservice.Env, f func()) { env.Go(f) },
+		"by Work": func(env appservice.Env, f func()) {
+			work := appservice.Work{By: env.Go}
+			work.Go(f)
+			work.Wait()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			var once atomic.Bool
+			host := r.misbehaving(appservice.Limits{}, func(_ context.Context, env appservice.Env) error {
+				if once.CompareAndSwap(false, true) {
+					start(env, func() { panic("no luck") })
+				}
+				return nil
+			})
+			r.add(host, echo("lobby"))
+			_ = host.Start(r.ctx, "echo") // it may have failed by then, or not yet
+			r.wait("the restart", func() bool { s := host.Status()[0]; return s.Restarts >= 1 && s.State == appservice.StateRunning })
+			if s := host.Status()[0]; !strings.Contains(s.LastError, "no luck") {
+				t.Errorf("the last error is %q", s.LastError)
+			}
+			r.hs.SendText(r.room("lobby"), alice, "still there?")
+			r.waitSent(1)
+		})
 	}
-	r.hs.SendText(r.room("lobby"), alice, "still there?")
-	r.waitSent(1)
+}
+
+// TestModulesGuardGoroutines: no module of the project starts a goroutine in which a panic would end the program.
+func TestModulesGuardGoroutines(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../bridges/*/*.go")
+	if err != nil || len(files) < 100 {
+		t.Fatalf("the modules are not found: %d files, %v", len(files), err)
+	}
+	plain := regexp.MustCompile(`(?m)^\s*go (func|[a-zA-Z_.]+\()|sync\.WaitGroup|errgroup`)
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := plain.Find(raw); found != nil {
+			t.Errorf("%s: %q: use appservice.Work", file, found)
+		}
+	}
 }
 
 // TestStartHangs: a module whose start hangs is started anew.

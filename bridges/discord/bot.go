@@ -14,6 +14,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/status"
 	"maunium.net/go/mautrix/event"
 
+	"github.com/landbridge-im/landbridge/appservice"
 	"github.com/landbridge-im/landbridge/bridges/discord/api"
 	"github.com/landbridge-im/landbridge/bridges/discord/wire"
 )
@@ -82,7 +83,7 @@ type bot struct {
 	running bool
 	stop    func()
 	ctx     context.Context // of the background work, while running
-	work    sync.WaitGroup
+	work    appservice.Work
 }
 
 var (
@@ -130,6 +131,7 @@ func newBot(ctx context.Context, b *Bridge, login *bridgev2.UserLogin) (*bot, er
 	}
 	n.inbox = newInbox(b.store, b.log)
 	n.outbox = newOutbox(b.store, b.log, b.cfg.Queue, n)
+	n.work.By, n.outbox.work.By = b.deps.Go, b.deps.Go
 	return n, nil
 }
 

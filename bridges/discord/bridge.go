@@ -25,6 +25,8 @@ type Deps struct {
 	AliasPrefix string
 	// Links ties people of Discord to accounts; nil if nobody keeps such ties.
 	Links appservice.Links
+	// Go starts a goroutine, a panic in which has the bridge started anew; nil: a plain one.
+	Go func(f func())
 	// BackoffMin and BackoffMax are the least and the most time between attempts to
 	// connect; zero for the defaults.
 	BackoffMin, BackoffMax time.Duration

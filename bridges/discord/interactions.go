@@ -103,7 +103,10 @@ func (n *bot) onInteraction(ctx context.Context, e *entry) {
 
 func (n *bot) interact(ctx context.Context, in *interaction, u wire.User) {
 	text := make(chan string, 1)
-	go func() { text <- n.obey(ctx, in, u) }()
+	n.work.Go(func() {
+		defer close(text)
+		text <- n.obey(ctx, in, u)
+	})
 	callback := "/interactions/" + string(in.ID) + "/" + in.Token + "/callback"
 	body := func(text string) map[string]any {
 		return map[string]any{"content": text, "flags": flagEphemeral, "allowed_mentions": map[string]any{"parse": []string{}}}

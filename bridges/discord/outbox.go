@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/landbridge-im/landbridge/appservice"
 	"github.com/landbridge-im/landbridge/bridges/discord/api"
 	"github.com/landbridge-im/landbridge/bridges/discord/wire"
 )
@@ -38,7 +39,7 @@ type outbox struct {
 	queues  map[wire.ID][]*job
 	working map[wire.ID]bool
 	ctx     context.Context // while running
-	work    sync.WaitGroup
+	work    appservice.Work
 	again   chan struct{} // closed to end all waiting
 }
 

@@ -11,6 +11,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/id"
 
+	"github.com/landbridge-im/landbridge/appservice"
 	"github.com/landbridge-im/landbridge/bridges/discord/wire"
 )
 
@@ -173,7 +174,7 @@ func (n *bot) introduceAll(ctx context.Context, guildID wire.ID) {
 		}
 	})
 	todo := make(chan wire.Member)
-	var work sync.WaitGroup
+	work := appservice.Work{By: n.b.deps.Go}
 	for range min(introducers, len(list)) {
 		work.Go(func() {
 			for m := range todo {

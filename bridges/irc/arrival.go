@@ -15,6 +15,8 @@ import (
 	"maunium.net/go/mautrix/bridgev2/simplevent"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
+
+	"github.com/landbridge-im/landbridge/appservice"
 )
 
 const (
@@ -126,7 +128,7 @@ func (n *network) takeOver(ctx context.Context, portal *bridgev2.Portal, ch *cha
 			left = append(left, ghost)
 		}
 	}
-	each(left, func(ghost networkid.UserID) {
+	each(n, left, func(ghost networkid.UserID) {
 		g, err := n.b.br.GetGhostByID(ctx, ghost)
 		if err == nil {
 			err = n.leave(ctx, portal, g, g.Intent, "", time.Time{})
@@ -179,8 +181,8 @@ func (n *network) arrive(ctx context.Context, portal *bridgev2.Portal, ch *chann
 }
 
 // each calls f for the elements of a list, from several goroutines.
-func each[T any](list []T, f func(T)) {
-	var work sync.WaitGroup
+func each[T any](n *network, list []T, f func(T)) {
+	work := appservice.Work{By: n.b.spawn}
 	next := make(chan T)
 	for range min(arrivalWorkers, len(list)) {
 		work.Go(func() {
@@ -227,7 +229,7 @@ func (n *network) introduceAll(ctx context.Context, group []member) {
 			}
 		}
 	}
-	each(fresh, func(g *newGhost) { g.err = n.registerGhost(ctx, g) })
+	each(n, fresh, func(g *newGhost) { g.err = n.registerGhost(ctx, g) })
 	err := n.b.br.DB.DoTxn(ctx, nil, func(ctx context.Context) error {
 		for _, g := range fresh {
 			if err := n.storeGhost(ctx, g); err != nil {
@@ -323,7 +325,7 @@ func (n *network) joinAll(ctx context.Context, portal *bridgev2.Portal, group []
 	}
 	var mu sync.Mutex
 	var joined []arriving
-	each(group, func(m member) {
+	each(n, group, func(m member) {
 		intent := n.b.br.Matrix.GhostIntent(m.ghost)
 		client := clientOf(intent)
 		name, known := n.people.name(m.ghost) // perhaps not the one on the list any more

@@ -12,6 +12,7 @@ import (
 	"gopkg.in/yaml.v3"
 	"maunium.net/go/mautrix/bridgev2"
 
+	"github.com/landbridge-im/landbridge/appservice"
 	"github.com/landbridge-im/landbridge/bridges/irc/demonet"
 	"github.com/landbridge-im/landbridge/bridges/irc/session"
 )
@@ -25,6 +26,8 @@ type Deps struct {
 	// Without one, what is known of a line that was being written when the process
 	// died is in the database alone, and later; see the package's documentation.
 	DataDir string
+	// Go starts a goroutine, a panic in which has the bridge started anew; nil: a plain one.
+	Go func(f func())
 }
 
 // Bridge is a configured IRC bridge. New makes it; the host runs its Connector
@@ -37,6 +40,7 @@ type Bridge struct {
 	demo bool
 	// backoff is that of new connections; zero for the defaults.
 	backoff session.Backoff
+	spawn   func(func()) // starts goroutines
 
 	br          *bridgev2.Bridge
 	store       *store
@@ -58,7 +62,7 @@ func New(_ context.Context, cfg *yaml.Node, deps Deps) (*Bridge, error) {
 	if err != nil {
 		return nil, fmt.Errorf("IRC configuration: %w", err)
 	}
-	b := &Bridge{cfg: parsed, log: deps.Log, dir: deps.DataDir, aliasPrefix: deps.AliasPrefix}
+	b := &Bridge{cfg: parsed, log: deps.Log, dir: deps.DataDir, aliasPrefix: deps.AliasPrefix, spawn: deps.Go}
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)
 	}
@@ -125,12 +129,13 @@ func (b *Bridge) startIdent(ctx context.Context) error {
 		return fmt.Errorf("the ident server: %w", err)
 	}
 	b.ident = newIdent()
+	b.ident.spawn = b.spawn
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
-	go func() {
+	appservice.Spawn(b.spawn, func() {
 		defer close(done)
 		b.ident.serve(ctx, l, b.log)
-	}()
+	})
 	b.mu.Lock()
 	b.identEnd = func() { cancel(); <-done }
 	b.mu.Unlock()

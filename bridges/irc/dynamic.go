@@ -199,7 +199,7 @@ func (n *network) empty(ctx context.Context, portal *bridgev2.Portal) error {
 			list = append(list, ghost)
 		}
 	}
-	each(list, func(ghost networkid.UserID) {
+	each(n, list, func(ghost networkid.UserID) {
 		if g, err := n.b.br.GetGhostByID(ctx, ghost); err == nil {
 			_ = n.leave(ctx, portal, g, g.Intent, "", time.Time{})
 		}

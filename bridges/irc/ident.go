@@ -10,10 +10,14 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/landbridge-im/landbridge/appservice"
 )
 
 // ident answers who has which connection (RFC 1413), so that a network can tell the bridge's users apart.
 type ident struct {
+	spawn func(func()) // starts goroutines; set before serve
+
 	mu    sync.Mutex
 	users map[[2]int]string // by the local and the remote port
 }
@@ -57,7 +61,7 @@ const (
 func (i *ident) serve(ctx context.Context, l net.Listener, log *slog.Logger) {
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
-	var work sync.WaitGroup
+	work := appservice.Work{By: i.spawn}
 	defer work.Wait()
 	slots := make(chan struct{}, maxIdents)
 	for {

@@ -12,6 +12,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/event"
 
+	"github.com/landbridge-im/landbridge/appservice"
 	"github.com/landbridge-im/landbridge/bridges/irc/session"
 )
 
@@ -51,7 +52,7 @@ type network struct {
 	closing bool // no more work is begun
 	stop    func()
 	ctx     context.Context // of the background work, while running
-	work    sync.WaitGroup
+	work    appservice.Work
 }
 
 var (
@@ -88,6 +89,7 @@ func newNetwork(ctx context.Context, b *Bridge, cfg NetworkConfig, login *bridge
 		n.session.Join(ch.Name, ch.Key)
 	}
 	n.outbox = newOutbox(cfg.ID, b.store, n.session, n.log, cfg.Queue, n.settled)
+	n.work.By, n.outbox.spawn = b.spawn, b.spawn
 	n.outbox.isKnown = n.isOther
 	n.outage = &outage{n: n}
 	n.splits = newSplits(cfg.NetsplitWait)

@@ -11,6 +11,7 @@ import (
 
 	"maunium.net/go/mautrix/id"
 
+	"github.com/landbridge-im/landbridge/appservice"
 	"github.com/landbridge-im/landbridge/bridges/irc/session"
 )
 
@@ -38,6 +39,7 @@ var _ sender = (*session.Session)(nil)
 // outbox sends what is stored for one network, in order. See the package's
 // documentation for what a crash can do to it.
 type outbox struct {
+	spawn   func(func()) // starts goroutines; set before run
 	network string
 	store   *store
 	session sender
@@ -191,12 +193,8 @@ func (b *outbox) finish(o *outgoing, err error) {
 
 // run sends until ctx is done.
 func (b *outbox) run(ctx context.Context) {
-	var settling sync.WaitGroup
-	settling.Add(1)
-	go func() {
-		defer settling.Done()
-		b.runSettle(ctx)
-	}()
+	settling := appservice.Work{By: b.spawn}
+	settling.Go(func() { b.runSettle(ctx) })
 	defer settling.Wait()
 	for {
 		if o := b.take(); o != nil {

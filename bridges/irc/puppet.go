@@ -11,6 +11,7 @@ import (
 
 	"maunium.net/go/mautrix/id"
 
+	"github.com/landbridge-im/landbridge/appservice"
 	"github.com/landbridge-im/landbridge/bridges/irc/session"
 )
 
@@ -82,6 +83,7 @@ func newPuppet(n *network, user id.UserID, nick string, channels []string) *pupp
 		}
 	}
 	p.outbox = newOutbox(outboxKey(n.cfg.ID, user), n.b.store, p, p.log, n.cfg.Queue, n.settled)
+	p.outbox.spawn = n.b.spawn
 	p.outbox.isKnown = n.isOther
 	return p
 }
@@ -128,7 +130,7 @@ func (p *puppet) run(ctx context.Context) {
 	}
 	// The session ends first: its last words are still settled.
 	sending, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	var work sync.WaitGroup
+	work := appservice.Work{By: p.n.b.spawn}
 	work.Go(func() { p.outbox.run(sending) })
 	p.session.Run(ctx)
 	cancel()

@@ -24,6 +24,8 @@ type Deps struct {
 	DataDir string
 	// Links ties people of Slack to accounts; nil if nobody keeps such ties.
 	Links appservice.Links
+	// Go starts a goroutine, a panic in which has the bridge started anew; nil: a plain one.
+	Go func(f func())
 }
 
 // Bridge is a configured Slack bridge. New makes it; the host runs its Connector in a
@@ -34,8 +36,9 @@ type Bridge struct {
 	http *http.Client
 
 	links  appservice.Links
-	prefix string // of aliases
-	dir    string // where tokens are kept; "" for nowhere
+	prefix string       // of aliases
+	spawn  func(func()) // starts goroutines
+	dir    string       // where tokens are kept; "" for nowhere
 
 	tokens *tokens
 	pages  *pages // nil without a public address
@@ -53,7 +56,7 @@ func New(_ context.Context, cfg *yaml.Node, deps Deps) (*Bridge, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the Slack configuration: %w", err)
 	}
-	b := &Bridge{cfg: parsed, log: deps.Log, http: deps.HTTP, links: deps.Links, prefix: deps.AliasPrefix, dir: deps.DataDir}
+	b := &Bridge{cfg: parsed, log: deps.Log, http: deps.HTTP, links: deps.Links, prefix: deps.AliasPrefix, dir: deps.DataDir, spawn: deps.Go}
 	b.tokens = newTokens(deps.DataDir)
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)

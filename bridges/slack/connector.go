@@ -8,6 +8,8 @@ import (
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/bridgev2/networkid"
+
+	"github.com/landbridge-im/landbridge/appservice"
 )
 
 // Connector is the NetworkConnector of a Bridge.
@@ -57,7 +59,7 @@ func (c *Connector) GetConfig() (example string, data any, upgrader configupgrad
 // LoadUserLogin implements bridgev2.NetworkConnector.
 func (c *Connector) LoadUserLogin(_ context.Context, login *bridgev2.UserLogin) error {
 	if meta, ok := login.Metadata.(*LoginMetadata); ok && meta.User != "" {
-		login.Client = &person{b: c.b, login: login, meta: meta, again: make(chan struct{}, 1)}
+		login.Client = &person{b: c.b, login: login, meta: meta, again: make(chan struct{}, 1), work: appservice.Work{By: c.b.spawn}}
 		return nil
 	}
 	cfg, err := c.b.cfg.workspace(string(login.ID))

@@ -11,6 +11,7 @@ import (
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
+	"github.com/landbridge-im/landbridge/appservice"
 	"github.com/landbridge-im/landbridge/appservice/txnid"
 )
 
@@ -76,7 +77,7 @@ const maxLanes = 32
 
 // run works until ctx is done.
 func (b *outbox) run(ctx context.Context) {
-	var work sync.WaitGroup
+	work := appservice.Work{By: b.w.b.spawn}
 	defer work.Wait()
 	slots := make(chan struct{}, maxLanes)
 	for {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/landbridge-im/landbridge/appservice"
 )
 
 // A room begins with its channel's past, as far back as is wanted. Slack gives that newest first,
@@ -71,7 +73,7 @@ func (p *pasts) has(channel string) bool {
 
 // run works until ctx is done.
 func (p *pasts) run(ctx context.Context) {
-	var work sync.WaitGroup
+	work := appservice.Work{By: p.w.b.spawn}
 	defer work.Wait()
 	slots := make(chan struct{}, pastAtOnce)
 	for {

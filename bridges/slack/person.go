@@ -14,6 +14,8 @@ import (
 	"maunium.net/go/mautrix/bridgev2/status"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
+
+	"github.com/landbridge-im/landbridge/appservice"
 )
 
 // personScopes are the rights that a person gives to act in their name.
@@ -39,7 +41,7 @@ type person struct {
 	mu   sync.Mutex
 	api  *api // nil while there is no token
 	stop context.CancelFunc
-	work sync.WaitGroup
+	work appservice.Work
 }
 
 var (

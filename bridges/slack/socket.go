@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"github.com/landbridge-im/landbridge/appservice"
 )
 
 // receiver takes what comes from Slack.
@@ -36,6 +38,8 @@ type socketMode struct {
 	log  *slog.Logger
 	// command answers a slash command.
 	command func(context.Context, commandForm) string
+	// spawn starts goroutines.
+	spawn func(func())
 
 	mu   sync.Mutex
 	live int
@@ -66,7 +70,7 @@ const (
 
 // run keeps connected until ctx is done.
 func (s *socketMode) run(ctx context.Context) {
-	var work sync.WaitGroup
+	work := appservice.Work{By: s.spawn}
 	defer work.Wait()
 	backoff := minBackoff
 	for ctx.Err() == nil {
@@ -143,7 +147,7 @@ func (s *socketMode) serve(outer context.Context, conn *websocket.Conn, replace 
 	}()
 	ctx, cancel := context.WithCancelCause(outer)
 	defer cancel(nil)
-	var pings sync.WaitGroup
+	pings := appservice.Work{By: s.spawn}
 	pings.Go(func() { s.watch(ctx, conn, cancel) })
 	defer pings.Wait()
 	defer cancel(nil)

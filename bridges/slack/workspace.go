@@ -17,6 +17,8 @@ import (
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/bridgev2/status"
 	"maunium.net/go/mautrix/event"
+
+	"github.com/landbridge-im/landbridge/appservice"
 )
 
 // workspace is one configured workspace: the client of its one UserLogin.
@@ -37,7 +39,7 @@ type workspace struct {
 	again  chan struct{} // has the rooms looked at anew
 
 	prepared chan struct{} // closed when the rooms are there
-	notify   sync.WaitGroup
+	notify   appservice.Work
 
 	mu      sync.Mutex
 	self    *slackgo.AuthTestResponse // who the bot is; nil until known
@@ -55,7 +57,7 @@ type workspace struct {
 	ready              bool                             // the framework has started
 	wanted             bool                             // Connect was called
 	stop               context.CancelFunc
-	work               sync.WaitGroup
+	work               appservice.Work
 }
 
 var (
@@ -73,6 +75,7 @@ func newWorkspace(b *Bridge, cfg *WorkspaceConfig, login *bridgev2.UserLogin) *w
 	w.dir = newDirectory(w.api, w.log)
 	w.inbox = newInbox(cfg.ID, b.store, w.log)
 	w.outbox = newOutbox(w)
+	w.work.By, w.notify.By = b.spawn, b.spawn
 	w.people.shown = make(map[networkid.UserID]string)
 	w.gaps, w.pasts, w.marks = newGaps(w), newPasts(w), newBookmarks(w)
 	w.again, w.prepared = make(chan struct{}, 1), make(chan struct{})
@@ -121,7 +124,7 @@ func (w *workspace) Disconnect() {
 
 // run prepares the rooms and then takes events until ctx is done.
 func (w *workspace) run(ctx context.Context) {
-	var work sync.WaitGroup
+	work := appservice.Work{By: w.b.spawn}
 	defer work.Wait()
 	work.Go(func() { w.outbox.run(ctx) })
 	w.login.BridgeState.Send(status.BridgeState{StateEvent: status.StateConnecting})
@@ -181,7 +184,7 @@ func (w *workspace) run(ctx context.Context) {
 	if client == nil {
 		client = http.DefaultClient
 	}
-	(&socketMode{api: w.api, http: client, to: w, log: w.log, command: w.b.command}).run(ctx)
+	(&socketMode{api: w.api, http: client, to: w, log: w.log, command: w.b.command, spawn: w.b.spawn}).run(ctx)
 }
 
 // listen takes events over HTTP until ctx is done.

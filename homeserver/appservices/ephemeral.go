@@ -11,33 +11,6 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/sync"
 )
 
-// remembered bounds the rooms, and the users, of which a sender remembers that there is news of typing or
-// presence. What is beyond it is not told.
-const remembered = 1000
-
-// note remembers that there is something new.
-func (d *sender) news(of map[int64]bool, nid int64) {
-	d.mu.Lock()
-	if len(of) < remembered {
-		of[nid] = true
-	}
-	d.mu.Unlock()
-	d.poke()
-}
-
-// takeNews empties such a memory.
-func (d *sender) takeNews(of map[int64]bool) []int64 {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	out := make([]int64, 0, len(of))
-	for nid := range of {
-		out = append(out, nid)
-	}
-	clear(of)
-	slices.Sort(out)
-	return out
-}
-
 // takeReceipt adds receipts: "Private read receipts MUST only be sent for users matching one of the
 // application service's namespaces. Normal read receipts and threaded read receipts are always sent."
 func (d *sender) takeReceipt(ctx context.Context, t *transaction, e store.Entry) error {
@@ -58,6 +31,9 @@ func (d *sender) takeReceipt(ctx context.Context, t *transaction, e store.Entry)
 			if !d.rooms.user(user) {
 				continue
 			}
+		}
+		if c.EventID, err = d.called(ctx, e.Room, c.EventID); err != nil {
+			return err
 		}
 		content, err := sync.Receipts(ctx, s, []store.Receipt{c}, c.User)
 		if err != nil {
@@ -88,7 +64,12 @@ func (t *transaction) pass(event map[string]any) error {
 
 // takeTyping adds who types, in rooms where that has changed.
 func (d *sender) takeTyping(ctx context.Context, t *transaction) error {
-	for _, room := range d.takeNews(d.typed) {
+	if !d.reg.ReceiveEphemeral {
+		return nil
+	}
+	rooms, upto := d.s.typed.after(d.typed, t.room())
+	d.typed = upto
+	for _, room := range rooms {
 		ok, err := d.rooms.room(ctx, room, d.s.o.Store.Position())
 		if err != nil {
 			return err
@@ -116,7 +97,12 @@ func (d *sender) takeTyping(ctx context.Context, t *transaction) error {
 // data would apply contextually. For example, a presence update for a user an application service shares a
 // room with, or matching one of the application service's namespaces."
 func (d *sender) takePresence(ctx context.Context, t *transaction) error {
-	for _, user := range d.takeNews(d.present) {
+	if !d.reg.ReceiveEphemeral {
+		return nil
+	}
+	users, upto := d.s.present.after(d.present, t.room())
+	d.present = upto
+	for _, user := range users {
 		id, err := d.s.o.Store.UserID(ctx, user)
 		if err != nil {
 			return err

@@ -55,9 +55,9 @@ type sender struct {
 
 	protocols protocols
 
+	typed, present int64 // up to where the service was told of the news; the loop's own
+
 	mu       sync.Mutex
-	typed    map[int64]bool           // rooms where typing changed
-	present  map[int64]bool           // users whose presence changed
 	asked    *lru.Cache[string, bool] // users that the service was asked to make
 	state    Status
 	pos      int64
@@ -70,10 +70,10 @@ func newSender(s *Services, r *registration.Registration, rt http.RoundTripper, 
 		base = "http://in-process"
 	}
 	asked, _ := lru.New[string, bool](askedMax) // fails for sizes below 1 alone
-	return &sender{s: s, reg: r, asked: asked, present: map[int64]bool{}, base: trimSlash(base), stop: stop, ended: make(chan struct{}), wake: make(chan struct{}, 1),
+	return &sender{s: s, reg: r, asked: asked, base: trimSlash(base), stop: stop, ended: make(chan struct{}), wake: make(chan struct{}, 1),
 		began: s.began,
 		http:  &http.Client{Transport: rt, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
-		rooms: newInterest(s.o.Store, s.o.ServerName, s.Set, r), typed: map[int64]bool{},
+		rooms: newInterest(s.o.Store, s.o.ServerName, s.Set, r), typed: s.typed.last(), present: s.present.last(),
 		state: Status{ID: r.ID, Reachable: true, Since: s.o.Now()}}
 }
 

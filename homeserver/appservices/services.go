@@ -40,7 +40,10 @@ type Services struct {
 	o   Options
 	set atomic.Pointer[registration.Set]
 
-	pages     *pages
+	pages *pages
+	// typed are rooms where typing changed, present users whose presence did.
+	typed, present news
+
 	deflaters sync.Pool // of *flate.Writer
 
 	mu      sync.Mutex
@@ -156,24 +159,25 @@ func (s *Services) Publish([]store.Entry) {
 }
 
 // TypingChanged tells the senders that somebody began or ceased to type.
-func (s *Services) TypingChanged(room int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, d := range s.senders {
-		if d.reg.ReceiveEphemeral {
-			d.news(d.typed, room)
-		}
-	}
-}
+func (s *Services) TypingChanged(room int64) { s.tell(&s.typed, room) }
 
 // PresenceChanged tells the senders that somebody has come or gone.
-func (s *Services) PresenceChanged(user int64) {
+func (s *Services) PresenceChanged(user int64) { s.tell(&s.present, user) }
+
+// tell remembers a piece of news, if there is a service that wants such, and wakes those.
+func (s *Services) tell(n *news, nid int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	noted := false
 	for _, d := range s.senders {
-		if d.reg.ReceiveEphemeral {
-			d.news(d.present, user)
+		if !d.reg.ReceiveEphemeral {
+			continue
 		}
+		if !noted {
+			n.note(nid)
+			noted = true
+		}
+		d.poke()
 	}
 }
 

@@ -38,6 +38,11 @@ func (t *transaction) full() bool {
 	return len(t.events)+len(t.ephemeral)+len(t.toDevice) >= eventsMax || t.size >= bytesMax
 }
 
+// room is how many more items fit; one at least, so that nothing waits for ever behind a busy log.
+func (t *transaction) room() int {
+	return max(eventsMax-len(t.events)-len(t.ephemeral)-len(t.toDevice), 1)
+}
+
 func (t *transaction) empty() bool {
 	return len(t.events)+len(t.ephemeral)+len(t.toDevice)+len(t.changed) == 0
 }
@@ -173,6 +178,9 @@ func (d *sender) take(ctx context.Context, t *transaction, e store.Entry) error 
 func (d *sender) render(ctx context.Context, ev *event.Event) ([]byte, error) {
 	r := sync.Render{Store: d.s.o.Store, RoomID: true, NowMS: d.s.o.Now().UnixMilli()}
 	raw, err := r.Event(ctx, nil, ev)
+	if err == nil {
+		raw, err = d.renamed(ctx, ev.Room, raw)
+	}
 	if err != nil || ev.Type != "m.room.member" || ev.StateKey == nil || ev.Membership() != "invite" || !d.rooms.user(*ev.StateKey) {
 		return raw, err
 	}

@@ -31,8 +31,8 @@ func (a *API) pingService(c *call) (any, error) {
 const batchMax = 10000
 
 // batchSend is POST .../com.beeper.backfill/rooms/{roomId}/batch_send: a bridge brings in history,
-// with the people and times of then. The ids that the bridge made up name the events within the
-// request only; the answer has the real ones, in the same order.
+// with the people and times of then. The answer has the real ids, in the same order. Those that the bridge
+// made up it may go on to use (realname.go), and a request that is made once more brings nothing in twice.
 func (a *API) batchSend(c *call) (any, error) {
 	r, err := c.room(0)
 	if err != nil {
@@ -42,7 +42,10 @@ func (a *API) batchSend(c *call) (any, error) {
 		Forward bool `json:"forward"`
 		// ForwardIfEmpty asks for forward unless somebody has said something already.
 		ForwardIfEmpty bool `json:"forward_if_no_messages"`
-		Events         []struct {
+		// Notify has what goes forward be unread.
+		Notify bool   `json:"send_notification"`
+		ReadBy string `json:"mark_read_by"`
+		Events []struct {
 			ID       string         `json:"event_id"`
 			Sender   string         `json:"sender"`
 			Type     string         `json:"type"`
@@ -70,7 +73,9 @@ func (a *API) batchSend(c *call) (any, error) {
 		switch {
 		case e.StateKey != nil:
 			return nil, mxerror.BadJSON("events[%d] is a state event; history has none.", i)
-		case !a.owns(c.session.Service, e.Sender):
+		case len(e.ID) > nameMax:
+			return nil, mxerror.BadJSON("events[%d] has an event_id of more than %d bytes.", i, nameMax)
+		case !a.owns(c.session.Service, e.Sender) && !a.puppeted(c.ctx, e.Sender):
 			return nil, mxerror.New(403, "M_EXCLUSIVE", "events[%d]: %s is outside of this application service's namespaces.", i, clip(e.Sender))
 		case e.Type == "" || e.Content.Kind() != '{' || e.TS <= 0:
 			return nil, mxerror.BadJSON("events[%d] needs a type, a content and an origin_server_ts.", i)
@@ -79,8 +84,11 @@ func (a *API) batchSend(c *call) (any, error) {
 		}
 		past[i] = room.Past{Sender: e.Sender, Type: e.Type, Content: e.Content, TS: e.TS, Name: e.ID}
 	}
-	events, err := a.o.Rooms.Import(c.ctx, r.NID, past, room.Direction{Forward: q.Forward, ForwardIfQuiet: q.ForwardIfEmpty})
+	events, err := a.o.Rooms.Import(c.ctx, r.NID, past, room.Direction{Forward: q.Forward, ForwardIfQuiet: q.ForwardIfEmpty, News: q.Notify, Service: c.session.Service.ID})
 	if err != nil {
+		return nil, err
+	}
+	if err := a.readHistory(c, r, q.ReadBy, events); err != nil {
 		return nil, err
 	}
 	ids := make([]string, len(events))

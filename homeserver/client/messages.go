@@ -216,6 +216,9 @@ func (a *API) visibleEvent(c *call, r store.RoomName, id string) (*event.Event, 
 	} else if err != nil {
 		return nil, v, err
 	}
+	if id, err = a.realName(c, r.NID, id); err != nil {
+		return nil, v, err
+	}
 	e, err := a.o.Store.ClientEvent(c.ctx, id)
 	if errors.Is(err, store.ErrNotFound) || err == nil && (e.Room != r.NID || e.Pos == 0 || e.Pos > v.upto) {
 		return nil, v, missing

@@ -85,6 +85,10 @@ func (a *API) mark(c *call, r store.RoomName, kind, eventID, thread string) erro
 	default:
 		return mxerror.InvalidParam("Receipts are m.read, m.read.private or m.fully_read, not %q.", clip(kind))
 	}
+	eventID, err := a.realName(c, r.NID, eventID)
+	if err != nil {
+		return err
+	}
 	e, err := a.o.Store.ClientEvent(c.ctx, eventID)
 	if errors.Is(err, store.ErrNotFound) || err == nil && e.Room != r.NID {
 		return mxerror.NotFound("There is no event %s in this room.", clip(eventID))

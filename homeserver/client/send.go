@@ -166,6 +166,9 @@ func (a *API) propose(c *call, nid int64, p room.Proposal) (any, error) {
 	if c.session.ShadowBanned {
 		return eventIDReply{madeUpEventID()}, nil
 	}
+	if err := a.realNames(c, nid, &p); err != nil {
+		return nil, err
+	}
 	c.sends()
 	e, err := a.o.Rooms.Send(c.ctx, nid, p)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/homeserver/sync"
@@ -51,26 +52,40 @@ func (a *API) timestampToEvent(c *call) (any, error) {
 		return nil, err
 	}
 	const page = 50
+	// Of several at the same time what was said is meant, rather than that somebody came to say it in that very
+	// millisecond.
+	var first *event.Event
 	for seen := 0; seen < timestampScan; {
 		found, err := a.o.Store.EventsByTime(c.ctx, v.room.NID, v.upto, at, back, page)
 		if err != nil {
 			return nil, err
 		}
 		for _, t := range found {
+			if first != nil && t.TS != at.TS {
+				return a.nearer(c, v, ts, back, first)
+			}
+			at = t
 			e, err := a.o.Store.Event(c.ctx, t.NID)
 			if err != nil {
 				return nil, err
 			}
+			if first != nil && e.IsState() {
+				continue
+			}
 			if ok, err := sync.Visible(c.ctx, a.o.Store, e, v.reader); err != nil {
 				return nil, err
-			} else if ok {
+			} else if ok && !e.IsState() {
 				return a.nearer(c, v, ts, back, e)
+			} else if ok {
+				first = e
 			}
-			at = t
 		}
 		if seen += len(found); len(found) < page {
 			break
 		}
+	}
+	if first != nil {
+		return a.nearer(c, v, ts, back, first)
 	}
 	way := "forward"
 	if back {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json/jsontext"
 	"fmt"
+	"slices"
 
 	"github.com/tidwall/gjson"
 	"github.com/tidwall/sjson"
@@ -30,6 +31,11 @@ type Direction struct {
 	Forward bool
 	// ForwardIfQuiet appends it if nothing was said in the room so far.
 	ForwardIfQuiet bool
+	// News has what goes forward count as unread and be pushed. Otherwise it is news to nobody.
+	News bool
+	// Service is the application service whose names the events have. Those that it has brought into the room under the same names
+	// already are not brought in again, and relations may name them.
+	Service string
 }
 
 // Import brings a room's history in. The events are given oldest first. Unless it goes forward,
@@ -44,14 +50,28 @@ func (m *Manager) Import(ctx context.Context, room int64, past []Past, d Directi
 			return err
 		}
 		forward := d.Forward || d.ForwardIfQuiet && quiet
-		names := map[string]string{}
+		names, err := a.m.o.Store.ServiceEvents(ctx, d.Service, a.nid, namedBy(past))
+		if err != nil {
+			return err
+		}
+		made := map[string]*event.Event{}
 		for i, p := range past {
-			if p.Content, err = renameRelations(p.Content, names); err != nil {
+			if id := names[p.Name]; p.Name != "" && id != "" {
+				e := made[p.Name]
+				if e == nil {
+					if e, err = a.m.o.Store.EventByID(ctx, id); err != nil {
+						return err
+					}
+				}
+				b.result = append(b.result, e)
+				continue
+			}
+			if p.Content, err = Rename(p.Content, names); err != nil {
 				return err
 			}
 			var e *event.Event
 			if forward {
-				e, err = a.propose(ctx, b, Proposal{Sender: p.Sender, Type: p.Type, Content: p.Content, TS: p.TS, past: true})
+				e, err = a.propose(ctx, b, Proposal{Sender: p.Sender, Type: p.Type, Content: p.Content, TS: p.TS, past: true, imported: !d.News})
 			} else if e, err = a.pastEvent(ctx, anchor, p); err == nil {
 				b.past, b.pastLandings = append(b.past, e), append(b.pastLandings, &landing{})
 			}
@@ -59,12 +79,27 @@ func (m *Manager) Import(ctx context.Context, room int64, past []Past, d Directi
 				return fmt.Errorf("event %d of the import: %w", i+1, err)
 			}
 			if p.Name != "" {
-				names[p.Name] = e.ID
+				names[p.Name], made[p.Name] = e.ID, e
+			}
+			if p.Name != "" && d.Service != "" {
+				b.extra = append(b.extra, func(t *store.Tx) error { return t.NameServiceEvent(d.Service, p.Name, e.Room, e.NID) })
 			}
 			b.result = append(b.result, e)
 		}
 		return nil
 	})
+}
+
+// namedBy are the names that some events have, or call others by.
+func namedBy(past []Past) (names []string) {
+	for _, p := range past {
+		if p.Name != "" {
+			names = append(names, p.Name)
+		}
+		names = append(names, Named(p.Content)...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // firstTalk finds the event that history hangs after: the last of those that made the room, the
@@ -113,9 +148,20 @@ func (a *actor) pastEvent(ctx context.Context, anchor *event.Event, p Past) (*ev
 }
 
 // relations are the places where content names another event.
-var relations = [...]string{`m\.relates_to.event_id`, `m\.relates_to.m\.in_reply_to.event_id`, `m\.new_content.m\.relates_to.event_id`}
+var relations = [...]string{`m\.relates_to.event_id`, `m\.relates_to.m\.in_reply_to.event_id`, `m\.new_content.m\.relates_to.event_id`, "redacts"}
 
-func renameRelations(content jsontext.Value, names map[string]string) (jsontext.Value, error) {
+// Named are the events that a content names.
+func Named(content jsontext.Value) (names []string) {
+	for _, path := range relations {
+		if name := gjson.GetBytes(content, path).Str; name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Rename puts other names of events into a content.
+func Rename(content jsontext.Value, names map[string]string) (jsontext.Value, error) {
 	for _, path := range relations {
 		id, ok := names[gjson.GetBytes(content, path).Str]
 		if !ok {

@@ -70,6 +70,7 @@ func crowd(ctx context.Context, b *bench) error {
 		return err
 	}
 	b.report.add(result{Key: "ghosts_register_s", What: fmt.Sprintf("%d ghosts register", n), Value: took.Seconds(), Unit: "s"})
+	b.report.add(result{Key: "ghosts_register_per_s", What: "ghosts registered", Value: float64(n) / took.Seconds(), Unit: "/s"})
 	membership := func(verb string) func(w *wire, i int) error {
 		return func(w *wire, i int) error {
 			return w.must("POST", client.Path("rooms", room, verb)+"?user_id="+url.QueryEscape(b.UserID(ghost(i))), crowdToken, `{}`)

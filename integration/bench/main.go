@@ -47,6 +47,8 @@ func groups() []group {
 		{name: "import", run: importing},
 		{name: "media", config: mediaConfig, run: media},
 		{name: "services", run: services},
+		{name: "inprocess", run: inProcess},
+		{name: "portal", run: portal},
 		{name: "push", config: pushConfig, run: pushes},
 		{name: "claim", registrations: map[string]string{"crowd.yaml": devicesRegistration}, run: claim},
 		{name: "todevice", run: toDevice},
@@ -95,7 +97,7 @@ func run(ctx context.Context) error {
 	out := flag.String("json", "bench.json", "write the results to this `file` too; empty for none")
 	binary := flag.String("binary", "", "measure this `file` instead of a fresh build")
 	dir := flag.String("dir", "", "`folder` for the servers' data; it should be on a real disk")
-	only := flag.String("only", ".", "run the groups that match this `regexp`: start, send, sync, rooms, large, waiting, bridge, store, search, import, media, services, push, claim, todevice, crowd, inbound, fanout, hugejoin, resolve")
+	only := flag.String("only", ".", "run the groups that match this `regexp`: start, send, sync, rooms, large, waiting, bridge, store, search, import, media, services, inprocess, portal, push, claim, todevice, crowd, inbound, fanout, hugejoin, resolve")
 	perf := flag.String("perf", "", "record profiles of the server with perf into this `folder`")
 	flag.DurationVar(&b.duration, "duration", 5*time.Second, "how long each rate is measured")
 	flag.IntVar(&b.events, "events", 100_000, "how many events the store is filled with")

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -60,6 +61,23 @@ func (b *bridges) start() {
 	ok(b.t, err)
 }
 
+// logs waits until the bridges' log has something.
+func (b *bridges) logs(ctx context.Context, what string) {
+	b.t.Helper()
+	for {
+		raw, err := os.ReadFile(filepath.Join(b.dir, "log"))
+		ok(b.t, err)
+		if strings.Contains(string(raw), what) {
+			return
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			b.t.Fatalf("the log does not say %q", what)
+		}
+	}
+}
+
 func (b *bridges) end(kill bool) {
 	b.t.Helper()
 	if kill {
@@ -82,9 +100,10 @@ func TestSynapse(t *testing.T) {
 	t.Cleanup(bob.Close)
 	b := &bridges{t: t, dir: t.TempDir()}
 	hs, address := "", ""
+	channels := []string{"#chan"}
 	write := func() {
 		ok(t, os.WriteFile(b.config(), fmt.Appendf(nil, "server: {name: test}\ndata_dir: %q\nbridge_host: {homeserver_url: %q, listen: %q}\nbridges:\n%s",
-			filepath.Join(b.dir, "data"), hs, address, bridgetest.IRCBridge("irc", "none", bridgetest.IRCNetwork{ID: "ng", Addr: ng.Addr, Channels: []string{"#chan"}})), 0o600))
+			filepath.Join(b.dir, "data"), hs, address, bridgetest.IRCBridge("irc", "none", bridgetest.IRCNetwork{ID: "ng", Addr: ng.Addr, Channels: channels})), 0o600))
 	}
 	address, hs = synapse.FreeAddr(t), "http://127.0.0.1:1"
 	write()
@@ -200,6 +219,30 @@ func TestSynapse(t *testing.T) {
 	toMatrix("through it 29.")
 	say("still there")
 	toIRC("still there")
+
+	// Another channel, without a restart; what is wrong changes nothing.
+	good := channels
+	channels = []string{"no channel at all"}
+	write()
+	ok(t, b.child.Signal(syscall.SIGHUP))
+	b.logs(ctx, "not all of the new configuration is in force")
+	say("undisturbed")
+	toIRC("undisturbed")
+	channels = append(good, "#more")
+	write()
+	ok(t, b.child.Signal(syscall.SIGHUP))
+	more := ""
+	for more == "" {
+		if more, err = anna.Join(ctx, "#irc_ng_#more:test"); err != nil && ctx.Err() != nil {
+			t.Fatal(err)
+		}
+	}
+	bob.Send("JOIN #more")
+	_, _, err = bob.Await(ctx, 0, "", "366", "")
+	ok(t, err)
+	_, err = anna.Say(ctx, more, "in the other one")
+	ok(t, err)
+	toIRC("in the other one")
 
 	want, got = nil, nil
 	for i := range 2 {

@@ -3,7 +3,9 @@ package irc_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -176,7 +178,8 @@ func TestDownFromTheStart(t *testing.T) {
 	}
 	t.Cleanup(func() { silent.Close() })
 	door := newGate(t, late.Addr)
-	s := testserver.New(t, testserver.Options{Extra: "bridges:\n" +
+	metrics := freeAddr(t)
+	s := testserver.New(t, testserver.Options{Extra: fmt.Sprintf("metrics: {enabled: true, listen: %q}\nbridges:\n", metrics) +
 		bridgetest.IRCBridge("late", "none", bridgetest.IRCNetwork{ID: "late", Addr: door.addr, Channels: []string{"#chan"}},
 			bridgetest.IRCNetwork{ID: "mute", Addr: silent.Addr().String(), Channels: []string{"#chan"}}) +
 		bridgetest.IRCBridge("ng", "none", bridgetest.IRCNetwork{ID: "ng", Addr: ng.Addr, Channels: []string{"#chan"}})})
@@ -206,6 +209,8 @@ func TestDownFromTheStart(t *testing.T) {
 	if _, _, err := anna.Await(ctx, 0, lateRoom, "word of the outage", notice("is lost")); err != nil {
 		t.Error(err)
 	}
+	connected(ctx, t, metrics, "late", false)
+	connected(ctx, t, metrics, "ng", true)
 	door.Shut()
 	late.Start()
 	carl := person(ctx, t, late.Addr, "carl", "#chan")
@@ -215,6 +220,36 @@ func TestDownFromTheStart(t *testing.T) {
 	}
 	if _, err := bridgetest.IRCToMatrix(ctx, carl, "#chan", anna, lateRoom, 1); err != nil {
 		t.Error(err)
+	}
+	connected(ctx, t, metrics, "late", true)
+}
+
+// connected waits until the metric of a network's connection, in the bridge of the same name, says so.
+func connected(ctx context.Context, t *testing.T, metrics, network string, is bool) {
+	t.Helper()
+	want := fmt.Sprintf("landbridge_bridge_login_connected{bridge=%q,login=%q} %d\n", network, network, map[bool]int{true: 1}[is])
+	for {
+		req, err := http.NewRequestWithContext(ctx, "GET", "http://"+metrics+"/metrics", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatalf("the metrics: %v", err)
+		}
+		raw, err := io.ReadAll(res.Body)
+		res.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(raw), want) {
+			return
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			t.Fatalf("the metrics do not say %q", want)
+		}
 	}
 }
 

@@ -65,7 +65,7 @@ func need(t testing.TB, pkg, path string) {
 		t.Fatalf("%s is missing: install it with `apt-get install %s`", path, pkg)
 	}
 	t.Logf("installing %s", pkg)
-	cmd := exec.Command("apt-get", "install", "-y", "--no-install-recommends", pkg)
+	cmd := exec.Command("apt-get", "-o", "DPkg::Lock::Timeout=300", "install", "-y", "--no-install-recommends", pkg)
 	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%s is missing and `apt-get install %s` failed (%v); install it by hand (perhaps after apt-get update):\n%s", path, pkg, err, out)

@@ -19,7 +19,7 @@ func Chromium(t testing.TB) string {
 		t.Fatal("Chromium is missing: install it with `apt-get install chromium`")
 	}
 	t.Log("installing Chromium")
-	cmd := exec.Command("apt-get", "install", "-y", "--no-install-recommends", "chromium")
+	cmd := exec.Command("apt-get", "-o", "DPkg::Lock::Timeout=300", "install", "-y", "--no-install-recommends", "chromium")
 	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("Chromium is missing and `apt-get install chromium` failed (%v):\n%s", err, out)

@@ -22,7 +22,7 @@ func Nio(t testing.TB) string {
 		t.Fatalf("matrix-nio is missing: install it with `apt-get install %s`", strings.Join(packages, " "))
 	}
 	t.Log("installing matrix-nio")
-	cmd := exec.Command("apt-get", append([]string{"install", "-y", "--no-install-recommends"}, packages...)...)
+	cmd := exec.Command("apt-get", append([]string{"-o", "DPkg::Lock::Timeout=300", "install", "-y", "--no-install-recommends"}, packages...)...)
 	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("matrix-nio is missing and `apt-get install %s` failed (%v):\n%s", strings.Join(packages, " "), err, out)
