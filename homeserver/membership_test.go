@@ -24,6 +24,7 @@ func TestInviteBlocking(t *testing.T) {
 	if invites() != 0 {
 		t.Error("a blocked invitation is shown")
 	}
+	h.refused(403, "M_INVITE_BLOCKED", alice, "POST", "/v3/rooms/"+second+"/invite", obj{"user_id": "@bob:test"})
 	config("m.invite_permission_config", obj{})
 	if invites() != 1 {
 		t.Error("the invitation is not shown again")

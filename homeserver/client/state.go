@@ -124,9 +124,22 @@ func (c *call) renderBundled(v view) sync.Render {
 	return r
 }
 
+// showsState tells why the reader may not have the room's state by itself: 403 "You aren't a member of the room and
+// weren't previously a member of the room", and "If the user has left the room then the state is taken from the state
+// of the room when they left", which nobody takes to be said of the banned: they were made to go.
+func (v view) showsState() error {
+	if v.membership == "ban" && v.upto != endless {
+		return mxerror.Forbidden("You are banned from this room.")
+	}
+	return nil
+}
+
 // getState is GET /rooms/{roomId}/state.
 func (a *API) getState(c *call) (any, error) {
 	v, err := c.wholeParam(0)
+	if err == nil {
+		err = v.showsState()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -146,6 +159,9 @@ func (a *API) getState(c *call) (any, error) {
 // getStateEvent is GET /rooms/{roomId}/state/{eventType}/{stateKey}.
 func (a *API) getStateEvent(c *call) (any, error) {
 	v, err := c.lookParam(0)
+	if err == nil {
+		err = v.showsState()
+	}
 	if err != nil {
 		return nil, err
 	}
