@@ -28,7 +28,7 @@ func TestAdminRedact(t *testing.T) {
 	alice, eve := h.user("alice"), h.user("eve")
 	room, other := h.room(alice, obj{"preset": "public_chat"}), h.room(alice, obj{"preset": "public_chat"})
 	for _, id := range []string{room, other} {
-		h.joins(eve, id)
+		h.join(eve, id)
 	}
 	gone := func(id, event string, wantGone bool) {
 		t.Helper()
@@ -58,7 +58,7 @@ func TestAdminRedact(t *testing.T) {
 	gone(room, third, false)
 
 	// All of it, also where they can't any more; the administrator is in one of the rooms only.
-	h.joins(root, room)
+	h.join(root, room)
 	h.ok(alice, "POST", "/v3/rooms/"+room+"/ban", obj{"user_id": "@eve:test"})
 	h.ok(alice, "POST", "/v3/rooms/"+other+"/ban", obj{"user_id": "@eve:test"})
 	failed := h.redactAll(root, "@eve:test", obj{"rooms": []string{}})
@@ -88,7 +88,7 @@ func TestAdminCounts(t *testing.T) {
 	h.room(alice, obj{"invite": []string{"@bob:test"}})
 	room := h.room(alice, obj{"preset": "public_chat"})
 	h.ok(alice, "POST", "/v3/rooms/"+room+"/invite", obj{"user_id": "@bob:test"})
-	h.joins(bob, room)
+	h.join(bob, room)
 	h.ok(bob, "POST", "/v3/rooms/"+room+"/leave", nil)
 	count := func(user, path string, from int64) string {
 		t.Helper()
