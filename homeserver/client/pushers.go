@@ -63,9 +63,11 @@ const (
 type notification struct {
 	Actions []jsontext.Value `json:"actions"`
 	Event   jsontext.Value   `json:"event"`
-	Read    bool             `json:"read"`
-	RoomID  string           `json:"room_id"`
-	TS      int64            `json:"ts"`
+	// ProfileTag is that of the rule, and rules have none any more; old clients look for it.
+	ProfileTag string `json:"profile_tag"`
+	Read       bool   `json:"read"`
+	RoomID     string `json:"room_id"`
+	TS         int64  `json:"ts"`
 }
 
 // notifications is GET /notifications. The token is a position of the log.
