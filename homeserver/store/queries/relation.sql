@@ -86,7 +86,7 @@ ORDER BY depth DESC, pos DESC LIMIT 1
 
 -- name: thread_list
 SELECT e.nid, t.depth, t.pos,
-  coalesce((SELECT r.author FROM relation r WHERE r.parent = t.root AND r.depth = t.depth AND r.pos = t.pos LIMIT 1), 0)
+  coalesce((SELECT n.author FROM event n WHERE n.room_nid = t.room_nid AND n.pos = t.pos), 0)
 FROM thread t JOIN event e ON e.id = t.root AND e.room_nid = t.room_nid
 WHERE t.room_nid = $1 AND (t.depth, t.pos) < ($2, $3)
   AND (CAST($4 AS BIGINT) = 0 OR e.author = CAST($4 AS BIGINT) OR EXISTS (SELECT 1 FROM relation r WHERE r.parent = t.root AND r.room_nid = t.room_nid AND r.rel_type = 'm.thread' AND r.author = CAST($4 AS BIGINT)))
