@@ -172,3 +172,21 @@ func TestAdminFeatures(t *testing.T) {
 	h.admNo(400, "M_UNKNOWN", root, "POST", "/v1/background_updates/start_job", obj{"job_name": "other"})
 	h.admNo(404, "M_NOT_FOUND", root, "GET", "/v1/federation/destinations/"+url.PathEscape("none.example")+"/rooms", nil)
 }
+
+func TestAdminDestinations(t *testing.T) {
+	t.Parallel()
+	p := sites(t, 2)
+	a, b := p[0], p[1]
+	alice, bob := a.user("alice"), b.user("bob")
+	a.admin(a.id("alice"))
+	root := a.again("alice")
+	room := a.room(alice, obj{"preset": "public_chat", "room_alias_name": "shared"})
+	b.ok(bob, "POST", "/v3/join/"+url.PathEscape("#shared:"+a.o.Name), nil)
+	a.member(t, alice, room, b.id("bob"), "join")
+	const path = "/v1/federation/destinations"
+	want(t, a.admOK(root, "GET", path, nil), map[string]string{"total": "1", "destinations.0.destination": b.o.Name, "destinations.0.retry_interval": "0"})
+	want(t, a.admOK(root, "GET", path+"/"+url.PathEscape(b.o.Name), nil), map[string]string{"destination": b.o.Name})
+	want(t, a.admOK(root, "GET", path+"/"+url.PathEscape(b.o.Name)+"/rooms?dir=b", nil), map[string]string{"total": "1", "rooms.0.room_id": room})
+	a.admNo(400, "M_UNKNOWN", root, "POST", path+"/"+url.PathEscape(b.o.Name)+"/reset_connection", obj{})
+	a.admNo(404, "M_NOT_FOUND", root, "POST", path+"/none.example/reset_connection", obj{})
+}

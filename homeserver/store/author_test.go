@@ -95,7 +95,9 @@ func TestAccountEnds(t *testing.T) {
 		if e, err := f.FirstAccountEnd(ctx); err != nil || e != (AccountEnd{2, 50}) {
 			t.Errorf("%v, %v", e, err)
 		}
-		f.write(func(tx *Tx) error { return errors.Join(tx.SetTask(Task{ID: "b", ChangedTS: 2}), tx.SetTask(Task{ID: "a", ChangedTS: 1})) })
+		f.write(func(tx *Tx) error {
+			return errors.Join(tx.SetTask(Task{ID: "b", ChangedTS: 2}), tx.SetTask(Task{ID: "a", ChangedTS: 1}))
+		})
 		if list, err := f.Tasks(ctx, 10); err != nil || len(list) != 2 || list[0].ID != "a" {
 			t.Errorf("%v, %v", list, err)
 		}
