@@ -14,7 +14,7 @@ import (
 const forever = 1<<53 - 1
 
 // renew is POST v1/account_validity/validity: the account may be used until expiration_ts and is locked then. There is
-// no usual time for which accounts are good, so without one the account is good for ever.
+// no usual time for which accounts are good, so without one the account is good for ever. One that was locked is open again.
 func (a *Admin) renew(c client.AdminCall) (any, error) {
 	var q struct {
 		UserID string `json:"user_id"`

@@ -124,9 +124,8 @@ func (c *call) renderBundled(v view) sync.Render {
 	return r
 }
 
-// showsState tells why the reader may not have the room's state by itself: 403 "You aren't a member of the room and
-// weren't previously a member of the room", and "If the user has left the room then the state is taken from the state
-// of the room when they left", which nobody takes to be said of the banned: they were made to go.
+// showsState refuses the room's state to who is banned. The specification says what those get who "left the room":
+// "the state of the room when they left". It says nothing of the banned, to whom other servers answer 403.
 func (v view) showsState() error {
 	if v.membership == "ban" && v.upto != endless {
 		return mxerror.Forbidden("You are banned from this room.")
