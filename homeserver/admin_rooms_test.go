@@ -15,7 +15,7 @@ func TestAdminRooms(t *testing.T) {
 	one := h.room(alice, obj{"name": "Apples", "topic": "fruit", "preset": "public_chat", "visibility": "public", "room_alias_name": "apples"})
 	two := h.room(alice, obj{"name": "Bananas", "preset": "private_chat", "creation_content": obj{"type": "m.space", "m.federate": false}})
 	three := h.room(bob, obj{"name": "Cherries", "initial_state": []obj{{"type": "m.room.encryption", "content": obj{"algorithm": "m.megolm.v1.aes-sha2"}}}})
-	h.joins(bob, one)
+	h.join(bob, one)
 	h.ok(bob, "POST", "/v3/rooms/"+three+"/leave", nil)
 	for query, rooms := range map[string]string{
 		"":                             "Apples Bananas Cherries",
@@ -70,7 +70,7 @@ func TestAdminRooms(t *testing.T) {
 	h.admNo(403, "M_FORBIDDEN", root, "POST", "/v1/join/"+two, obj{"user_id": "@bob:test"})
 	h.admNo(404, "M_NOT_FOUND", root, "POST", "/v1/join/"+one, obj{"user_id": "@nobody:test"})
 	h.admOK(root, "POST", "/v1/rooms/"+two+"/make_room_admin", obj{"user_id": "@bob:test"})
-	h.joins(bob, two)
+	h.join(bob, two)
 	h.state(bob, two, "m.room.name", "", obj{"name": "Berries"})
 	h.admNo(400, "M_UNKNOWN", root, "POST", "/v1/rooms/"+three+"/make_room_admin", nil)
 
@@ -82,7 +82,7 @@ func TestAdminRooms(t *testing.T) {
 	h.refused(403, "M_FORBIDDEN", alice, "POST", "/v3/rooms/"+one+"/invite", obj{"user_id": "@carol:test"})
 	h.refused(403, "M_FORBIDDEN", carol, "PUT", "/v3/rooms/"+one+"/state/m.room.member/@carol:test", obj{"membership": "join"})
 	h.admOK(root, "PUT", "/v1/rooms/"+one+"/block", obj{"block": false})
-	h.joins(carol, one)
+	h.join(carol, one)
 	h.admOK(root, "PUT", "/v1/rooms/!unknown:elsewhere/block", obj{"block": true})
 	want(t, h.admOK(root, "GET", "/v1/rooms/!unknown:elsewhere/block", nil), map[string]string{"block": "true"})
 	h.admNo(400, "M_INVALID_PARAM", root, "PUT", "/v1/rooms/x/block", obj{"block": true})
@@ -105,8 +105,8 @@ func TestAdminDeleteRoom(t *testing.T) {
 	alice, bob := h.user("alice"), h.user("bob")
 	room := h.room(alice, obj{"name": "Bad", "preset": "public_chat", "visibility": "public", "room_alias_name": "bad"})
 	other := h.room(alice, obj{"name": "Good", "preset": "public_chat"})
-	h.joins(bob, room)
-	h.joins(bob, other)
+	h.join(bob, room)
+	h.join(bob, other)
 	var last string
 	for i := range 450 { // more than one write takes away
 		last = h.say(alice, room, fmt.Sprintf("word %d", i))

@@ -15,7 +15,7 @@ func TestAdminReports(t *testing.T) {
 	h, root := startAdmin(t)
 	alice, bob := h.user("alice"), h.user("bob")
 	room := h.room(alice, obj{"name": "Loud", "preset": "public_chat", "room_alias_name": "loud"})
-	h.joins(bob, room)
+	h.join(bob, room)
 	one, two := h.say(alice, room, "one"), h.say(bob, room, "two")
 	h.ok(bob, "POST", "/v3/rooms/"+room+"/report/"+one, obj{"reason": "first", "score": -50})
 	h.ok(alice, "POST", "/v3/rooms/"+room+"/report/"+two, obj{"reason": "second"})

@@ -27,7 +27,7 @@ func (h *hs) backupTogether(token string) {
 		defer mu.Unlock()
 		got = append(got, update{n, int(count)})
 	}
-	key := jsonObject{"first_message_index": 0, "forwarded_count": 0, "is_verified": true, "session_data": jsonObject{}}
+	key := obj{"first_message_index": 0, "forwarded_count": 0, "is_verified": true, "session_data": obj{}}
 	const writers, each = 6, 8
 	all := func(do func(i, j int)) {
 		h.Helper()
@@ -58,13 +58,13 @@ func (h *hs) backupTogether(token string) {
 	// Each writer by another of the three endpoints.
 	all(func(i, j int) {
 		room, session := fmt.Sprintf("!r%d:x", i%2), fmt.Sprintf("s%d-%d", i, j)
-		switch sessions := (jsonObject{"sessions": jsonObject{session: key}}); i % 3 {
+		switch sessions := (obj{"sessions": obj{session: key}}); i % 3 {
 		case 0:
 			change("PUT", "/"+room+"/"+session, key)
 		case 1:
 			change("PUT", "/"+room, sessions)
 		default:
-			change("PUT", "", jsonObject{"rooms": jsonObject{room: sessions}})
+			change("PUT", "", obj{"rooms": obj{room: sessions}})
 		}
 	})
 	check("written", 0, func(n int) int { return n + 1 })

@@ -19,6 +19,11 @@ func TestBannedIsTold(t *testing.T) {
 	if _, told := rooms[banned]; !told || len(rooms) != 1 {
 		t.Errorf("the first sync tells of %v", rooms)
 	}
+	// What was said while they were there stays theirs to read, the state by itself does not.
+	h.refused(403, "M_FORBIDDEN", bob, "GET", "/v3/rooms/"+banned+"/state", nil)
+	h.refused(403, "M_FORBIDDEN", bob, "GET", "/v3/rooms/"+banned+"/state/m.room.member/@bob:test", nil)
+	h.ok(bob, "GET", "/v3/rooms/"+left+"/state/m.room.member/@bob:test", nil)
+	h.ok(bob, "GET", "/v3/rooms/"+banned+"/messages?dir=b", nil)
 	h.ok(bob, "POST", "/v3/rooms/"+banned+"/forget", map[string]any{})
 	if rooms := h.get(bob, "/v3/sync").Get("rooms.leave").Map(); len(rooms) != 0 {
 		t.Errorf("after it was forgotten, %v", rooms)

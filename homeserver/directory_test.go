@@ -22,7 +22,7 @@ func TestPublicRooms(t *testing.T) {
 	h := start(t)
 	alice, bob := h.user("alice"), h.user("bob")
 	big := h.room(alice, obj{"visibility": "public", "name": "Big", "topic": "About fish"})
-	h.joins(bob, big)
+	h.join(bob, big)
 	var names []string
 	for _, name := range []string{"a", "b", "c"} {
 		names = append(names, h.room(alice, obj{"visibility": "public", "name": name, "room_alias_name": "alias-" + name}))
@@ -147,7 +147,7 @@ func TestHierarchy(t *testing.T) {
 			t.Errorf("%s %s: %s, want %s", tc.who, tc.query, got, tc.want)
 		}
 	}
-	h.joins(bob, root)
+	h.join(bob, root)
 	out := h.ok(bob, "GET", path, nil)
 	if got := all(out.Get("rooms"), "name"); got != "root knock sub public members" {
 		t.Errorf("with bob in it: %s", got)
@@ -245,7 +245,7 @@ func TestThirdParty(t *testing.T) {
 		t.Fatal(err)
 	}
 	srv := httptest.NewServer(s.Client())
-	h := &hs{t, s, srv.URL, srv.Client()}
+	h := &hs{TB: t, Server: s, url: srv.URL, http: srv.Client()}
 	t.Cleanup(func() { srv.Close(); s.Close() })
 	h.runs()
 	alice := h.user("alice")

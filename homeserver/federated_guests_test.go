@@ -36,7 +36,7 @@ func TestGuestsAfterCrash(t *testing.T) {
 	alice, guest := h.user("alice"), h.guest("guest")
 	room := h.room(alice, obj{"preset": "private_chat"})
 	h.ok(alice, "POST", "/v3/rooms/"+room+"/invite", obj{"user_id": "@guest:test"})
-	h.joins(guest, room)
+	h.join(guest, room)
 	name, err := h.store.RoomByID(t.Context(), room)
 	if err != nil {
 		t.Fatal(err)

@@ -55,7 +55,7 @@ func TestHistoryVisibility(t *testing.T) {
 				h.refused(403, "M_FORBIDDEN", bob, "GET", "/v3/rooms/"+room+"/messages?dir=b", nil)
 				h.refused(404, "M_NOT_FOUND", bob, "GET", "/v3/rooms/"+room+"/event/"+esc(before), nil)
 			}
-			h.joins(bob, room)
+			h.join(bob, room)
 			h.say(alice, room, "joined")
 			is("joined", saw(bob), tc.joined)
 			h.ok(bob, "POST", "/v3/rooms/"+room+"/leave", nil)
@@ -92,7 +92,7 @@ func TestVisibilityChanges(t *testing.T) {
 	h.say(alice, room, "world")
 	closed := set("joined")
 	h.say(alice, room, "closed")
-	h.joins(bob, room)
+	h.join(bob, room)
 	got := strings.TrimSpace(strings.Join(strings.Fields(all(h.ok(bob, "GET", "/v3/rooms/"+room+"/messages?dir=f&limit=100", nil).Get("chunk"), "content.body")), " "))
 	if got != "shared world" {
 		t.Errorf("bob reads %q", got)
@@ -107,7 +107,7 @@ func TestMessagesFilters(t *testing.T) {
 	h := start(t)
 	alice, bob := h.user("alice"), h.user("bob")
 	room := h.room(alice, obj{"preset": "public_chat"})
-	h.joins(bob, room)
+	h.join(bob, room)
 	h.say(alice, room, "a1")
 	middle := h.send(bob, room, "m.room.message", obj{"body": "b1", "url": "mxc://x/y"})
 	h.send(bob, room, "org.example.x", obj{"body": "x1"})
@@ -154,7 +154,7 @@ func TestMembers(t *testing.T) {
 	alice, bob := h.user("alice"), h.user("bob")
 	room := h.room(alice, obj{"preset": "public_chat"})
 	now := h.ok(alice, "GET", "/v3/sync", nil).Get("next_batch").Str
-	h.joins(bob, room)
+	h.join(bob, room)
 	h.ok(alice, "POST", "/v3/rooms/"+room+"/invite", obj{"user_id": "@carol:test"})
 	h.ok(alice, "POST", "/v3/rooms/"+room+"/ban", obj{"user_id": "@dave:test"})
 	for _, tc := range []struct{ query, want string }{
@@ -184,7 +184,7 @@ func TestRedactions(t *testing.T) {
 	for _, version := range []string{"9", "10", "11", "12"} {
 		t.Run(version, func(t *testing.T) {
 			room := h.room(alice, obj{"preset": "public_chat", "room_version": version})
-			h.joins(bob, room)
+			h.join(bob, room)
 			get := func(id string) (out string) { return h.ok(alice, "GET", "/v3/rooms/"+room+"/event/"+esc(id), nil).Raw }
 			mine, his := h.say(alice, room, "alice's"), h.say(bob, room, "bob's")
 			h.refused(403, "M_FORBIDDEN", bob, "PUT", "/v3/rooms/"+room+"/redact/"+esc(mine)+"/x", nil)
@@ -235,8 +235,8 @@ func TestAdminRedacts(t *testing.T) {
 	alice, bob, root := h.user("alice"), h.user("bob"), h.user("root")
 	h.admin("@root:test")
 	room := h.room(alice, obj{"preset": "public_chat"})
-	h.joins(bob, room)
-	h.joins(root, room)
+	h.join(bob, room)
+	h.join(root, room)
 	said := h.say(alice, room, "x")
 	path := fmt.Sprintf("/v3/rooms/%s/redact/%s/t", room, esc(said))
 	h.refused(403, "M_FORBIDDEN", bob, "PUT", path, nil)

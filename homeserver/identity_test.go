@@ -123,7 +123,7 @@ func TestInviteByAddress(t *testing.T) {
 	if m := h.ok(alice, "GET", "/v3/rooms/"+room+"/state/m.room.member/@bob:test", nil).Get("membership").Str; m != "invite" {
 		t.Errorf("bob: %s", m)
 	}
-	h.joins(bob, room)
+	h.join(bob, room)
 	third := h.ok(alice, "GET", "/v3/rooms/"+room+"/state/m.room.third_party_invite/t0ken", nil)
 	if third.Get("display_name").Str != "c...@e..." || third.Get("public_key").Str != "long" || third.Get("key_validity_url").Str != "https://x/isvalid" || third.Get("public_keys.1.public_key").Str != "short" {
 		t.Errorf("the invitation: %s", third)
@@ -136,7 +136,7 @@ func TestInviteByAddress(t *testing.T) {
 	}
 	ids.bound["carol@example.org email"] = "@carol:test"
 	h.ok(bob, "POST", "/v3/rooms/"+room+"/invite", ids.invitation("carol@example.org"))
-	h.joins(carol, room)
+	h.join(carol, room)
 	// Who may not invite is refused before anybody hears of it; so is what makes no sense.
 	h.state(alice, room, "m.room.power_levels", "", obj{"invite": 50})
 	h.refused(403, "M_FORBIDDEN", carol, "POST", "/v3/rooms/"+room+"/invite", ids.invitation("eve@example.org"))

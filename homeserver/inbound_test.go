@@ -40,7 +40,7 @@ func residentOf(t *testing.T, p []*peer) (h *hs, name string, far *afar) {
 			t.Error(err)
 		}
 	})
-	return &hs{t, p[0].Server, srv.URL, http.DefaultClient}, p[0].name, &afar{T: t, peer: p[1], to: p[0].name, Client: p[1].outside.client}
+	return &hs{TB: t, Server: p[0].Server, url: srv.URL, http: http.DefaultClient}, p[0].name, &afar{T: t, peer: p[1], to: p[0].name, Client: p[1].outside.client}
 }
 
 type afar struct {

@@ -35,7 +35,7 @@ func TestTimestampToEvent(t *testing.T) {
 	h.refused(400, "M_INVALID_PARAM", alice, "GET", path+"?ts=x&dir=f", nil)
 	h.refused(400, "M_INVALID_PARAM", alice, "GET", path+"?ts=1&dir=x", nil)
 	h.refused(403, "M_FORBIDDEN", bob, "GET", path+"?ts=1&dir=f", nil)
-	h.joins(bob, room)
+	h.join(bob, room)
 	if id := at(bob, 0, "f"); id == first || id == second {
 		t.Error("bob finds what was before him")
 	}
@@ -54,7 +54,7 @@ func TestReports(t *testing.T) {
 		t.Error("the answers differ")
 	}
 	h.ok(bob, "POST", "/v3/rooms/"+room+"/report", obj{"reason": "from outside"})
-	h.joins(bob, room)
+	h.join(bob, room)
 	h.refused(404, "M_NOT_FOUND", bob, "POST", "/v3/rooms/"+room+"/report/$nothing", obj{"reason": "x"})
 	h.ok(bob, "POST", event, obj{"reason": "bad words", "score": -100})
 	h.ok(bob, "POST", event, obj{})
@@ -84,7 +84,7 @@ func TestMutualRooms(t *testing.T) {
 	h.user("carol")
 	for _, base := range []string{"/v1/mutual_rooms", "/unstable/uk.half-shot.msc2666/user/mutual_rooms"} {
 		both := h.room(alice, obj{"preset": "public_chat"})
-		h.joins(bob, both)
+		h.join(bob, both)
 		h.room(alice, obj{"invite": []string{"@bob:test"}})
 		out := h.ok(alice, "GET", base+"?user_id=@bob:test", nil)
 		rooms := out.Get("joined").Array()
@@ -109,7 +109,7 @@ func TestDelayedEvents(t *testing.T) {
 	h.runs()
 	alice, bob := h.user("alice"), h.user("bob")
 	room := h.room(alice, obj{"preset": "public_chat", "power_level_content_override": obj{"events": obj{"org.example.x": 0}}})
-	h.joins(bob, room)
+	h.join(bob, room)
 	const base = "/unstable/org.matrix.msc4140/delayed_events"
 	listed := func(token string) int {
 		return len(h.ok(token, "GET", base, nil).Get("delayed_events").Array())
@@ -229,7 +229,7 @@ func TestServerNotices(t *testing.T) {
 		if tags := h.ok(alice, "GET", "/v3/user/@alice:test/rooms/"+room+"/tags", nil); !tags.Get(`tags.m\.server_notice`).Exists() {
 			t.Errorf("tags %s", tags.Raw)
 		}
-		h.joins(alice, room)
+		h.join(alice, room)
 		if got := all(h.ok(alice, "GET", "/v3/rooms/"+room+"/messages?dir=b&limit=3", nil).Get("chunk"), "content.body"); got != " two one" {
 			t.Errorf("notices %q", got)
 		}

@@ -24,6 +24,7 @@ func TestInviteBlocking(t *testing.T) {
 	if invites() != 0 {
 		t.Error("a blocked invitation is shown")
 	}
+	h.refused(403, "M_INVITE_BLOCKED", alice, "POST", "/v3/rooms/"+second+"/invite", obj{"user_id": "@bob:test"})
 	config("m.invite_permission_config", obj{})
 	if invites() != 1 {
 		t.Error("the invitation is not shown again")
@@ -46,7 +47,7 @@ func TestMembershipEdges(t *testing.T) {
 	h := start(t)
 	alice, bob, carol := h.user("alice"), h.user("bob"), h.user("carol")
 	room := h.room(alice, obj{"preset": "public_chat"})
-	h.joins(bob, room)
+	h.join(bob, room)
 	path := "/v3/rooms/" + room
 	member := func(user, field string) string {
 		return h.ok(alice, "GET", path+"/state/m.room.member/"+user, nil).Get(field).Str
@@ -79,7 +80,7 @@ func TestMembershipEdges(t *testing.T) {
 	h.refused(403, "M_FORBIDDEN", alice, "POST", path+"/invite", obj{"user_id": "@bob:test"})
 	h.ok(alice, "POST", path+"/unban", obj{"user_id": "@bob:test"})
 	h.refused(403, "M_FORBIDDEN", alice, "POST", path+"/unban", obj{"user_id": "@bob:test"})
-	h.joins(bob, room)
+	h.join(bob, room)
 	h.ok(bob, "POST", path+"/leave", nil)
 	h.ok(bob, "POST", path+"/forget", nil)
 	h.refused(403, "M_FORBIDDEN", bob, "GET", path+"/messages?dir=b", nil)
@@ -110,7 +111,7 @@ func TestKnock(t *testing.T) {
 	h.refused(403, "M_FORBIDDEN", bob, "POST", "/v3/join/"+esc(room), nil)
 	h.ok(alice, "POST", "/v3/rooms/"+room+"/invite", obj{"user_id": "@bob:test"})
 	h.refused(403, "M_FORBIDDEN", bob, "POST", "/v3/knock/"+esc(room), nil)
-	h.joins(bob, room)
+	h.join(bob, room)
 	h.refused(403, "M_FORBIDDEN", bob, "POST", "/v3/knock/"+esc(room), nil)
 }
 
@@ -119,7 +120,7 @@ func TestKnockRestricted(t *testing.T) {
 	h := start(t)
 	alice, bob, carol := h.user("alice"), h.user("bob"), h.user("carol")
 	club := h.room(alice, obj{"preset": "public_chat"})
-	h.joins(carol, club)
+	h.join(carol, club)
 	for _, rule := range []string{"restricted", "knock_restricted"} {
 		room := h.room(alice, obj{"initial_state": []obj{{"type": "m.room.join_rules", "content": obj{"join_rule": rule,
 			"allow": []obj{{"type": "m.room_membership", "room_id": club}, {"type": "org.example.other"}}}}}})
@@ -129,9 +130,9 @@ func TestKnockRestricted(t *testing.T) {
 		} else {
 			h.ok(bob, "POST", "/v3/knock/"+esc(room), nil)
 		}
-		h.joins(carol, room)
+		h.join(carol, room)
 		h.ok(alice, "POST", "/v3/rooms/"+room+"/invite", obj{"user_id": "@bob:test"})
-		h.joins(bob, room)
+		h.join(bob, room)
 	}
 }
 
@@ -153,7 +154,7 @@ func TestGuestsLeave(t *testing.T) {
 	h.refused(403, "M_GUEST_ACCESS_FORBIDDEN", guest, "POST", "/v3/join/"+esc(room), nil)
 	h.refused(403, "M_GUEST_ACCESS_FORBIDDEN", guest, "PUT", "/v3/rooms/"+room+"/state/m.room.member/@guest:test", obj{"membership": "join"})
 	h.state(alice, room, "m.room.guest_access", "", obj{"guest_access": "can_join"})
-	h.joins(guest, room)
+	h.join(guest, room)
 	h.state(alice, room, "m.room.guest_access", "", obj{"guest_access": "forbidden"})
 	if m := h.ok(alice, "GET", "/v3/rooms/"+room+"/state/m.room.member/@guest:test", nil).Get("membership").Str; m != "leave" {
 		t.Errorf("the guest is %s", m)

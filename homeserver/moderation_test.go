@@ -80,7 +80,7 @@ func TestGuests(t *testing.T) {
 func TestLock(t *testing.T) {
 	t.Parallel()
 	h := startWith(t, nil)
-	admin, alice := h.admin("admin"), h.user("alice")
+	admin, alice := h.newAdmin("admin"), h.user("alice")
 	other := h.login("alice", obj{"refresh_token": true})
 	if r := h.want(200, "", admin, "GET", "/v1/admin/lock/@alice:test", nil); r.raw != `{"locked":false}` {
 		t.Errorf("%s", r.raw)
@@ -104,7 +104,7 @@ func TestLock(t *testing.T) {
 func TestSuspend(t *testing.T) {
 	t.Parallel()
 	h := startWith(t, nil)
-	admin, alice := h.admin("admin"), h.user("alice")
+	admin, alice := h.newAdmin("admin"), h.user("alice")
 	bob := h.user("bob")
 	room := h.room(bob, obj{"preset": "public_chat"})
 	elsewhere := h.room(bob, obj{"preset": "public_chat"})
@@ -149,8 +149,8 @@ func TestSuspend(t *testing.T) {
 func TestModerationRules(t *testing.T) {
 	t.Parallel()
 	h := startWith(t, nil)
-	admin, alice := h.admin("admin"), h.user("alice")
-	h.admin("second")
+	admin, alice := h.newAdmin("admin"), h.user("alice")
+	h.newAdmin("second")
 	h.user("gone")
 	if err := h.Deactivate(t.Context(), "@gone:test", false); err != nil {
 		t.Fatal(err)

@@ -16,7 +16,7 @@ import (
 )
 
 // oauthServer is a server with the OAuth 2.0 API.
-func oauthServer(t testing.TB, change ...func(*Options)) *ahs {
+func oauthServer(t testing.TB, change ...func(*Options)) *hs {
 	return startWith(t, func(o *Options) {
 		o.OAuth.Enabled = true
 		for _, fn := range change {
@@ -48,7 +48,7 @@ func webApp() obj {
 }
 
 // registerClient registers a client and returns its id.
-func (h *ahs) registerClient(metadata obj) string {
+func (h *hs) registerClient(metadata obj) string {
 	h.Helper()
 	r := h.ask("", "POST", "/oauth2/registration", metadata)
 	if r.status != 201 || r.str("client_id") == "" {
@@ -58,14 +58,14 @@ func (h *ahs) registerClient(metadata obj) string {
 }
 
 // form posts a form as a client does.
-func (h *ahs) form(path string, v url.Values) reply {
+func (h *hs) form(path string, v url.Values) reply {
 	h.Helper()
 	return h.ask("", "POST", path, v.Encode(), "Content-Type", "application/x-www-form-urlencoded")
 }
 
 // person is somebody with a browser.
 type person struct {
-	h    *ahs
+	h    *hs
 	http *http.Client
 	// page and at are what the browser shows.
 	page   string
@@ -74,7 +74,7 @@ type person struct {
 	header http.Header
 }
 
-func (h *ahs) person() *person {
+func (h *hs) person() *person {
 	h.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -229,7 +229,7 @@ func (p *person) oauthLogin(clientID, device string) reply {
 }
 
 // refused checks an error of the protocol.
-func (h *ahs) denied(what string, r reply, status int, code string) {
+func (h *hs) denied(what string, r reply, status int, code string) {
 	h.Helper()
 	if r.status != status || r.str("error") != code {
 		h.Errorf("%s: %d %s, want %d %s", what, r.status, r.raw, status, code)

@@ -37,7 +37,7 @@ func TestOAuthUIA(t *testing.T) {
 	const upload = "/v3/keys/device_signing/upload"
 	keys := func(name string) obj {
 		k := keySeed(name)
-		return obj{"master_key": jsonObject{"user_id": "@alice:test", "usage": []string{"master"}, "keys": jsonObject{"ed25519:" + publicOf(k): publicOf(k)}}}
+		return obj{"master_key": obj{"user_id": "@alice:test", "usage": []string{"master"}, "keys": obj{"ed25519:" + publicOf(k): publicOf(k)}}}
 	}
 	h.want(200, "", token, "POST", upload, keys("one")) // the first needs no confirmation
 	ask := func(body obj) reply { t.Helper(); return h.ask(token, "POST", upload, body) }

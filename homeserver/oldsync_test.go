@@ -11,14 +11,14 @@ func TestOldSync(t *testing.T) {
 	t.Parallel()
 	h := start(t)
 	alice, bob := h.user("alice"), h.user("bob")
-	room := h.room(alice, m{"preset": "public_chat", "name": "Old"})
+	room := h.room(alice, obj{"preset": "public_chat", "name": "Old"})
 	h.join(bob, room)
-	invited := h.room(bob, m{"invite": []string{"@alice:test"}})
-	left := h.room(alice, m{"preset": "public_chat"})
+	invited := h.room(bob, obj{"invite": []string{"@alice:test"}})
+	left := h.room(alice, obj{"preset": "public_chat"})
 	h.must(alice, "POST", "/v3/rooms/"+left+"/leave", nil, nil)
 	id := h.text(bob, room, "1", "hello")
 	h.must(bob, "POST", "/v3/rooms/"+room+"/receipt/m.read/"+id, nil, nil)
-	h.must(alice, "PUT", "/v3/user/@alice:test/account_data/org.x", m{"x": 1}, nil)
+	h.must(alice, "PUT", "/v3/user/@alice:test/account_data/org.x", obj{"x": 1}, nil)
 
 	s := h.get(alice, "/v3/initialSync?limit=1")
 	of := func(s gjson.Result, room string) gjson.Result { return s.Get(`rooms.#(room_id=="` + room + `")`) }
@@ -51,7 +51,7 @@ func TestOldSync(t *testing.T) {
 		}
 		go func() { got <- h.get(alice, "/v3/events?timeout=20000&from="+since) }()
 	}
-	h.must(bob, "PUT", "/v3/rooms/"+room+"/typing/@bob:test", m{"typing": true}, nil)
+	h.must(bob, "PUT", "/v3/rooms/"+room+"/typing/@bob:test", obj{"typing": true}, nil)
 	h.must(bob, "POST", "/v3/rooms/"+room+"/receipt/m.read/"+next, nil, nil)
 	since := e.Get("end").Str
 	e = h.get(alice, "/v3/events?from="+since)
@@ -64,7 +64,7 @@ func TestOldSync(t *testing.T) {
 	h.equal("closed", h.call(eve, "GET", "/v3/rooms/"+room+"/initialSync", nil, nil), 403)
 	h.equal("closed", h.call(eve, "GET", "/v3/events?room_id="+room, nil, nil), 403)
 	h.equal("none", h.call(eve, "GET", "/v3/rooms/!none:test/initialSync", nil, nil), 403)
-	h.state(alice, room, "m.room.history_visibility", "", m{"history_visibility": "world_readable"})
+	h.state(alice, room, "m.room.history_visibility", "", obj{"history_visibility": "world_readable"})
 	info := h.get(eve, "/v3/rooms/"+room+"/initialSync")
 	h.equal("peeking", info.Get("room_id").Str+info.Get(`state.#(type=="m.room.name").content.name`).Str, room+"Old")
 	from := info.Get("messages.end").Str

@@ -310,7 +310,7 @@ func TestPartialRestart(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan error, 1)
 		go func() { done <- p[0].Run(ctx) }()
-		return &hs{t, p[0].Server, srv.URL, http.DefaultClient}, func() {
+		return &hs{TB: t, Server: p[0].Server, url: srv.URL, http: http.DefaultClient}, func() {
 			srv.Close()
 			cancel()
 			if err := <-done; err != nil {

@@ -49,7 +49,7 @@ func startRunning(t testing.TB, dir string, opt func(*Options)) (h *hs, stop fun
 		}
 	})
 	t.Cleanup(stop)
-	return &hs{t, s, srv.URL, &http.Client{Transport: tr}}, stop
+	return &hs{TB: t, Server: s, url: srv.URL, http: &http.Client{Transport: tr}}, stop
 }
 
 // gateway is a push gateway.
@@ -116,28 +116,6 @@ func (h *hs) pusherList(token string) []map[string]any {
 	var out struct{ Pushers []map[string]any }
 	h.must(token, "GET", "/v3/pushers", nil, &out)
 	return out.Pushers
-}
-
-var txns struct {
-	sync.Mutex
-	n int
-}
-
-func (h *hs) tell(token, room, body string, more map[string]any) string {
-	h.Helper()
-	txns.Lock()
-	txns.n++
-	n := txns.n
-	txns.Unlock()
-	content := map[string]any{"msgtype": "m.text", "body": body}
-	for k, v := range more {
-		content[k] = v
-	}
-	var out struct {
-		EventID string `json:"event_id"`
-	}
-	h.must(token, "PUT", fmt.Sprintf("/v3/rooms/%s/send/m.room.message/p%d", room, n), content, &out)
-	return out.EventID
 }
 
 // dig reads a value out of JSON.

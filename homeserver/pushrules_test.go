@@ -109,25 +109,24 @@ func TestPushRulesChange(t *testing.T) {
 	}
 	_, bobSince := h.syncPushRules(bob, "", 0)
 
-	type m = map[string]any
 	const g = "/v3/pushrules/global/"
-	actions := m{"actions": []any{"notify"}}
+	actions := obj{"actions": []any{"notify"}}
 	var r pushRule
 	for _, step := range []struct {
 		method, path string
 		body         any
 		check        func(s pushRuleset) bool
 	}{
-		{"PUT", "room/!r:test", m{"actions": []any{"dont_notify"}}, func(s pushRuleset) bool { return s["room"][0].ID == "!r:test" && len(s["room"][0].Actions) == 1 }},
-		{"PUT", "content/" + url.PathEscape("käse?"), m{"actions": []any{}, "pattern": "käse"}, func(s pushRuleset) bool { return s["content"][0].ID == "käse?" && s["content"][0].Pattern == "käse" }},
+		{"PUT", "room/!r:test", obj{"actions": []any{"dont_notify"}}, func(s pushRuleset) bool { return s["room"][0].ID == "!r:test" && len(s["room"][0].Actions) == 1 }},
+		{"PUT", "content/" + url.PathEscape("käse?"), obj{"actions": []any{}, "pattern": "käse"}, func(s pushRuleset) bool { return s["content"][0].ID == "käse?" && s["content"][0].Pattern == "käse" }},
 		{"PUT", "override/a", actions, func(s pushRuleset) bool { return s["override"][0].ID == ".m.rule.master" && s["override"][1].ID == "a" }},
 		{"PUT", "override/b?after=a", actions, func(s pushRuleset) bool { return slices.Equal(s.ids("override"), []string{"a", "b"}) }},
 		{"PUT", "override/b?before=a", actions, func(s pushRuleset) bool { return slices.Equal(s.ids("override"), []string{"b", "a"}) }},
-		{"PUT", "override/b/enabled", m{"enabled": false}, func(s pushRuleset) bool { return !*s["override"][1].Enabled }},
-		{"PUT", "override/b/enabled", m{"enabled": true}, func(s pushRuleset) bool { return *s["override"][1].Enabled }},
-		{"PUT", "override/b/actions", m{"actions": []any{}}, func(s pushRuleset) bool { return len(s["override"][1].Actions) == 0 }},
-		{"PUT", "override/.m.rule.master/enabled", m{"enabled": true}, func(s pushRuleset) bool { return *s["override"][0].Enabled && *s["override"][0].Default }},
-		{"PUT", "underride/.m.rule.message/actions", m{"actions": []any{}}, func(s pushRuleset) bool { return len(s["underride"][3].Actions) == 0 }},
+		{"PUT", "override/b/enabled", obj{"enabled": false}, func(s pushRuleset) bool { return !*s["override"][1].Enabled }},
+		{"PUT", "override/b/enabled", obj{"enabled": true}, func(s pushRuleset) bool { return *s["override"][1].Enabled }},
+		{"PUT", "override/b/actions", obj{"actions": []any{}}, func(s pushRuleset) bool { return len(s["override"][1].Actions) == 0 }},
+		{"PUT", "override/.m.rule.master/enabled", obj{"enabled": true}, func(s pushRuleset) bool { return *s["override"][0].Enabled && *s["override"][0].Default }},
+		{"PUT", "underride/.m.rule.message/actions", obj{"actions": []any{}}, func(s pushRuleset) bool { return len(s["underride"][3].Actions) == 0 }},
 		{"DELETE", "override/b", nil, func(s pushRuleset) bool { return slices.Equal(s.ids("override"), []string{"a"}) }},
 	} {
 		// The change wakes a waiting sync, which has the whole of the rules.
@@ -164,15 +163,15 @@ func TestPushRulesChange(t *testing.T) {
 		{"PUT", "override/x?before=nothing", actions, 400},
 		{"PUT", "override/x?after=%FF", actions, 400},
 		{"PUT", "override/x?before=.m.rule.reaction", actions, 400},
-		{"PUT", "override/x", m{}, 400},
-		{"PUT", "override/x", m{"actions": []any{"jump"}}, 400},
-		{"PUT", "override/x", m{"actions": []any{}, "conditions": []any{m{}}}, 400},
+		{"PUT", "override/x", obj{}, 400},
+		{"PUT", "override/x", obj{"actions": []any{"jump"}}, 400},
+		{"PUT", "override/x", obj{"actions": []any{}, "conditions": []any{obj{}}}, 400},
 		{"PUT", "content/x", actions, 400},
-		{"PUT", "override/x/enabled", m{"enabled": true}, 404},
+		{"PUT", "override/x/enabled", obj{"enabled": true}, 404},
 		{"PUT", "override/x/actions", actions, 404},
-		{"PUT", "override/a/enabled", m{}, 400},
-		{"PUT", "override/a/actions", m{"actions": []any{7}}, 400},
-		{"PUT", "strange/a/enabled", m{"enabled": true}, 404},
+		{"PUT", "override/a/enabled", obj{}, 400},
+		{"PUT", "override/a/actions", obj{"actions": []any{7}}, 400},
+		{"PUT", "strange/a/enabled", obj{"enabled": true}, 404},
 		{"DELETE", "override/x", nil, 404},
 		{"DELETE", "override/.m.rule.master", nil, 400},
 		{"DELETE", "strange/a", nil, 404},
@@ -182,7 +181,7 @@ func TestPushRulesChange(t *testing.T) {
 		}
 	}
 	// Nothing of that changed anything, nor did what is so already.
-	h.must(alice, "PUT", g+"override/a/enabled", m{"enabled": true}, nil)
+	h.must(alice, "PUT", g+"override/a/enabled", obj{"enabled": true}, nil)
 	if after, _ := h.syncPushRules(alice, since, 0); after != nil {
 		t.Errorf("changed to %v", after)
 	}

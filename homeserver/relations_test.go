@@ -7,14 +7,12 @@ import (
 	"testing"
 )
 
-func esc(s string) string { return url.PathEscape(s) }
-
 func TestRelationsEndpoint(t *testing.T) {
 	t.Parallel()
 	h := start(t)
 	alice, bob := h.user("alice"), h.user("bob")
 	room := h.room(alice, obj{"preset": "public_chat"})
-	h.joins(bob, room)
+	h.join(bob, room)
 	root := h.say(alice, room, "root")
 	base := "/v1/rooms/" + room + "/relations/" + esc(root)
 	edit := h.send(alice, room, "m.room.message", relates("m.replace", root, obj{"m.new_content": obj{"body": "new"}}))
@@ -87,8 +85,8 @@ func TestBundledAggregations(t *testing.T) {
 	h := start(t)
 	alice, bob, carol := h.user("alice"), h.user("bob"), h.user("carol")
 	room := h.room(alice, obj{"preset": "public_chat"})
-	h.joins(bob, room)
-	h.joins(carol, room)
+	h.join(bob, room)
+	h.join(carol, room)
 	root := h.say(alice, room, "root")
 	h.send(bob, room, "m.room.message", relates("m.replace", root, obj{"m.new_content": obj{"body": "not bob's to edit"}}))
 	h.send(alice, room, "m.other", relates("m.replace", root, obj{"m.new_content": obj{"body": "another type"}}))
@@ -124,7 +122,7 @@ func TestBundledAggregations(t *testing.T) {
 		`events_after.#(event_id=="`+root+`")`, true)
 	check("bob", bob, "threads", "/v1/rooms/"+room+"/threads", "chunk.0", true)
 	dave := h.user("dave")
-	h.joins(dave, room)
+	h.join(dave, room)
 	check("dave", dave, "event", "/v3/rooms/"+room+"/event/"+esc(root), "@this", false)
 	filter := url.QueryEscape(`{"room":{"timeline":{"limit":13}}}`)
 	check("bob", bob, "sync", "/v3/sync?filter="+filter, `rooms.join.`+strings.ReplaceAll(room, ".", `\.`)+`.timeline.events.#(event_id=="`+root+`")`, true)
@@ -157,7 +155,7 @@ func TestThreads(t *testing.T) {
 	h := start(t)
 	alice, bob := h.user("alice"), h.user("bob")
 	room := h.room(alice, obj{"preset": "public_chat"})
-	h.joins(bob, room)
+	h.join(bob, room)
 	path := "/v1/rooms/" + room + "/threads"
 	one, two, three := h.say(alice, room, "1"), h.say(alice, room, "2"), h.say(bob, room, "3")
 	h.send(alice, room, "m.room.message", relates("m.thread", one, nil))
@@ -202,12 +200,65 @@ func TestThreads(t *testing.T) {
 	h.refused(403, "M_FORBIDDEN", h.user("carol"), "GET", path, nil)
 }
 
+// Threads stand where their newest reply is that the reader sees.
+func TestThreadsOfIgnored(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	alice, bob, eve := h.user("alice"), h.user("bob"), h.user("eve")
+	room := h.room(alice, obj{"preset": "public_chat"})
+	h.join(bob, room)
+	h.join(eve, room)
+	path := "/v1/rooms/" + room + "/threads?limit="
+	var roots []string
+	for _, name := range []string{"1", "2", "3", "4"} {
+		roots = append(roots, h.say(alice, room, name))
+	}
+	one, two, three, four := roots[0], roots[1], roots[2], roots[3]
+	reply := func(token, root string, n int) {
+		for range n {
+			h.send(token, room, "m.room.message", relates("m.thread", root, nil))
+		}
+	}
+	reply(bob, one, 1)
+	reply(bob, two, 1)
+	reply(bob, three, 1)
+	reply(eve, one, 250) // more than are looked at together
+	reply(eve, four, 1)
+	seen := func(token string, limit string) string {
+		t.Helper()
+		var got []string
+		for from := ""; ; {
+			out := h.ok(token, "GET", path+limit+from, nil)
+			for _, e := range out.Get("chunk").Array() {
+				got = append(got, e.Get("event_id").Str)
+			}
+			if from = "&from=" + out.Get("next_batch").Str; !out.Get("next_batch").Exists() {
+				return strings.Join(got, " ")
+			}
+		}
+	}
+	for _, limit := range []string{"1", "2", "50"} {
+		if got := seen(alice, limit); got != strings.Join([]string{four, one, three, two}, " ") {
+			t.Errorf("pages of %s: %s", limit, got)
+		}
+	}
+	h.ok(alice, "PUT", "/v3/user/@alice:test/account_data/m.ignored_user_list", obj{"ignored_users": obj{"@eve:test": obj{}}})
+	for _, limit := range []string{"1", "2", "50"} {
+		if got := seen(alice, limit); got != strings.Join([]string{three, two, one}, " ") {
+			t.Errorf("pages of %s for who ignores eve: %s", limit, got)
+		}
+		if got := seen(bob, limit); got != strings.Join([]string{four, one, three, two}, " ") {
+			t.Errorf("pages of %s for others: %s", limit, got)
+		}
+	}
+}
+
 func TestDuplicateAnnotation(t *testing.T) {
 	t.Parallel()
 	h := start(t)
 	alice, bob := h.user("alice"), h.user("bob")
 	room := h.room(alice, obj{"preset": "public_chat"})
-	h.joins(bob, room)
+	h.join(bob, room)
 	root := h.say(alice, room, "root")
 	like := func(key string) obj {
 		return obj{"m.relates_to": obj{"rel_type": "m.annotation", "event_id": root, "key": key}}

@@ -86,19 +86,6 @@ func (h *hs) searchFor(user, token string, q map[string]any) found {
 	return *f
 }
 
-// say sends a message and gives its id.
-func (h *hs) utter(user, room, id string, content any) string {
-	h.Helper()
-	if s, ok := content.(string); ok {
-		content = map[string]any{"msgtype": "m.text", "body": s}
-	}
-	var out struct {
-		ID string `json:"event_id"`
-	}
-	h.must(user, "PUT", "/v3/rooms/"+room+"/send/m.room.message/"+url.PathEscape(id), content, &out)
-	return out.ID
-}
-
 func sorted(l []string) []string { slices.Sort(l); return l }
 
 func TestSearchWords(t *testing.T) {
@@ -107,7 +94,7 @@ func TestSearchWords(t *testing.T) {
 	alice := h.user("alice")
 	room := h.room(alice, map[string]any{"name": "Kitchen", "topic": "Recipes of cakes"})
 	for i, s := range []string{"the quick brown fox", "Über die Straße gelaufen", "東京都に住んでいます", "ผมชอบกินข้าว", "안녕하세요 여러분", "running a marathon", "Message 1", "Message 10", "happy 🎂 day", "quick and slow", "Ёлка стоит"} {
-		h.utter(alice, room, fmt.Sprint(i), s)
+		h.text(alice, room, fmt.Sprint(i), s)
 	}
 	for _, tc := range []struct {
 		term string
@@ -170,13 +157,13 @@ func TestSearchChanges(t *testing.T) {
 		}
 	}
 	edit := func(user, id, target, body string) string {
-		return h.utter(user, room, id, map[string]any{"msgtype": "m.text", "body": "* " + body, "m.new_content": map[string]any{"msgtype": "m.text", "body": body},
+		return h.text(user, room, id, map[string]any{"msgtype": "m.text", "body": "* " + body, "m.new_content": map[string]any{"msgtype": "m.text", "body": body},
 			"m.relates_to": map[string]any{"rel_type": "m.replace", "event_id": target}})
 	}
 	redact := func(id, target string) {
 		h.must(alice, "PUT", "/v3/rooms/"+room+"/redact/"+target+"/"+id, map[string]any{}, nil)
 	}
-	first := h.utter(alice, room, "1", "apples")
+	first := h.text(alice, room, "1", "apples")
 	expect("sent", "apples", 1)
 	one := edit(alice, "2", first, "pears")
 	expect("edited", "apples", 0)
@@ -194,7 +181,7 @@ func TestSearchChanges(t *testing.T) {
 	expect("both were redacted", "apples", 1)
 	redact("7", first)
 	expect("all was redacted", "apples", 0)
-	h.utter(alice, room, "8", map[string]any{"msgtype": "m.text", "body": "> <@alice:test> cherries\n> more\n\nanswer",
+	h.text(alice, room, "8", map[string]any{"msgtype": "m.text", "body": "> <@alice:test> cherries\n> more\n\nanswer",
 		"m.relates_to": map[string]any{"m.in_reply_to": map[string]any{"event_id": first}}})
 	expect("a quote", "cherries", 0)
 	expect("a quote", "answer", 1)
@@ -216,19 +203,19 @@ func TestSearchVisibility(t *testing.T) {
 	}
 	joined := h.room(alice, map[string]any{"preset": "public_chat", "initial_state": []map[string]any{
 		{"type": "m.room.history_visibility", "state_key": "", "content": map[string]string{"history_visibility": "joined"}}}})
-	h.utter(alice, joined, "1", "secret before")
+	h.text(alice, joined, "1", "secret before")
 	count("outside", 0)
 	h.must(bob, "POST", "/v3/join/"+joined, nil, nil)
 	count("joined, said before", 0)
-	h.utter(alice, joined, "2", "secret together")
+	h.text(alice, joined, "2", "secret together")
 	count("joined", 1)
 	h.must(bob, "POST", "/v3/rooms/"+joined+"/leave", nil, nil)
-	h.utter(alice, joined, "3", "secret after")
+	h.text(alice, joined, "3", "secret after")
 	count("left", 1)
 	h.must(bob, "POST", "/v3/rooms/"+joined+"/forget", nil, nil)
 	count("forgotten", 0)
 	shared := h.room(alice, map[string]any{"preset": "public_chat"})
-	h.utter(alice, shared, "4", "secret shared")
+	h.text(alice, shared, "4", "secret shared")
 	count("shared, outside", 0)
 	h.must(bob, "POST", "/v3/join/"+shared, nil, nil)
 	count("shared, joined", 1)
@@ -252,7 +239,7 @@ func TestSearchPages(t *testing.T) {
 		if i%3 == 0 {
 			user = bob
 		}
-		all = append(all, h.utter(user, rooms[i%2], fmt.Sprint(i), fmt.Sprintf("Number %d", i)))
+		all = append(all, h.text(user, rooms[i%2], fmt.Sprint(i), fmt.Sprintf("Number %d", i)))
 	}
 	slices.Reverse(all)
 	for _, order := range []string{"recent", "rank"} {
@@ -272,7 +259,7 @@ func TestSearchPages(t *testing.T) {
 			if token = f.Next; token == "" {
 				break
 			}
-			h.utter(bob, rooms[0], fmt.Sprint(order, n), "Number of later")
+			h.text(bob, rooms[0], fmt.Sprint(order, n), "Number of later")
 		}
 		if order == "rank" {
 			slices.Sort(got)
@@ -387,7 +374,7 @@ func TestSearchContext(t *testing.T) {
 	room := h.room(alice, map[string]any{"name": "Here"})
 	h.must(alice, "PUT", "/v3/profile/@alice:test/displayname", map[string]string{"displayname": "Then"}, nil)
 	for i := range 10 {
-		h.utter(alice, room, fmt.Sprint(i), []string{"a", "b", "c", "d", "needle", "f", "g", "h", "i", "j"}[i])
+		h.text(alice, room, fmt.Sprint(i), []string{"a", "b", "c", "d", "needle", "f", "g", "h", "i", "j"}[i])
 	}
 	h.must(alice, "PUT", "/v3/profile/@alice:test/displayname", map[string]string{"displayname": "Now"}, nil)
 	f := h.searchFor(alice, "", map[string]any{"search_term": "needle", "include_state": true,
@@ -429,9 +416,9 @@ func TestSearchPredecessor(t *testing.T) {
 	h := startSearch(t)
 	alice := h.user("alice")
 	old := h.room(alice, map[string]any{})
-	h.utter(alice, old, "1", "signal one")
+	h.text(alice, old, "1", "signal one")
 	next := h.room(alice, map[string]any{"creation_content": map[string]any{"predecessor": map[string]string{"room_id": old}}})
-	h.utter(alice, next, "2", "signal two")
+	h.text(alice, next, "2", "signal two")
 	for room, want := range map[string]int{next: 2, old: 1} {
 		f := h.searchFor(alice, "", map[string]any{"search_term": "signal", "filter": map[string]any{"rooms": []string{room}}})
 		if len(f.Results) != want {

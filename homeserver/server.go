@@ -263,7 +263,7 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 		Directory: s.people, Search: s.search, Unread: s.unread, Pushers: s.pushers, VoIP: o.VoIP, Log: o.Log, Now: o.Now,
 		SSO: single, TrustedClients: o.TrustedClients, WellKnown: o.WellKnown, TrustedProxies: o.TrustedProxies}, o.Settings)
 	s.admin, err = admin.New(ctx, admin.Options{ServerName: o.Name, Version: o.Version, Store: s.store, Rooms: s.rooms, Accounts: s.accounts, Media: s.media,
-		Pushers: s.pushers, Search: s.search, Client: s.client, Dropped: s.notifier.Drop, Log: o.Log, Now: o.Now})
+		Pushers: s.pushers, Search: s.search, Client: s.client, Dropped: s.notifier.Drop, TryAgain: s.TryAgain, Log: o.Log, Now: o.Now})
 	if err != nil {
 		return nil, err
 	}
@@ -418,6 +418,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.claims.Run(ctx) })
 	g.Go(func() error { return s.cutover.Run(ctx) })
 	g.Go(func() error { return s.admin.Run(ctx) })
+	g.Go(func() error { return s.admin.LockEnded(ctx) })
 	g.Go(func() error { return s.unread.Run(ctx) })
 	g.Go(func() error { return s.pushers.Run(ctx) })
 	if s.presence != nil {

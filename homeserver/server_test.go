@@ -1,117 +1,14 @@
 package homeserver
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/landbridge-im/landbridge/homeserver/client"
 )
-
-// hs is a server under test, called over a real socket.
-type hs struct {
-	testing.TB
-	*Server
-	url  string
-	http *http.Client
-}
-
-func start(t testing.TB, change ...func(*Options)) *hs {
-	t.Helper()
-	dir := t.TempDir()
-	o := Options{Name: "test", PublicURL: "http://test", Dir: dir, Database: filepath.Join(dir, "hs.db"), Media: MediaOptions{Dir: filepath.Join(dir, "media")},
-		Settings: client.Settings{OpenRegistration: true, MaxBody: 1 << 20, SyncTimeout: time.Minute},
-		Log:      slog.New(slog.DiscardHandler)}
-	for _, fn := range change {
-		fn(&o)
-	}
-	s, err := Open(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv := httptest.NewServer(s.Client())
-	t.Cleanup(func() {
-		srv.Close()
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	tr := &http.Transport{MaxIdleConnsPerHost: 256}
-	t.Cleanup(tr.CloseIdleConnections)
-	return &hs{t, s, srv.URL, &http.Client{Transport: tr}}
-}
-
-// call makes a request and decodes the answer.
-func (h *hs) call(token, method, path string, body, out any) int {
-	h.Helper()
-	if body == nil {
-		body = struct{}{}
-	}
-	raw, err := json.Marshal(body)
-	if err != nil {
-		h.Fatal(err)
-	}
-	req, err := http.NewRequestWithContext(h.Context(), method, h.url+"/_matrix/client"+path, bytes.NewReader(raw))
-	if err != nil {
-		h.Fatal(err)
-	}
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
-	}
-	res, err := h.http.Do(req)
-	if err != nil {
-		h.Fatal(err)
-	}
-	defer res.Body.Close()
-	raw, err = io.ReadAll(res.Body)
-	if err != nil {
-		h.Fatal(err)
-	}
-	if out != nil && res.StatusCode < 300 {
-		if err := json.Unmarshal(raw, out); err != nil {
-			h.Fatalf("%s %s: %v in %s", method, path, err, raw)
-		}
-	}
-	if res.StatusCode >= 300 {
-		h.Logf("%s %s: %d %s", method, path, res.StatusCode, raw)
-	}
-	return res.StatusCode
-}
-
-func (h *hs) must(token, method, path string, body, out any) {
-	h.Helper()
-	if status := h.call(token, method, path, body, out); status/100 != 2 {
-		h.Fatalf("%s %s: %d", method, path, status)
-	}
-}
-
-// user signs somebody up.
-func (h *hs) user(name string) (token string) {
-	h.Helper()
-	var out struct {
-		Token string `json:"access_token"`
-	}
-	h.must("", "POST", "/v3/register", map[string]any{"username": name, "password": "long enough", "auth": map[string]string{"type": "m.login.dummy"}}, &out)
-	return out.Token
-}
-
-func (h *hs) room(token string, opts map[string]any) string {
-	h.Helper()
-	var out struct {
-		RoomID string `json:"room_id"`
-	}
-	h.must(token, "POST", "/v3/createRoom", opts, &out)
-	return out.RoomID
-}
 
 func TestTalk(t *testing.T) {
 	t.Parallel()

@@ -75,7 +75,7 @@ func sites(t *testing.T, n int) (out []*site) {
 				t.Error(err)
 			}
 		})
-		p.hs = &hs{t, s, clients.URL, &http.Client{Transport: tr}}
+		p.hs = &hs{TB: t, Server: s, url: clients.URL, http: &http.Client{Transport: tr}}
 		out = append(out, p)
 	}
 	return out

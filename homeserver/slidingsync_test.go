@@ -10,12 +10,10 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-type m = map[string]any
-
 const slidingPath = "/unstable/org.matrix.simplified_msc3575/sync"
 
 // slide makes a sliding sync request at the unstable endpoint.
-func (h *hs) slide(token, pos string, timeout int, body m) gjson.Result {
+func (h *hs) slide(token, pos string, timeout int, body obj) gjson.Result {
 	h.Helper()
 	var raw json.RawMessage
 	h.must(token, "POST", fmt.Sprintf("%s?pos=%s&timeout=%d", slidingPath, pos, timeout), body, &raw)
@@ -24,11 +22,11 @@ func (h *hs) slide(token, pos string, timeout int, body m) gjson.Result {
 
 func slid(r gjson.Result, room string) gjson.Result { return r.Get(path("rooms", room)) }
 
-func window(limit, last int, state ...[2]string) m {
+func window(limit, last int, state ...[2]string) obj {
 	if state == nil {
 		state = [][2]string{}
 	}
-	return m{"ranges": [][2]int{{0, last}}, "timeline_limit": limit, "required_state": state}
+	return obj{"ranges": [][2]int{{0, last}}, "timeline_limit": limit, "required_state": state}
 }
 
 func TestSlidingSync(t *testing.T) {
@@ -38,12 +36,12 @@ func TestSlidingSync(t *testing.T) {
 	alice, bob := h.user("alice"), h.user("bob")
 	var rooms []string
 	for i := range 4 {
-		rooms = append(rooms, h.room(alice, m{"preset": "public_chat", "name": fmt.Sprint("room ", i)}))
+		rooms = append(rooms, h.room(alice, obj{"preset": "public_chat", "name": fmt.Sprint("room ", i)}))
 	}
 	h.join(bob, rooms[0])
 	first := h.text(alice, rooms[0], "1", "one")
 	h.text(bob, rooms[0], "2", "two")
-	lists := func(l m) m { return m{"lists": m{"all": l}} }
+	lists := func(l obj) obj { return obj{"lists": obj{"all": l}} }
 	q := lists(window(1, 1, [2]string{"m.room.create", ""}, [2]string{"m.room.member", "$ME"}))
 	s := h.slide(alice, "", 30000, q)
 	h.equal("count", s.Get("lists.all.count").Int(), 4)
@@ -103,7 +101,7 @@ func TestSlidingSync(t *testing.T) {
 	s = h.slide(alice, pos2(h, alice, q), 0, q)
 	h.equal("a position of an old connection", h.call(alice, "POST", slidingPath+"?pos="+older, q, nil), 400)
 	h.equal("somebody else's", h.call(bob, "POST", slidingPath+"?pos="+s.Get("pos").Str, q, nil), 400)
-	h.equal("another connection's", h.call(alice, "POST", slidingPath+"?pos="+s.Get("pos").Str, m{"conn_id": "x"}, nil), 400)
+	h.equal("another connection's", h.call(alice, "POST", slidingPath+"?pos="+s.Get("pos").Str, obj{"conn_id": "x"}, nil), 400)
 	h.equal("nonsense", h.call(alice, "POST", slidingPath+"?pos=nonsense", q, nil), 400)
 	pos = s.Get("pos").Str
 
@@ -120,7 +118,7 @@ func TestSlidingSync(t *testing.T) {
 	for i := range 5 {
 		h.text(alice, rooms[1], fmt.Sprint("g", i), fmt.Sprint("g", i))
 	}
-	h.state(alice, rooms[1], "m.room.name", "", m{})
+	h.state(alice, rooms[1], "m.room.name", "", obj{})
 	s = h.slide(alice, pos, 0, q)
 	r = slid(s, rooms[1])
 	h.equal("gap", r.Get("limited").Bool(), true)
@@ -138,21 +136,21 @@ func TestSlidingSync(t *testing.T) {
 }
 
 // pos2 begins a new connection.
-func pos2(h *hs, token string, q m) string { return h.slide(token, "", 0, q).Get("pos").Str }
+func pos2(h *hs, token string, q obj) string { return h.slide(token, "", 0, q).Get("pos").Str }
 
 func TestSlidingSyncOutside(t *testing.T) {
 	t.Parallel()
 	h := start(t)
 	alice, bob := h.user("alice"), h.user("bob")
-	room := h.room(alice, m{"preset": "private_chat", "name": "in here", "invite": []string{"@bob:test"}})
-	q := m{"lists": m{"all": window(5, 10, [2]string{"*", "*"})}}
+	room := h.room(alice, obj{"preset": "private_chat", "name": "in here", "invite": []string{"@bob:test"}})
+	q := obj{"lists": obj{"all": window(5, 10, [2]string{"*", "*"})}}
 	s := h.slide(bob, "", 0, q)
 	r := slid(s, room)
 	h.equal("invited", r.Get("membership").Str, "invite")
 	h.equal("no timeline", r.Get("timeline").Exists() || r.Get("required_state").Exists(), false)
 	h.equal("stripped", r.Get(`invite_state.#(type=="m.room.name").content.name`).Str, "in here")
 	var stable json.RawMessage
-	h.must(bob, "POST", "/v4/sync", m{"lists": m{"all": m{"range": [2]int{0, 5}, "timeline_limit": 1, "required_state": m{"include": []m{{}}}}}}, &stable)
+	h.must(bob, "POST", "/v4/sync", obj{"lists": obj{"all": obj{"range": [2]int{0, 5}, "timeline_limit": 1, "required_state": obj{"include": []obj{{}}}}}}, &stable)
 	r = slid(gjson.ParseBytes(stable), room)
 	h.equal("stable", r.Get("stripped_state").IsArray() && !r.Get("invite_state").Exists(), true)
 	s = h.slide(bob, "", 0, q)
@@ -163,25 +161,25 @@ func TestSlidingSyncOutside(t *testing.T) {
 	if n := len(r.Get("required_state").Array()); n < 6 {
 		t.Errorf("all state is asked for, and there are %d events", n)
 	}
-	h.must(alice, "POST", "/v3/rooms/"+room+"/kick", m{"user_id": "@bob:test"}, nil)
-	h.event(alice, room, "m.room.message", "secret", m{"body": "secret"})
+	h.must(alice, "POST", "/v3/rooms/"+room+"/kick", obj{"user_id": "@bob:test"}, nil)
+	h.event(alice, room, "m.room.message", "secret", obj{"body": "secret"})
 	s = h.slide(bob, s.Get("pos").Str, 0, q)
 	h.equal("kicked", slid(s, room).Get("membership").Str, "leave")
 	h.equal("nothing after", strings.Contains(s.Raw, "secret"), false)
 	h.equal("kicked, a new connection", slid(h.slide(bob, "", 0, q), room).Get("membership").Str, "leave")
 	// A rejected invitation.
-	other := h.room(alice, m{"invite": []string{"@bob:test"}})
+	other := h.room(alice, obj{"invite": []string{"@bob:test"}})
 	s = h.slide(bob, "", 0, q)
 	h.must(bob, "POST", "/v3/rooms/"+other+"/leave", nil, nil)
 	s = h.slide(bob, s.Get("pos").Str, 0, q)
 	h.equal("rejected", slid(s, other).Get("membership").Str, "leave")
 	// A ban from where one never was, and rooms that are none of one's business.
-	h.must(alice, "POST", "/v3/rooms/"+other+"/ban", m{"user_id": "@bob:test"}, nil)
-	s = h.slide(bob, "", 0, m{"lists": q["lists"], "room_subscriptions": m{other: m{"timeline_limit": 1, "required_state": []any{}}, h.room(alice, m{}): m{"timeline_limit": 1, "required_state": []any{}}, "!none:test": m{"timeline_limit": 1, "required_state": []any{}}}})
+	h.must(alice, "POST", "/v3/rooms/"+other+"/ban", obj{"user_id": "@bob:test"}, nil)
+	s = h.slide(bob, "", 0, obj{"lists": q["lists"], "room_subscriptions": obj{other: obj{"timeline_limit": 1, "required_state": []any{}}, h.room(alice, obj{}): obj{"timeline_limit": 1, "required_state": []any{}}, "!none:test": obj{"timeline_limit": 1, "required_state": []any{}}}})
 	h.equal("nothing else", len(s.Get("rooms").Map()), 1)
 	// Ignored users' invitations.
-	h.must(bob, "PUT", "/v3/user/@bob:test/account_data/m.ignored_user_list", m{"ignored_users": m{"@alice:test": m{}}}, nil)
-	third := h.room(alice, m{"invite": []string{"@bob:test"}})
+	h.must(bob, "PUT", "/v3/user/@bob:test/account_data/m.ignored_user_list", obj{"ignored_users": obj{"@alice:test": obj{}}}, nil)
+	third := h.room(alice, obj{"invite": []string{"@bob:test"}})
 	h.equal("ignored", slid(h.slide(bob, "", 0, q), third).Exists(), false)
 }
 
@@ -189,38 +187,38 @@ func TestSlidingSyncFilters(t *testing.T) {
 	t.Parallel()
 	h := start(t)
 	alice, bob := h.user("alice"), h.user("bob")
-	plain := h.room(alice, m{"name": "Plain"})
-	space := h.room(alice, m{"name": "Space", "creation_content": m{"type": "m.space"}})
-	secret := h.room(alice, m{"name": "Secret", "initial_state": []m{{"type": "m.room.encryption", "state_key": "", "content": m{"algorithm": "m.megolm.v1.aes-sha2"}}}})
-	invited := h.room(bob, m{"name": "Invited", "invite": []string{"@alice:test"}})
-	h.state(alice, space, "m.space.child", plain, m{"via": []string{"test"}})
-	h.state(alice, space, "m.space.child", secret, m{})
-	h.must(alice, "PUT", "/v3/user/@alice:test/rooms/"+plain+"/tags/m.favourite", m{}, nil)
-	h.must(alice, "PUT", "/v3/user/@alice:test/account_data/m.direct", m{"@bob:test": []string{secret}}, nil)
+	plain := h.room(alice, obj{"name": "Plain"})
+	space := h.room(alice, obj{"name": "Space", "creation_content": obj{"type": "m.space"}})
+	secret := h.room(alice, obj{"name": "Secret", "initial_state": []obj{{"type": "m.room.encryption", "state_key": "", "content": obj{"algorithm": "m.megolm.v1.aes-sha2"}}}})
+	invited := h.room(bob, obj{"name": "Invited", "invite": []string{"@alice:test"}})
+	h.state(alice, space, "m.space.child", plain, obj{"via": []string{"test"}})
+	h.state(alice, space, "m.space.child", secret, obj{})
+	h.must(alice, "PUT", "/v3/user/@alice:test/rooms/"+plain+"/tags/m.favourite", obj{}, nil)
+	h.must(alice, "PUT", "/v3/user/@alice:test/account_data/m.direct", obj{"@bob:test": []string{secret}}, nil)
 	names := map[string]string{plain: "plain", space: "space", secret: "secret", invited: "invited"}
 	for _, tc := range []struct {
-		f    m
+		f    obj
 		want string
 	}{
-		{m{}, "invited plain secret space"},
-		{m{"is_dm": true}, "secret"},
-		{m{"is_dm": false}, "invited plain space"},
-		{m{"is_encrypted": true}, "secret"},
-		{m{"is_invite": true}, "invited"},
-		{m{"is_invited": false}, "plain secret space"},
-		{m{"room_types": []any{nil}}, "invited plain secret"},
-		{m{"room_types": []any{"m.space"}}, "space"},
-		{m{"not_room_types": []any{"m.space"}}, "invited plain secret"},
-		{m{"room_types": []any{"m.space", nil}, "not_room_types": []any{nil}}, "space"},
-		{m{"tags": []string{"m.favourite"}}, "plain"},
-		{m{"not_tags": []string{"m.favourite"}}, "invited secret space"},
-		{m{"spaces": []string{space}}, "plain"},
-		{m{"spaces": []string{"!none:test"}}, ""},
-		{m{"room_name_like": "sEC"}, "secret"},
+		{obj{}, "invited plain secret space"},
+		{obj{"is_dm": true}, "secret"},
+		{obj{"is_dm": false}, "invited plain space"},
+		{obj{"is_encrypted": true}, "secret"},
+		{obj{"is_invite": true}, "invited"},
+		{obj{"is_invited": false}, "plain secret space"},
+		{obj{"room_types": []any{nil}}, "invited plain secret"},
+		{obj{"room_types": []any{"m.space"}}, "space"},
+		{obj{"not_room_types": []any{"m.space"}}, "invited plain secret"},
+		{obj{"room_types": []any{"m.space", nil}, "not_room_types": []any{nil}}, "space"},
+		{obj{"tags": []string{"m.favourite"}}, "plain"},
+		{obj{"not_tags": []string{"m.favourite"}}, "invited secret space"},
+		{obj{"spaces": []string{space}}, "plain"},
+		{obj{"spaces": []string{"!none:test"}}, ""},
+		{obj{"room_name_like": "sEC"}, "secret"},
 	} {
 		l := window(0, 99)
 		l["filters"] = tc.f
-		s := h.slide(alice, "", 0, m{"lists": m{"l": l}})
+		s := h.slide(alice, "", 0, obj{"lists": obj{"l": l}})
 		var got []string
 		for id := range s.Get("rooms").Map() {
 			got = append(got, names[id])
@@ -228,7 +226,7 @@ func TestSlidingSyncFilters(t *testing.T) {
 		h.equal(filter(tc.f), sortedStrings(got), tc.want)
 		h.equal(filter(tc.f), s.Get("lists.l.count").Int(), len(got))
 	}
-	h.equal("is_dm", slid(h.slide(alice, "", 0, m{"lists": m{"l": window(0, 99)}}), secret).Get("is_dm").Bool(), true)
+	h.equal("is_dm", slid(h.slide(alice, "", 0, obj{"lists": obj{"l": window(0, 99)}}), secret).Get("is_dm").Bool(), true)
 }
 
 func sortedStrings(l []string) string {
@@ -246,7 +244,7 @@ func TestSlidingSyncState(t *testing.T) {
 	t.Parallel()
 	h := start(t)
 	alice, bob, carol := h.user("alice"), h.user("bob"), h.user("carol")
-	room := h.room(alice, m{"preset": "public_chat"})
+	room := h.room(alice, obj{"preset": "public_chat"})
 	h.join(bob, room)
 	h.join(carol, room)
 	h.text(bob, room, "1", "x")
@@ -259,8 +257,8 @@ func TestSlidingSyncState(t *testing.T) {
 		}
 		return sortedStrings(out)
 	}
-	q := func(state any) m {
-		return m{"room_subscriptions": m{room: m{"timeline_limit": 1, "required_state": state}}}
+	q := func(state any) obj {
+		return obj{"room_subscriptions": obj{room: obj{"timeline_limit": 1, "required_state": state}}}
 	}
 	for _, tc := range []struct {
 		what  string
@@ -272,8 +270,8 @@ func TestSlidingSyncState(t *testing.T) {
 		{"lazy and me", [][2]string{{"*", "*"}, {"m.room.member", "$LAZY"}, {"m.room.member", "$ME"}}, "@alice:test @bob:test"},
 		{"all", [][2]string{{"m.room.member", "*"}}, "@alice:test @bob:test @carol:test"},
 		{"by key", [][2]string{{"*", "@carol:test"}}, "@carol:test"},
-		{"final form", m{"include": []m{{}}, "exclude": []m{{"type": "m.room.member", "state_key": "@bob:test"}}}, "@alice:test @carol:test"},
-		{"final form, lazy", m{"include": []m{{}}, "lazy_members": true}, "@bob:test"},
+		{"final form", obj{"include": []obj{{}}, "exclude": []obj{{"type": "m.room.member", "state_key": "@bob:test"}}}, "@alice:test @carol:test"},
+		{"final form, lazy", obj{"include": []obj{{}}, "lazy_members": true}, "@bob:test"},
 	} {
 		h.equal(tc.what, keys(slid(h.slide(alice, "", 0, q(tc.state)), room)), tc.want)
 	}
@@ -290,7 +288,7 @@ func TestSlidingSyncState(t *testing.T) {
 	h.equal("carol is not", keys(slid(h.slide(alice, next, 0, lazy), room)), "@carol:test")
 	h.equal("and still not, if the answer was lost", keys(slid(h.slide(alice, next, 0, lazy), room)), "@carol:test")
 	s = h.slide(alice, next, 0, lazy)
-	h.must(bob, "PUT", "/v3/profile/@bob:test/displayname", m{"displayname": "Bob"}, nil)
+	h.must(bob, "PUT", "/v3/profile/@bob:test/displayname", obj{"displayname": "Bob"}, nil)
 	s = h.slide(alice, s.Get("pos").Str, 0, lazy)
 	h.equal("a change", keys(slid(s, room)), "@bob:test")
 	h.equal("heroes anew", slid(s, room).Get(`heroes.#(user_id=="@bob:test").displayname`).Str, "Bob")
@@ -301,20 +299,20 @@ func TestSlidingSyncExtensions(t *testing.T) {
 	t.Parallel()
 	h := start(t)
 	alice, bob := h.user("alice"), h.user("bob")
-	room := h.room(alice, m{"preset": "public_chat"})
+	room := h.room(alice, obj{"preset": "public_chat"})
 	h.join(bob, room)
 	id := h.text(alice, room, "1", "x")
 	old := h.text(alice, room, "2", "y")
-	on := m{"enabled": true}
-	all := m{"to_device": on, "e2ee": on, "account_data": on, "receipts": on, "typing": on}
-	q := func(ext m) m { return m{"lists": m{"l": window(1, 10)}, "extensions": ext} }
-	h.must(alice, "PUT", "/v3/user/@alice:test/account_data/org.g", m{"a": 1}, nil)
-	h.must(alice, "PUT", "/v3/user/@alice:test/rooms/"+room+"/account_data/org.r", m{"a": 1}, nil)
+	on := obj{"enabled": true}
+	all := obj{"to_device": on, "e2ee": on, "account_data": on, "receipts": on, "typing": on}
+	q := func(ext obj) obj { return obj{"lists": obj{"l": window(1, 10)}, "extensions": ext} }
+	h.must(alice, "PUT", "/v3/user/@alice:test/account_data/org.g", obj{"a": 1}, nil)
+	h.must(alice, "PUT", "/v3/user/@alice:test/rooms/"+room+"/account_data/org.r", obj{"a": 1}, nil)
 	h.must(bob, "POST", "/v3/rooms/"+room+"/receipt/m.read/"+old, nil, nil)
-	h.must(bob, "PUT", "/v3/rooms/"+room+"/typing/@bob:test", m{"typing": true}, nil)
+	h.must(bob, "PUT", "/v3/rooms/"+room+"/typing/@bob:test", obj{"typing": true}, nil)
 	device := h.get(alice, "/v3/account/whoami").Get("device_id").Str
 	message := func(n int) {
-		h.must(bob, "PUT", fmt.Sprintf("/v3/sendToDevice/org.m/%d", n), m{"messages": m{"@alice:test": m{device: m{"n": n}}}}, nil)
+		h.must(bob, "PUT", fmt.Sprintf("/v3/sendToDevice/org.m/%d", n), obj{"messages": obj{"@alice:test": obj{device: obj{"n": n}}}}, nil)
 	}
 	message(1)
 	message(2)
@@ -330,19 +328,19 @@ func TestSlidingSyncExtensions(t *testing.T) {
 	pos, next := s.Get("pos").Str, e.Get("to_device.next_batch").Str
 
 	// Messages are told until they are acknowledged.
-	more := m{"to_device": m{"enabled": true, "limit": 1}}
+	more := obj{"to_device": obj{"enabled": true, "limit": 1}}
 	s = h.slide(alice, pos, 0, q(more))
 	h.equal("again, one at a time", list(s.Get("extensions.to_device.events"), "content.n"), "[1]")
-	more = m{"to_device": m{"enabled": true, "since": s.Get("extensions.to_device.next_batch").Str}}
+	more = obj{"to_device": obj{"enabled": true, "since": s.Get("extensions.to_device.next_batch").Str}}
 	s = h.slide(alice, s.Get("pos").Str, 0, q(more))
 	h.equal("the next", list(s.Get("extensions.to_device.events"), "content.n"), "[2]")
-	more = m{"to_device": m{"enabled": true, "since": next}}
+	more = obj{"to_device": obj{"enabled": true, "since": next}}
 	s = h.slide(alice, s.Get("pos").Str, 0, q(more))
 	h.equal("all acknowledged", s.Get("extensions.to_device.events").Raw, "[]")
-	h.equal("nonsense", h.call(alice, "POST", slidingPath, q(m{"to_device": m{"enabled": true, "since": "x"}}), nil), 400)
+	h.equal("nonsense", h.call(alice, "POST", slidingPath, q(obj{"to_device": obj{"enabled": true, "since": "x"}}), nil), 400)
 
 	// Each of them wakes a client that waits.
-	all["to_device"] = m{"enabled": true, "since": next}
+	all["to_device"] = obj{"enabled": true, "since": next}
 	s = h.slide(alice, "", 0, q(all))
 	for _, tc := range []struct {
 		what string
@@ -350,12 +348,12 @@ func TestSlidingSyncExtensions(t *testing.T) {
 		seen string
 	}{
 		{"a message", func() { message(3) }, "to_device.events.0"},
-		{"account data", func() { h.must(alice, "PUT", "/v3/user/@alice:test/account_data/org.h", m{}, nil) }, "account_data.global.0"},
-		{"a room's", func() { h.must(alice, "PUT", "/v3/user/@alice:test/rooms/"+room+"/account_data/org.s", m{}, nil) }, "account_data." + path("rooms", room) + ".0"},
+		{"account data", func() { h.must(alice, "PUT", "/v3/user/@alice:test/account_data/org.h", obj{}, nil) }, "account_data.global.0"},
+		{"a room's", func() { h.must(alice, "PUT", "/v3/user/@alice:test/rooms/"+room+"/account_data/org.s", obj{}, nil) }, "account_data." + path("rooms", room) + ".0"},
 		{"a receipt", func() { h.must(alice, "POST", "/v3/rooms/"+room+"/receipt/m.read.private/"+id, nil, nil) }, "receipts." + path("rooms", room)},
-		{"typing", func() { h.must(bob, "PUT", "/v3/rooms/"+room+"/typing/@bob:test", m{"typing": false}, nil) }, "typing." + path("rooms", room)},
+		{"typing", func() { h.must(bob, "PUT", "/v3/rooms/"+room+"/typing/@bob:test", obj{"typing": false}, nil) }, "typing." + path("rooms", room)},
 		{"keys", func() {
-			h.must(bob, "PUT", "/v3/devices/"+h.get(bob, "/v3/account/whoami").Get("device_id").Str, m{"display_name": "d"}, nil)
+			h.must(bob, "PUT", "/v3/devices/"+h.get(bob, "/v3/account/whoami").Get("device_id").Str, obj{"display_name": "d"}, nil)
 			h.join(h.user("carol"), room)
 		}, "e2ee.device_lists.changed.0"},
 	} {
@@ -368,10 +366,10 @@ func TestSlidingSyncExtensions(t *testing.T) {
 			t.Errorf("%s did not wake the client: %s", tc.what, s)
 		}
 		if tc.what == "a message" {
-			all["to_device"] = m{"enabled": true, "since": s.Get("extensions.to_device.next_batch").Str}
+			all["to_device"] = obj{"enabled": true, "since": s.Get("extensions.to_device.next_batch").Str}
 		}
 	}
-	none := h.slide(alice, "", 0, m{"lists": m{"l": window(1, 10)}, "extensions": m{"typing": m{"enabled": true, "lists": []string{}, "rooms": []string{}}, "account_data": on}})
+	none := h.slide(alice, "", 0, obj{"lists": obj{"l": window(1, 10)}, "extensions": obj{"typing": obj{"enabled": true, "lists": []string{}, "rooms": []string{}}, "account_data": on}})
 	h.equal("of no room", none.Get("extensions.typing.rooms").Raw, "{}")
 }
 
@@ -379,25 +377,25 @@ func TestSlidingSyncWrong(t *testing.T) {
 	t.Parallel()
 	h := start(t)
 	alice := h.user("alice")
-	many, subs := m{}, m{}
+	many, subs := obj{}, obj{}
 	for i := range 101 {
 		many[fmt.Sprint(i)] = window(1, 1)
-		subs[fmt.Sprintf("!%d:test", i)] = m{"timeline_limit": 1, "required_state": m{}}
+		subs[fmt.Sprintf("!%d:test", i)] = obj{"timeline_limit": 1, "required_state": obj{}}
 	}
 	for what, body := range map[string]any{
-		"a range": m{"lists": m{"l": m{"ranges": [][2]int{{5, 1}}, "timeline_limit": 1, "required_state": []any{}}}},
-		"lists":   m{"lists": many}, "limit": m{"lists": m{"l": window(-1, 1)}}, "conn_id": m{"conn_id": strings.Repeat("x", 300)},
-		"state": m{"lists": m{"l": m{"timeline_limit": 1, "required_state": "all"}}}, "presence": m{"set_presence": "dancing"}, "subscriptions": m{"room_subscriptions": subs},
+		"a range": obj{"lists": obj{"l": obj{"ranges": [][2]int{{5, 1}}, "timeline_limit": 1, "required_state": []any{}}}},
+		"lists":   obj{"lists": many}, "limit": obj{"lists": obj{"l": window(-1, 1)}}, "conn_id": obj{"conn_id": strings.Repeat("x", 300)},
+		"state": obj{"lists": obj{"l": obj{"timeline_limit": 1, "required_state": "all"}}}, "presence": obj{"set_presence": "dancing"}, "subscriptions": obj{"room_subscriptions": subs},
 	} {
 		h.equal(what, h.call(alice, "POST", "/v4/sync", body, nil), 400)
 	}
-	h.equal("without a token", h.call("", "POST", slidingPath, m{}, nil), 401)
-	h.equal("a very large range", h.call(alice, "POST", slidingPath, m{"lists": m{"l": m{"ranges": [][2]int{{0, 1<<63 - 1}, {1 << 62, 1<<63 - 1}}, "timeline_limit": 1, "required_state": []any{}}}}, nil), 200)
-	h.equal("empty", h.call(alice, "POST", slidingPath, m{}, nil), 200)
+	h.equal("without a token", h.call("", "POST", slidingPath, obj{}, nil), 401)
+	h.equal("a very large range", h.call(alice, "POST", slidingPath, obj{"lists": obj{"l": obj{"ranges": [][2]int{{0, 1<<63 - 1}, {1 << 62, 1<<63 - 1}}, "timeline_limit": 1, "required_state": []any{}}}}, nil), 200)
+	h.equal("empty", h.call(alice, "POST", slidingPath, obj{}, nil), 200)
 	// More connections than are kept.
-	pos := h.slide(alice, "", 0, m{"conn_id": "first"}).Get("pos").Str
+	pos := h.slide(alice, "", 0, obj{"conn_id": "first"}).Get("pos").Str
 	for i := range 16 {
-		h.slide(alice, "", 0, m{"conn_id": fmt.Sprint(i)})
+		h.slide(alice, "", 0, obj{"conn_id": fmt.Sprint(i)})
 	}
-	h.equal("forgotten", h.call(alice, "POST", slidingPath+"?pos="+pos, m{"conn_id": "first"}, nil), 400)
+	h.equal("forgotten", h.call(alice, "POST", slidingPath+"?pos="+pos, obj{"conn_id": "first"}, nil), 400)
 }

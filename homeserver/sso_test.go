@@ -116,7 +116,7 @@ func (p *idp) says(claims, info obj) {
 
 // browser carries cookies, and follows redirects by hand.
 type browser struct {
-	h       *ahs
+	h       *hs
 	cookies map[string]string
 }
 
@@ -165,7 +165,7 @@ func (b *browser) through(method, address string) reply {
 	return b.open("GET", back.header.Get("Location"))
 }
 
-func withIDP(t *testing.T, change func(*Options)) (*ahs, *idp) {
+func withIDP(t *testing.T, change func(*Options)) (*hs, *idp) {
 	t.Helper()
 	p := startIDP(t)
 	h := startWith(t, func(o *Options) {

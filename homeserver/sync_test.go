@@ -12,14 +12,6 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// get makes a GET request that must succeed.
-func (h *hs) get(token, path string) gjson.Result {
-	h.Helper()
-	var raw json.RawMessage
-	h.must(token, "GET", path, nil, &raw)
-	return gjson.ParseBytes(raw)
-}
-
 // sync makes a /sync request; params are pairs.
 func (h *hs) sync(token, since string, params ...string) gjson.Result {
 	h.Helper()
@@ -43,40 +35,6 @@ func path(parts ...string) string {
 
 // joined is what an answer says of a room that the user is in.
 func joined(s gjson.Result, room string) gjson.Result { return s.Get(path("rooms", "join", room)) }
-
-func (h *hs) text(token, room, txn, body string) string {
-	h.Helper()
-	return h.event(token, room, "m.room.message", txn, map[string]any{"msgtype": "m.text", "body": body})
-}
-
-func (h *hs) event(token, room, typ, txn string, content any) string {
-	h.Helper()
-	var out struct {
-		ID string `json:"event_id"`
-	}
-	h.must(token, "PUT", "/v3/rooms/"+room+"/send/"+typ+"/"+txn, content, &out)
-	return out.ID
-}
-
-func (h *hs) join(token, room string) {
-	h.Helper()
-	h.must(token, "POST", "/v3/rooms/"+room+"/join", nil, nil)
-}
-
-// list collects one field of each element.
-func list(r gjson.Result, field string) (out []string) {
-	for _, e := range r.Array() {
-		out = append(out, e.Get(field).String())
-	}
-	return out
-}
-
-func (h *hs) equal(what string, got, want any) {
-	h.Helper()
-	if fmt.Sprint(got) != fmt.Sprint(want) {
-		h.Errorf("%s: got %v, want %v", what, got, want)
-	}
-}
 
 func filter(v any) string {
 	raw, err := json.Marshal(v)

@@ -16,7 +16,7 @@ import (
 )
 
 // withMail starts a server that sends mail to a mail server of the test.
-func withMail(t *testing.T, change func(*Options)) (*ahs, *mailtest.Server) {
+func withMail(t *testing.T, change func(*Options)) (*hs, *mailtest.Server) {
 	t.Helper()
 	srv := mailtest.Start(t, mailtest.Options{User: "hs", Password: "hunter2"})
 	m, err := mail.New(mail.Options{From: "noreply@test", Server: mail.Server{Address: srv.Address(), Security: mail.StartTLS, User: "hs", Password: "hunter2", TLS: srv.Client}})
@@ -34,7 +34,7 @@ func withMail(t *testing.T, change func(*Options)) (*ahs, *mailtest.Server) {
 var linkInMail = regexp.MustCompile(`http://\S+`)
 
 // follow opens the link of a message as a person does: the page, and the button of one that asks.
-func (h *ahs) follow(m mailtest.Message) reply {
+func (h *hs) follow(m mailtest.Message) reply {
 	h.Helper()
 	link := linkInMail.FindString(m.Text)
 	u, err := url.Parse(link)

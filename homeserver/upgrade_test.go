@@ -15,8 +15,8 @@ func TestUpgrade(t *testing.T) {
 				"visibility": "public", "creation_content": obj{"type": "org.example.type", "m.federate": false},
 				"initial_state": []obj{{"type": "m.room.encryption", "content": obj{"algorithm": "m.megolm.v1.aes-sha2"}},
 					{"type": "m.room.server_acl", "content": obj{"allow": []string{"*"}}}, {"type": "org.example.own", "content": obj{"x": 1}}, {"type": "m.room.guest_access", "content": obj{"guest_access": "forbidden"}}}})
-			h.joins(bob, old)
-			h.joins(carol, old)
+			h.join(bob, old)
+			h.join(carol, old)
 			h.ok(alice, "POST", "/v3/rooms/"+old+"/ban", obj{"user_id": "@carol:test"})
 			users := obj{"@bob:test": 50}
 			if tc.from != "12" {
@@ -69,7 +69,7 @@ func TestUpgrade(t *testing.T) {
 			if was.Get("events_default").Int() != 50 || was.Get("invite").Int() != 50 {
 				t.Errorf("old levels: %s", was.Raw)
 			}
-			h.joins(bob, fresh)
+			h.join(bob, fresh)
 			h.refused(403, "M_FORBIDDEN", carol, "POST", "/v3/join/"+esc(fresh), nil)
 			// Aliases and the directory.
 			if out := h.ok(alice, "GET", "/v3/directory/room/"+esc("#"+name+":test"), nil); out.Get("room_id").Str != fresh {
@@ -101,7 +101,7 @@ func TestUpgrade(t *testing.T) {
 	h.ok(alice, "POST", "/v3/rooms/"+strong+"/upgrade", obj{"new_version": "11"})
 	// Somebody with little power can upgrade where a tombstone needs no more.
 	old := h.room(alice, obj{"preset": "public_chat", "room_version": "10", "name": "Easy"})
-	h.joins(bob, old)
+	h.join(bob, old)
 	h.state(alice, old, "m.room.power_levels", "", obj{"users": obj{"@alice:test": 100}, "events": obj{"m.room.tombstone": 0}})
 	fresh := h.ok(bob, "POST", "/v3/rooms/"+old+"/upgrade", obj{"new_version": "11"}).Get("replacement_room").Str
 	if levels := h.ok(bob, "GET", "/v3/rooms/"+fresh+"/state/m.room.power_levels/", nil); levels.Get("users").Raw != `{"@alice:test":100}` {
@@ -120,7 +120,7 @@ func TestManualUpgrade(t *testing.T) {
 	h := start(t)
 	alice, bob := h.user("alice"), h.user("bob")
 	old := h.room(alice, obj{"preset": "public_chat"})
-	h.joins(bob, old)
+	h.join(bob, old)
 	for _, token := range []string{alice, bob} {
 		h.ok(token, "PUT", "/v3/pushrules/global/room/"+esc(old), obj{"actions": []string{}})
 	}

@@ -23,7 +23,7 @@ func BenchmarkWake(b *testing.B) {
 func benchmarkWake(b *testing.B, n int) {
 	h := start(b)
 	alice := h.user("alice")
-	room := h.room(alice, m{"preset": "public_chat"})
+	room := h.room(alice, obj{"preset": "public_chat"})
 	tokens, since := make([]string, n), make([]string, n)
 	handler := h.Client()
 	call := func(token, path string) string {

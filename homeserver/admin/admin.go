@@ -37,8 +37,10 @@ type Options struct {
 	Client *client.API
 	// Dropped is told the rooms that have just been removed, so that nobody remembers them.
 	Dropped func(room int64)
-	Log     *slog.Logger
-	Now     func() time.Time
+	// TryAgain has a server that could not be reached be tried at once.
+	TryAgain func(ctx context.Context, server string)
+	Log      *slog.Logger
+	Now      func() time.Time
 }
 
 // Admin serves the API and does the long work that it begins. It is safe for concurrent use.
@@ -50,6 +52,8 @@ type Admin struct {
 	work  []string
 	wake  chan struct{}
 	ended map[string]chan struct{}
+	// ends is sent to when an account's end has changed.
+	ends chan struct{}
 }
 
 // New makes the API, adds its endpoints to the client API's, and bars the rooms whose removal was
@@ -58,7 +62,7 @@ func New(ctx context.Context, o Options) (*Admin, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	a := &Admin{o: o, wake: make(chan struct{}, 1), ended: map[string]chan struct{}{}}
+	a := &Admin{o: o, wake: make(chan struct{}, 1), ended: map[string]chan struct{}{}, ends: make(chan struct{}, 1)}
 	a.routes()
 	return a, a.resume(ctx)
 }
@@ -81,7 +85,8 @@ func (a *Admin) routes() {
 	on(get, "/v1/auth_providers/{provider}/users/{externalId}", a.userOfProvider)
 	on(get, "/v1/threepid/{medium}/users/{address}", a.userOfThreePID)
 	for path, h := range map[string]handler{"joined_rooms": a.joinedRooms, "memberships": a.memberships, "media": a.userMedia, "pushers": a.userPushers,
-		"accountdata": a.accountData, "admin": a.isAdmin, "override_ratelimit": a.getRate} {
+		"accountdata": a.accountData, "admin": a.isAdmin, "override_ratelimit": a.getRate, "sent_invite_count": a.sentInvites,
+		"cumulative_joined_room_count": a.roomsJoined} {
 		on(get, "/v1/users/{userId}/"+path, h)
 	}
 	on(put, "/v1/users/{userId}/admin", a.setAdmin)
@@ -98,6 +103,12 @@ func (a *Admin) routes() {
 	on(put, "/v2/users/{userId}/devices/{deviceId}", a.putDevice)
 	on(del, "/v2/users/{userId}/devices/{deviceId}", a.deleteDevice)
 	on(post, "/v2/users/{userId}/delete_devices", a.deleteDevices)
+
+	on(post, "/v1/user/{userId}/redact", a.redactUser)
+	on(get, "/v1/user/redact_status/{redactId}", a.redactStatus)
+	on(post, "/v1/account_validity/validity", a.renew)
+	on(get, "/v1/experimental_features/{userId}", a.features)
+	on(put, "/v1/experimental_features/{userId}", a.setFeatures)
 
 	on(get, "/v1/rooms", a.listRooms)
 	on(get, "/v1/rooms/{roomId}", a.getRoom)
@@ -116,9 +127,11 @@ func (a *Admin) routes() {
 	on(post, "/v1/purge_history/{roomId}/{eventId}", a.purgeHistory)
 	on(get, "/v1/purge_history_status/{purgeId}", a.purgeStatus)
 
-	on(get, "/v1/event_reports", a.listReports)
-	on(get, "/v1/event_reports/{reportId}", a.getReport)
-	on(del, "/v1/event_reports/{reportId}", a.deleteReport)
+	for _, k := range reportKinds {
+		on(get, "/v1/"+k.path, a.listReports(k))
+		on(get, "/v1/"+k.path+"/{reportId}", a.getReport(k))
+		on(del, "/v1/"+k.path+"/{reportId}", a.deleteReport(k))
+	}
 
 	on(get, "/v1/registration_tokens", a.listTokens)
 	on(post, "/v1/registration_tokens/new", a.newToken)
@@ -133,8 +146,12 @@ func (a *Admin) routes() {
 	on(get, "/v1/background_updates/status", a.updates)
 	on(get, "/v1/background_updates/enabled", a.updatesEnabled)
 	on(post, "/v1/background_updates/enabled", a.updatesEnabled)
+	on(post, "/v1/background_updates/start_job", a.startJob)
+	on(get, "/v1/scheduled_tasks", a.tasks)
 	on(get, "/v1/federation/destinations", a.destinations)
 	on(get, "/v1/federation/destinations/{destination}", a.destination)
+	on(get, "/v1/federation/destinations/{destination}/rooms", a.destinationRooms)
+	on(post, "/v1/federation/destinations/{destination}/reset_connection", a.resetDestination)
 }
 
 // object is a JSON object.

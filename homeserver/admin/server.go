@@ -5,7 +5,6 @@ import (
 	"errors"
 	"math"
 	"slices"
-	"strconv"
 
 	"github.com/landbridge-im/landbridge/homeserver/client"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
@@ -100,86 +99,4 @@ func (a *Admin) updates(client.AdminCall) (any, error) {
 // updatesEnabled is GET and POST v1/background_updates/enabled.
 func (a *Admin) updatesEnabled(c client.AdminCall) (any, error) {
 	return object{"enabled": true}, nil
-}
-
-type destinationInfo struct {
-	Server   string `json:"destination"`
-	RetryTS  int64  `json:"retry_last_ts"`
-	Interval int64  `json:"retry_interval"`
-	Since    *int64 `json:"failure_ts"`
-	Last     *int64 `json:"last_successful_stream_ordering"`
-}
-
-// destinationOf shows a server. When it was tried last is not recorded: the interval is from then
-// until it is tried again, and is told from when it failed first.
-func (a *Admin) destinationOf(b store.ServerBackoff) destinationInfo {
-	out := destinationInfo{Server: b.Server}
-	if b.Failures > 0 {
-		out.Since = &b.SinceTS
-		out.RetryTS = b.SinceTS
-		out.Interval = max(b.RetryTS-b.SinceTS, 0)
-	}
-	return out
-}
-
-// destinations is GET v1/federation/destinations: the servers that could not be reached.
-func (a *Admin) destinations(c client.AdminCall) (any, error) {
-	from, limit, err := span(c, 100)
-	if err != nil {
-		return nil, err
-	}
-	order, err := orderBy(c, "destination", "destination", "retry_last_ts", "retry_interval", "failure_ts", "last_successful_stream_ordering")
-	if err != nil {
-		return nil, err
-	}
-	reverse, err := back(c, "f")
-	if err != nil {
-		return nil, err
-	}
-	list, err := a.o.Store.Backoffs(c.Context())
-	if err != nil {
-		return nil, err
-	}
-	slices.SortFunc(list, func(x, y store.ServerBackoff) int {
-		n := 0
-		switch order {
-		case "retry_last_ts", "failure_ts":
-			n = cmp.Compare(x.SinceTS, y.SinceTS)
-		case "retry_interval":
-			n = cmp.Compare(x.RetryTS-x.SinceTS, y.RetryTS-y.SinceTS)
-		default:
-			n = cmp.Compare(x.Server, y.Server)
-		}
-		if reverse {
-			n = -n
-		}
-		return cmp.Or(n, cmp.Compare(x.Server, y.Server))
-	})
-	out := []destinationInfo{}
-	for _, b := range cut(list, from, limit) {
-		out = append(out, a.destinationOf(b))
-	}
-	reply := object{"destinations": out, "total": len(list)}
-	if next := from + len(out); next < len(list) && len(out) > 0 {
-		reply["next_token"] = strconv.Itoa(next)
-	}
-	return reply, nil
-}
-
-// backoff finds the server of the path.
-func (a *Admin) backoff(c client.AdminCall) (store.ServerBackoff, error) {
-	b, err := a.o.Store.Backoff(c.Context(), c.Param(0))
-	if err == nil && b == (store.Backoff{}) {
-		return store.ServerBackoff{}, mxerror.NotFound("Unknown destination")
-	}
-	return store.ServerBackoff{Server: c.Param(0), Backoff: b}, err
-}
-
-// destination is GET v1/federation/destinations/{destination}.
-func (a *Admin) destination(c client.AdminCall) (any, error) {
-	b, err := a.backoff(c)
-	if err != nil {
-		return nil, err
-	}
-	return a.destinationOf(b), nil
 }

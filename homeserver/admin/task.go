@@ -16,6 +16,7 @@ import (
 const (
 	kindDelete = "delete"
 	kindPurge  = "purge"
+	kindRedact = "redact"
 )
 
 // tasksMax bounds the tasks that wait.
@@ -138,6 +139,8 @@ func (a *Admin) do(ctx context.Context, id string) error {
 		err = a.doDelete(ctx, &k)
 	case kindPurge:
 		err = a.doPurge(ctx, &k)
+	case kindRedact:
+		err = a.doRedact(ctx, &k)
 	default:
 		err = errors.New("nobody knows how to do this")
 	}

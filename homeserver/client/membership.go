@@ -246,6 +246,11 @@ func (a *API) inviteUser(c *call, r store.RoomName, userID string, extra object)
 		if own, err := a.standing(c.ctx, r, c.session.UserID); err != nil {
 			return err
 		} else if own.Membership == "join" {
+			// "the user's homeserver MUST respond to the following endpoints with an HTTP 403 [...] if the user is invited":
+			// also to who was invited before they wanted no more of that, who doesn't see the invitation any longer.
+			if err := a.mayInvite(c, userID); err != nil {
+				return err
+			}
 			return nil // "The user has been invited to join the room, or was already invited to the room."
 		}
 	}

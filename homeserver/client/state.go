@@ -124,9 +124,21 @@ func (c *call) renderBundled(v view) sync.Render {
 	return r
 }
 
+// showsState refuses the room's state to who is banned. The specification says what those get who "left the room":
+// "the state of the room when they left". It says nothing of the banned, to whom other servers answer 403.
+func (v view) showsState() error {
+	if v.membership == "ban" && v.upto != endless {
+		return mxerror.Forbidden("You are banned from this room.")
+	}
+	return nil
+}
+
 // getState is GET /rooms/{roomId}/state.
 func (a *API) getState(c *call) (any, error) {
 	v, err := c.wholeParam(0)
+	if err == nil {
+		err = v.showsState()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -146,6 +158,9 @@ func (a *API) getState(c *call) (any, error) {
 // getStateEvent is GET /rooms/{roomId}/state/{eventType}/{stateKey}.
 func (a *API) getStateEvent(c *call) (any, error) {
 	v, err := c.lookParam(0)
+	if err == nil {
+		err = v.showsState()
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -2,8 +2,12 @@ package event
 
 import (
 	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json/jsontext"
+	"slices"
 
+	"maunium.net/go/mautrix/crypto/canonicaljson"
 	"maunium.net/go/mautrix/federation/pdu"
 	"maunium.net/go/mautrix/id"
 
@@ -42,7 +46,7 @@ func Build(p Proto, s Signer) (*Event, error) {
 	u := &pdu.PDU{
 		AuthEvents:     ids(p.Auth),
 		PrevEvents:     ids(p.Prev),
-		Content:        jsontext.Value(p.Content),
+		Content:        slices.Clone(jsontext.Value(p.Content)), // it is put into canonical form in place
 		Depth:          p.Depth,
 		OriginServerTS: p.TS,
 		RoomID:         id.RoomID(p.RoomID),
@@ -54,19 +58,36 @@ func Build(p Proto, s Signer) (*Event, error) {
 		r := id.EventID(p.Redacts)
 		u.Redacts = &r
 	}
-	if err := s.Sign(u, p.Version); err != nil {
-		// Sign makes the event canonical first, and that is where foreign content can fail.
+	eventID, err := s.finish(u, p.Version)
+	if err != nil {
+		// The event is made canonical first, and that is where foreign content can fail.
 		return nil, mxerror.BadJSON("The event's content is not valid: numbers must be integers within ±(2^53-1), text must be UTF-8 and keys must not repeat.").Because(err)
 	}
-	eventID, err := ID(u, p.Version)
-	if err != nil {
-		return nil, err
-	}
-	e := &Event{PDU: u, ID: eventID, InRoom: p.RoomID, Version: p.Version, Depth: p.Depth}
+	e := &Event{PDU: u, ID: eventID, InRoom: p.RoomID, Version: p.Version, Depth: p.Depth, canonical: true}
 	if p.Type == "m.room.create" && p.Version.RoomIDIsCreateEventID() {
 		e.InRoom = "!" + e.ID[1:]
 	}
 	return e, nil
+}
+
+// finish puts the content of a new event into canonical form, hashes and signs the event, and tells its id. The content
+// is looked at once; what the signature signs is also what the id is made of.
+func (s Signer) finish(u *pdu.PDU, v Version) (eventID string, err error) {
+	if err := canonicaljson.Canonicalize(&u.Content); err != nil {
+		return "", err
+	}
+	raw, err := appendOwn(make([]byte, 0, len(u.Content)+512), u)
+	if err != nil {
+		return "", err
+	}
+	hash := sha256.Sum256(raw)
+	u.Hashes = &pdu.Hashes{SHA256: hash[:]}
+	redacted, err := ForSignature(u, v)
+	if err != nil {
+		return "", err
+	}
+	u.AddSignature(s.Server, id.KeyID(s.KeyID), base64.RawStdEncoding.EncodeToString(ed25519.Sign(s.Key, redacted)))
+	return idOf(redacted, v)
 }
 
 func checkFields(p Proto) error {

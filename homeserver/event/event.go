@@ -94,6 +94,9 @@ type Event struct {
 	// recognised and only the sending device sees its transaction id. TxnScope 0 means none.
 	TxnScope int64
 	Txn      string
+
+	// canonical tells that the content is in canonical form.
+	canonical bool
 }
 
 // Now is the room's current state once the event was taken in.
@@ -147,7 +150,13 @@ func (e *Event) RedactsID() string {
 
 // JSON is the event's canonical JSON, as it is stored and sent to other servers.
 func (e *Event) JSON() ([]byte, error) {
-	raw, err := canonicaljson.Marshal(e.PDU)
+	var raw []byte
+	var err error
+	if e.canonical && own(e.PDU) {
+		raw, err = appendOwn(make([]byte, 0, len(e.Content)+768), e.PDU)
+	} else {
+		raw, err = canonicaljson.Marshal(e.PDU)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("encoding event %s: %w", e.ID, err)
 	}
@@ -167,7 +176,7 @@ func Parse(raw []byte, eventID, roomID string, v Version) (*Event, error) {
 // Pruned returns a copy with everything removed that a redaction removes.
 func (e *Event) Pruned(by int64) *Event {
 	c := *e
-	c.PDU = Redact(e.PDU.Clone(), e.Version)
+	c.PDU, c.canonical = Redact(e.PDU.Clone(), e.Version), false
 	c.Flags |= Redacted
 	c.RedactedBy = by
 	return &c

@@ -174,11 +174,16 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+// BenchmarkBuild is what it costs to make a message, and the JSON that is stored of it.
 func BenchmarkBuild(b *testing.B) {
 	s := testSigner()
 	for b.Loop() {
-		if _, err := Build(Proto{Version: "12", RoomID: "!room:test", Type: "m.room.message", Sender: "@alice:test", Content: []byte(`{"msgtype":"m.text","body":"` + strings.Repeat("word ", 20) + `"}`),
-			TS: 1, Depth: 3, Prev: []string{"$" + strings.Repeat("p", 43)}, Auth: []string{"$" + strings.Repeat("a", 43), "$" + strings.Repeat("b", 43)}}, s); err != nil {
+		e, err := Build(Proto{Version: "12", RoomID: "!room:test", Type: "m.room.message", Sender: "@alice:test", Content: []byte(`{"msgtype":"m.text","body":"` + strings.Repeat("word ", 20) + `"}`),
+			TS: 1, Depth: 3, Prev: []string{"$" + strings.Repeat("p", 43)}, Auth: []string{"$" + strings.Repeat("a", 43), "$" + strings.Repeat("b", 43)}}, s)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := e.JSON(); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -54,7 +54,12 @@ func ID(p *pdu.PDU, v Version) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	hash := sha256.Sum256(raw)
+	return idOf(raw, v)
+}
+
+// idOf is the id of an event of which this is signed.
+func idOf(signed []byte, v Version) (string, error) {
+	hash := sha256.Sum256(signed)
 	switch f := v.EventIDFormat(); f {
 	case id.EventIDFormatBase64:
 		return "$" + base64.RawStdEncoding.EncodeToString(hash[:]), nil

@@ -161,18 +161,27 @@ func (s *Store) Related(ctx context.Context, q Related) ([]*event.Event, error) 
 	return s.timeline(ctx, query, append(args, q.From.Depth, q.From.Pos, q.To.Depth, q.To.Pos, q.Upto, q.Limit)...)
 }
 
-// Thread is a thread with the place of its newest reply.
+// Thread is a thread with the place of its newest reply, and whose that is.
 type Thread struct {
 	Root int64
 	Place
+	Author int64
 }
 
 // Threads lists the threads of a room whose newest reply is before a place, newest first: all, or
 // (participant not 0) those that somebody has begun or written in.
 func (s *Store) Threads(ctx context.Context, room int64, before Place, participant int64, limit int) ([]Thread, error) {
 	return collect(ctx, s, "thread_list", func(r scanner) (t Thread, err error) {
-		return t, r.Scan(&t.Root, &t.Depth, &t.Pos)
+		return t, r.Scan(&t.Root, &t.Depth, &t.Pos, &t.Author)
 	}, room, before.Depth, before.Pos, participant, limit)
+}
+
+// ThreadReplies lists the replies of a thread before a place, newest first, each as the thread would be if it were the newest.
+func (s *Store) ThreadReplies(ctx context.Context, root int64, before Place, limit int) ([]Thread, error) {
+	return collect(ctx, s, "thread_replies", func(r scanner) (t Thread, err error) {
+		t.Root = root
+		return t, r.Scan(&t.Depth, &t.Pos, &t.Author)
+	}, root, before.Depth, before.Pos, limit)
 }
 
 // ReactionTo is what somebody has reacted with.

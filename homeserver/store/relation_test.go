@@ -113,7 +113,7 @@ func TestRelations(t *testing.T) {
 			}
 			return fmt.Sprint(out)
 		}
-		if got, want := threads(), fmt.Sprint([]Thread{{root.NID, After(two)}}); got != want {
+		if got, want := threads(), fmt.Sprint([]Thread{{root.NID, After(two), two.Author}}); got != want {
 			t.Errorf("threads %s, want %s", got, want)
 		}
 		prune := func(e *event.Event) {
@@ -126,7 +126,7 @@ func TestRelations(t *testing.T) {
 			r.write(func(tx *Tx) error { return tx.PruneEvent(pruned, raw) })
 		}
 		prune(two)
-		if got, want := threads(), fmt.Sprint([]Thread{{root.NID, After(one)}}); got != want {
+		if got, want := threads(), fmt.Sprint([]Thread{{root.NID, After(one), one.Author}}); got != want {
 			t.Errorf("after the newest was redacted: %s, want %s", got, want)
 		}
 		prune(one)

@@ -12,7 +12,7 @@ const (
 // Task is long work for an administrator, which goes on after a restart.
 type Task struct {
 	ID, Kind string
-	// RoomID is the room that it is about, and Room its number, 0 if it is not here.
+	// RoomID is what it is about: a room, whose number Room is, 0 if it is not here, or a user.
 	RoomID string
 	Room   int64
 	// State is one of TaskActive, TaskComplete and TaskFailed, and Error what went wrong.
@@ -47,4 +47,9 @@ func (s *Store) TasksOfRoom(ctx context.Context, roomID string) ([]Task, error) 
 // ActiveTasks lists the tasks that are not done.
 func (s *Store) ActiveTasks(ctx context.Context) ([]Task, error) {
 	return collect(ctx, s, "admin_task_active", scanTask)
+}
+
+// Tasks lists the tasks, those that changed last at the end, at most limit of them.
+func (s *Store) Tasks(ctx context.Context, limit int) ([]Task, error) {
+	return collect(ctx, s, "admin_task_all", scanTask, limit)
 }

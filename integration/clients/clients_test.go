@@ -147,6 +147,16 @@ func TestMixedSecrets(t *testing.T) {
 	follow(t, s, 4*time.Minute, program, mixed, s.URL(), python, nio, t.TempDir())
 }
 
+// TestHydrogen has two people log in and chat with Hydrogen in a browser each, with a third who has matrix-js-sdk, in an
+// open and in an encrypted room. The page is of another origin than the server.
+func TestHydrogen(t *testing.T) {
+	t.Parallel()
+	browser := tools.Chromium(t)
+	program, chat := script(t, "hydrogen.mjs")
+	s := testserver.New(t, testserver.Options{})
+	follow(t, s, 5*time.Minute, program, chat, s.URL(), browser)
+}
+
 // TestOAuth has somebody sign up, log in and out by the OAuth 2.0 API with the SDK and a browser, and
 // use all pages of the account. LANDBRIDGE_TEST_SCREENSHOTS names a folder for pictures of them.
 func TestOAuth(t *testing.T) {

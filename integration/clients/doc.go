@@ -1,5 +1,6 @@
 // Package clients has real clients spend a day on the real binary: matrix-js-sdk with both ways to
-// sync, also with its encryption and by OAuth with a browser, and matrix-nio. It has tests only.
+// sync, also with its encryption and by OAuth with a browser, matrix-nio, and Hydrogen, a client that
+// runs in a browser. It has tests only.
 //
 // The scripts beside it are the days: each step of them says what one person does and what the
 // others must see of it, through their SDK. They tell of each step with a line of JSON. To follow one

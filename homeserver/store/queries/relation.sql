@@ -85,7 +85,13 @@ SELECT room_nid, parent, depth, pos FROM relation WHERE parent = $2 AND rel_type
 ORDER BY depth DESC, pos DESC LIMIT 1
 
 -- name: thread_list
-SELECT e.nid, t.depth, t.pos FROM thread t JOIN event e ON e.id = t.root AND e.room_nid = t.room_nid
+SELECT e.nid, t.depth, t.pos,
+  coalesce((SELECT n.author FROM event n WHERE n.room_nid = t.room_nid AND n.pos = t.pos), 0)
+FROM thread t JOIN event e ON e.id = t.root AND e.room_nid = t.room_nid
 WHERE t.room_nid = $1 AND (t.depth, t.pos) < ($2, $3)
   AND (CAST($4 AS BIGINT) = 0 OR e.author = CAST($4 AS BIGINT) OR EXISTS (SELECT 1 FROM relation r WHERE r.parent = t.root AND r.room_nid = t.room_nid AND r.rel_type = 'm.thread' AND r.author = CAST($4 AS BIGINT)))
 ORDER BY t.depth DESC, t.pos DESC LIMIT $5
+
+-- name: thread_replies
+SELECT r.depth, r.pos, r.author FROM event e JOIN relation r ON r.parent = e.id AND r.room_nid = e.room_nid
+WHERE e.nid = $1 AND r.rel_type = 'm.thread' AND (r.depth, r.pos) < ($2, $3) ORDER BY r.depth DESC, r.pos DESC LIMIT $4
