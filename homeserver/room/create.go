@@ -7,6 +7,7 @@ import (
 	"encoding/json/jsontext"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
@@ -47,11 +48,11 @@ func (m *Manager) Create(ctx context.Context, c Creation) (store.RoomName, []*ev
 }
 
 func (a *actor) create(ctx context.Context, b *batch, c Creation) error {
-	now := a.m.o.Now().UnixMilli()
+	now := a.m.o.Now()
 	if c.TS == 0 {
 		c.TS = a.m.creationTime(now)
 	}
-	a.room = store.Room{NID: a.nid, Version: c.Version, CreatedTS: now}
+	a.room = store.Room{NID: a.nid, Version: c.Version, CreatedTS: now.UnixMilli()}
 	if !c.Version.RoomIDIsCreateEventID() {
 		if a.room.ID = c.RoomID; c.RoomID == "" {
 			a.room.ID = a.m.NewID()
@@ -114,11 +115,13 @@ func (a *actor) buildCreate(ctx context.Context, p Proposal, v event.Version) (*
 	}
 }
 
-// creationTime is now, or a little later if a room has been made in this very millisecond.
-func (m *Manager) creationTime(now int64) int64 {
+// creationTime is now, or a little later if a room has been made in this very millisecond. It is rounded up:
+// nothing of a room is older than the request that made it, so that whoever looks for what was said before
+// that (timestamp_to_event) finds nothing.
+func (m *Manager) creationTime(now time.Time) int64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.lastCreation = max(now, m.lastCreation+1)
+	m.lastCreation = max(now.Add(time.Millisecond-1).UnixMilli(), m.lastCreation+1)
 	return m.lastCreation
 }
 

@@ -19,9 +19,9 @@ import (
 	"github.com/landbridge-im/landbridge/integration/testserver"
 )
 
-// TestFaults has people of three servers speak and change the state of rooms that they share, while
-// requests between the servers are lost, late, repeated, and while servers are cut off and killed. When all is well
-// again the three have the same state and every event that anybody was told has been accepted.
+// TestFaults has people of three servers, whose clocks don't agree, speak and change the state of rooms that they
+// share, while requests between the servers are lost, late, repeated, and while servers are cut off and killed; one
+// that starts again has another clock. When all is well again the three have the same state and every event that anybody was told has been accepted.
 //
 // LANDBRIDGE_FAULTS_SEEDS says how many seeds to try after the fixed ones, and LANDBRIDGE_FAULTS_STEPS how many steps
 // each person makes.
@@ -68,9 +68,10 @@ func storm(t *testing.T, seed uint64, steps int) {
 	net.calm = true
 	var nodes []*node
 	var everybody []*someone
+	clocks := rand.New(rand.NewPCG(seed, 3))
 	for range 3 {
 		name := freeAddr(t)
-		n := &node{proc: testserver.New(t, testserver.Options{Name: name,
+		n := &node{proc: testserver.New(t, testserver.Options{Name: name, Env: []string{skew(clocks)},
 			Extra: fmt.Sprintf("federation:\n  enabled: true\n  extra_ca: %q\n  allow_loopback: true\n", a.file())})}
 		n.server = &server{make: "landbridge", name: name, url: n.proc.URL()}
 		net.front(t, a, name, n.proc.URL)
@@ -136,6 +137,11 @@ func storm(t *testing.T, seed uint64, steps int) {
 	for _, n := range nodes {
 		n.holds(t, said)
 	}
+}
+
+// skew sets a clock wrong by up to a quarter of an hour.
+func skew(rnd *rand.Rand) string {
+	return fmt.Sprintf("LANDBRIDGE_TESTING_CLOCK_OFFSET=%ds", rnd.IntN(1801)-900)
 }
 
 // live has the people of a server do things that they may or may not.
@@ -233,6 +239,7 @@ func disturb(ctx context.Context, t *testing.T, rnd *rand.Rand, net *network, no
 				t.Error(err)
 			}
 			wait(length)
+			x.proc.SetEnv(skew(rnd))
 			if err := x.proc.Start(ctx); err != nil {
 				t.Error(err)
 			}
