@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/homeserver/sync"
@@ -51,6 +52,9 @@ func (a *API) timestampToEvent(c *call) (any, error) {
 		return nil, err
 	}
 	const page = 50
+	// Of several of the same time what was said counts before changes of the room: state is the first of those.
+	var state *event.Event
+scan:
 	for seen := 0; seen < timestampScan; {
 		found, err := a.o.Store.EventsByTime(c.ctx, v.room.NID, v.upto, at, back, page)
 		if err != nil {
@@ -61,16 +65,24 @@ func (a *API) timestampToEvent(c *call) (any, error) {
 			if err != nil {
 				return nil, err
 			}
+			if state != nil && e.OriginServerTS != state.OriginServerTS {
+				break scan
+			}
 			if ok, err := sync.Visible(c.ctx, a.o.Store, e, v.reader); err != nil {
 				return nil, err
-			} else if ok {
+			} else if ok && !e.IsState() {
 				return a.nearer(c, v, ts, back, e)
+			} else if ok && state == nil {
+				state = e
 			}
 			at = t
 		}
 		if seen += len(found); len(found) < page {
 			break
 		}
+	}
+	if state != nil {
+		return a.nearer(c, v, ts, back, state)
 	}
 	way := "forward"
 	if back {

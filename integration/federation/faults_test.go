@@ -21,7 +21,7 @@ import (
 
 // TestFaults has people of three servers, whose clocks don't agree, speak and change the state of rooms that they
 // share, while requests between the servers are lost, late, repeated, and while servers are cut off and killed; one
-// that starts again has another clock. When all is well again the three have the same state and every event that anybody was told has been accepted.
+// that starts again has another clock. Of every other seed's servers one has its data in PostgreSQL. When all is well again the three have the same state and every event that anybody was told has been accepted.
 //
 // LANDBRIDGE_FAULTS_SEEDS says how many seeds to try after the fixed ones, and LANDBRIDGE_FAULTS_STEPS how many steps
 // each person makes.
@@ -54,6 +54,8 @@ func TestFaults(t *testing.T) {
 type node struct {
 	*server
 	proc *testserver.Server
+	// uri is its database if that is one of PostgreSQL.
+	uri string
 	// up is held for reading by whoever asks the server, and for writing while it is killed.
 	up sync.RWMutex
 	// root is in all rooms, always, and may do everything; people come and go.
@@ -69,10 +71,15 @@ func storm(t *testing.T, seed uint64, steps int) {
 	var nodes []*node
 	var everybody []*someone
 	clocks := rand.New(rand.NewPCG(seed, 3))
-	for range 3 {
+	for i := range 3 {
 		name := freeAddr(t)
-		n := &node{proc: testserver.New(t, testserver.Options{Name: name, Env: []string{skew(clocks)},
-			Extra: fmt.Sprintf("federation:\n  enabled: true\n  extra_ca: %q\n  allow_loopback: true\n", a.file())})}
+		extra := fmt.Sprintf("federation:\n  enabled: true\n  extra_ca: %q\n  allow_loopback: true\n", a.file())
+		uri := ""
+		if i == 0 && seed%2 == 0 {
+			uri = pg.Database(t)
+			extra += fmt.Sprintf("database:\n  uri: %q\n", uri)
+		}
+		n := &node{proc: testserver.New(t, testserver.Options{Name: name, Env: []string{skew(clocks)}, Extra: extra}), uri: uri}
 		n.server = &server{make: "landbridge", name: name, url: n.proc.URL()}
 		net.front(t, a, name, n.proc.URL)
 		n.root = n.user(t)
@@ -293,7 +300,11 @@ func settle(t *testing.T, nodes []*node, rooms []string) {
 // away is tried again after a while.
 func (n *node) holds(t *testing.T, ids []string) {
 	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+n.proc.Database()+"?mode=ro&_pragma=busy_timeout(5000)")
+	driver, from := "sqlite", "file:"+n.proc.Database()+"?mode=ro&_pragma=busy_timeout(5000)"
+	if n.uri != "" {
+		driver, from = "postgres", n.uri
+	}
+	db, err := sql.Open(driver, from)
 	ok(t, err)
 	defer db.Close()
 	list := func(query string) (out []string) {
