@@ -67,13 +67,15 @@ type Intake struct {
 
 	mu    sync.Mutex
 	lanes map[string]*lane
+	// soon are rooms with events that were just put off, and for which what was missing may come at once.
+	soon map[string]time.Time
 	// ctx is that of Run; nil while it doesn't run.
 	ctx context.Context
 	wg  sync.WaitGroup
 }
 
 func newIntake(o intakeOptions) *Intake {
-	return &Intake{o: o, check: checker{o.Store, o.Keys}, gate: gate{o.Store}, slots: make(chan struct{}, callers), lanes: map[string]*lane{},
+	return &Intake{o: o, check: checker{o.Store, o.Keys}, gate: gate{o.Store}, slots: make(chan struct{}, callers), lanes: map[string]*lane{}, soon: map[string]time.Time{},
 		barren:  lru.NewLRU[string, struct{}](barrenMax, nil, barrenTime),
 		eager:   lru.NewLRU[string, struct{}](stagedPerOrigin, nil, eagerPause),
 		lacking: lru.NewLRU[string, struct{}](stagedPerOrigin, nil, quarantineTime),
@@ -355,24 +357,49 @@ func (i *Intake) Run(ctx context.Context) error {
 	i.ctx = ctx
 	i.mu.Unlock()
 	defer i.wg.Wait()
-	again := time.NewTicker(lookAgain)
+	again, moment := time.NewTicker(lookAgain), time.NewTicker(filledPause)
 	defer again.Stop()
-	for {
-		rooms, err := i.o.Store.StagedRooms(ctx)
+	defer moment.Stop()
+	for all := true; ctx.Err() == nil; all = i.wait(ctx, again.C, moment.C) {
+		rooms, err := i.takeSoon(), error(nil)
+		if all {
+			rooms, err = i.o.Store.StagedRooms(ctx)
+		}
 		if err != nil && ctx.Err() == nil {
 			i.o.Log.ErrorContext(ctx, "looking for events that wait to be taken in", "err", err)
 		}
 		for id := range rooms {
 			i.wake(id, "", "")
 		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case server := <-i.back:
-			if err := i.hasten(ctx, server); err != nil && ctx.Err() == nil {
-				i.o.Log.ErrorContext(ctx, "trying events again for which a server was missing", "server", server, "err", err)
-			}
-		case <-again.C:
+	}
+	return nil
+}
+
+// wait waits until there is something to look for again: in all rooms, or in those of soon only.
+func (i *Intake) wait(ctx context.Context, again, moment <-chan time.Time) (all bool) {
+	select {
+	case <-ctx.Done():
+	case <-moment:
+		return false
+	case <-again:
+	case server := <-i.back:
+		if err := i.hasten(ctx, server); err != nil && ctx.Err() == nil {
+			i.o.Log.ErrorContext(ctx, "trying events again for which a server was missing", "server", server, "err", err)
 		}
 	}
+	return true
+}
+
+// takeSoon gives the rooms of soon whose time has come, and forgets them.
+func (i *Intake) takeSoon() map[string]int64 {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	rooms := map[string]int64{}
+	for id, at := range i.soon {
+		if !at.After(time.Now()) {
+			rooms[id] = 1
+			delete(i.soon, id)
+		}
+	}
+	return rooms
 }

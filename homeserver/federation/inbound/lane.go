@@ -117,7 +117,7 @@ func (l *lane) pass(ctx context.Context) (more bool, err error) {
 		}
 		// One that is to be tried later than it was ever put off is so by a clock that was put back since.
 		if p.Tries > 0 && p.ReceivedTS > now && p.ReceivedTS-now <= putOff(p.Tries).Milliseconds() && !l.sooner(p.ID) {
-			if filled, err := l.filled(ctx, e); err != nil {
+			if filled, err := l.filled(ctx, e, now-(p.ReceivedTS-putOff(p.Tries).Milliseconds())); err != nil {
 				return false, err
 			} else if !filled {
 				waiting[p.ID] = true
@@ -163,9 +163,13 @@ func (l *lane) pass(ctx context.Context) (more bool, err error) {
 	return more, nil
 }
 
-// filled tells whether all is here by now that was missing before an event when it was put off.
-func (l *lane) filled(ctx context.Context, e *event.Event) (bool, error) {
-	if _, ok := l.i.lacking.Get(e.ID); !ok {
+// filledPause is how long an event is put off at least, for its server to send it once more after what was missing.
+const filledPause = time.Second
+
+// filled tells whether all is here by now that was missing before an event when it was put off, waited milliseconds
+// ago.
+func (l *lane) filled(ctx context.Context, e *event.Event, waited int64) (bool, error) {
+	if _, ok := l.i.lacking.Get(e.ID); !ok || waited < filledPause.Milliseconds() {
 		return false, nil
 	}
 	missing, err := l.i.unplaced(ctx, e.PrevEvents)
@@ -199,6 +203,9 @@ func (l *lane) later(ctx context.Context, it item, why error) error {
 		return err
 	} else if len(missing) > 0 {
 		l.i.lacking.Add(p.ID, struct{}{})
+		l.i.mu.Lock()
+		l.i.soon[l.roomID] = time.Now().Add(filledPause)
+		l.i.mu.Unlock()
 	}
 	if p.Tries++; p.Tries >= triesMax {
 		return l.drop(ctx, p, why)
