@@ -1,6 +1,8 @@
 package app
 
 import (
+	"time"
+
 	"github.com/landbridge-im/landbridge/config"
 	"github.com/landbridge-im/landbridge/homeserver"
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
@@ -25,6 +27,9 @@ func options(c *config.Config, version string) homeserver.Options {
 		OAuth:          homeserver.OAuthOptions{Enabled: c.OAuth.Enabled, BrowserLife: c.OAuth.BrowserLifetime.Std()},
 		WellKnown: client.WellKnown{IdentityServer: c.WellKnown.IdentityServer, Extra: c.WellKnown.Extra(), Server: c.WellKnown.Server,
 			SupportPage: c.WellKnown.SupportPage, PolicyKey: c.WellKnown.PolicyKey},
+	}
+	if d := c.Testing.ClockOffset.Std(); d != 0 {
+		o.Now = func() time.Time { return time.Now().Add(d) }
 	}
 	for _, k := range c.WellKnown.SupportContacts {
 		o.WellKnown.Contacts = append(o.WellKnown.Contacts, client.Contact{MatrixID: k.MatrixID, Email: k.Email, Role: k.Role})

@@ -182,6 +182,9 @@ func (s *serving) open(ctx context.Context) error {
 	}
 	o := options(c, s.std.build.Version)
 	o.Registrations, o.Transport, o.Log, o.Tracer = s.watch.Set(), s.transport, s.log, s.tracer()
+	if d := c.Testing.ClockOffset; d != 0 {
+		s.log.WarnContext(ctx, "the clock is wrong on purpose, for a test", "by", d)
+	}
 	if o.Mailer, err = mailer(c); err != nil {
 		return err
 	}

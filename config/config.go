@@ -41,6 +41,7 @@ type Config struct {
 	Backup       Backup       `yaml:"backup" reload:"yes"`
 	Migration    Migration    `yaml:"migration" reload:"yes"`
 	Claims       Claims       `yaml:"claims" reload:"yes"`
+	Testing      Testing      `yaml:"testing"`
 
 	origins map[string]origin // by key path, of values that are not defaults
 }
@@ -282,6 +283,13 @@ type Retention struct {
 	Rooms    bool     `yaml:"rooms"`
 	RoomsMin Duration `yaml:"rooms_min"`
 	RoomsMax Duration `yaml:"rooms_max"`
+}
+
+// Testing has what only tests want of a server.
+type Testing struct {
+	// ClockOffset is by how much the server's clock is wrong. It is refused where others than this machine
+	// can reach the server.
+	ClockOffset Duration `yaml:"clock_offset"`
 }
 
 // Tracing sends OpenTelemetry traces to a collector.

@@ -424,3 +424,20 @@ bad.yaml:7:17: error: voip.livekit_urls: "rtc.example" is no http or https addre
 		t.Errorf("got\n%v\n\nwant\n%s", err, want)
 	}
 }
+
+// TestClockOffset: a clock that is wrong is for servers that nobody else reaches.
+func TestClockOffset(t *testing.T) {
+	t.Parallel()
+	c, err := Parse("x.yaml", []byte(`{server: {listen: ["127.0.0.1:0", "[::1]:0"]}, testing: {clock_offset: -10m}}`), nil)
+	if err != nil || c.Testing.ClockOffset.Std() != -10*time.Minute {
+		t.Errorf("%v %v", c, err)
+	}
+	for doc, want := range map[string]string{
+		`{server: {name: a.example, public_url: "https://a.example", listen: [":8008"]}, testing: {clock_offset: 1s}}`: "x.yaml:1:105: error: testing.clock_offset: is for tests alone, but :8008 can be reached from other machines; remove it",
+		`{server: {listen: ["127.0.0.1:0"]}, testing: {clock_offset: 25h}}`:                                            "x.yaml:1:61: error: testing.clock_offset: must be at most 24h but is 25h; write 10m, or -10m",
+	} {
+		if _, err := Parse("x.yaml", []byte(doc), nil); err == nil || err.Error() != want {
+			t.Errorf("got\n%v\n\nwant\n%s", err, want)
+		}
+	}
+}

@@ -52,8 +52,30 @@ func (c *Config) validate(bad map[string]bool) Problems {
 	v.backup()
 	v.operations()
 	v.claims()
+	v.testing()
 	v.distinctAddresses()
 	return v.problems
+}
+
+// testing keeps what is for tests out of servers that others use.
+func (v *validator) testing() {
+	c := v.config
+	if c.Testing.ClockOffset == 0 {
+		return
+	}
+	if d := c.Testing.ClockOffset.Std().Abs(); d > 24*time.Hour {
+		v.add("testing.clock_offset", "must be at most 24h but is "+c.Testing.ClockOffset.String(), "write 10m, or -10m")
+	}
+	for _, addr := range slices.Concat(c.Server.Listen, c.Federation.Listen) {
+		host, _, err := net.SplitHostPort(addr)
+		if err != nil {
+			continue // said elsewhere
+		}
+		if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
+			v.add("testing.clock_offset", "is for tests alone, but "+addr+" can be reached from other machines", "remove it")
+			return
+		}
+	}
 }
 
 func (v *validator) backup() {

@@ -1,6 +1,7 @@
 package homeserver
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/landbridge-im/landbridge/homeserver/store"
@@ -102,5 +103,49 @@ func TestRemoteDeviceListLeft(t *testing.T) {
 	b.upload(bob, "bob", "two")
 	if got := known(); got != "two" {
 		t.Errorf("after leaving, the key is %q", got)
+	}
+}
+
+// TestManyRemoteDeviceLists: also of many users who are asked for at once is known where their lists are in the stream of
+// updates, so that the next update is taken in as it comes.
+func TestManyRemoteDeviceLists(t *testing.T) {
+	t.Parallel()
+	p := sites(t, 2)
+	a, b := p[0], p[1]
+	alice := a.user("alice")
+	room := a.room(alice, obj{"preset": "public_chat"})
+	ask := obj{}
+	const many = 24
+	for i := range many {
+		who := fmt.Sprint("user", i)
+		token := b.user(who)
+		b.upload(token, who, "key"+fmt.Sprint(i))
+		b.joinVia(token, room, a)
+		ask[b.id(who)] = []string{}
+	}
+	a.member(t, alice, room, b.id(fmt.Sprint("user", many-1)), "join")
+	nids := map[string]int64{}
+	for user := range ask {
+		nid, err := a.store.UserNID(t.Context(), user)
+		if err != nil {
+			t.Fatal(err)
+		}
+		nids[user] = nid
+		// As if they had never been asked for.
+		if err := a.store.Write(t.Context(), func(tx *store.Tx) error {
+			return tx.SetRemoteDeviceList(store.RemoteDeviceList{User: nid, Stale: true})
+		}); err != nil {
+			t.Fatal(err)
+		}
+		a.keys.Publish(t.Context(), []store.Entry{{Kind: store.KindDeviceList, User: nid}})
+	}
+	out := a.ok(alice, "POST", "/v3/keys/query", obj{"device_keys": ask})
+	for user, nid := range nids {
+		if len(out.Get("device_keys").Get(gjsonKey(user)).Map()) == 0 {
+			t.Errorf("%s has no devices: %s", user, out.Get("failures"))
+		}
+		if l, err := a.store.RemoteDeviceList(t.Context(), nid); err != nil || l.Stale || l.Stream == 0 {
+			t.Errorf("the list of %s: %+v %v", user, l, err)
+		}
 	}
 }

@@ -65,8 +65,16 @@ func (o *outside) close() {
 // openInbound makes what answers other servers.
 func (s *Server) openInbound(devices *keys.Keys) *inbound.API {
 	return inbound.New(inbound.Options{Server: s.o.Name, Version: "dev", Signer: s.signer, Store: s.store, Rooms: s.rooms, Remote: s.outside.client,
-		Keys: s.outside.ring, Policy: s.outside.policy, Invite: s.joins.Invite, Heard: s.outside.backoff.Heard, Accounts: s.accounts, Devices: devices, Directory: s.client, Media: s.media,
+		Keys: s.outside.ring, Policy: s.outside.policy, Invite: s.joins.Invite, Heard: s.heard, Accounts: s.accounts, Devices: devices, Directory: s.client, Media: s.media,
 		Typing: s.typing, Presence: s.presence, Closed: !s.o.Federation.Enabled, Log: s.o.Log, Now: s.o.Now})
+}
+
+// heard tells that another server has made a request.
+func (s *Server) heard(ctx context.Context, server string) {
+	s.outside.backoff.Heard(ctx, server)
+	if s.senders != nil {
+		s.senders.Heard(server)
+	}
 }
 
 // history fetches what isn't here of rooms of other servers, by what answers those, which is made later.

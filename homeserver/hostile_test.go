@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -20,6 +22,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/federation/fclient"
 	"github.com/landbridge-im/landbridge/homeserver/federation/xmatrix"
+	"github.com/landbridge-im/landbridge/homeserver/store"
 )
 
 // request makes a request as far does, with a body that its client would not send. auth, if it is not nil, changes
@@ -300,4 +303,78 @@ func TestManyExtremities(t *testing.T) {
 	if len(row.Extremities) > 64 {
 		t.Errorf("the room has %d forward extremities", len(row.Extremities))
 	}
+}
+
+// TestGiantAuthChain sends an event that rests on a chain of thousands: with all of the chain it is taken in, and where
+// its beginning is missing it never is. Another room hears its server meanwhile.
+func TestGiantAuthChain(t *testing.T) {
+	t.Parallel()
+	h, _, far := resident(t)
+	alice := h.user("alice")
+	good := h.room(alice, obj{"preset": "public_chat", "room_version": "12"})
+	room := h.room(alice, obj{"preset": "public_chat", "room_version": "12"})
+	far.join(good, false)
+	fine := *far
+	far.join(room, false)
+	const long = 3000
+	bob := far.bob()
+	chain := func(first string) (list []jsontext.Value, last string) {
+		last = first
+		for n := range long {
+			e := far.build(event.Proto{Version: "12", RoomID: room, Type: "m.room.member", Sender: bob, StateKey: &bob, Content: fmt.Appendf(nil, `{"membership":"join","displayname":"%s%d"}`, first[:5], n),
+				TS: int64(n), Depth: far.depth, Prev: []string{far.tip.ID}, Auth: []string{far.state["m.room.power_levels|"].ID, far.state["m.room.join_rules|"].ID, last}})
+			list, last = append(list, far.raw(e)), e.ID
+		}
+		return list, last
+	}
+	whole, tip := chain(far.tip.ID)
+	torn, end := chain("$nothingthatisanywhere")
+	far.peer.answer = func(w http.ResponseWriter, r *http.Request) bool {
+		at := r.URL.Path
+		if !strings.Contains(at, "/event_auth/") {
+			if strings.Contains(at, "/v1/event/") {
+				w.WriteHeader(http.StatusNotFound)
+				return true
+			}
+			return false
+		}
+		list := whole
+		if strings.HasSuffix(at, "/"+end) || strings.Contains(at, url.PathEscape(end)) {
+			list = torn
+		}
+		_, _ = io.WriteString(w, `{"auth_chain":[`)
+		for n, raw := range append(slices.Clone(torn), list...) { // more than was asked for
+			if n > 0 {
+				_, _ = io.WriteString(w, ",")
+			}
+			_, _ = w.Write(raw)
+		}
+		_, _ = io.WriteString(w, `]}`)
+		return true
+	}
+	resting := func(on, body string) *event.Event {
+		return far.build(event.Proto{Version: "12", RoomID: room, Type: "m.room.message", Sender: bob, Content: fmt.Appendf(nil, `{"body":%q}`, body),
+			TS: 1, Depth: far.depth + 1, Prev: []string{far.tip.ID}, Auth: []string{far.state["m.room.power_levels|"].ID, on}})
+	}
+	bad, honest := resting(end, "on nothing"), resting(tip, "on a long chain")
+	far.put("chain", nil, far.raw(bad), far.raw(honest))
+	e := fine.next(fine.bob(), "elsewhere")
+	fine.put("fine", nil, fine.raw(e))
+	seen := func(room, id string) bool {
+		status, _ := h.do(alice, "GET", "/v3/rooms/"+room+"/event/"+id, nil)
+		return status == 200
+	}
+	h.eventually("what another room says", func() bool { return seen(good, e.ID) })
+	eventually(t, "what rests on a long chain", func() bool { return seen(room, honest.ID) })
+	if seen(room, bad.ID) {
+		t.Error("what rests on nothing is shown")
+	}
+	r, err := h.store.RoomByID(t.Context(), room)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.store.EventNID(t.Context(), end); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("what rests on nothing is kept in room %d: %v", r.NID, err)
+	}
+	h.say(alice, room, "the room goes on")
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/landbridge-im/landbridge/homeserver/client"
+	"github.com/landbridge-im/landbridge/homeserver/event"
 )
 
 // TestPartialRoom uses a room before its members are known, and then with them.
@@ -134,8 +135,18 @@ func TestPartialCorrected(t *testing.T) {
 	ban := d.make("m.room.member", &dave, d.at("erin"), `{"membership":"ban"}`, create, levels, joined)
 	topic := d.make("m.room.topic", &none, dave, `{"topic":"Dave's"}`)
 	d.holds(topic)
+	// Of two messages, she redacts one alone, and one that its sender redacts too.
+	kept, gone := d.message(d.bob(), "kept"), d.message(d.bob(), "gone")
+	redacts := func(by, id string, auth ...*event.Event) *event.Event {
+		return d.make("m.room.redaction", nil, by, `{"redacts":"`+id+`"}`, auth...)
+	}
+	one, two := redacts(d.at("erin"), kept.ID, create, levels, joined), redacts(d.at("erin"), gone.ID, create, levels, joined)
+	three := redacts(d.bob(), gone.ID)
 	last := d.message(d.bob(), "last")
-	d.sends("1", name, ban, topic, last)
+	d.sends("1", name, ban, topic, kept, gone, one, two, three, last)
+	says := func(id string) string {
+		return h.ok(alice, "GET", "/v3/rooms/"+url.PathEscape(d.id)+"/event/"+id, nil).Get("content.body").Str
+	}
 	h.eventually("the last event", func() bool { return d.sees(h, alice, last.ID) })
 	if !d.sees(h, alice, name.ID) || !d.sees(h, alice, ban.ID) || d.sees(h, alice, topic.ID) {
 		t.Error("erin's events are not taken in, or dave's is")
@@ -144,8 +155,14 @@ func TestPartialCorrected(t *testing.T) {
 	if got := h.ok(alice, "GET", room+"/state/m.room.name", nil).Get("name").Str; got != "Erin's" {
 		t.Errorf("the name is %q", got)
 	}
+	if says(kept.ID) != "" || says(gone.ID) != "" {
+		t.Error("the redactions were not applied")
+	}
 	d.release()
 	d.members(h, alice)
+	if says(kept.ID) != "kept" || says(gone.ID) != "" || d.sees(h, alice, one.ID) {
+		t.Errorf("what erin redacted says %q, and what its sender redacted too %q", says(kept.ID), says(gone.ID))
+	}
 	if d.sees(h, alice, name.ID) || d.sees(h, alice, ban.ID) || !d.sees(h, alice, topic.ID) || !d.sees(h, alice, last.ID) {
 		t.Error("erin's events are still there, or dave's is not")
 	}

@@ -27,6 +27,8 @@ type site struct {
 	*hs
 	// down makes it as good as gone for other servers.
 	down atomic.Bool
+	// deaf makes it take nothing that is sent, until it has been asked for a join.
+	deaf atomic.Bool
 }
 
 // sites starts servers that trust each other's certificates.
@@ -39,6 +41,13 @@ func sites(t *testing.T, n int) (out []*site) {
 		outside := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if p.down.Load() {
 				panic(http.ErrAbortHandler)
+			}
+			if p.deaf.Load() && strings.Contains(r.URL.Path, "/federation/v1/send/") {
+				w.WriteHeader(http.StatusServiceUnavailable)
+				return
+			}
+			if strings.Contains(r.URL.Path, "/make_join/") {
+				defer p.deaf.Store(false)
 			}
 			s.Federation().ServeHTTP(w, r)
 		}))

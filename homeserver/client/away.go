@@ -20,7 +20,7 @@ type Joins interface {
 	Resident(ctx context.Context, roomID string) (store.RoomName, bool, error)
 	Join(ctx context.Context, user, roomID string, via []string, content jsontext.Value) (name store.RoomName, local bool, err error)
 	Another(ctx context.Context, user string, name store.RoomName, via []string, content jsontext.Value) (taken bool, err error)
-	Vouched(ctx context.Context, user string, name store.RoomName, via []string, content jsontext.Value) error
+	Vouched(ctx context.Context, user string, name store.RoomName, via []string, content jsontext.Value, here func() error) error
 	Knock(ctx context.Context, user, roomID string, via []string, content jsontext.Value) (name store.RoomName, local bool, err error)
 	Leave(ctx context.Context, user string, name store.RoomName, via []string, content jsontext.Value) error
 	Invite(ctx context.Context, name store.RoomName, p room.Proposal) (*event.Event, error)
@@ -152,13 +152,13 @@ func (a *API) joinAnother(c *call, l located, extra object) (taken bool, err err
 }
 
 // joinVouched joins a restricted room that this server is in while nobody of it may invite: "If the
-// resident server ... cannot authorise the join, another server must be tried".
-func (a *API) joinVouched(c *call, l located, extra object) error {
+// resident server ... cannot authorise the join, another server must be tried". here is as for Joins.Vouched.
+func (a *API) joinVouched(c *call, l located, extra object, here func() error) error {
 	content, err := a.memberContent(c.ctx, c.session.UserID, "join", extra)
 	if err != nil {
 		return err
 	}
-	return a.o.Joins.Vouched(c.ctx, c.session.UserID, l.name, l.via, content)
+	return a.o.Joins.Vouched(c.ctx, c.session.UserID, l.name, l.via, content, here)
 }
 
 // knockAway knocks on a room that this server is not in.

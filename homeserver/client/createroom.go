@@ -8,7 +8,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
@@ -69,22 +68,11 @@ func (a *API) createRoom(c *call) (any, error) {
 	if err := c.body(&q); err != nil {
 		return nil, err
 	}
-	if c.session.Service == nil {
-		// A person's room begins in a millisecond of its own, and is there before the next: by the time before asking
-		// for it nothing is found of it (GET /timestamp_to_event), and by the time after the answer all of it has been.
-		// Services make many, and need not wait.
-		nextMillisecond()
-		defer nextMillisecond()
-	}
 	name, err := a.makeRoom(c, q)
 	if err != nil {
 		return nil, err
 	}
 	return map[string]string{"room_id": name.ID}, nil
-}
-
-func nextMillisecond() {
-	time.Sleep(time.Until(time.Now().Truncate(time.Millisecond).Add(time.Millisecond)))
 }
 
 // makeRoom makes a room as its creator asks.

@@ -6,6 +6,7 @@ import (
 	"encoding/json/v2"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
@@ -96,6 +97,11 @@ func (a *API) setMembership(c *call, r store.RoomName, userID, membership string
 			return nil, err
 		}
 	}
+	return a.proposeMembership(c, r, userID, membership, extra)
+}
+
+// proposeMembership is setMembership without the limits on how often it is done.
+func (a *API) proposeMembership(c *call, r store.RoomName, userID, membership string, extra object) (*event.Event, error) {
 	if membership == "join" {
 		if err := a.guestMayJoin(c, r); err != nil {
 			return nil, err
@@ -173,8 +179,8 @@ func (a *API) joinRoom(c *call) (any, error) {
 		err = a.joinAway(c, l, extra)
 	} else if taken, failed := a.joinAnother(c, l, extra); taken || failed != nil {
 		err = failed
-	} else if _, err = a.setMembership(c, l.name, c.session.UserID, "join", extra); mxerror.Is(err, "M_UNABLE_TO_GRANT_JOIN") && a.o.Joins != nil {
-		err = a.joinVouched(c, l, extra)
+	} else {
+		err = a.joinHere(c, l, extra)
 	}
 	if err != nil {
 		return nil, err
@@ -184,6 +190,40 @@ func (a *API) joinRoom(c *call) (any, error) {
 		return nil, err
 	}
 	return map[string]string{"room_id": r.ID}, a.settleIn(c.ctx, c.session, r)
+}
+
+// grantPauses are between the tries to be let in by another server.
+var grantPauses = [...]time.Duration{50 * time.Millisecond, 100 * time.Millisecond, 200 * time.Millisecond, 400 * time.Millisecond, 800 * time.Millisecond}
+
+// joinHere takes the user into a room that this server is in. Where somebody in a room whose members may join needs
+// another server to vouch for them, that one may not have heard yet that they are in it, as where they have just come
+// into a space: it is asked again then. What lets this server vouch itself may be on its way too.
+func (a *API) joinHere(c *call, l located, extra object) error {
+	_, err := a.setMembership(c, l.name, c.session.UserID, "join", extra)
+	here := func() error {
+		_, err := a.proposeMembership(c, l.name, c.session.UserID, "join", extra)
+		return err
+	}
+	for n := 0; ; n++ {
+		if !mxerror.Is(err, "M_UNABLE_TO_GRANT_JOIN") || a.o.Joins == nil {
+			return err
+		}
+		again := here
+		if n == len(grantPauses) {
+			again = nil
+		}
+		err = a.joinVouched(c, l, extra, again)
+		early := mxerror.Is(err, "M_FORBIDDEN") || mxerror.Is(err, "M_UNABLE_TO_AUTHORISE_JOIN")
+		if !early || n == len(grantPauses) {
+			return err
+		}
+		select {
+		case <-time.After(grantPauses[n]):
+		case <-c.ctx.Done():
+			return err
+		}
+		err = here()
+	}
 }
 
 // roomByIDOrAlias finds a room by either.

@@ -52,40 +52,37 @@ func (a *API) timestampToEvent(c *call) (any, error) {
 		return nil, err
 	}
 	const page = 50
-	// Of several at the same time what was said is meant, rather than that somebody came to say it in that very
-	// millisecond.
-	var first *event.Event
+	// Of several of the same time what was said counts before changes of the room: state is the first of those.
+	var state *event.Event
+scan:
 	for seen := 0; seen < timestampScan; {
 		found, err := a.o.Store.EventsByTime(c.ctx, v.room.NID, v.upto, at, back, page)
 		if err != nil {
 			return nil, err
 		}
 		for _, t := range found {
-			if first != nil && t.TS != at.TS {
-				return a.nearer(c, v, ts, back, first)
-			}
-			at = t
 			e, err := a.o.Store.Event(c.ctx, t.NID)
 			if err != nil {
 				return nil, err
 			}
-			if first != nil && e.IsState() {
-				continue
+			if state != nil && e.OriginServerTS != state.OriginServerTS {
+				break scan
 			}
 			if ok, err := sync.Visible(c.ctx, a.o.Store, e, v.reader); err != nil {
 				return nil, err
 			} else if ok && !e.IsState() {
 				return a.nearer(c, v, ts, back, e)
-			} else if ok {
-				first = e
+			} else if ok && state == nil {
+				state = e
 			}
+			at = t
 		}
 		if seen += len(found); len(found) < page {
 			break
 		}
 	}
-	if first != nil {
-		return a.nearer(c, v, ts, back, first)
+	if state != nil {
+		return a.nearer(c, v, ts, back, state)
 	}
 	way := "forward"
 	if back {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/tidwall/gjson"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/landbridge-im/landbridge/homeserver/federation/fclient"
 	"github.com/landbridge-im/landbridge/homeserver/store"
@@ -131,17 +132,15 @@ func (k *Keys) queryRemote(ctx context.Context, viewer Owner, r QueryRequest, ou
 		mark := k.forgotten.Load()
 		users = maps.Clone(users)
 		if len(users) <= snapshotsMax {
-			for user := range users {
-				rk, err := k.askSnapshot(ctx, user, mark)
-				if err != nil {
-					return err
-				}
-				if rk != nil {
-					delete(users, user)
-					mu.Lock()
-					found[user] = rk
-					mu.Unlock()
-				}
+			told, err := k.askSnapshots(ctx, slices.Collect(maps.Keys(users)), mark)
+			mu.Lock()
+			for user, rk := range told {
+				delete(users, user)
+				found[user] = rk
+			}
+			mu.Unlock()
+			if err != nil {
+				return err
 			}
 		}
 		if len(users) == 0 {
@@ -180,6 +179,27 @@ func (k *Keys) queryRemote(ctx context.Context, viewer Owner, r QueryRequest, ou
 		}
 	}
 	return nil
+}
+
+// askSnapshots is askSnapshot for some users of one server, several at once; those of whom there is nothing are left
+// out.
+func (k *Keys) askSnapshots(ctx context.Context, users []string, mark int64) (map[string]*remoteKeys, error) {
+	var mu sync.Mutex
+	out := map[string]*remoteKeys{}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(snapshotsAtOnce)
+	for _, user := range users {
+		g.Go(func() error {
+			rk, err := k.askSnapshot(ctx, user, mark)
+			if rk != nil && err == nil {
+				mu.Lock()
+				defer mu.Unlock()
+				out[user] = rk
+			}
+			return err
+		})
+	}
+	return out, g.Wait()
 }
 
 // askSnapshot asks for the devices of a user who shares a room, with their place in the stream of updates;

@@ -18,9 +18,9 @@ import (
 
 // Bounds of keeping the device lists of other servers' users.
 const (
-	// snapshotsMax is up to how many users of one server are asked for one by one, with their place in
-	// the stream of updates; more are asked for all at once, without it.
-	snapshotsMax = 20
+	// snapshotsMax is up to how many users of one server are asked for by a request each, snapshotsAtOnce at a time,
+	// which tell their place in the stream of updates; more are asked for by one, without it.
+	snapshotsMax, snapshotsAtOnce = 200, 8
 	// staleMax is how many lists may wait to be fetched anew, staleWorkers how many are at once.
 	staleMax, staleWorkers = 1024, 4
 	// sweepEvery is how often lists are looked for that are stale, sweepMax how many at a time.

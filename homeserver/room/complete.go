@@ -79,6 +79,9 @@ type mending struct {
 	order []*event.Event
 	// known is the current state as it was known so far.
 	known statetree.Ref
+	// restored are events that were redacted by what is forbidden, and restoredRaw their stored forms.
+	restored    []*event.Event
+	restoredRaw [][]byte
 	// missed tells that a server may have been in the room that was taken to be outside of it, and so
 	// was not told of devices.
 	missed bool
@@ -290,6 +293,9 @@ func (m *mending) turn(ctx context.Context, partial store.RoomPartial, root stat
 		return err
 	}
 	l.changes = append(l.changes, untrue...)
+	if err := m.restore(ctx); err != nil {
+		return err
+	}
 	a.hold(b, nil)
 	a.list()
 	b.bulk, b.touched = false, nil
@@ -335,6 +341,11 @@ func (m *mending) show(ctx context.Context, was *event.Event, root statetree.Ref
 func (m *mending) write(t *store.Tx, partial store.RoomPartial, carrier *event.Event, l *landing) (err error) {
 	for _, e := range m.fresh {
 		if err := t.Mend(e); err != nil {
+			return err
+		}
+	}
+	for i, e := range m.restored {
+		if err := t.RestoreEvent(e, m.restoredRaw[i]); err != nil {
 			return err
 		}
 	}

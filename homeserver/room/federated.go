@@ -35,6 +35,8 @@ type Received struct {
 	Past bool
 	// Depth is where a past event stands.
 	Depth int64
+	// Done is written with the event; may be nil.
+	Done func(*store.Tx) error
 	// Stripped is a JSON array of what is told of the room with an invitation, a knock or their
 	// end, for rooms that this server is not in; see Manager.ReceiveMembership.
 	Stripped []byte

@@ -64,9 +64,9 @@ type Manager struct {
 	// barred are the rooms that are being removed, see Bar; their numbers are not used again.
 	barred map[int64]struct{}
 	closed bool
-	// lastCreation is the time of the newest create event, in milliseconds.
-	lastCreation int64
-	wg           sync.WaitGroup
+	// making are the ids of rooms that are being made.
+	making map[string]bool
+	wg     sync.WaitGroup
 	// naming is held while a room of other servers gets its row.
 	naming sync.Mutex
 	// adopting is held while a draft that a policy server has signed is taken in.
@@ -86,7 +86,7 @@ func NewManager(o Options) *Manager {
 	if o.MergeAfter == 0 {
 		o.MergeAfter = time.Minute
 	}
-	return &Manager{o: o, actors: map[int64]*actor{}, barred: map[int64]struct{}{}, stop: make(chan struct{})}
+	return &Manager{o: o, actors: map[int64]*actor{}, making: map[string]bool{}, barred: map[int64]struct{}{}, stop: make(chan struct{})}
 }
 
 // Close ends all actors and waits for them. Proposals in their mailboxes fail.

@@ -132,6 +132,9 @@ func (a *actor) receive(ctx context.Context, b *batch, r Received, flags event.F
 	if len(a.tips) == 0 {
 		return Outcome{}, mxerror.NotFound("This server is not in that room.")
 	}
+	if r.Done != nil {
+		b.extra = append(b.extra, r.Done)
+	}
 	l := &landing{raw: r.Raw, missing: r.Missing}
 	had, err := a.find(ctx, b, r.Event.ID)
 	switch {

@@ -114,6 +114,9 @@ func (a *actor) prune(ctx context.Context, b *batch, target, by *event.Event) er
 	}
 	if target.Flags&event.Redacted == 0 {
 		a.prunes(b, target, by)
+	} else if a.partial != nil {
+		// It stays redacted, whether the first redaction is allowed or not.
+		b.extra = append(b.extra, func(t *store.Tx) error { return t.DropUnpruned(a.nid, target.NID) })
 	}
 	if by.Flags&event.Withheld == 0 {
 		return nil
@@ -143,6 +146,9 @@ func (a *actor) release(ctx context.Context, b *batch, was *event.Event) error {
 // prunes takes the pruned form of an event in.
 func (a *actor) prunes(b *batch, target, by *event.Event) {
 	pruned := target.Pruned(by.NID)
+	if a.partial != nil {
+		a.keepUnpruned(b, target, by)
+	}
 	b.pruned, b.unpruned = append(b.pruned, pruned), append(b.unpruned, target)
 	if _, ok := a.aloft[pruned.NID]; ok {
 		a.aloft[pruned.NID] = pruned

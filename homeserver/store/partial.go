@@ -175,7 +175,7 @@ func (t *Tx) CompleteRoom(room, pos int64, known statetree.Ref) error {
 	if err := t.exec("room_partial_done", room, pos, int64(known), []byte("[]")); err != nil {
 		return err
 	}
-	for _, query := range [...]string{"told_state_clear", "partial_poke_clear"} {
+	for _, query := range [...]string{"told_state_clear", "partial_poke_clear", "unpruned_event_clear"} {
 		if err := t.exec(query, room); err != nil {
 			return err
 		}

@@ -21,7 +21,7 @@ type Purged struct {
 func (t *Tx) HideRoom(r RoomName) error {
 	for _, q := range [...]string{"purge_account_data", "purge_unread_memo", "purge_membership", "purge_alias", "public_room_delete", "purge_receipt",
 		"purge_thread", "purge_report", "purge_delayed", "purge_network_room", "purge_notice_room",
-		"purge_room_server", "purge_missing_prev", "purge_told_state", "purge_partial_poke", "purge_invite_state", "purge_waiting_redaction", "purge_import_item", "purge_service_event", "purge_room"} {
+		"purge_room_server", "purge_missing_prev", "purge_told_state", "purge_unpruned_event", "purge_partial_poke", "purge_invite_state", "purge_waiting_redaction", "purge_import_item", "purge_service_event", "purge_room"} {
 		if err := t.exec(q, r.NID); err != nil {
 			return err
 		}

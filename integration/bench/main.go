@@ -8,6 +8,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -126,19 +127,22 @@ func run(ctx context.Context) error {
 	}
 	b.report = newReport()
 	b.profile = profiler(*perf)
+	// What was measured is shown also if something after it fails.
+	var failed error
 	for _, g := range groups() {
 		if !pick.MatchString(g.name) {
 			continue
 		}
-		if err := b.group(ctx, g, filepath.Join(tmp, g.name), *binary); err != nil {
-			return fmt.Errorf("%s: %w", g.name, err)
+		if failed = b.group(ctx, g, filepath.Join(tmp, g.name), *binary); failed != nil {
+			failed = fmt.Errorf("%s: %w", g.name, failed)
+			break
 		}
 	}
 	b.report.print(os.Stdout)
 	if *out == "" {
-		return nil
+		return failed
 	}
-	return b.report.write(*out)
+	return errors.Join(failed, b.report.write(*out))
 }
 
 func (b bench) group(ctx context.Context, g group, dir, binary string) (err error) {

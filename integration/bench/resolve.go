@@ -18,7 +18,7 @@ func resolve(ctx context.Context, b *bench) error {
 	if err != nil {
 		return fmt.Errorf("the benchmark of state resolution: %w\n%s", err, out)
 	}
-	found := regexp.MustCompile(`version=(\d+)/members=10000\S*\s+\d+\s+([\d.]+) ns/op`).FindAllSubmatch(out, -1)
+	found := regexp.MustCompile(`version=(\d+)/members=10000(?:-\d+)?\s+\d+\s+([\d.]+) ns/op`).FindAllSubmatch(out, -1)
 	if len(found) != 2 {
 		return fmt.Errorf("the benchmark of state resolution says %q", out)
 	}

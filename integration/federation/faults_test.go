@@ -19,9 +19,9 @@ import (
 	"github.com/landbridge-im/landbridge/integration/testserver"
 )
 
-// TestFaults has people of three servers speak and change the state of rooms that they share, while
-// requests between the servers are lost, late, repeated, and while servers are cut off and killed. When all is well
-// again the three have the same state and every event that anybody was told has been accepted.
+// TestFaults has people of three servers, whose clocks don't agree, speak and change the state of rooms that they
+// share, while requests between the servers are lost, late, repeated, and while servers are cut off and killed; one
+// that starts again has another clock. Of every other seed's servers one has its data in PostgreSQL. When all is well again the three have the same state and every event that anybody was told has been accepted.
 //
 // LANDBRIDGE_FAULTS_SEEDS says how many seeds to try after the fixed ones, and LANDBRIDGE_FAULTS_STEPS how many steps
 // each person makes.
@@ -54,6 +54,8 @@ func TestFaults(t *testing.T) {
 type node struct {
 	*server
 	proc *testserver.Server
+	// uri is its database if that is one of PostgreSQL.
+	uri string
 	// up is held for reading by whoever asks the server, and for writing while it is killed.
 	up sync.RWMutex
 	// root is in all rooms, always, and may do everything; people come and go.
@@ -68,10 +70,16 @@ func storm(t *testing.T, seed uint64, steps int) {
 	net.calm = true
 	var nodes []*node
 	var everybody []*someone
-	for range 3 {
+	clocks := rand.New(rand.NewPCG(seed, 3))
+	for i := range 3 {
 		name := freeAddr(t)
-		n := &node{proc: testserver.New(t, testserver.Options{Name: name,
-			Extra: fmt.Sprintf("federation:\n  enabled: true\n  extra_ca: %q\n  allow_loopback: true\n", a.file())})}
+		extra := fmt.Sprintf("federation:\n  enabled: true\n  extra_ca: %q\n  allow_loopback: true\n", a.file())
+		uri := ""
+		if i == 0 && seed%2 == 0 {
+			uri = pg.Database(t)
+			extra += fmt.Sprintf("database:\n  uri: %q\n", uri)
+		}
+		n := &node{proc: testserver.New(t, testserver.Options{Name: name, Env: []string{skew(clocks)}, Extra: extra}), uri: uri}
 		n.server = &server{make: "landbridge", name: name, url: n.proc.URL()}
 		net.front(t, a, name, n.proc.URL)
 		n.root = n.user(t)
@@ -136,6 +144,11 @@ func storm(t *testing.T, seed uint64, steps int) {
 	for _, n := range nodes {
 		n.holds(t, said)
 	}
+}
+
+// skew sets a clock wrong by up to a quarter of an hour.
+func skew(rnd *rand.Rand) string {
+	return fmt.Sprintf("LANDBRIDGE_TESTING_CLOCK_OFFSET=%ds", rnd.IntN(1801)-900)
 }
 
 // live has the people of a server do things that they may or may not.
@@ -233,6 +246,7 @@ func disturb(ctx context.Context, t *testing.T, rnd *rand.Rand, net *network, no
 				t.Error(err)
 			}
 			wait(length)
+			x.proc.SetEnv(skew(rnd))
 			if err := x.proc.Start(ctx); err != nil {
 				t.Error(err)
 			}
@@ -286,7 +300,11 @@ func settle(t *testing.T, nodes []*node, rooms []string) {
 // away is tried again after a while.
 func (n *node) holds(t *testing.T, ids []string) {
 	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+n.proc.Database()+"?mode=ro&_pragma=busy_timeout(5000)")
+	driver, from := "sqlite", "file:"+n.proc.Database()+"?mode=ro&_pragma=busy_timeout(5000)"
+	if n.uri != "" {
+		driver, from = "postgres", n.uri
+	}
+	db, err := sql.Open(driver, from)
 	ok(t, err)
 	defer db.Close()
 	list := func(query string) (out []string) {

@@ -15,9 +15,16 @@ import (
 
 	"github.com/landbridge-im/landbridge/integration/client"
 	"github.com/landbridge-im/landbridge/integration/testserver"
+	"github.com/landbridge-im/landbridge/internal/pgtest"
 )
 
-func TestMain(m *testing.M) { os.Exit(testserver.Main(m)) }
+var pg pgtest.Server
+
+func TestMain(m *testing.M) {
+	code := testserver.Main(m)
+	pg.Stop()
+	os.Exit(code)
+}
 
 // patience is how long something may take to get from server to server on a loaded machine.
 const patience = 40 * time.Second

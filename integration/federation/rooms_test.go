@@ -41,14 +41,10 @@ func TestSynapse(t *testing.T) {
 		"media":       files,
 		"fork":        forks,
 		"server acls": acls,
+		"past":        past,
 	} {
 		both(t, name, ours, theirs, scenario)
 	}
-	// Landbridge does not ask for history yet, so only the other one does.
-	t.Run("past at landbridge", func(t *testing.T) {
-		t.Parallel()
-		past(t, ours, theirs)
-	})
 	t.Run("secrets", func(t *testing.T) {
 		t.Parallel()
 		secrets(t, ours, theirs)

@@ -233,6 +233,9 @@ func (s *Server) ready(ctx context.Context) error {
 	}
 }
 
+// SetEnv gives what overrides keys from the next start on.
+func (s *Server) SetEnv(env ...string) { s.o.Env = env }
+
 // Kill ends the server as a crash does (SIGKILL), and waits until it is gone.
 func (s *Server) Kill() error {
 	c := s.child

@@ -150,11 +150,24 @@ func (b *Backoff) Check(ctx context.Context, server string) error {
 	if err != nil {
 		return err
 	}
-	if ctx.Value(urgentKey{}) == nil && b.now().UnixMilli() < s.RetryTS {
+	if ctx.Value(urgentKey{}) == nil && Wait(s, b.now()) > 0 {
 		return &BackoffError{server, time.UnixMilli(s.RetryTS)}
 	}
 	return nil
 }
+
+// Wait is for how long a server must be left alone. Where the clock has been put back to before the trouble began,
+// it is tried.
+func Wait(s store.Backoff, now time.Time) time.Duration {
+	wait := time.UnixMilli(s.RetryTS).Sub(now)
+	if s.RetryTS == 0 || s.SinceTS > now.UnixMilli() || wait > delayMax*6/5 {
+		return 0
+	}
+	return max(wait, 0)
+}
+
+// delayOf is how long a server is left alone that has failed so often before.
+func delayOf(failures int64) time.Duration { return min(delayMin<<min(failures, 20), delayMax) }
 
 // Failed tells that a server did not answer, or wants to be left alone for a time. Calls that fail
 // together count once.
@@ -164,17 +177,20 @@ func (b *Backoff) Failed(server string, pause time.Duration) {
 	defer b.mu.Unlock()
 	s, _ := b.state.Get(server)
 	if pause > 0 {
+		if s.SinceTS == 0 {
+			s.SinceTS = now.UnixMilli()
+		}
 		s.RetryTS = max(s.RetryTS, now.Add(min(pause, delayMax)).UnixMilli())
 		b.set(server, s)
 		return
 	}
-	if now.UnixMilli() < s.RetryTS && s.Failures > 0 {
+	if s.Failures > 0 && Wait(s, now) > 0 {
 		return // an urgent call, or one that began before the last failure
 	}
-	if s.Failures == 0 {
+	if s.Failures == 0 || s.SinceTS > now.UnixMilli() {
 		s.SinceTS = now.UnixMilli()
 	}
-	delay := min(delayMin<<min(s.Failures, 20), delayMax)
+	delay := delayOf(s.Failures)
 	// Spread, so that servers that went away together don't come back together.
 	delay = delay*4/5 + time.Duration(rand.Int64N(int64(delay)*2/5))
 	s.Failures++

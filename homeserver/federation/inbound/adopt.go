@@ -84,7 +84,7 @@ func (a *API) adopt(c *call, membership string) (*event.Event, room.Snapshot, er
 		return nil, none, err
 	}
 	for pass := 1; ; pass++ {
-		r, err := a.intake.prepare(c.ctx, c.room, e)
+		r, err := a.intake.assemble(c.ctx, c.room, e, nil, nil)
 		if errors.Is(err, errNever) || errors.Is(err, errUnknownAuth) || errors.Is(err, room.ErrNoState) {
 			return nil, none, invalid("The event cites events that this server does not know.").Because(err)
 		} else if err != nil {

@@ -39,6 +39,8 @@ type gap struct {
 	origin string
 	// slot tells that it may call other servers.
 	slot bool
+	// placed is the event that was stored last, which is staged no more.
+	placed string
 }
 
 // Take takes in a verified event that a server has taken in already, with what is missing before it.
@@ -309,7 +311,11 @@ func (g *gap) one(ctx context.Context, e *event.Event) error {
 	if err := g.authOf(ctx, e); err != nil {
 		return err
 	}
-	return g.i.place(ctx, g.room, e, missing, told)
+	if err := g.i.place(ctx, g.room, e, missing, told); err != nil {
+		return err
+	}
+	g.placed = e.ID
+	return nil
 }
 
 // keepPacks stores a state that was told. Other states are built on it, so it must not be forgotten with
@@ -357,6 +363,7 @@ func (g *gap) authOf(ctx context.Context, e *event.Event) error {
 		return err
 	}
 	p := newPool(g)
+	defer p.settle()
 	err = g.i.o.Remote.EventAuth(ctx, g.origin, g.room.ID, e.ID, func(_ fclient.Section, raw jsontext.Value) error { return p.add(ctx, raw) })
 	if err != nil && (ctx.Err() != nil || errors.Is(err, errPoolFull)) {
 		return err
@@ -425,6 +432,7 @@ func (g *gap) stateFrom(ctx context.Context, server, id string, after bool) (sta
 		return 0, nil, fmt.Errorf("%w: the state has more than %d events", errNever, poolMax)
 	}
 	p := newPool(g)
+	defer p.settle()
 	want := append(slices.Clone(state), auth...)
 	unknown, err := g.unknown(ctx, want)
 	if err != nil {

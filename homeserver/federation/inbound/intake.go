@@ -11,12 +11,12 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2/expirable"
 	"github.com/tidwall/gjson"
+	"golang.org/x/sync/errgroup"
 	"maunium.net/go/mautrix/federation/pdu"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/federation/keyring"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
-	"github.com/landbridge-im/landbridge/homeserver/room"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 )
 
@@ -58,6 +58,8 @@ type Intake struct {
 	// eager are rooms where an event was just tried sooner than it should be.
 	eager *lru.LRU[string, struct{}]
 
+	// lacking are events that were put off while events before them were not here.
+	lacking *lru.LRU[string, struct{}]
 	// rested are servers that came back of late: one that comes and goes is not worth a try each time.
 	rested *lru.LRU[string, struct{}]
 	// back are servers that have come back since Run looked.
@@ -65,16 +67,19 @@ type Intake struct {
 
 	mu    sync.Mutex
 	lanes map[string]*lane
+	// soon are rooms with events that were just put off, and for which what was missing may come at once.
+	soon map[string]time.Time
 	// ctx is that of Run; nil while it doesn't run.
 	ctx context.Context
 	wg  sync.WaitGroup
 }
 
 func newIntake(o intakeOptions) *Intake {
-	return &Intake{o: o, check: checker{o.Store, o.Keys}, gate: gate{o.Store}, slots: make(chan struct{}, callers), lanes: map[string]*lane{},
-		barren: lru.NewLRU[string, struct{}](barrenMax, nil, barrenTime),
-		eager:  lru.NewLRU[string, struct{}](stagedPerOrigin, nil, eagerPause),
-		rested: lru.NewLRU[string, struct{}](stagedPerOrigin, nil, restPause), back: make(chan string, 64)}
+	return &Intake{o: o, check: checker{o.Store, o.Keys}, gate: gate{o.Store}, slots: make(chan struct{}, callers), lanes: map[string]*lane{}, soon: map[string]time.Time{},
+		barren:  lru.NewLRU[string, struct{}](barrenMax, nil, barrenTime),
+		eager:   lru.NewLRU[string, struct{}](stagedPerOrigin, nil, eagerPause),
+		lacking: lru.NewLRU[string, struct{}](stagedPerOrigin, nil, quarantineTime),
+		rested:  lru.NewLRU[string, struct{}](stagedPerOrigin, nil, restPause), back: make(chan string, 64)}
 }
 
 // restPause is how often a server's coming back counts.
@@ -101,27 +106,30 @@ func (i *Intake) hasten(ctx context.Context, server string) error {
 	return i.o.Store.Write(ctx, func(t *store.Tx) error { return t.HastenStaged(server, i.o.Now().UnixMilli()-1) })
 }
 
-// Offer stages events of another server. It answers with what became of each by its id: "" for what
-// is taken in, else why it is not. When it returns they are durable. An error means that nothing was.
-func (i *Intake) Offer(ctx context.Context, origin string, pdus []jsontext.Value) (map[string]string, error) {
-	out := map[string]string{}
-	var staged []store.StagedPDU
-	var fresh []inspected
+// offer is what another server sends at once.
+type offer struct {
+	// results are what became of each event by its id: "" for what is taken in, else why it is not.
+	results map[string]string
+	staged  []store.StagedPDU
+	fresh   []inspected
+}
+
+// examine looks at events of another server. What is to be taken in has to be staged then, and begun with.
+func (i *Intake) examine(ctx context.Context, origin string, pdus []jsontext.Value) (*offer, error) {
+	o := &offer{results: map[string]string{}}
+	list, err := i.inspectAll(ctx, origin, pdus)
+	if err != nil {
+		return nil, err
+	}
 	more := map[string]int64{}
-	verifying, cancel := context.WithTimeout(ctx, verifyWait)
-	defer cancel()
-	for _, raw := range pdus {
-		p, err := i.inspect(ctx, verifying, origin, raw)
-		if err != nil {
-			return nil, err
-		}
+	for _, p := range list {
 		if p.id == "" {
 			continue // there is no telling what its id is
 		}
-		if _, twice := out[p.id]; twice {
+		if _, twice := o.results[p.id]; twice {
 			continue
 		}
-		out[p.id] = p.why
+		o.results[p.id] = p.why
 		if p.why != "" {
 			continue
 		}
@@ -134,41 +142,60 @@ func (i *Intake) Offer(ctx context.Context, origin string, pdus []jsontext.Value
 		if err != nil {
 			return nil, err
 		}
-		staged = append(staged, store.StagedPDU{RoomID: p.event.InRoom, ID: p.id, Origin: origin, ReceivedTS: i.o.Now().UnixMilli(), JSON: stored})
-		fresh = append(fresh, p)
+		o.staged = append(o.staged, store.StagedPDU{RoomID: p.event.InRoom, ID: p.id, Origin: origin, ReceivedTS: i.o.Now().UnixMilli(), JSON: stored})
+		o.fresh = append(o.fresh, p)
 		more[p.event.InRoom]++
-	}
-	if len(staged) == 0 {
-		return out, nil
 	}
 	for roomID, n := range more {
 		ofRoom, byOrigin, err := i.o.Store.StagedCounts(ctx, roomID, origin)
 		if err != nil {
 			return nil, err
 		}
-		if ofRoom+n > stagedPerRoom || byOrigin+int64(len(staged)) > stagedPerOrigin {
+		if ofRoom+n > stagedPerRoom || byOrigin+int64(len(o.staged)) > stagedPerOrigin {
 			return nil, mxerror.LimitExceeded(time.Minute)
 		}
 	}
-	err := i.o.Store.Write(ctx, func(t *store.Tx) error {
-		for _, p := range staged {
-			if err := t.Stage(p); err != nil {
-				return err
-			}
+	return o, nil
+}
+
+// stage makes what is to be taken in durable.
+func (o *offer) stage(t *store.Tx) error {
+	for _, p := range o.staged {
+		if err := t.Stage(p); err != nil {
+			return err
 		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
 	}
-	for _, p := range fresh {
+	return nil
+}
+
+// begin has the lanes take in what was staged.
+func (i *Intake) begin(o *offer) {
+	for _, p := range o.fresh {
 		verified := ""
 		if p.verified {
 			verified = p.id
 		}
 		i.wake(p.event.InRoom, p.id, verified)
 	}
-	return out, nil
+}
+
+// inspectors is how many events of a transaction are looked at at once.
+const inspectors = 8
+
+// inspectAll inspects events, several at once: signatures take most of the time, and keys may have to be fetched.
+func (i *Intake) inspectAll(ctx context.Context, origin string, pdus []jsontext.Value) ([]inspected, error) {
+	verifying, cancel := context.WithTimeout(ctx, verifyWait)
+	defer cancel()
+	out := make([]inspected, len(pdus))
+	var g errgroup.Group
+	g.SetLimit(inspectors)
+	for n, raw := range pdus {
+		g.Go(func() (err error) {
+			out[n], err = i.inspect(ctx, verifying, origin, raw)
+			return err
+		})
+	}
+	return out, g.Wait()
 }
 
 // known tells whether an event has its place already.
@@ -288,11 +315,6 @@ func (i *Intake) concernsUs(ctx context.Context, r store.RoomName, e *event.Even
 	return false, nil
 }
 
-// prepare makes the checks on an event whose previous and auth events are all here.
-func (i *Intake) prepare(ctx context.Context, r store.RoomName, e *event.Event) (out room.Received, err error) {
-	return i.assemble(ctx, r, e, nil, nil)
-}
-
 // wake gives a room's lane something to do: the event offered, if that isn't "". verified is its id too
 // if its signatures have been checked.
 func (i *Intake) wake(roomID, offered, verified string) {
@@ -335,24 +357,49 @@ func (i *Intake) Run(ctx context.Context) error {
 	i.ctx = ctx
 	i.mu.Unlock()
 	defer i.wg.Wait()
-	again := time.NewTicker(lookAgain)
+	again, moment := time.NewTicker(lookAgain), time.NewTicker(filledPause)
 	defer again.Stop()
-	for {
-		rooms, err := i.o.Store.StagedRooms(ctx)
+	defer moment.Stop()
+	for all := true; ctx.Err() == nil; all = i.wait(ctx, again.C, moment.C) {
+		rooms, err := i.takeSoon(), error(nil)
+		if all {
+			rooms, err = i.o.Store.StagedRooms(ctx)
+		}
 		if err != nil && ctx.Err() == nil {
 			i.o.Log.ErrorContext(ctx, "looking for events that wait to be taken in", "err", err)
 		}
 		for id := range rooms {
 			i.wake(id, "", "")
 		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case server := <-i.back:
-			if err := i.hasten(ctx, server); err != nil && ctx.Err() == nil {
-				i.o.Log.ErrorContext(ctx, "trying events again for which a server was missing", "server", server, "err", err)
-			}
-		case <-again.C:
+	}
+	return nil
+}
+
+// wait waits until there is something to look for again: in all rooms, or in those of soon only.
+func (i *Intake) wait(ctx context.Context, again, moment <-chan time.Time) (all bool) {
+	select {
+	case <-ctx.Done():
+	case <-moment:
+		return false
+	case <-again:
+	case server := <-i.back:
+		if err := i.hasten(ctx, server); err != nil && ctx.Err() == nil {
+			i.o.Log.ErrorContext(ctx, "trying events again for which a server was missing", "server", server, "err", err)
 		}
 	}
+	return true
+}
+
+// takeSoon gives the rooms of soon whose time has come, and forgets them.
+func (i *Intake) takeSoon() map[string]int64 {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	rooms := map[string]int64{}
+	for id, at := range i.soon {
+		if !at.After(time.Now()) {
+			rooms[id] = 1
+			delete(i.soon, id)
+		}
+	}
+	return rooms
 }

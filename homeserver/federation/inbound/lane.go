@@ -115,20 +115,34 @@ func (l *lane) pass(ctx context.Context) (more bool, err error) {
 			}
 			continue
 		}
-		if p.Tries > 0 && p.ReceivedTS > now && !l.sooner(p.ID) {
-			waiting[p.ID] = true
-			continue
+		// One that is to be tried later than it was ever put off is so by a clock that was put back since.
+		if p.Tries > 0 && p.ReceivedTS > now && p.ReceivedTS-now <= putOff(p.Tries).Milliseconds() && !l.sooner(p.ID) {
+			if filled, err := l.filled(ctx, e, now-(p.ReceivedTS-putOff(p.Tries).Milliseconds())); err != nil {
+				return false, err
+			} else if !filled {
+				waiting[p.ID] = true
+				continue
+			}
 		}
 		ready = append(ready, item{p, e})
 	}
 	slices.SortStableFunc(ready, func(x, y item) int { return cmp.Compare(x.event.PDU.Depth, y.event.PDU.Depth) })
-	for _, it := range ready {
+	for n := 0; n < len(ready); n++ {
+		it := ready[n]
 		if ctx.Err() != nil {
 			return false, nil
 		}
 		// The server that sent this one may know what is missing before the other.
 		if slices.ContainsFunc(it.event.PrevEvents, func(id eventID) bool { return waiting[string(id)] }) && !(it.Tries == 0 && l.mayTry()) {
 			waiting[it.ID] = true
+			continue
+		}
+		taken, err := l.chain(ctx, r, ready[n:])
+		if err != nil {
+			return false, err
+		}
+		if taken > 0 {
+			more, n = true, n+taken-1
 			continue
 		}
 		l.i.mu.Lock()
@@ -139,7 +153,7 @@ func (l *lane) pass(ctx context.Context) (more bool, err error) {
 				return false, nil
 			}
 			waiting[it.ID] = true
-			if err := l.later(ctx, it.StagedPDU, err); err != nil {
+			if err := l.later(ctx, it, err); err != nil {
 				return false, err
 			}
 			continue
@@ -147,6 +161,23 @@ func (l *lane) pass(ctx context.Context) (more bool, err error) {
 		more = true
 	}
 	return more, nil
+}
+
+// filledPause is how long an event is put off at least, for its server to send it once more after what was missing.
+const filledPause = time.Second
+
+// filled tells whether all is here by now that was missing before an event when it was put off, waited milliseconds
+// ago.
+func (l *lane) filled(ctx context.Context, e *event.Event, waited int64) (bool, error) {
+	if _, ok := l.i.lacking.Get(e.ID); !ok || waited < filledPause.Milliseconds() {
+		return false, nil
+	}
+	missing, err := l.i.unplaced(ctx, e.PrevEvents)
+	if err != nil || len(missing) > 0 {
+		return false, err
+	}
+	l.i.lacking.Remove(e.ID)
+	return true, nil
 }
 
 // drop forgets a staged event.
@@ -157,15 +188,29 @@ func (l *lane) drop(ctx context.Context, p store.StagedPDU, why error) error {
 	return l.i.o.Store.Write(ctx, func(t *store.Tx) error { return t.Unstage(p.RoomID, p.ID) })
 }
 
+// putOff is for how long an event is put off that has been tried so often.
+func putOff(tries int64) time.Duration {
+	if tries >= quarantine {
+		return quarantineTime
+	}
+	return retrySoon
+}
+
 // later puts an event off.
-func (l *lane) later(ctx context.Context, p store.StagedPDU, why error) error {
+func (l *lane) later(ctx context.Context, it item, why error) error {
+	p := it.StagedPDU
+	if missing, err := l.i.unplaced(ctx, it.event.PrevEvents); err != nil {
+		return err
+	} else if len(missing) > 0 {
+		l.i.lacking.Add(p.ID, struct{}{})
+		l.i.mu.Lock()
+		l.i.soon[l.roomID] = time.Now().Add(filledPause)
+		l.i.mu.Unlock()
+	}
 	if p.Tries++; p.Tries >= triesMax {
 		return l.drop(ctx, p, why)
 	}
-	wait := retrySoon
-	if p.Tries >= quarantine {
-		wait = quarantineTime
-	}
+	wait := putOff(p.Tries)
 	l.i.o.Log.InfoContext(ctx, "an event of another server can't be taken in yet", "room", l.roomID, "event", p.ID, "origin", p.Origin,
 		"tries", p.Tries, "again", wait, "err", why)
 	p.ReceivedTS = l.i.o.Now().Add(wait).UnixMilli()
@@ -207,7 +252,7 @@ func (l *lane) take(ctx context.Context, r store.RoomName, it item) error {
 	if errors.Is(err, errNever) {
 		return l.drop(ctx, it.StagedPDU, err)
 	}
-	if err != nil {
+	if err != nil || g.placed == it.ID {
 		return err
 	}
 	return l.drop(ctx, it.StagedPDU, nil)
@@ -231,86 +276,6 @@ func (l *lane) outside(ctx context.Context, r store.RoomName, it item, e *event.
 	return l.drop(ctx, it.StagedPDU, nil)
 }
 
-// assemble makes the checks 4 and 5 on an event whose auth events are all here. missing are the ids of
-// previous events that stay unknown, and told the states that other servers tell for them.
-func (i *Intake) assemble(ctx context.Context, r store.RoomName, e *event.Event, missing []string, told []statetree.Ref) (out room.Received, err error) {
-	s := i.o.Store
-	numbers := func(ids []string) (nids []int64, unknown []string, err error) {
-		for _, id := range ids {
-			x, err := s.EventByID(ctx, id)
-			if errors.Is(err, store.ErrNotFound) {
-				unknown = append(unknown, id)
-				continue
-			} else if err != nil {
-				return nil, nil, err
-			}
-			if x.Room != r.NID {
-				return nil, nil, fmt.Errorf("%w: %s is of another room", errNever, id)
-			}
-			nids = append(nids, x.NID)
-		}
-		return nids, unknown, nil
-	}
-	out = room.Received{Event: e, Missing: missing}
-	var unknown []string
-	if out.Auth, unknown, err = numbers(idsOf(e.AuthEvents)); err != nil {
-		return out, err
-	}
-	if len(unknown) > 0 {
-		return out, fmt.Errorf("%w: %s", errUnknownAuth, unknown[0])
-	}
-	var prevs []int64
-	for _, id := range e.PrevEvents {
-		x, err := s.EventByID(ctx, string(id))
-		if errors.Is(err, store.ErrNotFound) {
-			if !slices.Contains(missing, string(id)) {
-				return out, fmt.Errorf("%w: %s is not known", errNever, id)
-			}
-			continue
-		} else if err != nil {
-			return out, err
-		}
-		if x.Room != r.NID {
-			return out, fmt.Errorf("%w: %s is of another room", errNever, id)
-		}
-		out.Prev = append(out.Prev, x.NID)
-		out.Partial = out.Partial || x.Has(event.Partial)
-		// The state after an outlier isn't known here; what it is is told.
-		if !x.Has(event.Outlier) {
-			prevs = append(prevs, x.NID)
-		}
-	}
-	first := e.Type == "m.room.create" && len(e.PrevEvents) == 0
-	if len(prevs)+len(told) == 0 && !first {
-		return out, fmt.Errorf("%w: none of its previous events is here", errNever)
-	}
-	if out.Reject, err = i.check.byAuth(ctx, e, nil); err != nil {
-		return out, err
-	}
-	out.ByAuth = out.Reject != nil
-	if _, err := i.o.Rooms.Number(ctx, r.NID, e); err != nil {
-		return out, err
-	}
-	if !first {
-		if out.Before, out.Packs, err = i.o.Rooms.StateBefore(ctx, r.NID, prevs, told...); err != nil {
-			return out, err
-		}
-	}
-	if out.Reject == nil {
-		if out.Reject, err = i.byState(ctx, r, out); err != nil {
-			s.State().Dropped(out.Packs)
-			return out, err
-		}
-	}
-	if out.Reject == nil {
-		if out.SoftFail, err = i.wanted(ctx, r.NID, e); err != nil {
-			s.State().Dropped(out.Packs)
-			return out, err
-		}
-	}
-	return out, nil
-}
-
 // wanted is check 7: "Is validated by the Policy Server, if the room is using a Policy Server, otherwise it is
 // soft failed." no is why it isn't; err is anything else that happened.
 func (i *Intake) wanted(ctx context.Context, room int64, e *event.Event) (no, err error) {
@@ -320,20 +285,6 @@ func (i *Intake) wanted(ctx context.Context, room int64, e *event.Event) (no, er
 		return err, nil
 	}
 	return nil, err
-}
-
-// byState is check 5, over what the event claims too where not all of the state before it is known.
-func (i *Intake) byState(ctx context.Context, r store.RoomName, in room.Received) (reject, err error) {
-	before := in.Before
-	if in.Partial {
-		root, packs, err := i.o.Rooms.StateClaimed(ctx, r.NID, before, in.Auth)
-		defer i.o.Store.State().Dropped(packs)
-		if err != nil {
-			return nil, err
-		}
-		before = root
-	}
-	return i.check.byState(ctx, in.Event, before)
 }
 
 // place takes in an event whose auth events are all here.
@@ -354,18 +305,9 @@ func (i *Intake) placeAt(ctx context.Context, r store.RoomName, e *event.Event, 
 		if past != nil {
 			in.Past, in.Depth = true, *past
 		}
-		out, err := i.o.Rooms.Receive(ctx, r.NID, []room.Received{in})
-		if errors.Is(err, store.ErrStale) && pass < stalePasses {
-			continue
-		}
-		if err != nil {
+		in.Done = unstage(r, e)
+		if err := i.receive(ctx, r, []room.Received{in}); !errors.Is(err, store.ErrStale) || pass >= stalePasses {
 			return err
 		}
-		for _, o := range out {
-			if why := cmp.Or(o.Rejected, o.SoftFailed); why != nil {
-				i.o.Log.InfoContext(ctx, "an event of another server takes no part", "room", r.ID, "event", e.ID, "rejected", o.Rejected != nil, "err", short(why))
-			}
-		}
-		return nil
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"crypto/ed25519"
 	"encoding/json/jsontext"
 	"fmt"
+	"log/slog"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/tidwall/sjson"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
+	"github.com/landbridge-im/landbridge/homeserver/store"
 )
 
 // signed makes an event of another server.
@@ -182,4 +185,34 @@ func FuzzParsePDU(f *testing.F) {
 			t.Fatalf("what was taken is not what is kept: %v", err)
 		}
 	})
+}
+
+// TestCycles: events that cite each other, which takes another hash function than there is, are no reason to go round
+// in a circle.
+func TestCycles(t *testing.T) {
+	t.Parallel()
+	var list []*event.Event
+	const n = 4
+	for i := range n {
+		next := []string{fmt.Sprint("$", (i+1)%n)}
+		e := signed(t, event.Proto{RoomID: "!r:far", Type: "m.room.message", Sender: "@a:far", TS: 1, Depth: 5, Prev: next, Auth: next})
+		e.ID = fmt.Sprint("$", i)
+		list = append(list, e)
+	}
+	if out := inOrder(list); len(out) != n {
+		t.Errorf("%d of %d events of a circle", len(out), n)
+	}
+	s, err := store.Open(t.Context(), store.Options{URI: filepath.Join(t.TempDir(), "hs.db"), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	// Nobody is asked for anything, and nothing is stored: what would is nil.
+	p := newPool(&gap{i: &Intake{o: intakeOptions{Store: s, Log: slog.New(slog.DiscardHandler)}}})
+	for _, e := range list {
+		p.events[e.ID] = e
+	}
+	if err := p.store(t.Context(), "far", []string{"$0", "$2"}); err != nil {
+		t.Error(err)
+	}
 }

@@ -1,10 +1,14 @@
 package inbound
 
 import (
+	"cmp"
 	"context"
 	"encoding/json/jsontext"
 	"errors"
 	"fmt"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/room"
@@ -26,27 +30,68 @@ const (
 // errPoolFull: another server answered with too much.
 var errPoolFull = errors.New("another server answered with too many events")
 
-// pool gathers events that are to be outliers: auth chains and states. It is used by one goroutine.
+// verifiers is how many events of an answer are verified at once.
+const verifiers = 8
+
+// pool gathers events that are to be outliers: auth chains and states. It is used by one goroutine, which calls
+// settle before it looks at what was gathered, and before it ends.
 type pool struct {
-	g      *gap
+	g    *gap
+	seen int
+	// work are events that are being verified, and cause why no more are wanted.
+	work errgroup.Group
+
+	mu     sync.Mutex
 	events map[string]*event.Event
 	bytes  int
-	seen   int
+	cause  error
 }
 
-func newPool(g *gap) *pool { return &pool{g: g, events: map[string]*event.Event{}} }
+func newPool(g *gap) *pool {
+	p := &pool{g: g, events: map[string]*event.Event{}}
+	p.work.SetLimit(verifiers)
+	return p
+}
 
-// add takes in an event that another server told. What is not acceptable is left out.
+// add takes in an event that another server told. What is not acceptable is left out. Why one was not looked at at all
+// is told at a later call, or by settle.
 func (p *pool) add(ctx context.Context, raw jsontext.Value) error {
 	if p.seen++; p.seen > poolMax {
 		return errPoolFull
 	}
+	raw = raw.Clone()
+	p.work.Go(func() error {
+		err := p.admit(ctx, raw)
+		if err != nil {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.cause = cmp.Or(p.cause, err)
+		}
+		return err
+	})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cause
+}
+
+// settle waits for what is being verified.
+func (p *pool) settle() error { return p.work.Wait() }
+
+// has finds an event.
+func (p *pool) has(id string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.events[id] != nil
+}
+
+// admit verifies an event.
+func (p *pool) admit(ctx context.Context, raw jsontext.Value) error {
 	e, err := parsePDUWithin(raw, p.g.room.ID, p.g.room.Version, prevMaxPast, authMaxPast)
 	if err != nil {
 		p.g.i.o.Log.DebugContext(ctx, "an event of an answer is not acceptable", "room", p.g.room.ID, "err", err)
 		return nil
 	}
-	if p.events[e.ID] != nil {
+	if p.has(e.ID) {
 		return nil
 	}
 	if _, err := p.g.i.o.Store.EventNID(ctx, e.ID); err == nil {
@@ -59,6 +104,8 @@ func (p *pool) add(ctx context.Context, raw jsontext.Value) error {
 		p.g.i.o.Log.InfoContext(ctx, "an event of an answer could not be verified", "room", p.g.room.ID, "event", e.ID, "err", short(err))
 		return ctx.Err()
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.bytes += len(raw); p.bytes > poolBytes {
 		return errPoolFull
 	}
@@ -69,6 +116,9 @@ func (p *pool) add(ctx context.Context, raw jsontext.Value) error {
 // store makes outliers of the events wanted and all that they rest on, fetching what is not in the pool.
 // What can't be had, or rests on what can't, is left out.
 func (p *pool) store(ctx context.Context, server string, wanted []string) error {
+	if err := p.settle(); err != nil {
+		return err
+	}
 	// Depth first, auth events before what cites them; the stack is explicit since chains are long.
 	type frame struct {
 		id   string
@@ -143,7 +193,7 @@ func (p *pool) fetch(ctx context.Context, server, id string) error {
 	if err != nil || e.ID != id {
 		return nil // the server tells of another event than it was asked for
 	}
-	return p.add(ctx, raw)
+	return p.admit(ctx, raw)
 }
 
 // outliers stores events, auth events before what cites them, with check 4 made.

@@ -86,12 +86,21 @@ func (a *API) send(c *call) (any, error) {
 	} else if !errors.Is(err, store.ErrNotFound) {
 		return nil, err
 	}
-	failed, err := a.intake.Offer(c.ctx, c.origin, t.PDUs)
+	offered, err := a.intake.examine(c.ctx, c.origin, t.PDUs)
 	if err != nil {
 		return nil, err
 	}
+	stage := offered.stage
+	if len(t.EDUs) > 0 && len(offered.staged) > 0 {
+		// What the messages are about may be among the events.
+		if err := a.o.Store.Write(c.ctx, stage); err != nil {
+			return nil, err
+		}
+		a.intake.begin(offered)
+		offered.fresh, stage = nil, func(*store.Tx) error { return nil }
+	}
 	results := map[string]object{}
-	for id, why := range failed {
+	for id, why := range offered.results {
 		if results[id] = (object{}); why != "" {
 			results[id] = object{"error": why}
 		}
@@ -107,6 +116,9 @@ func (a *API) send(c *call) (any, error) {
 	}
 	now := a.o.Now().UnixMilli()
 	err = a.o.Store.Write(c.ctx, func(tx *store.Tx) error {
+		if err := stage(tx); err != nil {
+			return err
+		}
 		if a.notices.due(now) {
 			if err := tx.ForgetReceivedTxns(now - txnsKept); err != nil {
 				return err
@@ -114,5 +126,9 @@ func (a *API) send(c *call) (any, error) {
 		}
 		return tx.SetReceivedTxn(c.origin, txn, now, answer)
 	})
-	return jsontext.Value(answer), err
+	if err != nil {
+		return nil, err
+	}
+	a.intake.begin(offered)
+	return jsontext.Value(answer), nil
 }

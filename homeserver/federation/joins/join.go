@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tidwall/gjson"
+
 	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/federation/fclient"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
@@ -264,12 +266,29 @@ func (j *Joins) sendJoin(ctx context.Context, server string, t fclient.Template,
 	return join, nil
 }
 
-// Vouched joins a restricted room that this server is in by another one that vouches for the user.
-func (j *Joins) Vouched(ctx context.Context, user string, name store.RoomName, via []string, content jsontext.Value) error {
+// errBehind: the other server's room goes on behind what is known here.
+var errBehind = mxerror.Forbidden("This server has yet to hear of what has changed in the room.")
+
+// Vouched joins a restricted room that this server is in by another one that vouches for the user. here joins by this
+// server, which could not vouch: when the other one is ready it is tried once more, since the room may have changed
+// meanwhile; and if the other one knows of events that are not here, it is for the caller to try again: that is
+// M_FORBIDDEN then. With here nil the other server does it in any case.
+func (j *Joins) Vouched(ctx context.Context, user string, name store.RoomName, via []string, content jsontext.Value, here func() error) error {
 	ask := func(ctx context.Context, server string) (fclient.Template, error) {
 		return j.o.Remote.MakeJoin(ctx, server, name.ID, user, versions())
 	}
 	use := func(server string, t fclient.Template) error {
+		if here != nil {
+			behind, err := j.behind(ctx, t)
+			if err != nil {
+				return err
+			} else if behind {
+				return errBehind
+			}
+			if err := here(); !mxerror.Is(err, "M_UNABLE_TO_GRANT_JOIN") {
+				return err
+			}
+		}
 		join, err := j.sendJoin(fclient.Urgent(ctx), server, t, name, user, content)
 		if err != nil {
 			return err
@@ -281,5 +300,24 @@ func (j *Joins) Vouched(ctx context.Context, user string, name store.RoomName, v
 	if len(servers) == 0 {
 		return errNoServers
 	}
-	return public(race(ctx, servers, ask, use, func(error) bool { return ctx.Err() != nil }))
+	return public(race(ctx, servers, ask, use, func(err error) bool { return ctx.Err() != nil || errors.Is(err, errBehind) }))
 }
+
+// behind tells whether a template follows events that are not here.
+func (j *Joins) behind(ctx context.Context, t fclient.Template) (bool, error) {
+	for n, id := range gjson.GetBytes(t.Event, "prev_events").Array() {
+		if n == prevMax {
+			break
+		}
+		_, err := j.o.Store.EventNID(ctx, id.Str)
+		if errors.Is(err, store.ErrNotFound) {
+			return true, nil
+		} else if err != nil {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// prevMax is how many previous events a template may have.
+const prevMax = 20

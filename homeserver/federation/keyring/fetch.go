@@ -11,6 +11,8 @@ import (
 
 	"github.com/tidwall/gjson"
 	"golang.org/x/time/rate"
+
+	"github.com/landbridge-im/landbridge/homeserver/federation/fclient"
 )
 
 const (
@@ -20,8 +22,9 @@ const (
 	recent = time.Minute
 	// urgeBurst is how often it is asked all the same for those who ask us as a notary.
 	urgeBurst = 10
-	// A server whose keys can't be had is left alone for these times.
-	silenceMin = time.Minute
+	// A server whose keys can't be had is left alone for these times, which double: what keeps it from answering
+	// once, a start or a loaded machine, is soon over.
+	silenceMin = time.Second
 	silenceMax = time.Hour
 	// chunk is how many servers are asked for in one query of a notary.
 	chunk = 100
@@ -69,7 +72,11 @@ func (r *Ring) fetchNow(ctx context.Context, n Need, have *Stored) (*Stored, err
 // seek is one search for all who want a server's keys at once. Who comes just after the end of one, having looked before it
 // what is known (have), takes what it found.
 func (r *Ring) seek(ctx context.Context, n Need, have *Stored) (*Stored, error) {
-	s, err := r.flight.Do(ctx, n.Server, func(ctx context.Context) (*Stored, error) {
+	key := n.Server
+	if n.Urgent {
+		key += " " // no part of a name: those who can't wait don't share the fate of those who must
+	}
+	s, err := r.flight.Do(ctx, key, func(ctx context.Context) (*Stored, error) {
 		if now, ok := r.known.Get(n.Server); ok && (have == nil || now.FetchedTS > have.FetchedTS) {
 			return now, nil
 		}
@@ -83,7 +90,11 @@ func (r *Ring) seek(ctx context.Context, n Need, have *Stored) (*Stored, error) 
 
 // search asks the server itself, then the notaries.
 func (r *Ring) search(ctx context.Context, n Need) (*Stored, error) {
-	s, err := r.ask(ctx, n.Server)
+	asking := ctx
+	if n.Urgent {
+		asking = fclient.Urgent(ctx)
+	}
+	s, err := r.ask(asking, n.Server)
 	if err == nil {
 		r.spoke(n.Server)
 		return s, nil
@@ -247,7 +258,7 @@ func (r *Ring) failed(server string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s, _ := r.silent.Get(server)
-	s.until = r.o.Now().Add(min(silenceMin<<min(s.failures, 10), silenceMax))
+	s.until = r.o.Now().Add(min(silenceMin<<min(s.failures, 12), silenceMax))
 	s.failures++
 	r.silent.Add(server, s)
 }

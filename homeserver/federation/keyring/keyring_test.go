@@ -185,12 +185,12 @@ func TestLateComer(t *testing.T) {
 	if _, err := r.RequestKey(t.Context(), "a", "ed25519:k1"); err != nil {
 		t.Fatal(err)
 	}
-	s, err := r.seek(t.Context(), Need{"a", "ed25519:k1", 0}, nil)
+	s, err := r.seek(t.Context(), Need{Server: "a", KeyID: "ed25519:k1", At: 0}, nil)
 	if err != nil || s.Keys["ed25519:k1"].Public == nil || w.count("a") != 1 {
 		t.Errorf("%v, asked %d times", err, w.count("a"))
 	}
 	// Who knows as much as there is wants more.
-	if _, err := r.seek(t.Context(), Need{"a", "ed25519:k2", 0}, s); err != nil || w.count("a") != 2 {
+	if _, err := r.seek(t.Context(), Need{Server: "a", KeyID: "ed25519:k2", At: 0}, s); err != nil || w.count("a") != 2 {
 		t.Errorf("%v, asked %d times", err, w.count("a"))
 	}
 }
@@ -204,7 +204,7 @@ func TestSilence(t *testing.T) {
 	for step, want := range []struct {
 		pass  time.Duration
 		asked int
-	}{{0, 1}, {30 * time.Second, 1}, {31 * time.Second, 2}, {time.Minute, 2}, {61 * time.Second, 3}, {24 * time.Hour, 4}} {
+	}{{0, 1}, {900 * time.Millisecond, 1}, {101 * time.Millisecond, 2}, {time.Second, 2}, {1001 * time.Millisecond, 3}, {24 * time.Hour, 4}} {
 		w.pass(want.pass)
 		if _, err := r.RequestKey(t.Context(), "a", "ed25519:k1"); !errors.Is(err, ErrUnavailable) || w.count("a") != want.asked {
 			t.Errorf("step %d: %v, asked %d times, want %d", step, err, w.count("a"), want.asked)
@@ -327,7 +327,7 @@ func TestSevenDays(t *testing.T) {
 func TestNotary(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "us", "a", "b", "notary")
-	w.ring(t, "notary").Prefetch(t.Context(), []Need{{"a", "ed25519:k1", 0}, {"b", "ed25519:k1", 0}, {"gone", "ed25519:k1", 0}})
+	w.ring(t, "notary").Prefetch(t.Context(), []Need{{Server: "a", KeyID: "ed25519:k1"}, {Server: "b", KeyID: "ed25519:k1"}, {Server: "gone", KeyID: "ed25519:k1"}})
 	w.answer["a"], w.answer["b"] = dead, dead
 	w.pass(2 * time.Minute)
 	pinned := Notary{"notary", map[string]ed25519.PublicKey{"ed25519:k1": w.servers["notary"].Signing[0].Key.Public().(ed25519.PublicKey)}}
@@ -352,16 +352,16 @@ func TestNotary(t *testing.T) {
 		w.mu.Unlock()
 		r := w.ring(t, "us", tc.notary)
 		before := w.count("notary " + tc.notary.Server)
-		r.Prefetch(t.Context(), []Need{{"a", "ed25519:k1", 5}, {"b", "ed25519:k1", 5}, {"gone", "ed25519:k1", 5}, {"us", "x", 5}})
+		r.Prefetch(t.Context(), []Need{{Server: "a", KeyID: "ed25519:k1", At: 5}, {Server: "b", KeyID: "ed25519:k1", At: 5}, {Server: "gone", KeyID: "ed25519:k1", At: 5}, {Server: "us", KeyID: "x", At: 5}})
 		if n := w.count("notary "+tc.notary.Server) - before; n != 1 {
 			t.Errorf("%s: the notary was asked %d times", name, n)
 		}
 		for _, server := range []string{"a", "b"} {
-			if _, err := r.Find(t.Context(), Need{server, "ed25519:k1", 5}); (err == nil) != tc.want {
+			if _, err := r.Find(t.Context(), Need{Server: server, KeyID: "ed25519:k1", At: 5}); (err == nil) != tc.want {
 				t.Errorf("%s: %s: %v", name, server, err)
 			}
 		}
-		if _, err := r.Find(t.Context(), Need{"gone", "ed25519:k1", 5}); !errors.Is(err, ErrUnavailable) {
+		if _, err := r.Find(t.Context(), Need{Server: "gone", KeyID: "ed25519:k1", At: 5}); !errors.Is(err, ErrUnavailable) {
 			t.Errorf("%s: a server that nobody knows: %v", name, err)
 		}
 	}

@@ -136,6 +136,8 @@ func (r *Ring) Close() { r.flight.Close() }
 type Need struct {
 	Server, KeyID string
 	At            int64
+	// Urgent tells that the server itself calls: it is asked also if it did not answer other calls of late.
+	Urgent bool
 }
 
 // Find finds a key that is valid at a time, or else the newest state of that key, which the caller
@@ -180,7 +182,7 @@ func (r *Ring) look(s *Stored, n Need) (k Key, enough bool) {
 // RequestKey is a key with which a server may sign requests now; it makes Ring an xmatrix.Keys.
 func (r *Ring) RequestKey(ctx context.Context, server, keyID string) (ed25519.PublicKey, error) {
 	now := r.o.Now().UnixMilli()
-	k, err := r.Find(ctx, Need{server, keyID, now})
+	k, err := r.Find(ctx, Need{Server: server, KeyID: keyID, At: now, Urgent: true})
 	if err != nil {
 		return nil, err
 	}

@@ -80,7 +80,7 @@ func (r *Ring) verifyAny(ctx context.Context, server string, sigs map[string]str
 	}
 	var failed []error
 	for _, keyID := range keyIDs[:min(len(keyIDs), maxSignatures)] {
-		err := r.verifyOne(ctx, Need{server, keyID, at}, sigs[keyID], message, strict)
+		err := r.verifyOne(ctx, Need{Server: server, KeyID: keyID, At: at}, sigs[keyID], message, strict)
 		if err == nil {
 			return nil
 		}
@@ -116,7 +116,7 @@ func (r *Ring) verifyOne(ctx context.Context, n Need, sig string, message []byte
 // GetKey gives the authorisation rules keys, for signatures that others vouch for.
 func (r *Ring) GetKey(ctx context.Context) pdu.GetKeyFunc {
 	return func(server string, keyID id.KeyID, at time.Time) (id.SigningKey, time.Time, error) {
-		k, err := r.Find(ctx, Need{server, string(keyID), at.UnixMilli()})
+		k, err := r.Find(ctx, Need{Server: server, KeyID: string(keyID), At: at.UnixMilli()})
 		if errors.Is(err, ErrUnknownKey) {
 			return "", time.Time{}, nil
 		}

@@ -25,8 +25,12 @@ type destination struct {
 	timer         *time.Timer
 	// asleep tells that it did not answer and is left alone until it is woken.
 	asleep bool
-	// refusals is how many transactions that follow each other it has answered with an error.
+	// refusals is how many transactions that follow each other it has answered with an error, and refused when
+	// it did so last.
 	refusals int
+	refused  time.Time
+	// hurry tells that it has called since.
+	hurry bool
 	// ring are the newest events for it. behind tells that there may be others in the store that
 	// aren't among them, or messages; the ring is empty then.
 	ring   []place
@@ -97,6 +101,10 @@ func (d *destination) run(ctx context.Context) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.running = false
+	if d.hurry && again > heardPause {
+		again = heardPause
+	}
+	d.hurry = false
 	if err != nil || again != 0 {
 		d.fallBehind()
 		d.asleep = again != 0
@@ -123,7 +131,7 @@ func (d *destination) pause(ctx context.Context) (time.Duration, error) {
 	if b.Failures > 0 && now.Sub(time.UnixMilli(b.SinceTS)) > givenUp {
 		return never, nil
 	}
-	if wait := time.UnixMilli(b.RetryTS).Sub(now); wait > 0 {
+	if wait := fclient.Wait(b, now); wait > 0 {
 		return wait + time.Second/10, nil
 	}
 	return 0, nil
@@ -208,6 +216,23 @@ func (d *destination) send(ctx context.Context) (again time.Duration, err error)
 // with each further one, up to refusedMax.
 const refusedMin, refusedMax = time.Second, time.Hour
 
+// heardPause is how long such a server is left alone at least that calls meanwhile.
+const heardPause = 2 * time.Second
+
+// heard has a server tried soon that has answered with an error and calls now: what ailed it may be over. d.mu is held.
+func (d *destination) heard() {
+	if d.refusals == 0 {
+		return
+	}
+	if d.hurry = d.running; d.running || d.timer == nil {
+		return
+	}
+	wait := min(max(heardPause-d.s.o.Now().Sub(d.refused), 0), heardPause)
+	if d.timer.Stop() {
+		d.timer = time.AfterFunc(wait, func() { d.s.Wake(d.name) })
+	}
+}
+
 // failed decides when to try again, and keeps what may pass but need not be lost for a moment's
 // trouble.
 func (d *destination) failed(ctx context.Context, t *transaction, err error) (time.Duration, error) {
@@ -219,6 +244,7 @@ func (d *destination) failed(ctx context.Context, t *transaction, err error) (ti
 		// It answered, with an error: it isn't for us to hurry.
 		wait = min(refusedMin<<min(d.refusals, 20), refusedMax)
 		d.refusals++
+		d.refused, d.hurry = d.s.o.Now(), false
 	}
 	d.extra = append(t.extra, d.extra...)
 	for i, key := range t.keys {

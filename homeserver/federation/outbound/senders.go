@@ -212,6 +212,19 @@ func (s *Senders) Wake(server string) {
 	s.poke()
 }
 
+// Heard tells that a server has made a request: if it answered with an error of late it is tried again soon.
+func (s *Senders) Heard(server string) {
+	s.mu.Lock()
+	d := s.dest[server]
+	s.mu.Unlock()
+	if d == nil {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.heard()
+}
+
 // Run hands out what there is to send until ctx ends, and then waits for what is under way.
 func (s *Senders) Run(ctx context.Context) error {
 	s.mu.Lock()

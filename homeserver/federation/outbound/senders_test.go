@@ -32,6 +32,8 @@ type world struct {
 	row      *store.Destination
 	backoff  store.Backoff
 	down     bool
+	// ill makes it answer with errors.
+	ill bool
 	// sent are the transactions, by id, and order their ids as they came.
 	sent  map[string]fclient.Transaction
 	order []string
@@ -195,6 +197,9 @@ func (w *world) Send(_ context.Context, _, txn string, t fclient.Transaction) (m
 		w.backoff = store.Backoff{Failures: 1, SinceTS: time.Now().UnixMilli(), RetryTS: time.Now().Add(time.Hour).UnixMilli()}
 		return nil, errors.New("it is down")
 	}
+	if w.ill {
+		return nil, &fclient.Error{Server: "far", Status: 500, Code: "M_UNKNOWN"}
+	}
 	w.sent[txn] = t
 	w.order = append(w.order, txn)
 	return nil, nil
@@ -315,6 +320,38 @@ func TestDownAndBack(t *testing.T) {
 			t.Errorf("after %d events: %v, want %v", tc.missed, d, tc.want)
 		}
 	}
+}
+
+// TestIllAndCalling: a server that answers with errors is tried again when it calls, however long it was to be left
+// alone.
+func TestIllAndCalling(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	s := w.run(t)
+	s.Publish(w.add(1))
+	w.wait(t, "the first event", func() bool { d, _ := w.got(); return len(d) == 1 })
+	var d *destination
+	s.mu.Lock()
+	d = s.dest["far"]
+	s.mu.Unlock()
+	d.mu.Lock()
+	d.refusals = 20 // an hour
+	d.mu.Unlock()
+	w.mu.Lock()
+	w.ill = true
+	w.mu.Unlock()
+	s.Publish(w.add(1))
+	w.wait(t, "a refusal", func() bool { d.mu.Lock(); defer d.mu.Unlock(); return d.refusals == 21 && d.timer != nil })
+	w.mu.Lock()
+	w.ill = false
+	w.mu.Unlock()
+	s.Publish(w.add(1))
+	if d, _ := w.got(); len(d) != 1 {
+		t.Errorf("a server that is to be left alone got %v", d)
+	}
+	s.Heard("elsewhere")
+	s.Heard("far")
+	w.wait(t, "what was refused", func() bool { d, _ := w.got(); return len(d) == 3 })
 }
 
 // TestSameTransactionAfterCrash finds a transaction under way in the store.

@@ -36,3 +36,11 @@ JOIN membership m ON m.user_nid = d.user_nid AND m.room_nid = $1 AND m.membershi
 WHERE d.pos > $2 ORDER BY d.user_nid, d.device_id
 -- name: event_nids_of_room
 SELECT id, nid FROM event WHERE room_nid = $1 AND id IN ({64 from 2})
+-- name: unpruned_event_put
+INSERT INTO unpruned_event (room_nid, event_nid, by_nid, json) VALUES ($1, $2, $3, $4) ON CONFLICT (room_nid, event_nid) DO NOTHING
+-- name: unpruned_event_list
+SELECT event_nid, by_nid, json FROM unpruned_event WHERE room_nid = $1 ORDER BY event_nid
+-- name: unpruned_event_delete
+DELETE FROM unpruned_event WHERE room_nid = $1 AND event_nid = $2
+-- name: unpruned_event_clear
+DELETE FROM unpruned_event WHERE room_nid = $1

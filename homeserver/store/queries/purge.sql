@@ -56,6 +56,8 @@ DELETE FROM room_server WHERE room_nid = $1
 DELETE FROM missing_prev WHERE room_nid = $1
 -- name: purge_told_state
 DELETE FROM told_state WHERE room_nid = $1
+-- name: purge_unpruned_event
+DELETE FROM unpruned_event WHERE room_nid = $1
 -- name: purge_partial_poke
 DELETE FROM partial_poke WHERE room_nid = $1
 -- name: purge_invite_state
