@@ -25,6 +25,7 @@ func runMigrate(ctx context.Context, args []string, std stdio) error {
 	return dispatch(ctx, "landbridge migrate", []command{
 		{"fetch", "make an export of a Discord server, with a bot's token", runMigrateFetch},
 		{"plan", "show what an export will become, and write the mapping to edit", runMigratePlan},
+		{"registration", "write the registration by which another homeserver lets an export in", runMigrateRegistration},
 		{"run", "bring an export in; it can be cut off and run again", runMigrateRun},
 		{"verify", "compare an export with the rooms", runMigrateVerify},
 		{"invite", "invite people of a bridged network to have an account here", runMigrateInvite},
@@ -44,6 +45,8 @@ func runMigrate(ctx context.Context, args []string, std stdio) error {
 type exportFlags struct {
 	config, mapping *string
 	choice          desk.Choice
+	// target and registration say where to, if that is not our own server; only commands that go there have them.
+	target, registration *string
 }
 
 func addExportFlags(fs *flag.FlagSet) *exportFlags {
@@ -70,7 +73,7 @@ func (f *exportFlags) open(name string) (*migrating, error) {
 // withExport runs what is to be done with an export and a server: it reads the arguments, of which the export is the only
 // one, opens the export, and connects.
 func withExport(ctx context.Context, fs *flag.FlagSet, ef *exportFlags, usage string, args []string, std stdio,
-	do func(ctx context.Context, m *migrating, c *commander) error) (err error) {
+	do func(ctx context.Context, m *migrating, to *destination) error) (err error) {
 	rest, err := parseFlags(fs, usage, args, std)
 	if err != nil {
 		return err
@@ -83,12 +86,12 @@ func withExport(ctx context.Context, fs *flag.FlagSet, ef *exportFlags, usage st
 		return err
 	}
 	defer func() { err = errors.Join(err, m.export.Close()) }()
-	c, err := connect(ctx, *ef.config, std.build.Version)
+	to, err := ef.destination(ctx, m, std.build.Version)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, c.close()) }()
-	return do(ctx, m, c)
+	defer func() { err = errors.Join(err, to.close()) }()
+	return do(ctx, m, to)
 }
 
 // migrating is an export together with where it goes.
