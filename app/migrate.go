@@ -179,18 +179,37 @@ func (m *migrating) bridgeDir() string {
 	return filepath.Join(m.cfg.DataDir, "bridges", m.mapping.Naming.Service)
 }
 
-// showProblems prints the first problems, grouped, and how many there are.
+// showProblems prints the first problems, those that say the same as one, and how many there are more.
 func showProblems(std stdio, list []model.Problem, max int) {
-	for i, p := range list {
-		if i == max {
-			fmt.Fprintf(std.Out, "  ... and %d more\n", len(list)-max)
-			return
+	times := map[model.Problem]int{}
+	said := func(p model.Problem) model.Problem { return model.Problem{What: p.What, Lost: p.Lost} }
+	for _, p := range list {
+		times[said(p)]++
+	}
+	shown, left := 0, 0
+	for _, p := range list {
+		n := times[said(p)]
+		delete(times, said(p))
+		switch {
+		case n == 0: // told with another one
+			continue
+		case shown == max:
+			left += n
+			continue
 		}
+		shown++
 		mark := " "
 		if p.Lost {
 			mark = "!"
 		}
-		fmt.Fprintf(std.Out, "%s %s: %s\n", mark, plainText(p.Where), plainText(p.What))
+		where := plainText(p.Where)
+		if n > 1 {
+			where += fmt.Sprintf(" and %d more", n-1)
+		}
+		fmt.Fprintf(std.Out, "%s %s: %s\n", mark, where, plainText(p.What))
+	}
+	if left > 0 {
+		fmt.Fprintf(std.Out, "  ... and %d more\n", left)
 	}
 }
 
