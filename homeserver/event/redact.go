@@ -54,6 +54,11 @@ func ID(p *pdu.PDU, v Version) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return hashID(raw, v)
+}
+
+// hashID is the id of an event of which raw is what signatures sign.
+func hashID(raw []byte, v Version) (string, error) {
 	hash := sha256.Sum256(raw)
 	switch f := v.EventIDFormat(); f {
 	case id.EventIDFormatBase64:
