@@ -2,6 +2,7 @@ package migration
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -15,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/landbridge-im/landbridge/bridges/slack/slacktest"
+	"github.com/landbridge-im/landbridge/integration/bridgetest"
 	"github.com/landbridge-im/landbridge/integration/client"
 	"github.com/landbridge-im/landbridge/integration/exports"
 	"github.com/landbridge-im/landbridge/integration/synapse"
@@ -280,4 +283,107 @@ func TestElsewhereKilled(t *testing.T) {
 	f.must("run", dir, "-no-files")
 	sameTold(t, rooms(t, s, "slack:acme"), f.rooms("slack:acme"))
 	f.must("verify", dir)
+}
+
+// TestElsewhereTakeover brings an export into a Synapse beside which "landbridge bridge" is to run, and has that go on: what was
+// imported is edited and reacted to from both sides.
+func TestElsewhereTakeover(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	slack := slacktest.New(t)
+	bob, carol := slack.AddUser("bob", "Bob"), slack.AddUser("carol", "Carol")
+	channel := slack.AddChannel("general", false, bob, carol, slacktest.BotUser)
+	first := slack.Say(bob, channel, "first", nil)
+	slack.Say(carol, channel, "second", nil)
+	export := exportOf(t, slack, map[string]string{channel: "general"}, map[string]string{bob: "Bob", carol: "Carol"})
+	dir := t.TempDir()
+	conf := filepath.Join(dir, "bridge.yaml")
+	write := func(hs, listen string) {
+		t.Helper()
+		if err := os.WriteFile(conf, fmt.Appendf(nil, "server: {name: test}\ndata_dir: %q\nbridge_host: {homeserver_url: %q, listen: %q}\nbridges:\n  - id: slack\n    module: slack\n    config:\n      workspaces: [{id: acme, app_token: %s, bot_token: %s, api_url: %s}]\n",
+			filepath.Join(dir, "data"), hs, listen, slacktest.AppToken, slacktest.BotToken, slack.URL), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := func(args ...string) string {
+		t.Helper()
+		out, err := exec.CommandContext(ctx, testserver.Binary(), append(args, "-c", conf)...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("landbridge %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+		return string(out)
+	}
+	listen := synapse.FreeAddr(t)
+	write("http://127.0.0.1:1", listen)
+	run("bridge", "registration", "-o", dir)
+	s := synapse.New(t, filepath.Join(dir, "slack.yaml"))
+	write(s.URL(), listen)
+	mapping := filepath.Join(t.TempDir(), "mapping.yaml")
+	run("migrate", "plan", export, "-o", mapping)
+	replace(t, mapping, "audience: space", "audience: anyone")
+	replace(t, mapping, "space_audience: invited", "space_audience: anyone")
+	run("migrate", "run", export, "-mapping", mapping, "-target", s.URL())
+	run("migrate", "verify", export, "-mapping", mapping, "-target", s.URL())
+	slack.Say(bob, channel, "said after the export", nil)
+
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	cmd := exec.Command(testserver.Binary(), "bridge", "-c", conf)
+	cmd.Stdout, cmd.Stderr, cmd.Dir = log, log, dir
+	child, err := testserver.StartChild(cmd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := child.Stop(30 * time.Second); err != nil {
+			t.Error(err)
+		}
+		if raw, err := os.ReadFile(filepath.Join(dir, "log")); err == nil && t.Failed() {
+			t.Logf("the bridge's log:\n%s", raw[max(0, len(raw)-5000):])
+		}
+	})
+	anna, err := bridgetest.Register(ctx, s.URL(), "anna", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	room, err := anna.Join(ctx, "#slack_acme_general:test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := anna.Follow(ctx); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(anna.Close)
+	slack.AwaitConnected(t, 1)
+	w := &watcher{t: t, ctx: ctx, m: anna, room: room}
+	slack.Say(carol, channel, "live again", nil)
+	w.await("a live message", said("live again"))
+	past := map[string][]bridgetest.Event{}
+	all, err := anna.History(ctx, room)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range all {
+		past[e.Body()] = append(past[e.Body()], e)
+	}
+	for _, body := range []string{"first", "second", "said after the export", "live again"} {
+		if len(past[body]) != 1 {
+			t.Fatalf("%q is there %d times", body, len(past[body]))
+		}
+	}
+	slack.Edit(channel, first, slacktest.Object{"text": "first, better"})
+	if kind, to, _ := relation(w.await("an edit", said("* first, better"))); kind != "m.replace" || to != past["first"][0].ID {
+		t.Errorf("the edit is %s of %s", kind, to)
+	}
+	if _, err := anna.Send(ctx, room, "m.reaction", map[string]any{"m.relates_to": map[string]any{"rel_type": "m.annotation", "event_id": past["first"][0].ID, "key": "👍"}}); err != nil {
+		t.Fatal(err)
+	}
+	slack.AwaitMessage(t, channel, "a reaction from Matrix", func(m slacktest.Object) bool {
+		raw, err := json.Marshal(m["reactions"])
+		return err == nil && m["ts"] == first && strings.Contains(string(raw), `"+1"`)
+	})
 }
