@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/landbridge-im/landbridge/bridges/slack/slacktest"
+	"github.com/landbridge-im/landbridge/integration/bridgetest"
 )
 
 // TestMoveFromSlack moves a workspace: its export comes in, the bridge goes on, people edit and react on both sides, one of them
@@ -54,6 +56,7 @@ func TestMoveFromSlack(t *testing.T) {
 		"files": []slacktest.Object{{"id": "F0000000A", "name": "cat.png", "mimetype": "image/png", "url_private": "https://files.slack.com/cat.png"}}})
 	put("general"+day, messages)
 	put("__uploads/F0000000A/cat.png", "not quite a picture")
+	put("__avatars/"+bob+"/bob.png", "not quite bob")
 	put("secret"+day, slack.Messages(secret))
 	put(direct+day, []slacktest.Object{{"type": "message", "user": carol, "ts": "1600000100.000100", "text": "psst"}})
 
@@ -65,6 +68,12 @@ func TestMoveFromSlack(t *testing.T) {
 	slack.Say(carol, general, "live", nil)
 	m.anna.hears(ghost(carol), "live")
 	shows(t, m.anna.history(m.anna.room), "12:28:20 Carol: a picture (file)", "Bob: first", "Carol:  m.annotation 👍 of \"first\"", "Carol: second", "Carol: in the thread m.thread  of \"first\"", "Carol: live")
+
+	if all, err := m.anna.History(m.ctx, m.anna.room); err != nil || !slices.ContainsFunc(all, func(e bridgetest.Event) bool {
+		return e.Type == "m.room.member" && *e.StateKey == ghost(bob) && strings.HasPrefix(e.Field("avatar_url"), "mxc://")
+	}) {
+		t.Errorf("Bob has no picture, %v", err)
+	}
 
 	slack.Edit(general, second, slacktest.Object{"text": "second, better"})
 	edit := m.anna.hears(ghost(carol), "* second, better")
