@@ -128,7 +128,7 @@ func openExport(cfg *config.Config, name, mapping string, c desk.Choice) (_ *mig
 		if zerr != nil {
 			return nil, usageError("-zone: %v", zerr)
 		}
-		m.export, err = irclog.Open(name, irclog.Options{Network: c.Workspace, Zone: zone})
+		m.export, err = irclog.Open(name, irclog.Options{Network: cmp.Or(c.Workspace, networkOf(bridge)), Zone: zone})
 	default:
 		return nil, usageError("-from %s: exports of slack and discord and logs of irc can be read", m.network)
 	}
@@ -172,6 +172,19 @@ func workspaceOf(b config.Bridge) string {
 		return ""
 	}
 	return c.Workspaces[0].ID
+}
+
+// networkOf is the first network of an IRC bridge's configuration; "" if there is none.
+func networkOf(b config.Bridge) string {
+	var c struct {
+		Networks []struct {
+			ID string `yaml:"id"`
+		} `yaml:"networks"`
+	}
+	if b.Config == nil || b.Config.Decode(&c) != nil || len(c.Networks) == 0 {
+		return ""
+	}
+	return c.Networks[0].ID
 }
 
 // bridgeDir is where the host keeps a bridge's files.

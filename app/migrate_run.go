@@ -68,7 +68,7 @@ func runShown(ctx context.Context, r *migrationrun.Runner, std stdio) (migration
 }
 
 // goesOn tells whether a bridge is configured that can go on where the export ends.
-func (m *migrating) goesOn() bool { return m.configured != nil && m.network != "irc" }
+func (m *migrating) goesOn() bool { return m.configured != nil }
 
 // takeover opens the database of the bridge that goes on where the export ends. The bridge must not run.
 func (m *migrating) takeover(ctx context.Context) (*takeover.Bridge, error) {
@@ -80,6 +80,8 @@ func (m *migrating) takeover(ctx context.Context) (*takeover.Bridge, error) {
 		return takeover.Slack(ctx, m.bridgeDir(), m.configured.ID, m.export.Source().ID)
 	case "discord":
 		return takeover.Discord(ctx, m.bridgeDir(), m.configured.ID, m.export.Source().ID)
+	case "irc":
+		return takeover.IRC(ctx, m.bridgeDir(), m.configured.ID, m.export.Source().ID)
 	}
 	return nil, fmt.Errorf("bridges of %s can't be told; use -no-bridge", m.network)
 }
