@@ -27,7 +27,7 @@ type Options struct {
 	Bot string
 	// Ledger is the file that says what has become what.
 	Ledger string
-	// HTTP asks the homeserver; nil is a client without a limit of time.
+	// HTTP asks the homeserver; nil is a client that waits for an answer for ten minutes.
 	HTTP *http.Client
 }
 
@@ -52,13 +52,16 @@ var (
 	_ run.Speaker = (*Target)(nil)
 )
 
+// answerTime bounds one request, a large file's upload among them.
+const answerTime = 10 * time.Minute
+
 // New opens the ledger; the homeserver is not asked yet.
 func New(o Options) (*Target, error) {
 	if u, err := url.Parse(o.URL); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
 		return nil, fmt.Errorf("the homeserver's address %q is none: it has to be like https://matrix.example.org", o.URL)
 	}
 	if o.HTTP == nil {
-		o.HTTP = &http.Client{}
+		o.HTTP = &http.Client{Timeout: answerTime}
 	}
 	o.URL = strings.TrimRight(o.URL, "/")
 	l, err := openLedger(o.Ledger)
