@@ -29,7 +29,9 @@ type server struct {
 	rooms  []map[string]any
 	// limit is how many requests are refused for coming too fast, cut how many are done and not answered.
 	limit, cut int
-	bodies     []string
+	// late is how many looks it takes until the rooms that were made can be seen.
+	late   int
+	bodies []string
 }
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -68,17 +70,27 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		out["user_id"] = "@bot:x"
 	case path == "capabilities":
 		out["capabilities"] = map[string]any{"m.room_versions": map[string]any{"default": "11"}}
+	case strings.HasPrefix(path, "directory/room/"):
+		for i, r := range s.rooms {
+			if "#"+fmt.Sprint(r["room_alias_name"])+":x" == strings.TrimPrefix(path, "directory/room/") {
+				out["room_id"] = fmt.Sprintf("!%d", i+1)
+			}
+		}
 	case path == "createRoom":
-		if in["room_alias_name"] == "taken" {
+		if in["room_alias_name"] == "taken" || in["room_alias_name"] != nil && slices.ContainsFunc(s.rooms, func(r map[string]any) bool { return r["room_alias_name"] == in["room_alias_name"] }) {
 			answer(400, map[string]any{"errcode": "M_ROOM_IN_USE"})
 			return
 		}
 		s.rooms = append(s.rooms, in)
 		out["room_id"] = fmt.Sprintf("!%d", len(s.rooms))
 	case path == "joined_rooms":
-		var list []string
+		list := []string{}
 		for i := range s.rooms {
 			list = append(list, fmt.Sprintf("!%d", i+1))
+		}
+		if s.late > 0 {
+			s.late--
+			list = list[:0]
 		}
 		out["joined_rooms"] = list
 	case strings.HasSuffix(path, "/state/m.room.create/"):
@@ -241,8 +253,25 @@ func TestRoom(t *testing.T) {
 	if err != nil || !strings.Contains(string(raw), `"@bot:x":100`) || !strings.Contains(string(raw), `"m.room.tombstone":100`) {
 		t.Errorf("the room is %s, %v", raw, err)
 	}
+	// A process that was killed while the homeserver was making the room, which is seen only later; or has its address already.
+	for i, alias := range []string{"", "#mine:x"} {
+		q := wire.Room{Source: "a", Remote: fmt.Sprint("late/", i), Creator: "@bot:x", TS: 1, Alias: alias}
+		if _, err := target.create(ctx, q, "a/"+q.Remote); err != nil {
+			t.Fatal(err)
+		}
+		if alias == "" {
+			s.late = 3
+			if err := target.ledger.begin(ctx, roomsPlace, "a", "room/"+q.Remote); err != nil {
+				t.Fatal(err)
+			}
+		}
+		n := len(s.rooms)
+		if made, err := target.Room(ctx, q); err != nil || made.RoomID != fmt.Sprintf("!%d", n) || made.NoAlias || len(s.rooms) != n {
+			t.Errorf("%+v, %v, %d rooms instead of %d", made, err, len(s.rooms), n)
+		}
+	}
 	q.Remote = "channel/2"
-	if other, err := target.Room(ctx, q); err != nil || other.RoomID != "!2" || !other.NoAlias {
+	if other, err := target.Room(ctx, q); err != nil || other.RoomID != "!4" || !other.NoAlias {
 		t.Errorf("%+v, %v", other, err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/landbridge-im/landbridge/homeserver/importer/wire"
 )
@@ -38,7 +39,12 @@ func (t *Target) room(ctx context.Context, q wire.Room) (out wire.RoomMade, err 
 		return out, err
 	}
 	if begun {
-		if out.RoomID, err = t.marked(ctx, mark); err != nil {
+		// The homeserver may be about to make it still, for somebody who was killed.
+		err := t.settle(ctx, func() (bool, error) {
+			out.RoomID, err = t.marked(ctx, mark)
+			return out.RoomID != "", err
+		})
+		if err != nil {
 			return out, err
 		}
 	}
@@ -50,8 +56,40 @@ func (t *Target) room(ctx context.Context, q wire.Room) (out wire.RoomMade, err 
 			return out, fmt.Errorf("making a room: %w", err)
 		}
 	}
+	if begun && out.RoomID != "" {
+		if err := t.complete(ctx, q, out.RoomID); err != nil {
+			return out, fmt.Errorf("completing a room: %w", err)
+		}
+	}
 	out.Fresh = true
 	return out, t.ledger.end(ctx, roomsPlace, q.Source, remote, entry{room: out.RoomID})
+}
+
+// complete sets what a room was to begin with: the homeserver may have been killed before it had.
+func (t *Target) complete(ctx context.Context, q wire.Room, room string) error {
+	for _, s := range q.State {
+		content := any(s.Content)
+		if s.Type == "m.room.power_levels" {
+			var err error
+			if content, err = t.power(s.Content); err != nil {
+				return err
+			}
+		}
+		if _, err := t.state(ctx, room, s.Type, s.Key, q.Creator, q.TS, content); err != nil {
+			return err
+		}
+	}
+	if q.Alias == "" {
+		return nil
+	}
+	err := t.ask(ctx, request{method: http.MethodPut, path: client("directory", "room", q.Alias), user: q.Creator, in: map[string]string{"room_id": room}}, nil)
+	if refused(err) {
+		return nil // it has the address, or another room
+	}
+	if err == nil {
+		_, err = t.state(ctx, room, "m.room.canonical_alias", "", q.Creator, q.TS, map[string]string{"alias": q.Alias})
+	}
+	return err
 }
 
 // create makes a room. One whose address is taken is made without.
@@ -87,6 +125,9 @@ func (t *Target) create(ctx context.Context, q wire.Room, mark string) (out wire
 	ask := request{method: http.MethodPost, path: client("createRoom"), user: q.Creator, ts: q.TS, in: in}
 	err = t.ask(ctx, ask, &made)
 	if q.Alias != "" && refused(err, "M_ROOM_IN_USE", "M_EXCLUSIVE", "M_INVALID_PARAM") {
+		if out.RoomID, err = t.called(ctx, q.Alias, mark); err != nil || out.RoomID != "" {
+			return out, err
+		}
 		out.NoAlias = true
 		delete(in, "room_alias_name")
 		err = t.ask(ctx, ask, &made)
@@ -139,14 +180,65 @@ func (t *Target) marked(ctx context.Context, mark string) (string, error) {
 		if known != "" {
 			continue
 		}
-		var create map[string]any
-		err = t.get(ctx, client("rooms", room, "state", "m.room.create", ""), nil, &create)
+		is, err := t.isMarked(ctx, room, mark)
+		if is && err == nil {
+			return room, nil
+		}
 		if err != nil && !refused(err) {
 			return "", err
 		}
-		if create[marker] == mark {
-			return room, nil
-		}
 	}
 	return "", nil
+}
+
+// isMarked tells whether a room was made of something.
+func (t *Target) isMarked(ctx context.Context, room, mark string) (bool, error) {
+	var create map[string]any
+	err := t.get(ctx, client("rooms", room, "state", "m.room.create", ""), nil, &create)
+	return create[marker] == mark, err
+}
+
+// called finds the room with an address, if it was made of something: somebody who was killed has asked for it, and the homeserver
+// has made it or is about to. "" if it is another room.
+func (t *Target) called(ctx context.Context, alias, mark string) (room string, err error) {
+	var out struct {
+		Room string `json:"room_id"`
+	}
+	err = t.get(ctx, client("directory", "room", alias), nil, &out)
+	if err != nil || out.Room == "" {
+		if refused(err) {
+			err = nil
+		}
+		return "", err
+	}
+	err = t.settle(ctx, func() (bool, error) {
+		is, err := t.isMarked(ctx, out.Room, mark)
+		switch {
+		case is:
+			room = out.Room
+			return true, nil
+		case refused(err): // nobody of ours is in it, or not yet
+			return false, nil
+		}
+		return true, err // it is another one
+	})
+	return room, err
+}
+
+// settling is how often, a second apart, what may be about to happen is looked for.
+const settling = 30
+
+// settle looks for something until it is found.
+func (t *Target) settle(ctx context.Context, look func() (done bool, err error)) error {
+	for range settling {
+		if done, err := look(); done || err != nil {
+			return err
+		}
+		select {
+		case <-t.after(time.Second):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }
