@@ -110,11 +110,11 @@ func (f *foreign) rooms(source string) map[string][]event {
 // told is what was said in a room, in order, without what servers call it.
 func told(list []event) (out []string) {
 	at := map[string]string{}
-	for i, e := range list {
+	for _, e := range list {
 		if e.Type != "m.room.message" && e.Type != "m.reaction" {
 			continue
 		}
-		at[e.ID] = fmt.Sprint("event ", i)
+		at[e.ID] = fmt.Sprint("message ", len(out))
 		relates := rel(e)
 		to, _ := relates["event_id"].(string)
 		reply, _ := relates["m.in_reply_to"].(map[string]any)
