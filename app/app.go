@@ -27,7 +27,7 @@ func Main(version string, modules ...appservice.Module) {
 
 // gcPercent is how much may be allocated between two runs of the garbage collector, in percent of what lives and unless GOGC
 // says otherwise: a small machine's memory is dearer than the collector's time, which is a small part of what there is to do
-// (docs/decisions/0037-garbage-is-collected-early.md).
+// (docs/decisions/0040-garbage-is-collected-early.md).
 const gcPercent = 50
 
 // Build says what a program is made of.

@@ -25,6 +25,7 @@ func runMigrate(ctx context.Context, args []string, std stdio) error {
 	return dispatch(ctx, "landbridge migrate", []command{
 		{"fetch", "make an export of a Discord server, with a bot's token", runMigrateFetch},
 		{"plan", "show what an export will become, and write the mapping to edit", runMigratePlan},
+		{"registration", "write the registration by which another homeserver lets an export in", runMigrateRegistration},
 		{"run", "bring an export in; it can be cut off and run again", runMigrateRun},
 		{"verify", "compare an export with the rooms", runMigrateVerify},
 		{"invite", "invite people of a bridged network to have an account here", runMigrateInvite},
@@ -44,6 +45,8 @@ func runMigrate(ctx context.Context, args []string, std stdio) error {
 type exportFlags struct {
 	config, mapping *string
 	choice          desk.Choice
+	// target and registration say where to, if that is not our own server; only commands that go there have them.
+	target, registration *string
 }
 
 func addExportFlags(fs *flag.FlagSet) *exportFlags {
@@ -70,7 +73,7 @@ func (f *exportFlags) open(name string) (*migrating, error) {
 // withExport runs what is to be done with an export and a server: it reads the arguments, of which the export is the only
 // one, opens the export, and connects.
 func withExport(ctx context.Context, fs *flag.FlagSet, ef *exportFlags, usage string, args []string, std stdio,
-	do func(ctx context.Context, m *migrating, c *commander) error) (err error) {
+	do func(ctx context.Context, m *migrating, to *destination) error) (err error) {
 	rest, err := parseFlags(fs, usage, args, std)
 	if err != nil {
 		return err
@@ -83,12 +86,12 @@ func withExport(ctx context.Context, fs *flag.FlagSet, ef *exportFlags, usage st
 		return err
 	}
 	defer func() { err = errors.Join(err, m.export.Close()) }()
-	c, err := connect(ctx, *ef.config, std.build.Version)
+	to, err := ef.destination(ctx, m, std.build.Version)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, c.close()) }()
-	return do(ctx, m, c)
+	defer func() { err = errors.Join(err, to.close()) }()
+	return do(ctx, m, to)
 }
 
 // migrating is an export together with where it goes.
@@ -125,7 +128,7 @@ func openExport(cfg *config.Config, name, mapping string, c desk.Choice) (_ *mig
 		if zerr != nil {
 			return nil, usageError("-zone: %v", zerr)
 		}
-		m.export, err = irclog.Open(name, irclog.Options{Network: c.Workspace, Zone: zone})
+		m.export, err = irclog.Open(name, irclog.Options{Network: cmp.Or(c.Workspace, networkOf(bridge)), Zone: zone})
 	default:
 		return nil, usageError("-from %s: exports of slack and discord and logs of irc can be read", m.network)
 	}
@@ -171,23 +174,55 @@ func workspaceOf(b config.Bridge) string {
 	return c.Workspaces[0].ID
 }
 
+// networkOf is the first network of an IRC bridge's configuration; "" if there is none.
+func networkOf(b config.Bridge) string {
+	var c struct {
+		Networks []struct {
+			ID string `yaml:"id"`
+		} `yaml:"networks"`
+	}
+	if b.Config == nil || b.Config.Decode(&c) != nil || len(c.Networks) == 0 {
+		return ""
+	}
+	return c.Networks[0].ID
+}
+
 // bridgeDir is where the host keeps a bridge's files.
 func (m *migrating) bridgeDir() string {
 	return filepath.Join(m.cfg.DataDir, "bridges", m.mapping.Naming.Service)
 }
 
-// showProblems prints the first problems, grouped, and how many there are.
+// showProblems prints the first problems, those that say the same as one, and how many there are more.
 func showProblems(std stdio, list []model.Problem, max int) {
-	for i, p := range list {
-		if i == max {
-			fmt.Fprintf(std.Out, "  ... and %d more\n", len(list)-max)
-			return
+	times := map[model.Problem]int{}
+	said := func(p model.Problem) model.Problem { return model.Problem{What: p.What, Lost: p.Lost} }
+	for _, p := range list {
+		times[said(p)]++
+	}
+	shown, left := 0, 0
+	for _, p := range list {
+		n := times[said(p)]
+		delete(times, said(p))
+		switch {
+		case n == 0: // told with another one
+			continue
+		case shown == max:
+			left += n
+			continue
 		}
+		shown++
 		mark := " "
 		if p.Lost {
 			mark = "!"
 		}
-		fmt.Fprintf(std.Out, "%s %s: %s\n", mark, plainText(p.Where), plainText(p.What))
+		where := plainText(p.Where)
+		if n > 1 {
+			where += fmt.Sprintf(" and %d more", n-1)
+		}
+		fmt.Fprintf(std.Out, "%s %s: %s\n", mark, where, plainText(p.What))
+	}
+	if left > 0 {
+		fmt.Fprintf(std.Out, "  ... and %d more\n", left)
 	}
 }
 

@@ -14,21 +14,22 @@ import (
 	"github.com/landbridge-im/landbridge/migration/takeover"
 )
 
-const migrateRunUsage = "landbridge migrate run EXPORT [-mapping FILE] [-no-files] [-no-bridge] [-from FORMAT] [-bridge ID] [-workspace ID] [-zone ZONE] [-json] [-c FILE]"
+const migrateRunUsage = "landbridge migrate run EXPORT [-mapping FILE] [-no-files] [-no-bridge] [-from FORMAT] [-bridge ID] [-workspace ID] [-zone ZONE] [-target URL] [-registration FILE] [-json] [-c FILE]"
 
 func runMigrateRun(ctx context.Context, args []string, std stdio) error {
 	fs := newFlags("landbridge migrate run")
 	ef := addExportFlags(fs)
+	ef.addTarget(fs)
 	noFiles := fs.Bool("no-files", false, "do not fetch files that are not in the export")
 	alone := fs.Bool("no-bridge", false, "do not tell the configured bridge what has been brought in")
 	asJSON := fs.Bool("json", false, "print the summary as JSON")
-	return withExport(ctx, fs, ef, migrateRunUsage, args, std, func(ctx context.Context, m *migrating, c *commander) (err error) {
-		o := migrationrun.Options{Export: m.export, Mapping: m.mapping, Target: &migrationrun.Console{Client: c.client}}
+	return withExport(ctx, fs, ef, migrateRunUsage, args, std, func(ctx context.Context, m *migrating, to *destination) (err error) {
+		o := migrationrun.Options{Export: m.export, Mapping: m.mapping, Target: to.target}
 		if !*noFiles {
 			o.HTTP = fileClient()
 		}
 		if m.goesOn() && !*alone {
-			if c.running && m.configured.Enabled {
+			if to.running && m.configured.Enabled {
 				return fmt.Errorf("the bridge %s runs, and has to be told what is brought in while it does not: set its \"enabled\" to false, reload the server (SIGHUP), "+
 					"run this again, and set it to true afterwards. Or use -no-bridge if it is never to go on in these rooms", m.configured.ID)
 			}
@@ -67,7 +68,7 @@ func runShown(ctx context.Context, r *migrationrun.Runner, std stdio) (migration
 }
 
 // goesOn tells whether a bridge is configured that can go on where the export ends.
-func (m *migrating) goesOn() bool { return m.configured != nil && m.network != "irc" }
+func (m *migrating) goesOn() bool { return m.configured != nil }
 
 // takeover opens the database of the bridge that goes on where the export ends. The bridge must not run.
 func (m *migrating) takeover(ctx context.Context) (*takeover.Bridge, error) {
@@ -79,6 +80,8 @@ func (m *migrating) takeover(ctx context.Context) (*takeover.Bridge, error) {
 		return takeover.Slack(ctx, m.bridgeDir(), m.configured.ID, m.export.Source().ID)
 	case "discord":
 		return takeover.Discord(ctx, m.bridgeDir(), m.configured.ID, m.export.Source().ID)
+	case "irc":
+		return takeover.IRC(ctx, m.bridgeDir(), m.configured.ID, m.export.Source().ID)
 	}
 	return nil, fmt.Errorf("bridges of %s can't be told; use -no-bridge", m.network)
 }

@@ -5,18 +5,18 @@ import (
 	"fmt"
 	"strings"
 
-	migrationrun "github.com/landbridge-im/landbridge/migration/run"
 	"github.com/landbridge-im/landbridge/migration/verify"
 )
 
-const migrateVerifyUsage = "landbridge migrate verify EXPORT [-mapping FILE] [-from FORMAT] [-bridge ID] [-workspace ID] [-zone ZONE] [-json] [-c FILE]"
+const migrateVerifyUsage = "landbridge migrate verify EXPORT [-mapping FILE] [-from FORMAT] [-bridge ID] [-workspace ID] [-zone ZONE] [-target URL] [-registration FILE] [-json] [-c FILE]"
 
 func runMigrateVerify(ctx context.Context, args []string, std stdio) error {
 	fs := newFlags("landbridge migrate verify")
 	ef := addExportFlags(fs)
+	ef.addTarget(fs)
 	asJSON := fs.Bool("json", false, "print the report as JSON")
-	return withExport(ctx, fs, ef, migrateVerifyUsage, args, std, func(ctx context.Context, m *migrating, c *commander) error {
-		r, err := verify.Verify(ctx, m.export, m.mapping, &migrationrun.Console{Client: c.client}, nil)
+	return withExport(ctx, fs, ef, migrateVerifyUsage, args, std, func(ctx context.Context, m *migrating, to *destination) error {
+		r, err := verify.Verify(ctx, m.export, m.mapping, to.server, nil)
 		if err != nil {
 			return err
 		}

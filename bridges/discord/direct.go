@@ -130,12 +130,18 @@ func (n *bot) messagePart(ctx context.Context, to wire.ID, key, text string) err
 	if err != nil || channel.ID == "" {
 		return reachable(err)
 	}
-	path := "/channels/" + string(channel.ID) + "/messages"
+	return reachable(n.sayOnce(ctx, channel.ID, to, key, text, begun))
+}
+
+// sayOnce has the bot say something in a channel. begun is when that was begun already, perhaps with success; zero if it was not.
+// to is who it is for: a person, or the channel.
+func (n *bot) sayOnce(ctx context.Context, channel, to wire.ID, key, text string, begun time.Time) error {
+	path := "/channels/" + string(channel) + "/messages"
 	if !begun.IsZero() {
 		var list wire.List[wire.Message]
 		after := wire.IDAt(begun.Add(-5 * time.Minute))
 		if err := n.api.Do(ctx, "GET", path+"?limit=100&after="+string(after), path, nil, &list); err != nil {
-			return reachable(err)
+			return err
 		}
 		if slices.ContainsFunc(list, func(m wire.Message) bool {
 			return m.Author.ID == n.selfID() && strings.TrimSpace(m.Content) == strings.TrimSpace(text)
@@ -147,7 +153,7 @@ func (n *bot) messagePart(ctx context.Context, to wire.ID, key, text string) err
 	}
 	body := map[string]any{"content": text, "allowed_mentions": map[string]any{"parse": []string{}}, "nonce": hash(key)[:25], "enforce_nonce": true}
 	if err := n.api.Do(ctx, "POST", path, "", body, nil); err != nil {
-		return reachable(err)
+		return err
 	}
 	return n.b.store.directDone(context.WithoutCancel(ctx), key)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/landbridge-im/landbridge/appservice"
 	"github.com/landbridge-im/landbridge/bridges/discord/api"
+	"github.com/landbridge-im/landbridge/bridges/discord/format"
 	"github.com/landbridge-im/landbridge/bridges/discord/wire"
 )
 
@@ -41,6 +42,30 @@ var _ appservice.Freezer = (*Bridge)(nil)
 // everybody the right to write. In Matrix the rooms stay as they are.
 func (b *Bridge) Freeze(ctx context.Context, notice string) ([]string, error) {
 	return b.eachChannel(ctx, func(n *bot, ch *wire.Channel) []string { return n.freeze(ctx, ch, notice) })
+}
+
+var _ appservice.Announcer = (*Bridge)(nil)
+
+// Announce implements appservice.Announcer.
+func (b *Bridge) Announce(ctx context.Context, key, text string) ([]string, error) {
+	parts := format.Split(format.FromText(text).Text, format.MaxLength)
+	return b.eachChannel(ctx, func(n *bot, ch *wire.Channel) []string {
+		if ch.IsForum() {
+			return []string{fmt.Sprintf("#%s: a forum has no place for an announcement.", ch.Name)}
+		}
+		for i, part := range parts {
+			key := fmt.Sprintf("announce/%s/%s/%d", ch.ID, key, i)
+			begun, done, err := n.b.store.direct(ctx, key)
+			if err == nil && !done {
+				err = n.sayOnce(ctx, ch.ID, ch.ID, key, part, begun)
+			}
+			if err != nil {
+				n.log.Warn("something was not announced in a channel", "channel", ch.ID, "error", err)
+				return []string{fmt.Sprintf("#%s: it was not announced: %v.", ch.Name, err)}
+			}
+		}
+		return nil
+	})
 }
 
 // Thaw implements appservice.Freezer.

@@ -47,8 +47,11 @@ func aliasLocalpart(prefix, network, channel string) string {
 	return prefix + network + "_" + strings.NewReplacer(":", "=3a", "\x00", "", " ", "").Replace(name)
 }
 
-// ChannelKey is the portal of a channel, and Ghost the ghost of a nick, for imports of logs, which have
+// SpaceKey is the portal of a network's space, ChannelKey that of a channel, and Ghost the ghost of a nick, for imports of logs, which have
 // to call things as the bridge does. Ghost knows nothing of accounts.
+func SpaceKey(network string) networkid.PortalKey { return spaceKey(network) }
+
+// ChannelKey is the portal of a channel.
 func ChannelKey(network, channel string) networkid.PortalKey { return channelKey(network, channel) }
 
 // Ghost is the ghost of a nick.

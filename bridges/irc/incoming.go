@@ -339,7 +339,7 @@ func convertIncoming(l *line) (*event.MessageEventContent, *MessageMetadata) {
 	if html != "" {
 		content.Format, content.FormattedBody = event.FormatHTML, html
 	}
-	return content, &MessageMetadata{Name: l.Nick, Text: cutBytes(plain, maxMeta)}
+	return content, NewMetadata(l.Nick, plain)
 }
 
 // ensureTaken tries a message again that has not arrived in Matrix: the framework

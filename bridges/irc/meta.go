@@ -29,6 +29,11 @@ type PortalMetadata struct {
 	Given map[id.UserID]int `json:"given,omitempty"`
 }
 
+// NewMetadata is what is kept with a message from IRC, also with one that an import has brought in.
+func NewMetadata(name, text string) *MessageMetadata {
+	return &MessageMetadata{Name: name, Text: cutBytes(text, maxMeta)}
+}
+
 func metaTypes() database.MetaTypes {
 	return database.MetaTypes{
 		Portal:  func() any { return &PortalMetadata{} },

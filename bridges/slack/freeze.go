@@ -64,22 +64,29 @@ func (w *workspace) freeze(ctx context.Context, channel, notice string) (undone 
 			undone = append(undone, fmt.Sprintf("The topic of #%s does not say it: %v.", ch.Name, err))
 		}
 	}
-	key := "freeze/" + channel + "/" + notice
+	if err := w.tell(ctx, channel, "freeze/"+channel+"/"+notice, notice); err != nil {
+		return append(undone, fmt.Sprintf("The notice is not in #%s: %v.", ch.Name, err)), ctx.Err()
+	}
+	return undone, nil
+}
+
+// tell has the bot say something in a channel, once for each key.
+func (w *workspace) tell(ctx context.Context, channel, key, text string) error {
 	was, begun, err := w.b.store.beginDirect(ctx, key)
 	if err != nil || was {
-		return undone, err
+		return err
 	}
 	if !begun.IsZero() {
 		ts, err := w.find(ctx, &action{Channel: channel, EventID: id.EventID(key), Created: begun.UnixMilli()}, "", 0)
 		if err != nil {
-			return undone, err
+			return err
 		}
 		if ts != "" {
-			return undone, w.b.store.endDirect(ctx, key)
+			return w.b.store.endDirect(ctx, key)
 		}
 	}
 	err = w.api.read(ctx, "chat.postMessage", func() error {
-		_, _, err := w.api.slack().PostMessageContext(ctx, channel, slackgo.MsgOptionText(format.Escape(notice), false),
+		_, _, err := w.api.slack().PostMessageContext(ctx, channel, slackgo.MsgOptionText(format.Escape(text), false),
 			slackgo.MsgOptionMetadata(slackgo.SlackMetadata{EventType: metadataType, EventPayload: map[string]any{"event_id": key, "part": 0}}))
 		var limited *slackgo.RateLimitedError
 		if err != nil && transient(err) && !errors.As(err, &limited) {
@@ -88,9 +95,33 @@ func (w *workspace) freeze(ctx context.Context, channel, notice string) (undone 
 		return err
 	})
 	if err != nil {
-		return append(undone, fmt.Sprintf("The notice is not in #%s: %v.", ch.Name, err)), ctx.Err()
+		return err
 	}
-	return undone, w.b.store.endDirect(context.WithoutCancel(ctx), key)
+	return w.b.store.endDirect(context.WithoutCancel(ctx), key)
+}
+
+var _ appservice.Announcer = (*Bridge)(nil)
+
+// Announce implements appservice.Announcer.
+func (b *Bridge) Announce(ctx context.Context, key, text string) (undone []string, err error) {
+	for _, w := range b.workspaces() {
+		for _, channel := range w.gaps.channels() {
+			ch, err := w.channel(ctx, channel)
+			if err == nil && (ch.IsArchived || ch.IsIM || ch.IsMpIM) {
+				continue
+			}
+			if err == nil {
+				err = w.tell(ctx, channel, "announce/"+channel+"/"+key, text)
+			}
+			if ctx.Err() != nil {
+				return undone, ctx.Err()
+			}
+			if err != nil {
+				undone = append(undone, fmt.Sprintf("It was not announced in the channel %s: %v.", channel, err))
+			}
+		}
+	}
+	return undone, nil
 }
 
 func (w *workspace) retopic(ctx context.Context, channel, topic string) error {

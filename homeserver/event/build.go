@@ -1,6 +1,7 @@
 package event
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base64"
@@ -43,10 +44,14 @@ func Build(p Proto, s Signer) (*Event, error) {
 	if err := checkFields(p); err != nil {
 		return nil, err
 	}
+	content := slices.Clone(jsontext.Value(p.Content))
+	if err := canonicaljson.Canonicalize(&content); err != nil {
+		return nil, badContent(err)
+	}
 	u := &pdu.PDU{
 		AuthEvents:     ids(p.Auth),
 		PrevEvents:     ids(p.Prev),
-		Content:        slices.Clone(jsontext.Value(p.Content)), // it is put into canonical form in place
+		Content:        content,
 		Depth:          p.Depth,
 		OriginServerTS: p.TS,
 		RoomID:         id.RoomID(p.RoomID),
@@ -58,36 +63,44 @@ func Build(p Proto, s Signer) (*Event, error) {
 		r := id.EventID(p.Redacts)
 		u.Redacts = &r
 	}
-	eventID, err := s.finish(u, p.Version)
+	eventID, err := s.seal(u, p.Version)
 	if err != nil {
-		// The event is made canonical first, and that is where foreign content can fail.
-		return nil, mxerror.BadJSON("The event's content is not valid: numbers must be integers within ±(2^53-1), text must be UTF-8 and keys must not repeat.").Because(err)
+		return nil, err
 	}
-	e := &Event{PDU: u, ID: eventID, InRoom: p.RoomID, Version: p.Version, Depth: p.Depth, canonical: true}
+	e := &Event{PDU: u, ID: eventID, InRoom: p.RoomID, Version: p.Version, Depth: p.Depth, tidy: true}
 	if p.Type == "m.room.create" && p.Version.RoomIDIsCreateEventID() {
 		e.InRoom = "!" + e.ID[1:]
 	}
 	return e, nil
 }
 
-// finish puts the content of a new event into canonical form, hashes and signs the event, and tells its id. The content
-// is looked at once; what the signature signs is also what the id is made of.
-func (s Signer) finish(u *pdu.PDU, v Version) (eventID string, err error) {
-	if err := canonicaljson.Canonicalize(&u.Content); err != nil {
-		return "", err
-	}
-	raw, err := appendOwn(make([]byte, 0, len(u.Content)+512), u)
+// badContent is what whoever wanted an event is told of content that can't be made canonical.
+func badContent(err error) error {
+	return mxerror.BadJSON("The event's content is not valid: numbers must be integers within ±(2^53-1), text must be UTF-8 and keys must not repeat.").Because(err)
+}
+
+// seal gives an event whose content is canonical its hash and signature, and returns its id. It is what Sign and ID do, with the
+// event written twice instead of four times.
+func (s Signer) seal(u *pdu.PDU, v Version) (eventID string, err error) {
+	raw, err := canonical(u)
 	if err != nil {
-		return "", err
+		return "", badContent(err)
 	}
 	hash := sha256.Sum256(raw)
 	u.Hashes = &pdu.Hashes{SHA256: hash[:]}
-	redacted, err := ForSignature(u, v)
-	if err != nil {
-		return "", err
+	c := Redact(u.Clone(), v)
+	if len(c.Content) > len("{}") && !bytes.Equal(c.Content, u.Content) {
+		// What is left of the content is in the order in which the algorithm names it.
+		c.Content = slices.Clone(c.Content)
+		if err := canonicaljson.Canonicalize(&c.Content); err != nil {
+			return "", badContent(err)
+		}
 	}
-	u.AddSignature(s.Server, id.KeyID(s.KeyID), base64.RawStdEncoding.EncodeToString(ed25519.Sign(s.Key, redacted)))
-	return idOf(redacted, v)
+	if raw, err = canonical(c); err != nil {
+		return "", badContent(err)
+	}
+	u.AddSignature(s.Server, id.KeyID(s.KeyID), base64.RawStdEncoding.EncodeToString(ed25519.Sign(s.Key, raw)))
+	return hashID(raw, v)
 }
 
 func checkFields(p Proto) error {

@@ -95,8 +95,8 @@ type Event struct {
 	TxnScope int64
 	Txn      string
 
-	// canonical tells that the content is in canonical form.
-	canonical bool
+	// tidy tells that the content is canonical.
+	tidy bool
 }
 
 // Now is the room's current state once the event was taken in.
@@ -150,13 +150,11 @@ func (e *Event) RedactsID() string {
 
 // JSON is the event's canonical JSON, as it is stored and sent to other servers.
 func (e *Event) JSON() ([]byte, error) {
-	var raw []byte
-	var err error
-	if e.canonical && own(e.PDU) {
-		raw, err = appendOwn(make([]byte, 0, len(e.Content)+768), e.PDU)
-	} else {
-		raw, err = canonicaljson.Marshal(e.PDU)
+	encode := canonical
+	if !e.tidy {
+		encode = func(p *pdu.PDU) ([]byte, error) { return canonicaljson.Marshal(p) }
 	}
+	raw, err := encode(e.PDU)
 	if err != nil {
 		return nil, fmt.Errorf("encoding event %s: %w", e.ID, err)
 	}
@@ -176,7 +174,7 @@ func Parse(raw []byte, eventID, roomID string, v Version) (*Event, error) {
 // Pruned returns a copy with everything removed that a redaction removes.
 func (e *Event) Pruned(by int64) *Event {
 	c := *e
-	c.PDU, c.canonical = Redact(e.PDU.Clone(), e.Version), false
+	c.PDU, c.tidy = Redact(e.PDU.Clone(), e.Version), false
 	c.Flags |= Redacted
 	c.RedactedBy = by
 	return &c

@@ -54,12 +54,12 @@ func ID(p *pdu.PDU, v Version) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return idOf(raw, v)
+	return hashID(raw, v)
 }
 
-// idOf is the id of an event of which this is signed.
-func idOf(signed []byte, v Version) (string, error) {
-	hash := sha256.Sum256(signed)
+// hashID is the id of an event of which raw is what signatures sign.
+func hashID(raw []byte, v Version) (string, error) {
+	hash := sha256.Sum256(raw)
 	switch f := v.EventIDFormat(); f {
 	case id.EventIDFormatBase64:
 		return "$" + base64.RawStdEncoding.EncodeToString(hash[:]), nil

@@ -193,7 +193,7 @@ func (w *writing) item(it wire.Item) (wire.Done, error) {
 	case wire.KindRedact:
 		return w.redact(it)
 	}
-	content, resolved := w.relate(it)
+	content, resolved := it.Related(w.find)
 	if !resolved && it.Relates.Rel != wire.RelThread && it.Relates.Rel != wire.RelReply {
 		return wire.Done{Unresolved: true}, nil
 	}
@@ -313,41 +313,4 @@ func redaction(id string, v event.Version) jsontext.Value {
 	}
 	quoted, _ := jsontext.AppendQuote([]byte(`{"redacts":`), id) // ids are ASCII
 	return append(quoted, '}')
-}
-
-// relate adds the relation to an item's content. resolved is false if what it relates to is not here.
-func (w *writing) relate(it wire.Item) (content jsontext.Value, resolved bool) {
-	if it.Relates == nil {
-		return it.Content, true
-	}
-	to := w.find(it.Relates.To)
-	if to == "" {
-		return it.Content, false
-	}
-	rel := map[string]any{}
-	switch it.Relates.Rel {
-	case wire.RelThread:
-		last := w.find(it.Relates.Last)
-		if last == "" {
-			last = to
-		}
-		rel["rel_type"], rel["event_id"] = "m.thread", to
-		rel["is_falling_back"], rel["m.in_reply_to"] = true, map[string]string{"event_id": last}
-	case wire.RelReply:
-		rel["m.in_reply_to"] = map[string]string{"event_id": to}
-	case wire.RelEdit:
-		rel["rel_type"], rel["event_id"] = "m.replace", to
-	case wire.RelReaction:
-		rel["rel_type"], rel["event_id"], rel["key"] = "m.annotation", to, it.Relates.Key
-	}
-	raw, err := json.Marshal(rel, json.Deterministic(true))
-	if err != nil {
-		return it.Content, false // a key that is no text
-	}
-	out := append(jsontext.Value{}, strings.TrimSuffix(strings.TrimSpace(string(it.Content)), "}")...)
-	if strings.TrimSpace(string(out)) != "{" {
-		out = append(out, ',')
-	}
-	out = append(out, `"m.relates_to":`...)
-	return append(append(out, raw...), '}'), true
 }

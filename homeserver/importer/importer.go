@@ -35,7 +35,7 @@ const maxRequest = 32 << 20
 
 // batchesMax is how many batches are worked on at once: beside them there has to be room for what
 // everybody else does.
-const batchesMax = 2
+const batchesMax = 3
 
 // Importer brings history in. It is safe for concurrent use; batches for one room wait for each
 // other.

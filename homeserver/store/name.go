@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 )
@@ -24,6 +25,10 @@ type names struct {
 	userIDs *lru.Cache[int64, string]
 	keys    *lru.Cache[StateKey, int64]
 	keyIDs  *lru.Cache[int64, StateKey]
+	// unused are pairs that no event ever had, such as the policy server of most rooms, which every send asks for. allotted counts
+	// the pairs that have got a number.
+	unused   *lru.Cache[StateKey, struct{}]
+	allotted atomic.Int64
 	// servers are those of committed transactions only.
 	servers   *lru.Cache[string, int64]
 	serverIDs *lru.Cache[int64, string]
@@ -35,12 +40,14 @@ func (n *names) init() {
 	n.userIDs, _ = lru.New[int64, string](nameCache)
 	n.keys, _ = lru.New[StateKey, int64](nameCache)
 	n.keyIDs, _ = lru.New[int64, StateKey](nameCache)
+	n.unused, _ = lru.New[StateKey, struct{}](nameCache)
 	n.servers, _ = lru.New[string, int64](nameCache)
 	n.serverIDs, _ = lru.New[int64, string](nameCache)
 }
 
 func (n *names) purge() {
 	n.users.Purge()
+	n.unused.Purge()
 	n.userIDs.Purge()
 	n.keys.Purge()
 	n.keyIDs.Purge()
@@ -81,8 +88,19 @@ func (s *Store) StateKeyNID(ctx context.Context, k StateKey) (int64, error) {
 	if nid, ok := s.names.keys.Get(k); ok {
 		return nid, nil
 	}
+	allotted := s.names.allotted.Load()
+	if _, ok := s.names.unused.Get(k); ok {
+		return 0, ErrNotFound
+	}
 	var nid int64
-	if err := s.row(ctx, "state_key_by_name", k.Type, k.Key).Scan(&nid); err != nil {
+	err := s.row(ctx, "state_key_by_name", k.Type, k.Key).Scan(&nid)
+	if errors.Is(err, ErrNotFound) && s.names.mu.TryLock() { // whoever holds it may have to wait for whoever asks
+		if s.names.allotted.Load() == allotted && !s.names.keys.Contains(k) {
+			s.names.unused.Add(k, struct{}{})
+		}
+		s.names.mu.Unlock()
+	}
+	if err != nil {
 		return 0, err
 	}
 	s.names.addKey(k, nid)
@@ -140,6 +158,8 @@ func (s *Store) NameStateKey(ctx context.Context, k StateKey) (int64, error) {
 		return 0, err
 	}
 	s.names.addKey(k, nid)
+	s.names.unused.Remove(k)
+	s.names.allotted.Add(1)
 	if s.Epoch() != epoch {
 		s.names.purge()
 		return 0, ErrStale

@@ -129,3 +129,26 @@ func TestFailurePurgesNames(t *testing.T) {
 		}
 	})
 }
+
+// TestUnusedStateKeys: that a pair has no number is remembered only until it gets one.
+func TestUnusedStateKeys(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		ctx, k := t.Context(), StateKey{"m.room.policy", ""}
+		for range 2 { // from the database, and from memory
+			if nid, err := f.StateKeyNID(ctx, k); !errors.Is(err, ErrNotFound) {
+				t.Fatalf("%d, %v", nid, err)
+			}
+		}
+		want, err := f.NameStateKey(ctx, k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.write(func(*Tx) error { return nil }) // the number is written ahead of this
+		for range 2 {
+			if nid, err := f.StateKeyNID(ctx, k); err != nil || nid != want {
+				t.Errorf("%d instead of %d, %v", nid, want, err)
+			}
+			f.names.keys.Purge()
+		}
+	})
+}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"sort"
 	"strings"
@@ -47,8 +48,8 @@ type entry struct {
 	size int64
 }
 
-// Open opens a ZIP file or a folder. If all that is in it is in one folder, that one is left out of
-// the names.
+// Open opens a ZIP file, a folder, or one file of an export together with the folder of its media. If all that is in it is in one
+// folder, that one is left out of the names.
 func Open(name string) (*Archive, error) { return open(name, (*Archive).dropTop) }
 
 // OpenWhole is Open, with the whole names.
@@ -60,9 +61,13 @@ func open(name string, tidy func(*Archive)) (*Archive, error) {
 		return nil, fmt.Errorf("opening the export: %w", err)
 	}
 	a := &Archive{files: map[string]entry{}}
-	if info.IsDir() {
-		err = a.openFolder(name)
-	} else {
+	switch {
+	case info.IsDir():
+		err = a.openFolder(name, ".")
+	case slices.Contains(single, strings.ToLower(filepath.Ext(name))):
+		base := filepath.Base(name)
+		err = a.openFolder(filepath.Dir(name), base, base+mediaSuffix)
+	default:
 		err = a.openZIP(name)
 	}
 	if err != nil {
@@ -75,6 +80,12 @@ func open(name string, tidy func(*Archive)) (*Archive, error) {
 	sort.Strings(a.names)
 	return a, nil
 }
+
+// single are the endings of files that are an export by themselves: of one channel. mediaSuffix is what DiscordChatExporter adds to
+// the name of such a file for the folder of its media.
+var single = []string{".json", ".log", ".weechatlog", ".txt"}
+
+const mediaSuffix = "_Files"
 
 func (a *Archive) openZIP(name string) error {
 	r, err := zip.OpenReader(name)
@@ -118,14 +129,28 @@ func (a *Archive) openZIP(name string) error {
 	return nil
 }
 
-func (a *Archive) openFolder(name string) error {
+// openFolder opens a folder, or of what is in it only some things, which need not be there.
+func (a *Archive) openFolder(name string, only ...string) error {
 	root, err := os.OpenRoot(name)
 	if err != nil {
 		return fmt.Errorf("opening the export: %w", err)
 	}
 	a.close = root.Close
 	a.open = func(e entry) (io.ReadCloser, error) { return root.Open(e.path) }
-	err = fs.WalkDir(root.FS(), ".", func(p string, d fs.DirEntry, err error) error {
+	for _, from := range only {
+		if err := a.walk(root, from); err != nil {
+			return errors.Join(fmt.Errorf("reading the folder: %w", err), root.Close())
+		}
+	}
+	return nil
+}
+
+// walk adds what is in a folder below root, or one file.
+func (a *Archive) walk(root *os.Root, from string) error {
+	if _, err := root.Stat(from); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return fs.WalkDir(root.FS(), from, func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
 			a.note("%q can't be read: %v", p, err)
 			return nil
@@ -152,10 +177,6 @@ func (a *Archive) openFolder(name string) error {
 		a.add(clean, entry{path: p, size: info.Size()})
 		return nil
 	})
-	if err != nil {
-		return errors.Join(fmt.Errorf("reading the folder: %w", err), root.Close())
-	}
-	return nil
 }
 
 // cleanName makes a name that is relative and has no way up. ok is false if that can't be.

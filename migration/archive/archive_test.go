@@ -203,3 +203,30 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
+
+// TestSingle opens the export of one channel, which is a file with a folder beside it; what else is there is not its.
+func TestSingle(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for name, text := range map[string]string{"general.json": "{}", "general.json_Files/cat.png": "cat", "other.json": "{}", "general.json_Files2/dog.png": "dog"} {
+		name = filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o700), os.WriteFile(name, []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string][]string{"general.json": {"general.json", "general.json_Files/cat.png"}, "other.json": {"other.json"}} {
+		a, err := Open(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(a.Names(), want) {
+			t.Errorf("%s has %q", name, a.Names())
+		}
+		if raw, err := a.Read(want[len(want)-1], 10); err != nil || len(raw) == 0 {
+			t.Errorf("%q, %v", raw, err)
+		}
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -120,6 +120,7 @@ func TestBroken(t *testing.T) {
 		{"before Discord", begin + strings.Replace(one, "2020", "1920", 1) + "]}", 0, "which can't be"},
 		{"nobody", begin + strings.Replace(one, `"id":"11"`, `"id":null`, 1) + "]}", 0, "nobody has said"},
 		{"one that is too long", begin + one + `,{"id":"200000000001","content":"` + strings.Repeat("x", maxMessage+1000) + `"}]}`, 1, "longer than 16 MiB"},
+		{"latin", begin + strings.Replace(one, `"content":"`, `"content":"`+"gr\xfc\xdfe ", 1) + "]}", 1, "not in UTF-8"},
 		{"a byte order mark", "\xEF\xBB\xBF" + begin + one + "]}", 1, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -205,4 +206,50 @@ func FuzzFile(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestOrder: exports can be newest first, in parts that overlap, or put together by hand; what was said is there once, in order.
+func TestOrder(t *testing.T) {
+	t.Parallel()
+	message := func(id, minute, text string) string {
+		return `{"id":"` + id + `","type":"Default","timestamp":"2020-01-01T00:` + minute + `:00+00:00","content":"` + text + `","author":{"id":"11","name":"ann"}}`
+	}
+	a, b, c, d := message("200000000001", "01", "a"), message("200000000002", "02", "b"), message("200000000003", "03", "c"), message("5", "04", "d")
+	for name, tc := range map[string]struct {
+		files   map[string][]string
+		problem string
+	}{
+		"as it is":   {files: map[string][]string{"x.json": {a, b, c, d}}},
+		"backwards":  {files: map[string][]string{"x.json": {d, c, b, a}}},
+		"by hand":    {files: map[string][]string{"x.json": {c, a, d, b}}},
+		"parts":      {files: map[string][]string{"x [part 1].json": {a, b}, "x [part 2].json": {c, d}}},
+		"parts back": {files: map[string][]string{"x [part 1].json": {d, c}, "x [part 2].json": {b, a}}},
+		"overlap":    {files: map[string][]string{"old.json": {a, b, c}, "new.json": {b, c, d}}},
+		"two of one": {files: map[string][]string{"x.json": {a, b, c, message("200000000003", "05", "other"), d}}, problem: "has the id of another message"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			for file, list := range tc.files {
+				if err := os.WriteFile(filepath.Join(dir, file), []byte(begin+strings.Join(list, ",")+"]}"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			e, err := Open(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer e.Close()
+			var got []string
+			for _, m := range all(t, e, "general") {
+				got = append(got, text(m).Body)
+			}
+			if !slices.Equal(got, []string{"a", "b", "c", "d"}) {
+				t.Errorf("messages %q", got)
+			}
+			if p := e.Problems(); (tc.problem == "") != (len(p) == 0) || len(p) > 0 && !strings.Contains(p[0].What, tc.problem) {
+				t.Errorf("problems %v", p)
+			}
+		})
+	}
 }

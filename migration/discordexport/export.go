@@ -47,7 +47,8 @@ type stream struct {
 	files []string
 	// thread is the thread's id; "" for a channel itself.
 	thread string
-	first  uint64
+	// first is where the oldest message is, as far as the beginnings of the files tell.
+	first place
 }
 
 var _ model.Export = (*Export)(nil)
@@ -124,17 +125,30 @@ func (e *Export) index(name string, all map[string]*stream) {
 		s = &stream{head: r.head}
 		all[r.Channel.ID] = s
 	}
-	var at uint64
-	if raw, ok := r.next(); ok {
-		var m message
-		if lenient(raw, &m) == nil {
-			at = number(m.ID)
-		}
-	}
-	if s.first == 0 || at != 0 && at < s.first {
+	at := r.oldest()
+	if s.first.id == 0 || at.id != 0 && at.compare(s.first) < 0 {
 		s.first = at
 	}
-	s.files = append(s.files, fmt.Sprintf("%020d\x00%s", at, name))
+	s.files = append(s.files, fmt.Sprintf("%020d %020d\x00%s", at.ms, at.id, name))
+}
+
+// oldest is where the first message is, or where that comes after the second one, the oldest of all. What can't be read is told
+// when the messages are.
+func (r *reader) oldest() (at place) {
+	for n := 0; ; n++ {
+		raw, ok := r.next()
+		if !ok {
+			return at
+		}
+		x, ok := placeOf(raw)
+		switch {
+		case !ok:
+		case at.id == 0 || x.compare(at) < 0:
+			at = x
+		case n < 2:
+			return at
+		}
+	}
 }
 
 // privateThread is what DiscordChatExporter calls a thread that not all of its channel see.

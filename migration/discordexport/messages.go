@@ -1,7 +1,6 @@
 package discordexport
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -27,7 +26,7 @@ type Mark struct{ Channel, Name string }
 func (e *Export) Messages(ctx context.Context, c *model.Channel) iter.Seq2[*model.Message, error] {
 	return func(yield func(*model.Message, error) bool) {
 		waiting := slices.Clone(e.streams[c.Key])
-		slices.SortStableFunc(waiting, func(x, y *stream) int { return cmp.Compare(x.first, y.first) })
+		slices.SortStableFunc(waiting, func(x, y *stream) int { return x.first.compare(y.first) })
 		var open []*cursor
 		defer func() {
 			for _, x := range open {
@@ -41,10 +40,10 @@ func (e *Export) Messages(ctx context.Context, c *model.Channel) iter.Seq2[*mode
 			}
 			// A thread is opened when its time has come, so that not all are open at once.
 			low := lowest(open)
-			for len(waiting) > 0 && (low < 0 || waiting[0].first <= open[low].at) {
+			for len(waiting) > 0 && (low < 0 || waiting[0].first.compare(open[low].at) <= 0) {
 				x := e.begin(waiting[0])
 				waiting = waiting[1:]
-				if x.m != nil {
+				if x.m != nil || x.err != nil {
 					open = append(open, x)
 				}
 				low = lowest(open)
@@ -54,7 +53,11 @@ func (e *Export) Messages(ctx context.Context, c *model.Channel) iter.Seq2[*mode
 			}
 			x := open[low]
 			m := x.m
-			if x.advance(); x.m == nil {
+			if x.err != nil {
+				yield(nil, x.err)
+				return
+			}
+			if x.advance(); x.m == nil && x.err == nil {
 				x.stop()
 				open = slices.Delete(open, low, low+1)
 			}
@@ -68,22 +71,23 @@ func (e *Export) Messages(ctx context.Context, c *model.Channel) iter.Seq2[*mode
 // cursor is a stream that is being read.
 type cursor struct {
 	m    *model.Message
-	at   uint64
-	next func() (*model.Message, bool)
+	err  error
+	at   place
+	next func() (*model.Message, error, bool)
 	stop func()
 }
 
 func (x *cursor) advance() {
-	m, ok := x.next()
-	if x.m = m; ok {
-		x.at = number(m.Name)
+	var ok bool
+	if x.m, x.err, ok = x.next(); ok && x.err == nil {
+		x.at = place{x.m.Time.UnixMilli(), number(x.m.Name)}
 	}
 }
 
 func lowest(open []*cursor) int {
 	low := -1
 	for i, x := range open {
-		if low < 0 || x.at < open[low].at {
+		if low < 0 || x.at.compare(open[low].at) < 0 {
 			low = i
 		}
 	}
@@ -92,61 +96,38 @@ func lowest(open []*cursor) int {
 
 func (e *Export) begin(s *stream) *cursor {
 	x := &cursor{}
-	x.next, x.stop = iter.Pull(e.stream(s))
+	x.next, x.stop = iter.Pull2(e.stream(s))
 	x.advance()
 	return x
 }
 
-// stream reads the files of a channel or thread, one after the other.
-func (e *Export) stream(s *stream) iter.Seq[*model.Message] {
-	return func(yield func(*model.Message) bool) {
-		var last uint64
+// stream reads a channel or thread.
+func (e *Export) stream(s *stream) iter.Seq2[*model.Message, error] {
+	return func(yield func(*model.Message, error) bool) {
 		rooted := false
-		for _, name := range s.files {
-			r, err := e.read(name)
+		for x, err := range e.items(s) {
 			if err != nil {
-				e.problem(name, "can't be read: "+err.Error(), true)
+				yield(nil, err)
+				return
+			}
+			m := &message{}
+			if err := lenient(x.raw, m); err != nil {
+				e.problem(x.where, "is no message", true)
 				continue
 			}
-			for {
-				raw, ok := r.next()
-				if !ok {
-					break
-				}
-				where := fmt.Sprintf("%s, message %d", name, r.n)
-				m := &message{}
-				if err := lenient(raw, m); err != nil || !validID(m.ID) || len(raw) > maxMessage {
-					e.problem(where, "is no message", true)
-					continue
-				}
-				if id := number(m.ID); id <= last {
-					if id < last {
-						e.problem(where, "is older than the message before it, or is there twice; it is left out", true)
-					}
-					continue // partitions may overlap
-				} else {
-					last = id
-				}
-				out := e.convert(s, m, name, where)
-				if out == nil {
-					continue
-				}
-				if s.thread != "" && !rooted {
-					rooted = true
-					if m.ID != s.thread && !e.starts(s) && !yield(e.root(s, out)) {
-						r.close()
-						return
-					}
-				}
-				if !yield(out) {
-					r.close()
+			out := e.convert(s, m, x.file, x.where)
+			if out == nil {
+				continue
+			}
+			if s.thread != "" && !rooted {
+				rooted = true
+				if m.ID != s.thread && !e.starts(s) && !yield(e.root(s, out), nil) {
 					return
 				}
 			}
-			if r.broken != nil {
-				e.problem(name, fmt.Sprintf("is broken after %d messages (%v); the rest of this file is lost", r.n, r.broken), true)
+			if !yield(out, nil) {
+				return
 			}
-			r.close()
 		}
 	}
 }
@@ -155,7 +136,7 @@ func (e *Export) stream(s *stream) iter.Seq[*model.Message] {
 // where the channel was exported: its message, or the one that tells of the thread.
 func (e *Export) starts(s *stream) bool {
 	for _, other := range e.streams[string(discord.ChannelKey(s.Channel.CategoryID).ID)] {
-		if other.thread == "" && other.first != 0 && other.first <= number(s.thread) {
+		if other.thread == "" && other.first.id != 0 && other.first.id <= number(s.thread) {
 			return true
 		}
 	}

@@ -69,6 +69,12 @@ func TestClients(t *testing.T) {
 			[]string{"0102 15:04:00 ann joined ", "0102 15:04:00 ann  hello", "0102 15:05:00 ann emote waves", "0102 15:06:00 ann topic new", "0103 00:01:00 bob  hi", "0103 00:02:00 ann left "}},
 		{"ZNC", "libera/#lobby/2024-01-02.log", "[15:04:05] *** Joins: ann (~a@h)\n[15:04:06] <ann> hello\n[15:04:07] * ann waves\n[15:04:08] *** ann changes topic to 'new'\n[15:04:09] -bob- listen\n[15:04:10] *** Quits: ann (~a@h) (bye)\n[15:04:11] *** bob sets mode: +o ann\n",
 			[]string{"0102 15:04:05 ann joined ", "0102 15:04:06 ann  hello", "0102 15:04:07 ann emote waves", "0102 15:04:08 ann topic new", "0102 15:04:09 bob notice listen", "0102 15:04:10 ann left "}},
+		{"WeeChat since 4.4", "irc.libera.#lobby.weechatlog", "2024-01-02T15:04:06.123456Z\t@ann\thello\n2024-01-02T15:04:07.000000Z\t *\tann waves\n2024-01-02T17:04:08.5+02:00\tbob\t<x> 10:00\n",
+			[]string{"0102 15:04:06 ann  hello", "0102 15:04:07 ann emote waves", "0102 15:04:08 bob  <x> 10:00"}},
+		{"irssi with dates", "libera/#lobby.log", "2024-01-02 15:04:06 <@ann> hello\n[2024-01-02 15:04:07]  * ann waves\n2024-01-02T15:04:08+0000 < bob> hi\n2024-01-02 15:04:09 -bob:#lobby- listen\n",
+			[]string{"0102 15:04:06 ann  hello", "0102 15:04:07 ann emote waves", "0102 15:04:08 bob  hi", "0102 15:04:09 bob notice listen"}},
+		{"old ZNC", "libera_#lobby_20240102.log", "[15:04:05] *** Parts: ann (~a@h) (bye)\n[15:04:06] <ann> <bob> said so\n[15:04:07] *** ann is now known as anna\n",
+			[]string{"0102 15:04:05 ann left ", "0102 15:04:06 ann  <bob> said so"}},
 		{"EnergyMech", "#lobby_20240102.log", "[15:04:05] *** Joins: ann (~a@h)\n[15:04:06] <ann> hello\n[15:04:10] *** ann was kicked by bob (out)\n",
 			[]string{"0102 15:04:05 ann joined ", "0102 15:04:06 ann  hello", "0102 15:04:10 ann left "}},
 	} {
@@ -103,7 +109,7 @@ func TestOdd(t *testing.T) {
 }
 
 func FuzzLine(f *testing.F) {
-	for _, s := range []string{"2024-01-02 15:04:05\tann\tx", "[15:04:06] <ann> x", "--- Day changed Wed Jan 03 2024", "15:04 -!- a [b] has quit [c]"} {
+	for _, s := range []string{"2024-01-02 15:04:05\tann\tx", "[15:04:06] <ann> x", "--- Day changed Wed Jan 03 2024", "2024-01-02T15:04:06.123456Z\tann\thi", "[2024-01-02 15:04:07+0200] * a b", "15:04 -!- a [b] has quit [c]"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -25,9 +25,9 @@ type parser struct {
 }
 
 var (
-	weechat = regexp.MustCompile(`^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\t([^\t]*)\t(.*)$`)
-	// clock is the time at the beginning of a line of irssi (15:04), ZNC and EnergyMech ([15:04:05]).
-	clock   = regexp.MustCompile(`^\[?(\d\d:\d\d(?::\d\d)?)\]? ?(.*)$`)
+	// stamp is the time at the beginning of a line: irssi has 15:04, ZNC and EnergyMech [15:04:05], WeeChat a date before it, in
+	// newer versions like 2024-01-02T15:04:05.123456Z; and whoever likes has set their client to any of these.
+	stamp   = regexp.MustCompile(`^\[?(?:(\d{4}-\d\d-\d\d)[T ])?(\d\d:\d\d(?::\d\d)?)(?:[.,]\d{1,9})?(Z|[+-]\d\d:?\d\d)?\]?([ \t]|$)(.*)$`)
 	said    = regexp.MustCompile(`^<[ @+%&~!*]?([^ >]+)> ?(.*)$`)
 	acted   = regexp.MustCompile(`^ ?\* ([^ ]+) (.*)$`)
 	noticed = regexp.MustCompile(`^-([^ :-]+)(?::[^ -]*)?- (.*)$`)
@@ -47,13 +47,6 @@ func (p *parser) line(s string) (e entry, ok bool) {
 	if strings.TrimSpace(s) == "" {
 		return e, true
 	}
-	if m := weechat.FindStringSubmatch(s); m != nil {
-		at, err := time.ParseInLocation(time.DateTime, m[1], p.zone)
-		if err != nil {
-			return e, false
-		}
-		return fromWeeChat(at, m[2], m[3]), true
-	}
 	if m := opened.FindStringSubmatch(s); m != nil {
 		for _, layout := range []string{"Mon Jan 02 15:04:05 2006", "Mon Jan 2 15:04:05 2006", "Mon Jan 02 2006", "Mon Jan 2 2006"} {
 			if at, err := time.ParseInLocation(layout, strings.Join(strings.Fields(m[1]), " "), p.zone); err == nil {
@@ -66,21 +59,39 @@ func (p *parser) line(s string) (e entry, ok bool) {
 	if strings.HasPrefix(s, "--- ") {
 		return e, true // irssi: Log closed
 	}
-	m := clock.FindStringSubmatch(s)
-	if m == nil || p.day.IsZero() {
+	m := stamp.FindStringSubmatch(s)
+	if m == nil || m[1] == "" && p.day.IsZero() {
 		return e, false // no line, or nothing says of which day
 	}
-	layout := "15:04:05"
-	if len(m[1]) == 5 {
-		layout = "15:04"
-	}
-	at, err := time.Parse(layout, m[1])
+	at, err := p.time(m[1], m[2], m[3])
 	if err != nil {
 		return e, false
 	}
-	e.at = time.Date(p.day.Year(), p.day.Month(), p.day.Day(), at.Hour(), at.Minute(), at.Second(), 0, p.zone)
-	p.rest(&e, m[2])
+	if m[4] == "\t" { // WeeChat has columns
+		if prefix, text, ok := strings.Cut(m[5], "\t"); ok {
+			return fromWeeChat(at, prefix, text), true
+		}
+	}
+	e.at = at
+	p.rest(&e, m[5])
 	return e, true
+}
+
+// time is that of a line. date may be empty, which is the day of the log; zone may be, which is that of the reader.
+func (p *parser) time(date, clock, zone string) (time.Time, error) {
+	if date == "" {
+		date = p.day.Format(time.DateOnly)
+	}
+	if len(clock) == 5 {
+		clock += ":00"
+	}
+	switch {
+	case zone == "":
+		return time.ParseInLocation(time.DateTime, date+" "+clock, p.zone)
+	case zone == "Z":
+		zone = "+0000"
+	}
+	return time.Parse("2006-01-02 15:04:05-0700", date+" "+clock+strings.Replace(zone, ":", "", 1))
 }
 
 // rest reads what is behind the time.

@@ -70,7 +70,7 @@ func (u *uploads) bringAll(ctx context.Context, list []*model.File) {
 	todo := map[string]*model.File{}
 	for _, f := range list {
 		id := u.id(f)
-		if todo[id] == nil && !u.have[id] && u.failed[id] == nil {
+		if todo[id] == nil && u.have[id] == "" && u.failed[id] == nil {
 			todo[id] = f
 			ids = append(ids, id)
 		}
@@ -84,31 +84,31 @@ func (u *uploads) bringAll(ctx context.Context, list []*model.File) {
 			return // who needs a file asks again
 		}
 		for _, id := range had.Have {
-			u.note(id, nil)
+			u.note(id, u.uri(id, had.URIs[id]), nil)
 			delete(todo, id)
 		}
 	}
 	var g errgroup.Group
 	g.SetLimit(fetchers)
-	results := make([]error, len(ids))
+	results, uris := make([]error, len(ids)), make([]string, len(ids))
 	for i, id := range ids {
 		if f := todo[id]; f != nil {
 			g.Go(func() error {
-				results[i] = u.put(ctx, id, f)
+				uris[i], results[i] = u.put(ctx, id, f)
 				return nil
 			})
 		}
 	}
-	_ = g.Wait() // the errors are in results
+	_ = g.Wait() // what became of each is in results and uris
 	for i, id := range ids {
 		if todo[id] != nil && ctx.Err() == nil && !errors.Is(results[i], ErrUnreachable) {
-			u.note(id, results[i])
+			u.note(id, uris[i], results[i])
 		}
 	}
 }
 
 // note remembers how bringing in a file has ended.
-func (u *uploads) note(id string, err error) {
+func (u *uploads) note(id, uri string, err error) {
 	if len(u.have)+len(u.failed) > maxRemembered {
 		clear(u.have)
 		clear(u.failed)
@@ -117,7 +117,7 @@ func (u *uploads) note(id string, err error) {
 		u.failed[id] = err
 		return
 	}
-	u.have[id] = true
+	u.have[id] = uri
 }
 
 // insist asks the server again while it does not answer: it may just be starting.

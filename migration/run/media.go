@@ -24,8 +24,8 @@ import (
 type uploads struct {
 	r            *Runner
 	files, bytes atomic.Int64
-	// have are the ids that are known to be there.
-	have   map[string]bool
+	// have are the addresses of those that are known to be there, by their ids.
+	have   map[string]string
 	emojis map[string]string
 	failed map[string]error
 	// lost, if not nil, is why the run can't go on: a file that is there could not be given to the server, and the message
@@ -34,7 +34,7 @@ type uploads struct {
 }
 
 func newUploads(r *Runner) *uploads {
-	return &uploads{r: r, have: map[string]bool{}, emojis: map[string]string{}, failed: map[string]error{}}
+	return &uploads{r: r, have: map[string]string{}, emojis: map[string]string{}, failed: map[string]error{}}
 }
 
 // maxRemembered bounds what is remembered of files.
@@ -46,7 +46,8 @@ func (u *uploads) id(f *model.File) string {
 	return u.r.source.Network + "_" + hex.EncodeToString(sum[:16])
 }
 
-func (u *uploads) uri(id string) string { return "mxc://" + u.r.server + "/" + id }
+// uri is where the server has a file, by its own word, or else under the id that it was given.
+func (u *uploads) uri(id, told string) string { return cmp.Or(told, "mxc://"+u.r.server+"/"+id) }
 
 var (
 	errNoFile = errors.New("it is neither in the export nor can it be fetched")
@@ -65,35 +66,38 @@ func (u *uploads) bring(ctx context.Context, f *model.File, where string) string
 
 func (u *uploads) try(ctx context.Context, f *model.File) (string, error) {
 	id := u.id(f)
-	if u.have[id] {
-		return u.uri(id), nil
+	if uri := u.have[id]; uri != "" {
+		return uri, nil
 	}
 	if err := u.failed[id]; err != nil {
 		return "", err
 	}
+	var uri string
 	err := insist(ctx, func() error {
 		had, err := u.r.o.Target.HaveMedia(ctx, wire.HaveMedia{IDs: []string{id}})
 		if err == nil && len(had.Have) == 0 {
-			err = u.put(ctx, id, f)
+			uri, err = u.put(ctx, id, f)
+			return err
 		}
+		uri = u.uri(id, had.URIs[id])
 		return err
 	})
 	if errors.Is(err, ErrUnreachable) || ctx.Err() != nil {
 		u.lost = cmp.Or(u.lost, err)
 		return "", err
 	}
-	if u.note(id, err); err != nil {
+	if u.note(id, uri, err); err != nil {
 		return "", err
 	}
-	return u.uri(id), nil
+	return uri, nil
 }
 
-func (u *uploads) put(ctx context.Context, id string, f *model.File) error {
+// put gives a file to the server, and returns where it has it.
+func (u *uploads) put(ctx context.Context, id string, f *model.File) (uri string, err error) {
 	if u.r.limit > 0 && f.Size > u.r.limit {
-		return fmt.Errorf("it has %d bytes, and the server takes at most %d", f.Size, u.r.limit)
+		return "", fmt.Errorf("it has %d bytes, and the server takes at most %d", f.Size, u.r.limit)
 	}
 	var body io.ReadCloser
-	var err error
 	switch {
 	case f.Open != nil:
 		body, err = f.Open()
@@ -103,22 +107,22 @@ func (u *uploads) put(ctx context.Context, id string, f *model.File) error {
 		err = errNoFile
 	}
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer body.Close()
 	n := &counting{Reader: body}
 	made, err := u.r.o.Target.PutMedia(ctx, id, u.r.bot, f.Name, f.Type, n)
 	if err != nil && n.err != nil {
-		return fmt.Errorf("it could not be read: %w", n.err)
+		return "", fmt.Errorf("it could not be read: %w", n.err)
 	}
 	if err != nil {
-		return err
+		return "", err
 	}
 	if made.Fresh {
 		u.files.Add(1)
 		u.bytes.Add(n.n)
 	}
-	return nil
+	return u.uri(id, made.URI), nil
 }
 
 type counting struct {
@@ -224,10 +228,19 @@ func (r *Runner) packs() (out []fields) {
 	return out
 }
 
-// emoji brings the custom emoji in.
+// emoji brings the custom emoji in, some side by side.
 func (u *uploads) emoji(ctx context.Context) error {
 	list := u.r.o.Export.Emoji()
 	for i := range list {
+		if i%aheadMessages == 0 {
+			var next []*model.File
+			for k := range list[i:min(len(list), i+aheadMessages)] {
+				if e := &list[i+k]; e.Alias == "" {
+					next = append(next, &e.File)
+				}
+			}
+			u.bringAll(ctx, next)
+		}
 		if list[i].Alias != "" {
 			continue
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -339,6 +340,7 @@ func (w *writer) end() error {
 			w.add(nil, "", wire.Item{Kind: wire.KindJoin, Sender: s.user, TS: ts})
 		}
 	}
+	w.accounts(in, ts)
 	if c.MembersKnown {
 		for _, ghost := range sorted(w.spoke) {
 			if s := w.r.people.known[ghost]; w.spoke[ghost] && !in[ghost] && s != nil && !s.account && !s.without {
@@ -364,6 +366,20 @@ func (w *writer) end() error {
 	return nil
 }
 
+// accounts asks those in who have an account that can't be spoken for, and whose ghost is in the room.
+func (w *writer) accounts(members map[string]bool, ts int64) {
+	in := members
+	if !w.room.c.MembersKnown {
+		in = maps.Clone(members)
+		maps.Copy(in, w.spoke)
+	}
+	for _, ghost := range sorted(in) {
+		if s := w.r.people.known[ghost]; in[ghost] && s != nil && s.invited != "" && !s.without {
+			w.add(nil, "", wire.Item{Kind: wire.KindJoin, Sender: s.invited, TS: ts})
+		}
+	}
+}
+
 // resolver is a runner as messages see it.
 type resolver struct{ r *Runner }
 
@@ -375,7 +391,7 @@ func (x resolver) User(id string) (name, userID string) {
 	if s == nil {
 		return "", ""
 	}
-	return s.Name, s.user
+	return s.Name, s.self()
 }
 
 // Channel implements model.Resolver.

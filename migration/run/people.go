@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -26,7 +27,12 @@ type somebody struct {
 	user string
 	// account tells that it is a real account, whose profile and memberships are its own.
 	account, without bool
+	// invited is a real account that can't be spoken for here: the ghost speaks, and the account is invited.
+	invited string
 }
+
+// self is the user id by which somebody is to be known to others: their account, if they have one.
+func (s *somebody) self() string { return cmp.Or(s.invited, s.user) }
 
 func newPeople(r *Runner) *people {
 	p := &people{r: r, conf: map[string]plan.Person{}, known: map[string]*somebody{}, byID: map[string]*somebody{}}
@@ -51,8 +57,12 @@ func (p *people) meet(m model.Person) *somebody {
 			s.Name = c.Name
 		}
 		s.without = c.Without
-		if c.Account != "" {
+		switch {
+		case c.Account == "":
+		case p.r.maySpeak(c.Account):
 			s.user, s.account = c.Account, true
+		default:
+			s.invited = c.Account
 		}
 	}
 	p.known[m.Ghost] = s
@@ -84,6 +94,7 @@ func (p *people) make(ctx context.Context, list []*somebody) error {
 		chunk := list[:min(len(list), wire.MaxPeople)]
 		list = list[len(chunk):]
 		q := wire.People{Service: service}
+		p.r.media.bringAll(ctx, pictures(chunk))
 		for _, s := range chunk {
 			if s.account || s.without {
 				continue
@@ -115,6 +126,16 @@ func (p *people) make(ctx context.Context, list []*somebody) error {
 		}
 	}
 	return nil
+}
+
+// pictures are those of people who get an account.
+func pictures(list []*somebody) (out []*model.File) {
+	for _, s := range list {
+		if s.Avatar != nil && !s.account && !s.without {
+			out = append(out, s.Avatar)
+		}
+	}
+	return out
 }
 
 // who finds a sender, and makes an account for one who is in no list.

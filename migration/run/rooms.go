@@ -222,7 +222,7 @@ func (r *Runner) power(speak, change int, c *model.Channel) fields {
 	}
 	for _, ghost := range c.Writers {
 		if s := r.people.known[ghost]; s != nil && !s.without {
-			users[s.user] = writerLevel
+			users[s.self()] = writerLevel
 		}
 	}
 	if kind != model.Private && kind != model.Direct && kind != model.Group {
@@ -232,7 +232,7 @@ func (r *Runner) power(speak, change int, c *model.Channel) fields {
 	}
 	for _, p := range r.o.Export.People() {
 		if s := r.people.known[p.Ghost]; s != nil && p.Power > 0 && !s.without && !p.Deactivated {
-			users[s.user] = p.Power
+			users[s.self()] = p.Power
 		}
 	}
 	invite := 0

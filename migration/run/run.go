@@ -29,7 +29,7 @@ type Options struct {
 	FileHosts []string
 	// Recorder is told what has become of everything; nil for nobody.
 	Recorder Recorder
-	// Parallel is how many channels are worked on at once; 0 means 3.
+	// Parallel is how many channels are worked on at once; 0 means 4.
 	Parallel int
 }
 
@@ -123,7 +123,7 @@ type made struct {
 // New makes a runner.
 func New(o Options) *Runner {
 	if o.Parallel == 0 {
-		o.Parallel = 3
+		o.Parallel = 4
 	}
 	r := &Runner{o: o, source: o.Export.Source(), rooms: map[string]*made{}, byID: map[string]*made{}}
 	r.media = newUploads(r)

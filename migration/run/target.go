@@ -24,6 +24,18 @@ type Target interface {
 	PutMedia(ctx context.Context, id, owner, name, mime string, body io.Reader) (wire.MediaMade, error)
 }
 
+// Speaker is a Target that can't say things as everybody. Who can't be spoken for is asked into the rooms instead; what they
+// said is said by their ghost.
+type Speaker interface {
+	MaySpeak(userID string) bool
+}
+
+// maySpeak tells whether things can be said here as a user. It is known once the target is open.
+func (r *Runner) maySpeak(userID string) bool {
+	s, ok := r.o.Target.(Speaker)
+	return !ok || s.MaySpeak(userID)
+}
+
 // Console is a Target: our own server, over the socket of its console.
 type Console struct {
 	Client *http.Client

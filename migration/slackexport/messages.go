@@ -144,8 +144,8 @@ func (e *Export) convert(c *model.Channel, r *entry) *model.Message {
 			e.slackbot(out)
 		}
 		return out
-	case "message_replied", "channel_posting_permissions", "ekm_access_denied":
-		return nil
+	case "message_replied":
+		return nil // tells of a reply, which is there itself
 	}
 	if m.File != nil && len(m.Files) == 0 {
 		m.Files = []file{*m.File}
@@ -260,7 +260,8 @@ func (e *Export) event(out *model.Message, m *message) bool {
 
 // quiet are the subtypes of what Slack says about a channel in somebody's name.
 var quiet = []string{"pinned_item", "unpinned_item", "bot_add", "bot_remove", "bot_enable", "bot_disable", "reminder_add", "reminder_delete", "sh_room_created", "sh_room_shared",
-	"channel_convert_to_private", "channel_convert_to_public", "app_conversation_join", "joiner_notification", "joiner_notification_for_inviter", "channel_canvas_updated", "tabbed_canvas_updated"}
+	"channel_convert_to_private", "channel_convert_to_public", "app_conversation_join", "joiner_notification", "joiner_notification_for_inviter", "channel_canvas_updated", "tabbed_canvas_updated",
+	"channel_posting_permissions", "ekm_access_denied", "app_conversation_leave", "document_mention", "emoji_changed", "mpdm_move"}
 
 // say makes the text of a message.
 func (e *Export) say(out *model.Message, m *message) {

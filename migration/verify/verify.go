@@ -102,6 +102,14 @@ func (t *target) Open(ctx context.Context) (out wire.Opened, err error) {
 	return out, err
 }
 
+var _ run.Speaker = (*target)(nil)
+
+// MaySpeak implements run.Speaker: as it was when things were brought in.
+func (t *target) MaySpeak(userID string) bool {
+	s, ok := t.s.(run.Speaker)
+	return !ok || s.MaySpeak(userID)
+}
+
 // People implements run.Target: those without an account are found by what they said.
 func (t *target) People(context.Context, wire.People) (wire.PeopleMade, error) {
 	return wire.PeopleMade{}, nil

@@ -150,6 +150,8 @@ type HaveMedia struct {
 // MediaHad is the answer to HaveMedia.
 type MediaHad struct {
 	Have []string `json:"have"`
+	// URIs are where they are, if the server has not called them by their ids.
+	URIs map[string]string `json:"uris,omitempty"`
 }
 
 // MediaMade is the answer to an upload.
