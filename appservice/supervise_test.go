@@ -1,6 +1,7 @@
 package appservice_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -141,12 +142,29 @@ func TestPanicInAGoroutine(t *testing.T) {
 	}
 }
 
+// started matches what starts a goroutine by itself.
+var started = regexp.MustCompile(`\bgo (func\b|[a-zA-Z_.]+\()|[wW]ork\.Go\(|errgroup`)
+
 // TestModulesGuardGoroutines: no module of the project starts a goroutine in which a panic would end the program.
 func TestModulesGuardGoroutines(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("../bridges/*/*.go")
 	if err != nil || len(files) < 100 {
 		t.Fatalf("the modules are not found: %d files, %v", len(files), err)
+	}
+	// These wait for what they start with the Go of their options.
+	below, err := filepath.Glob("../bridges/*/*/*.go")
+	if err != nil || len(below) < 20 {
+		t.Fatalf("the packages below the modules are not found: %d files, %v", len(below), err)
+	}
+	for _, file := range below {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := started.FindAll(raw, -1); !strings.HasSuffix(file, "_test.go") && !strings.Contains(file, "test/") && !strings.Contains(file, "/demonet/") && len(found) > bytes.Count(raw, []byte("Go = func(f func()) { go f() }")) {
+			t.Errorf("%s: %q: use the Go of the options", file, found)
+		}
 	}
 	plain := regexp.MustCompile(`(?m)^\s*go (func|[a-zA-Z_.]+\()|sync\.WaitGroup|errgroup`)
 	for _, file := range files {

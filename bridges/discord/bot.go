@@ -110,6 +110,7 @@ func newBot(ctx context.Context, b *Bridge, login *bridgev2.UserLogin) (*bot, er
 	n.api, err = api.New(api.Options{
 		Token: b.cfg.Token, APIURL: b.cfg.APIURL, GatewayURL: b.cfg.GatewayURL, CDNURL: b.cfg.CDNURL, Intents: wanted,
 		HTTP: b.deps.HTTP, Log: b.log, BackoffMin: b.deps.BackoffMin, BackoffMax: b.deps.BackoffMax,
+		Go: b.deps.Go,
 	})
 	if err != nil {
 		return nil, err

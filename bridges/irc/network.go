@@ -81,7 +81,7 @@ func newNetwork(ctx context.Context, b *Bridge, cfg NetworkConfig, login *bridge
 		Password: cfg.ServerPassword, SASL: cfg.SASL, Burst: cfg.Burst, PerSecond: cfg.PerSecond,
 		PingInterval: cfg.PingInterval, PingTimeout: cfg.PingInterval / 2,
 		Backoff: b.backoff, Handler: n, Log: n.log, Since: n.heardLast,
-		Reader: cfg.reader(), Writer: cfg.writer(),
+		Reader: cfg.reader(), Writer: cfg.writer(), Go: b.spawn,
 	})
 	n.puppets = newPuppets(n)
 	n.standbys = newStandbys(n)

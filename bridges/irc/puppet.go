@@ -75,7 +75,7 @@ func newPuppet(n *network, user id.UserID, nick string, channels []string) *pupp
 	p.session = session.New(session.Config{
 		Addr: n.cfg.Address, TLS: secure, Nick: nick, Username: puppetUsername(user), Realname: string(user),
 		SASL: sasl, SASLOptional: true, Dial: p.dial, Gate: n.gate.wait, Reader: n.cfg.reader(), Writer: n.cfg.writer(),
-		Password: n.cfg.ServerPassword, Burst: n.cfg.Burst, PerSecond: n.cfg.PerSecond, PingInterval: n.cfg.PingInterval, PingTimeout: n.cfg.PingInterval / 2, Backoff: n.b.backoff, SelfOnly: true, Handler: p, Log: p.log,
+		Password: n.cfg.ServerPassword, Burst: n.cfg.Burst, PerSecond: n.cfg.PerSecond, PingInterval: n.cfg.PingInterval, PingTimeout: n.cfg.PingInterval / 2, Backoff: n.b.backoff, SelfOnly: true, Go: n.b.spawn, Handler: p, Log: p.log,
 	})
 	for _, name := range channels {
 		if ch := n.channel(name); ch != nil {

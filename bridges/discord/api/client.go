@@ -36,6 +36,8 @@ type Options struct {
 	// Backoff is the least and the most time between attempts to connect; zero for
 	// 1 s and 2 min.
 	BackoffMin, BackoffMax time.Duration
+	// Go starts the client's goroutines (optional): whoever gives it hears of a panic in one of them.
+	Go func(f func())
 }
 
 // Client is one bot. Its methods are safe for concurrent use.
@@ -61,6 +63,9 @@ func New(o Options) (*Client, error) {
 	}
 	if o.HTTP == nil {
 		o.HTTP = &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
+	}
+	if o.Go == nil {
+		o.Go = func(f func()) { go f() }
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

@@ -155,7 +155,9 @@ func (c *Client) runShards(ctx context.Context, p *plan, handle func(Event)) err
 		if p.shards > 1 {
 			s.log = c.log.With("shard", i)
 		}
-		work.Go(func() {
+		work.Add(1)
+		c.opts.Go(func() {
+			defer work.Done()
 			if err := s.run(ctx); err != nil {
 				failed <- err
 				cancel()

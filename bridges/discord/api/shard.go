@@ -175,7 +175,9 @@ func (s *shard) connect(ctx context.Context) (ready bool, err error) {
 	var acked atomic.Bool
 	acked.Store(true)
 	silent := make(chan struct{})
-	beat.Go(func() {
+	beat.Add(1)
+	s.c.opts.Go(func() {
+		defer beat.Done()
 		if !s.heartbeat(ctx, l, interval, &acked) && ctx.Err() == nil {
 			close(silent)
 			ws.Close()

@@ -59,6 +59,8 @@ type Config struct {
 
 	Handler Handler
 	Log     *slog.Logger
+	// Go starts the session's goroutines (optional): whoever gives it hears of a panic in one of them.
+	Go func(f func())
 }
 
 func (c *Config) withDefaults() Config {
@@ -77,6 +79,9 @@ func (c *Config) withDefaults() Config {
 	if d.Dial == nil {
 		dialer := &net.Dialer{KeepAlive: 30 * time.Second}
 		d.Dial = dialer.DialContext
+	}
+	if d.Go == nil {
+		d.Go = func(f func()) { go f() }
 	}
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)

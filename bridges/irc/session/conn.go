@@ -129,10 +129,10 @@ func (s *Session) runConn(ctx context.Context) (registered bool, err error) {
 	stop := context.AfterFunc(ctx, c.leave)
 	defer stop()
 	c.work.Add(1)
-	go func() {
+	c.cfg.Go(func() {
 		defer c.work.Done()
 		c.watch()
-	}()
+	})
 	err = c.read()
 	c.close()
 	s.setConn(nil)

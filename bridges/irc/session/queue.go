@@ -505,10 +505,10 @@ func (c *conn) drain() {
 	c.sendMu.Lock()
 	c.drained = true
 	c.sendMu.Unlock()
-	go func() {
+	c.cfg.Go(func() {
 		c.senders.Wait()
 		close(c.out)
-	}()
+	})
 	var waiting []*Line
 	for line := range c.out {
 		waiting = append(waiting, line)

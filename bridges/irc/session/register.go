@@ -293,10 +293,10 @@ func (c *conn) welcome(m *irc.Message) error {
 		c.state.setNick(nick)
 	}
 	c.work.Add(1)
-	go func() {
+	c.cfg.Go(func() {
 		defer c.work.Done()
 		c.writer()
-	}()
+	})
 	return nil
 }
 
