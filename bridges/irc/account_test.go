@@ -3,6 +3,8 @@ package irc
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"fmt"
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
@@ -69,6 +71,38 @@ func TestIdentAnswer(t *testing.T) {
 		if got := i.answer(line); got != want {
 			t.Errorf("%q: %q", line, got)
 		}
+	}
+}
+
+// A server that asks whose a connection is before the connecting has ended hears it all the same.
+func TestIdentWhileDialing(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	i := newIdent()
+	answers := make(chan string, 1)
+	conn, err := i.connect("mia", func() (net.Conn, error) {
+		conn, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			return nil, err
+		}
+		asking := make(chan struct{})
+		go func() {
+			close(asking)
+			answers <- i.answer(fmt.Sprintf("%d , %d", conn.LocalAddr().(*net.TCPAddr).Port, l.Addr().(*net.TCPAddr).Port))
+		}()
+		<-asking
+		return conn, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if got := <-answers; !strings.HasSuffix(got, " : USERID : UNIX : mia\r\n") {
+		t.Errorf("the answer is %q", got)
 	}
 }
 

@@ -55,9 +55,5 @@ func (p *puppet) dial(ctx context.Context, network, addr string) (net.Conn, erro
 		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(own, 0))
 		network = "tcp6"
 	}
-	conn, err := d.DialContext(ctx, network, addr)
-	if err != nil {
-		return nil, err
-	}
-	return p.n.b.ident.watch(conn, puppetUsername(p.user)), nil
+	return p.n.b.ident.connect(puppetUsername(p.user), func() (net.Conn, error) { return d.DialContext(ctx, network, addr) })
 }

@@ -20,15 +20,63 @@ type ident struct {
 
 	mu    sync.Mutex
 	users map[[2]int]string // by the local and the remote port
+	// dialing is how many connections are being made: a server may ask whose one is before it is known here. changed is
+	// closed when one is.
+	dialing int
+	changed chan struct{}
 }
 
-func newIdent() *ident { return &ident{users: make(map[[2]int]string)} }
+func newIdent() *ident { return &ident{users: make(map[[2]int]string), changed: make(chan struct{})} }
+
+// connect makes a connection of a user.
+func (i *ident) connect(user string, dial func() (net.Conn, error)) (net.Conn, error) {
+	if i == nil {
+		return dial()
+	}
+	i.mu.Lock()
+	i.dialing++
+	i.mu.Unlock()
+	defer func() {
+		i.mu.Lock()
+		i.dialing--
+		close(i.changed)
+		i.changed = make(chan struct{})
+		i.mu.Unlock()
+	}()
+	conn, err := dial()
+	if err != nil {
+		return nil, err
+	}
+	return i.watch(conn, user), nil
+}
+
+// dialTime is how long a server waits at most for the answer whose a connection is that is just being made.
+const dialTime = 2 * time.Second
+
+// userOf is whose a connection is, by its local and remote port, or empty.
+func (i *ident) userOf(key [2]int) string {
+	patience := time.NewTimer(dialTime)
+	defer patience.Stop()
+	for {
+		i.mu.Lock()
+		user, dialing, changed := i.users[key], i.dialing, i.changed
+		i.mu.Unlock()
+		if user != "" || dialing == 0 {
+			return user
+		}
+		select {
+		case <-changed:
+		case <-patience.C:
+			return ""
+		}
+	}
+}
 
 // watch remembers whose a connection is until it is closed.
 func (i *ident) watch(conn net.Conn, user string) net.Conn {
 	local, ok1 := conn.LocalAddr().(*net.TCPAddr)
 	remote, ok2 := conn.RemoteAddr().(*net.TCPAddr)
-	if i == nil || !ok1 || !ok2 {
+	if !ok1 || !ok2 {
 		return conn
 	}
 	key := [2]int{local.Port, remote.Port}
@@ -98,9 +146,7 @@ func (i *ident) answer(line string) string {
 	if !ok || err1 != nil || err2 != nil || local < 1 || local > 65535 || remote < 1 || remote > 65535 {
 		return "0 , 0 : ERROR : INVALID-PORT\r\n"
 	}
-	i.mu.Lock()
-	user := i.users[[2]int{local, remote}]
-	i.mu.Unlock()
+	user := i.userOf([2]int{local, remote})
 	if user == "" {
 		return fmt.Sprintf("%d , %d : ERROR : NO-USER\r\n", local, remote)
 	}

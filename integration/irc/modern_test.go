@@ -233,7 +233,19 @@ func (k *today) mentions() {
 // TestPast: what was said while the program was down comes in order, once, with the time at which it was said.
 func TestPast(t *testing.T) {
 	t.Parallel()
-	k := newToday(t, modern.Options{}, ownNick)
+	for name, caps := range map[string][]string{
+		"chathistory": modern.Caps(),
+		"znc":         {"znc.in/playback", "echo-message", "draft/multiline=max-bytes=4096,max-lines=24", "draft/message-redaction", "batch", "server-time", "message-tags", "multi-prefix", "userhost-in-names"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			past(newToday(t, modern.Options{Caps: caps}, ownNick))
+		})
+	}
+}
+
+func past(k *today) {
+	t := k.t
 	k.alice.Send("PRIVMSG #room :before")
 	k.await("the first", message("before"))
 	if err := k.s.Stop(); err != nil {
@@ -318,5 +330,60 @@ func TestKilled(t *testing.T) {
 	k.say("back again")
 	if got := k.alice.Expect("back again"); !strings.Contains(got, ":mia[m]!") {
 		t.Errorf("alice reads %q", got)
+	}
+}
+
+// TestIdent: each Matrix user is known to the server by what the bridge's ident server says of them.
+func TestIdent(t *testing.T) {
+	t.Parallel()
+	ident := freeAddr(t)
+	net := modern.Start(t, modern.Options{Ident: ident})
+	ctx := withTimeout(t, 2*patience)
+	bob := person(ctx, t, net.Addr, "bob", "#room")
+	conf := bridgetest.IRCBridge("irc", "none", bridgetest.IRCNetwork{ID: "net", Addr: net.Addr, Channels: []string{"#room"}, Extra: []string{ownNick}})
+	s := testserver.New(t, testserver.Options{Extra: "bridges:\n" + strings.Replace(conf, "    config:\n", fmt.Sprintf("    config:\n      ident_listen: %q\n", ident), 1)})
+	for _, name := range []string{"mia", "zoe"} {
+		joinSoon(ctx, t, user(ctx, t, s, name, ""), "#irc_net_#room:test")
+		named(ctx, t, bob, "#room", name+"[m]", true)
+		from := bob.Lines.Len()
+		bob.Send("WHOIS " + name + "[m]")
+		l, _, err := bob.Lines.Wait(ctx, from, func(l bridgetest.Line) bool { return l.Command == "311" })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if who := l.Params[2]; strings.HasPrefix(who, "~") || !strings.Contains(who, name) {
+			t.Errorf("%s is known as %q", name, who)
+		}
+	}
+}
+
+// TestEncodings: text in the encoding of a channel's people is read, and written where that is configured.
+func TestEncodings(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ name, extra, raw, text, back, sent string }{
+		{"as it is", "relaymsg: false", "sch\xf6n", "schön", "größer", "größer"},
+		{"koi8-r", "encoding: koi8-r\n          encode: true", "\xd0\xd2\xc9\xd7\xc5\xd4", "привет", "привет", "\xd0\xd2\xc9\xd7\xc5\xd4"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			ctx := withTimeout(t, 2*patience)
+			ng := ircd.NgIRCd(t, "")
+			bob := person(ctx, t, ng.Addr, "bob", "#chan")
+			s := testserver.New(t, testserver.Options{Extra: "bridges:\n" + bridgetest.IRCBridge("irc", "none",
+				bridgetest.IRCNetwork{ID: "ng", Addr: ng.Addr, Channels: []string{"#chan"}, Extra: []string{test.extra}})})
+			anna := user(ctx, t, s, "anna", "")
+			room := joinSoon(ctx, t, anna, "#irc_ng_#chan:test")
+			inChannel(ctx, t, bob, "#chan")
+			bob.Say("#chan", test.raw)
+			if _, _, err := anna.Await(ctx, 0, room, test.text, message(test.text)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := anna.Say(ctx, room, test.back); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := bob.Await(ctx, 0, "", "PRIVMSG", test.sent); err != nil {
+				t.Fatal(err)
+			}
+		})
 	}
 }

@@ -21,6 +21,7 @@ type client struct {
 	once sync.Once
 
 	nick, user, host, account string
+	ident                     string // what the ident server has said
 	real                      string
 	caps                      map[string]bool
 	negotiating, registered   bool
@@ -48,7 +49,33 @@ func newClient(s *Server, conn net.Conn, host string) *client {
 	return &client{s: s, conn: conn, host: host, nick: "*", out: make(chan string, 100_000), done: make(chan struct{}), caps: make(map[string]bool)}
 }
 
-func (c *client) mask() string { return c.nick + "!~" + c.user + "@" + c.host }
+func (c *client) mask() string { return c.nick + "!" + c.username() + "@" + c.host }
+
+// username is what the ident server says, or what the client says itself.
+func (c *client) username() string {
+	if c.ident != "" {
+		return c.ident
+	}
+	return "~" + c.user
+}
+
+// identify asks the ident server whose connection it is (RFC 1413).
+func (c *client) identify() {
+	conn, err := net.DialTimeout("tcp", c.s.opts.Ident, 5*time.Second)
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+	there, here := c.conn.RemoteAddr().(*net.TCPAddr), c.conn.LocalAddr().(*net.TCPAddr)
+	if _, err := fmt.Fprintf(conn, "%d , %d\r\n", there.Port, here.Port); err != nil {
+		return
+	}
+	answer, _ := bufio.NewReader(conn).ReadString('\n')
+	if parts := strings.Split(answer, ":"); len(parts) == 4 && strings.TrimSpace(parts[1]) == "USERID" {
+		c.ident = strings.TrimSpace(parts[3])
+	}
+}
 
 func (c *client) write() {
 	defer c.conn.Close()

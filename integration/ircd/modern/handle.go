@@ -389,7 +389,7 @@ func (c *client) who(m *irc.Message) {
 
 func (c *client) whois(nick string) {
 	if other := c.s.nicks[fold(nick)]; other != nil {
-		c.num("311", other.nick, "~"+other.user, other.host, "*", other.real)
+		c.num("311", other.nick, other.username(), other.host, "*", other.real)
 		if other.account != "" {
 			c.num("330", other.nick, other.account, "is logged in as")
 		}

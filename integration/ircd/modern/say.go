@@ -73,7 +73,31 @@ func (c *client) onMessage(m *irc.Message) {
 		}
 		lines = []part{{text: m.Params[1]}}
 	}
+	if fold(m.Param(0)) == "*playback" && c.caps["znc.in/playback"] {
+		c.playback(strings.Fields(m.Param(1)))
+		return
+	}
 	c.deliver(m.Command, m.Param(0), clientTags(m), lines, "")
+}
+
+// playback answers "PLAY CHANNEL SECONDS" as the module of that name of a ZNC does: with what was said since.
+func (c *client) playback(words []string) {
+	if len(words) < 3 || words[0] != "PLAY" {
+		return
+	}
+	ch := c.s.channels[fold(words[1])]
+	since, err := strconv.ParseFloat(words[2], 64)
+	if ch == nil || err != nil {
+		return
+	}
+	ref := c.batch()
+	c.say(&irc.Message{Prefix: &irc.Prefix{Name: name}, Command: "BATCH", Params: []string{"+" + ref, "znc.in/playback", ch.name}})
+	for i := range ch.history {
+		if it := &ch.history[i]; !it.gone && float64(it.at.UnixMilli())/1000 > since {
+			c.item(ch.name, it, ref)
+		}
+	}
+	c.say(&irc.Message{Prefix: &irc.Prefix{Name: name}, Command: "BATCH", Params: []string{"-" + ref}})
 }
 
 // deliver takes a message to all whom it concerns. from is whose words they are, if not the client's.

@@ -33,6 +33,8 @@ type Options struct {
 	// a burst of ten, has not handled yet.
 	MaxUnread int
 	Rate      float64
+	// Ident, if not empty, is the address of the ident server of all clients, which is asked who they are.
+	Ident string
 	// MaxPerHost, if not zero, is how many clients one address may have.
 	MaxPerHost int
 }
@@ -129,7 +131,12 @@ func (s *Server) accept() {
 			continue
 		}
 		s.work.Go(c.write)
-		s.work.Go(c.read)
+		s.work.Go(func() {
+			if s.opts.Ident != "" {
+				c.identify()
+			}
+			c.read()
+		})
 	}
 }
 
