@@ -45,6 +45,7 @@ func (c *conn) onMessage(m *irc.Message, from User, self bool) {
 		ev.Kind, ev.Text = KindAction, arg
 	}
 	if isServerSource(from) {
+		c.throttled(m, ev.Text)
 		c.emit(Notice{Meta: ev.Meta, From: from.Nick, Text: ev.Text})
 		return
 	}

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"regexp"
 	"strings"
 
 	"gopkg.in/irc.v4"
@@ -158,4 +159,15 @@ func (c *conn) answered(m *irc.Message, command, target string, o Outcome) bool 
 	}
 	finish(e.line, o)
 	return true
+}
+
+// throttleNotice matches what servers of the Hybrid family say, in no numeric, when a channel gets too much at once and they have
+// not said what they were sent.
+var throttleNotice = regexp.MustCompile(`(?i)\b(?:message|notice) to (\S+) throttled`)
+
+// throttled takes a server's notice for a refusal, if it is one.
+func (c *conn) throttled(m *irc.Message, text string) {
+	if found := throttleNotice.FindStringSubmatch(text); found != nil {
+		c.answered(m, "", found[1], Outcome{State: Refused, Err: &Refusal{Code: "NOTICE", Text: truncate(text, 300)}})
+	}
 }
