@@ -150,18 +150,18 @@ func TestBadRequests(t *testing.T) {
 	}
 	r.wait("the odd events to be handled", func() bool { return r.host.Status()[0].Waiting == 0 })
 	// None of it is in the way of what follows; and a repetition is recognised
-	// by its transaction and by its events.
+	// by its transaction and by its events, also by a homeserver that numbers its transactions anew.
 	msg := func(evt, text string) string {
 		return fmt.Sprintf(`{"events":[{"type":"m.room.message","room_id":%q,"event_id":%q,"sender":%q,"content":{"msgtype":"m.text","body":%q}}]}`, room, evt, alice, text)
 	}
-	for _, tc := range [][3]string{{"t1", "$m1", "one"}, {"t1", "$m1", "one"}, {"t1", "$m1b", "not new"}, {"t2", "$m1", "one"}, {"t3", "$m2", "two"}} {
+	for _, tc := range [][3]string{{"t1", "$m1", "one"}, {"t1", "$m1", "one"}, {"t1", "$m1b", "another one"}, {"t1", "$m1b", "another one"}, {"t2", "$m1", "one"}, {"t3", "$m2", "two"}} {
 		if status, body := put(t, r.host, "PUT", txns+tc[0], reg.HSToken, msg(tc[1], tc[2])); status != 200 {
 			t.Errorf("%v: %d %s", tc, status, body)
 		}
 	}
-	r.waitSent(2)
+	r.waitSent(3)
 	r.wait("the marks", func() bool { return r.host.Status()[0].Waiting == 0 })
-	if sent := r.waitSent(2); len(sent) != 2 || sent[0].Body != "one" || sent[1].Body != "two" {
+	if sent := r.waitSent(3); len(sent) != 3 || sent[0].Body != "one" || sent[1].Body != "another one" || sent[2].Body != "two" {
 		t.Errorf("sent %+v", sent)
 	}
 }

@@ -2,7 +2,9 @@ package appservice
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -236,6 +238,22 @@ func (in *instance) unavailable(w http.ResponseWriter, message string) {
 	respond(w, http.StatusServiceUnavailable, "M_UNKNOWN", message)
 }
 
+// transactionName tells transactions apart by their ids and by what is in them. A Synapse on SQLite numbers them from 1 again
+// after some restarts; by the id alone, what it sends then would be taken for what was sent long ago, and be lost. Of events only the ids
+// count: what homeservers say beside them (such as their age) differs when a transaction is sent again.
+func transactionName(txn string, items []store.Item) string {
+	h := sha256.New()
+	for _, it := range items {
+		if it.EventID != "" {
+			fmt.Fprintf(h, "%d %s\n", it.Kind, it.EventID)
+			continue
+		}
+		fmt.Fprintf(h, "%d %d ", it.Kind, len(it.Body))
+		h.Write(it.Body)
+	}
+	return txn + " " + base64.RawStdEncoding.EncodeToString(h.Sum(nil)[:16])
+}
+
 // take takes over a transaction: when it returns nil, all of it is durable.
 func (r *run) take(ctx context.Context, txn string, stored, fleeting []store.Item) error {
 	// Transactions come one after the other; should they not, they must still
@@ -245,8 +263,9 @@ func (r *run) take(ctx context.Context, txn string, stored, fleeting []store.Ite
 	if r.closed {
 		return store.ErrClosed
 	}
+	name := transactionName(txn, stored)
 	stored, echoes := r.pump.echoes(stored)
-	items, dup, err := r.box.Accept(ctx, txn, stored)
+	items, dup, err := r.box.Accept(ctx, name, stored)
 	if err != nil || dup {
 		return err
 	}
