@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"github.com/landbridge-im/landbridge/appservice"
@@ -16,19 +15,11 @@ import (
 // Main is the whole program: it runs the command line of the process with the modules that the build has,
 // and ends the process. version is what `landbridge version` says.
 func Main(version string, modules ...appservice.Module) {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := Run(ctx, os.Args[1:], Build{Version: version, Modules: modules}, os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }
-
-// gcPercent is how much may be allocated between two runs of the garbage collector, in percent of what lives and unless GOGC
-// says otherwise: a small machine's memory is dearer than the collector's time, which is a small part of what there is to do
-// (docs/decisions/0040-garbage-is-collected-early.md).
-const gcPercent = 50
 
 // Build says what a program is made of.
 type Build struct {
