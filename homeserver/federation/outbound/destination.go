@@ -98,6 +98,13 @@ func (d *destination) run(ctx context.Context) {
 		d.s.o.Log.WarnContext(ctx, "sending to another server", "server", d.name, "err", err)
 		again = time.Minute
 	}
+	if d.ended(ctx, again, err) {
+		d.s.Wake(d.name) // takes the lock that is taken before the destination's
+	}
+}
+
+// ended takes note of the end of run, and reports whether there is more to send at once.
+func (d *destination) ended(ctx context.Context, again time.Duration, err error) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.running = false
@@ -109,13 +116,10 @@ func (d *destination) run(ctx context.Context) {
 		d.fallBehind()
 		d.asleep = again != 0
 	}
-	switch {
-	case ctx.Err() != nil:
-	case again > 0:
+	if ctx.Err() == nil && again > 0 {
 		d.timer = time.AfterFunc(again, func() { d.s.Wake(d.name) })
-	case again == 0 && d.news:
-		d.s.Wake(d.name)
 	}
+	return ctx.Err() == nil && again == 0 && d.news
 }
 
 // never is how long to wait for a server that is not tried any more until it makes itself heard.
