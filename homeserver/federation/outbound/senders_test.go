@@ -354,6 +354,33 @@ func TestIllAndCalling(t *testing.T) {
 	w.wait(t, "what was refused", func() bool { d, _ := w.got(); return len(d) == 3 })
 }
 
+// TestEndWaitsForNobody: the end of a run has the destination's lock alone. Who hands out what is to be sent holds the senders' lock
+// while it waits for the destination's, so that each would wait for the other for ever.
+func TestEndWaitsForNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	s := w.run(t)
+	s.Publish(w.add(1))
+	w.wait(t, "the first event", func() bool { d, _ := w.got(); return len(d) == 1 })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d := s.dest["far"]
+	w.wait(t, "the end of the run", func() bool { d.mu.Lock(); defer d.mu.Unlock(); return !d.running })
+	d.mu.Lock()
+	d.news = true
+	d.mu.Unlock()
+	more := make(chan bool)
+	go func() { more <- d.ended(t.Context(), 0, nil) }()
+	select {
+	case again := <-more:
+		if !again {
+			t.Error("there is news, and nothing is sent")
+		}
+	case <-time.After(30 * time.Second):
+		t.Error("the end of a run waits for who hands out")
+	}
+}
+
 // TestSameTransactionAfterCrash finds a transaction under way in the store.
 func TestSameTransactionAfterCrash(t *testing.T) {
 	t.Parallel()
