@@ -176,11 +176,15 @@ func (p *puppet) sendAs(ctx context.Context, account *matrix.ASIntent, room id.R
 	if err != nil {
 		return nil, fmt.Errorf("ask for a member of the room: %w", err)
 	}
-	is := event.MembershipJoin
+	// Who is remembered to have left may have been banned since, of which word is still on its way.
+	is := event.MembershipLeave
 	if known != nil {
 		is = known.Membership
-	} else if is, err = p.c.membership(ctx, room, who); err != nil {
-		return nil, err
+	}
+	if is == event.MembershipLeave {
+		if is, err = p.c.membership(ctx, room, who); err != nil {
+			return nil, err
+		}
 	}
 	if is != event.MembershipLeave {
 		own := &event.Content{Parsed: content.Parsed, Raw: maps.Clone(content.Raw)} // it is marked, and perhaps encrypted
