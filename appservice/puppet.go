@@ -122,7 +122,7 @@ func (p *puppet) SendMessage(ctx context.Context, room id.RoomID, kind event.Typ
 	}
 	target, redaction := aim(kind, content)
 	if account == nil && target == "" {
-		return p.ghost.SendMessage(ctx, room, kind, content, extra)
+		return p.sendAsGhost(ctx, room, kind, content, extra)
 	}
 	sender := p.ghost.GetMXID()
 	if account != nil {
@@ -144,14 +144,14 @@ func (p *puppet) SendMessage(ctx context.Context, room id.RoomID, kind event.Typ
 		return p.c.BotIntent().SendMessage(ctx, room, kind, content, extra)
 	case account != nil && sender == p.ghost.GetMXID():
 		// An edit of what the ghost had said counts only if it is the ghost's: it comes back for a moment.
-		resp, err := p.ghost.SendMessage(ctx, room, kind, content, extra)
+		resp, err := p.sendAsGhost(ctx, room, kind, content, extra)
 		if _, lerr := p.ghost.Matrix.LeaveRoom(ctx, room, &mautrix.ReqLeave{Reason: "is now " + account.GetMXID().String()}); lerr == nil {
 			lerr = p.c.AS.StateStore.SetMembership(ctx, room, p.ghost.GetMXID(), event.MembershipLeave)
 			err = errors.Join(err, lerr)
 		}
 		return resp, err
 	default:
-		return p.ghost.SendMessage(ctx, room, kind, content, extra)
+		return p.sendAsGhost(ctx, room, kind, content, extra)
 	}
 }
 
@@ -201,6 +201,21 @@ func (p *puppet) sendAs(ctx context.Context, account *matrix.ASIntent, room id.R
 		if is != event.MembershipLeave {
 			return nil, err
 		}
+	}
+	return p.sendAsGhost(ctx, room, kind, content, extra)
+}
+
+// sendAsGhost sends as the ghost, also where it was taken out of the room for the account, and the event that says so is still on its
+// way to the bridge.
+func (p *puppet) sendAsGhost(ctx context.Context, room id.RoomID, kind event.Type, content *event.Content, extra *bridgev2.MatrixSendExtra) (*mautrix.RespSendEvent, error) {
+	own := &event.Content{Parsed: content.Parsed, Raw: maps.Clone(content.Raw)} // it is marked, and perhaps encrypted
+	resp, err := p.ghost.SendMessage(ctx, room, kind, own, extra)
+	if !errors.Is(err, mautrix.MForbidden) {
+		return resp, err
+	}
+	is, merr := p.c.membership(ctx, room, p.ghost.GetMXID())
+	if merr != nil || is == event.MembershipJoin || is == event.MembershipBan {
+		return nil, errors.Join(err, merr)
 	}
 	return p.ghost.SendMessage(ctx, room, kind, content, extra)
 }
