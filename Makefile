@@ -25,7 +25,7 @@ test: need-servers ## everything, then the core once more with the race detector
 
 race: ## needs a C compiler, which the product itself does not
 	@command -v gcc >/dev/null || { echo "the race detector needs gcc: apt-get install gcc libc6-dev"; exit 1; }
-	CGO_ENABLED=1 go test -race $(RACE)
+	CGO_ENABLED=1 go test -race -timeout 30m $(RACE)
 
 bench: build ## a table of what the binary achieves on this machine, also as bench.json
 	go run ./integration/bench
