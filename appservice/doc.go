@@ -34,8 +34,9 @@
 //     handled and its effects are committed. Only then is it marked as handled,
 //     and only when that is committed does the lane go on. Both commits are in
 //     one write-ahead log, the effects first.
-//   - A transaction that was taken over is known by its id, an event by its
-//     event id, so that repetitions of either have no effect.
+//   - A transaction that was taken over is known by its id and by what is in it
+//     (homeservers are known to use ids again), an event by its event id, so
+//     that repetitions of either have no effect.
 //
 // After a crash the lanes go on with what is not marked. In each lane at most
 // the first event can have been begun. If its message or reaction is in the

@@ -197,8 +197,7 @@ func TestInbound(t *testing.T) {
 		t.Errorf("hello: %v", out)
 	}
 	seen := func(e *event.Event) bool {
-		status, _ := h.do(alice, "GET", "/v3/rooms/"+room+"/event/"+e.ID, nil)
-		return status == 200
+		return h.has(alice, room, e.ID)
 	}
 	h.eventually("hello", func() bool { return seen(hello) })
 	far.tip = hello

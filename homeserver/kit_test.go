@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -298,6 +299,12 @@ func (h *hs) equal(what string, got, want any) {
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		h.Errorf("%s: got %v, want %v", what, got, want)
 	}
+}
+
+// has reports whether somebody is shown an event of a room.
+func (h *hs) has(token, room, event string) bool {
+	status, _ := h.do(token, "GET", "/v3/rooms/"+url.PathEscape(room)+"/event/"+url.PathEscape(event), nil)
+	return status == 200
 }
 
 // eventually waits until check is true.

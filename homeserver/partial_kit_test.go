@@ -320,8 +320,7 @@ func (d *distant) shown(h *hs, token, query string) gjson.Result {
 
 // sees tells whether a client may have an event.
 func (d *distant) sees(h *hs, token, id string) bool {
-	status, _ := h.do(token, "GET", "/v3/rooms/"+url.PathEscape(d.id)+"/event/"+url.PathEscape(id), nil)
-	return status == 200
+	return h.has(token, d.id, id)
 }
 
 // members are those in the room, as told when all of them are known.

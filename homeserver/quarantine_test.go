@@ -78,8 +78,7 @@ func TestQuarantine(t *testing.T) {
 	}
 	past.serve(t, far)
 	seen := func(room string, e *event.Event) bool {
-		status, _ := h.do(alice, "GET", "/v3/rooms/"+room+"/event/"+e.ID, nil)
-		return status == 200
+		return h.has(alice, room, e.ID)
 	}
 	hidden := far.next(far.bob(), "before")
 	poison := far.next(far.bob(), "behind", hidden.ID)
@@ -152,8 +151,7 @@ func TestGapClosed(t *testing.T) {
 	}
 	far.put("c2", nil, far.raw(one), far.raw(two))
 	h.eventually("what came behind the gap", func() bool {
-		status, _ := h.do(alice, "GET", "/v3/rooms/"+room+"/event/"+three.ID, nil)
-		return status == 200
+		return h.has(alice, room, three.ID)
 	})
 	order := h.ok(alice, "GET", "/v3/rooms/"+room+"/messages?dir=b&limit=3", nil).Get("chunk.#.event_id").String()
 	if order != fmt.Sprintf("[%q,%q,%q]", three.ID, two.ID, one.ID) {
@@ -197,8 +195,7 @@ func TestInARow(t *testing.T) {
 		t.Errorf("the answer: %v", out)
 	}
 	h.eventually("the last of them", func() bool {
-		status, _ := h.do(alice, "GET", "/v3/rooms/"+room+"/event/"+far.tip.ID, nil)
-		return status == 200
+		return h.has(alice, room, far.tip.ID)
 	})
 	var got []string
 	for _, x := range h.ok(alice, "GET", "/v3/rooms/"+room+"/messages?dir=b&limit=60", nil).Get("chunk").Array() {

@@ -30,13 +30,13 @@ type standby struct {
 	alone bool
 	// held was heard by the standby and not by the listener, and waits. said was taken from the standby while the
 	// listener was not there, as far as was known. ahead was heard by the listener and not by the standby.
-	held        []session.Message
-	said, ahead pending
+	held, said, ahead pending
 }
 
 // pending are messages that one of the two has heard and the other may still hear, oldest first.
 type pending []heard
 
+// heard is a message and when it was heard here: what time the server has for it depends on the server's clock.
 type heard struct {
 	session.Message
 	at time.Time
@@ -49,9 +49,19 @@ func (p *pending) add(e session.Message) {
 	*p = append(*p, heard{e, time.Now()})
 }
 
-// remove removes what is the same as e, and reports whether it was there.
-func (p *pending) remove(e session.Message) bool {
-	*p = slices.DeleteFunc(*p, func(h heard) bool { return time.Since(h.at) > pendingTime })
+// expire removes what was heard longer ago than that.
+func (p *pending) expire(after time.Duration) {
+	since := time.Now().Add(-after)
+	i := 0
+	for i < len(*p) && (*p)[i].at.Before(since) {
+		i++
+	}
+	*p = slices.Delete(*p, 0, i)
+}
+
+// remove removes what is the same as e and was heard within a time, and reports whether it was there.
+func (p *pending) remove(e session.Message, within time.Duration) bool {
+	p.expire(within)
 	i := slices.IndexFunc(*p, func(h heard) bool { return same(h.Message, e) })
 	if i >= 0 {
 		*p = slices.Delete(*p, i, i+1)
@@ -130,7 +140,7 @@ func (ss *standbys) hears(p *puppet, e session.Message) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	s := ss.channels[ss.n.fold(e.Channel)]
-	if s == nil || s.by != p || s.ahead.remove(e) {
+	if s == nil || s.by != p || s.ahead.remove(e, pendingTime) {
 		return
 	}
 	if s.alone {
@@ -138,10 +148,7 @@ func (ss *standbys) hears(p *puppet, e session.Message) {
 		s.said.add(e)
 		return
 	}
-	if len(s.held) == maxPending {
-		s.held = slices.Delete(s.held, 0, 1)
-	}
-	s.held = append(s.held, e)
+	s.held.add(e)
 }
 
 // listenerHears is called with what the listener hears, and reports whether it was taken from the standby already.
@@ -155,12 +162,10 @@ func (ss *standbys) listenerHears(e session.Message) bool {
 	if s == nil {
 		return false
 	}
-	if s.said.remove(e) {
+	if s.said.remove(e, pendingTime) {
 		return true
 	}
-	if i := slices.IndexFunc(s.held, func(h session.Message) bool { return same(h, e) }); i >= 0 {
-		s.held = slices.Delete(s.held, i, i+1)
-	} else if s.by != nil {
+	if !s.held.remove(e, heldTime) && s.by != nil {
 		s.ahead.add(e)
 	}
 	return false
@@ -200,10 +205,9 @@ func (ss *standbys) listenerJoined(p *puppet, channel string) {
 
 // flush takes what the standby has heard and the listener has not; ss.mu must be held.
 func (ss *standbys) flush(s *standby) {
-	for _, e := range s.held {
-		if time.Since(e.Time) < heldTime {
-			ss.take(e)
-		}
+	s.held.expire(heldTime)
+	for _, h := range s.held {
+		ss.take(h.Message)
 	}
 	s.held = nil
 }

@@ -24,8 +24,8 @@ func openDir(t testing.TB) string {
 // nobody is the user without rights, in numbers.
 const nobody = 65534
 
-// Hybrid starts an ircd-hybrid, of those that large networks run: NICKLEN=9 unless it is told otherwise, limits on
-// what a client may send, and a few capabilities.
+// Hybrid starts an ircd-hybrid, of those that large networks run, with few capabilities: userhost-in-names and extended-join,
+// but neither tags nor echoes.
 func Hybrid(t testing.TB) *Server {
 	t.Helper()
 	return hybrid(t, "exceed_limit, can_flood, no_tilde")
