@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -14,23 +13,13 @@ import (
 	"time"
 
 	"github.com/landbridge-im/landbridge/internal/acme/acmetest"
+	"github.com/landbridge-im/landbridge/internal/ports"
 )
-
-// freeAddr is an address of the loopback interface that nobody listens on.
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
 
 // TestServeACME has a certificate made by an authority, by which clients and other servers are served.
 func TestServeACME(t *testing.T) {
 	t.Parallel()
-	dir, https, federation := t.TempDir(), freeAddr(t), freeAddr(t)
+	dir, https, federation := t.TempDir(), ports.Addr(t), ports.Addr(t)
 	a := acmetest.New(t, "tls-alpn-01", func(string) string { return https })
 	ca := writeFile(t, filepath.Join(dir, "ca.pem"), string(a.Trusted()))
 	conf := writeFile(t, filepath.Join(dir, "landbridge.yaml"), fmt.Sprintf(`

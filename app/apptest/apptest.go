@@ -3,7 +3,6 @@ package apptest
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -15,6 +14,7 @@ import (
 	"github.com/landbridge-im/landbridge/app"
 	"github.com/landbridge-im/landbridge/appservice"
 	"github.com/landbridge-im/landbridge/integration/bridgetest"
+	"github.com/landbridge-im/landbridge/internal/ports"
 )
 
 // Domain is the server's name, the part of user ids behind the colon.
@@ -49,12 +49,7 @@ func Start(t testing.TB, bridges string, modules ...appservice.Module) *Server {
 func StartWith(t testing.TB, settings, bridges string, modules ...appservice.Module) *Server {
 	t.Helper()
 	dir := t.TempDir()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	l.Close()
+	addr := ports.Addr(t)
 	s := &Server{URL: "http://" + addr, t: t, mods: modules}
 	s.head = fmt.Sprintf("server: {name: %s, public_url: %q, listen: [%q]}\ndata_dir: %q\nrate_limits: {enabled: false}\n%s\nbridges:\n",
 		Domain, s.URL, addr, filepath.Join(dir, "data"), settings)

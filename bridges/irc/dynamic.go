@@ -13,6 +13,11 @@ import (
 	"github.com/landbridge-im/landbridge/appservice"
 )
 
+const (
+	connectTime = 10 * time.Second      // how long who wants into a channel waits for the connection
+	lookEvery   = 20 * time.Millisecond // how often is looked whether something has come about
+)
+
 func loginID(network string) networkid.UserLoginID { return networkid.UserLoginID(network) }
 
 var _ appservice.AliasOpener = (*Bridge)(nil)
@@ -68,8 +73,8 @@ func (n *network) open(ctx context.Context, name, key string) (*bridgev2.Portal,
 
 // enter adds a channel and joins it, and takes it back if the server does not let the bridge in.
 func (n *network) enter(ctx context.Context, ch *channel) error {
-	if !n.session.Connected() {
-		return fmt.Errorf("%s is not connected at the moment", n.cfg.Name)
+	if err := n.connected(ctx); err != nil {
+		return err
 	}
 	if !n.channels.add(ch, maxChannels) {
 		return fmt.Errorf("%s has as many channels as it may have", n.cfg.Name)
@@ -77,7 +82,7 @@ func (n *network) enter(ctx context.Context, ch *channel) error {
 	refused := n.awaitJoin(ch.Name)
 	defer n.joinSettled(ch.Name)
 	n.session.Join(ch.Name, ch.Key)
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	var err error
 	for !n.session.InChannel(ch.Name) && err == nil {
@@ -94,6 +99,23 @@ func (n *network) enter(ctx context.Context, ch *channel) error {
 		n.channels.remove(ch)
 	}
 	return err
+}
+
+// connected waits for the bridge's own connection, for which a start takes a few seconds at servers that look callers up
+// first.
+func (n *network) connected(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, connectTime)
+	defer cancel()
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for !n.session.Connected() {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s is not connected at the moment", n.cfg.Name)
+		case <-tick.C:
+		}
+	}
+	return nil
 }
 
 // awaitJoin has the reason told why a channel cannot be joined.

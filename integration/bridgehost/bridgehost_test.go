@@ -17,6 +17,7 @@ import (
 	"github.com/landbridge-im/landbridge/integration/ircd"
 	"github.com/landbridge-im/landbridge/integration/synapse"
 	"github.com/landbridge-im/landbridge/integration/testserver"
+	"github.com/landbridge-im/landbridge/internal/ports"
 )
 
 func TestMain(m *testing.M) { os.Exit(testserver.Main(m)) }
@@ -105,7 +106,7 @@ func TestSynapse(t *testing.T) {
 		ok(t, os.WriteFile(b.config(), fmt.Appendf(nil, "server: {name: test}\ndata_dir: %q\nbridge_host: {homeserver_url: %q, listen: %q}\nbridges:\n%s",
 			filepath.Join(b.dir, "data"), hs, address, bridgetest.IRCBridge("irc", "none", bridgetest.IRCNetwork{ID: "ng", Addr: ng.Addr, Channels: channels})), 0o600))
 	}
-	address, hs = synapse.FreeAddr(t), "http://127.0.0.1:1"
+	address, hs = ports.Addr(t), "http://127.0.0.1:1"
 	write()
 	s := synapse.New(t, b.registration("irc"))
 	hs = s.URL()

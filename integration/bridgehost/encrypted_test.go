@@ -12,6 +12,7 @@ import (
 	"github.com/landbridge-im/landbridge/integration/bridgetest"
 	"github.com/landbridge-im/landbridge/integration/ircd"
 	"github.com/landbridge-im/landbridge/integration/synapse"
+	"github.com/landbridge-im/landbridge/internal/ports"
 )
 
 // TestSynapseEncrypted has the IRC module serve a Synapse in rooms that are encrypted, by the homeserver's support of
@@ -25,7 +26,7 @@ func TestSynapseEncrypted(t *testing.T) {
 	ok(t, err)
 	t.Cleanup(bob.Close)
 	b := &bridges{t: t, dir: t.TempDir()}
-	address := synapse.FreeAddr(t)
+	address := ports.Addr(t)
 	write := func(hs string) {
 		ok(t, os.WriteFile(b.config(), fmt.Appendf(nil, "server: {name: test}\ndata_dir: %q\nbridge_host: {homeserver_url: %q, listen: %q}\nbridges:\n%s",
 			filepath.Join(b.dir, "data"), hs, address, bridgetest.IRCBridge("irc", "default", bridgetest.IRCNetwork{ID: "ng", Addr: ng.Addr, Channels: []string{"#chan"}})), 0o600))

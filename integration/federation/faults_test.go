@@ -17,6 +17,7 @@ import (
 
 	"github.com/landbridge-im/landbridge/integration/client"
 	"github.com/landbridge-im/landbridge/integration/testserver"
+	"github.com/landbridge-im/landbridge/internal/ports"
 )
 
 // TestFaults has people of three servers, whose clocks don't agree, speak and change the state of rooms that they
@@ -72,7 +73,7 @@ func storm(t *testing.T, seed uint64, steps int) {
 	var everybody []*someone
 	clocks := rand.New(rand.NewPCG(seed, 3))
 	for i := range 3 {
-		name := freeAddr(t)
+		name := ports.Addr(t)
 		extra := fmt.Sprintf("federation:\n  enabled: true\n  extra_ca: %q\n  allow_loopback: true\n", a.file())
 		uri := ""
 		if i == 0 && seed%2 == 0 {

@@ -16,6 +16,7 @@ import (
 	"github.com/landbridge-im/landbridge/integration/client"
 	"github.com/landbridge-im/landbridge/integration/testserver"
 	"github.com/landbridge-im/landbridge/internal/pgtest"
+	"github.com/landbridge-im/landbridge/internal/ports"
 )
 
 var pg pgtest.Server
@@ -36,14 +37,6 @@ func ok(t testing.TB, err error) {
 	}
 }
 
-func freeAddr(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	ok(t, err)
-	defer l.Close()
-	return l.Addr().String()
-}
-
 func port(t testing.TB, addr string) string {
 	t.Helper()
 	_, p, err := net.SplitHostPort(addr)
@@ -55,7 +48,7 @@ func port(t testing.TB, addr string) string {
 func landbridge(t *testing.T, a *authority) *testserver.Server {
 	t.Helper()
 	cert, key := a.certify(t)
-	name := freeAddr(t)
+	name := ports.Addr(t)
 	return testserver.New(t, testserver.Options{Name: name, Extra: federationConfig(name, cert, key, a.file())})
 }
 

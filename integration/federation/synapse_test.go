@@ -14,6 +14,7 @@ import (
 
 	"github.com/landbridge-im/landbridge/integration/testserver"
 	"github.com/landbridge-im/landbridge/integration/tools"
+	"github.com/landbridge-im/landbridge/internal/ports"
 )
 
 // synapseStart is how long Synapse may take to make its tables and start.
@@ -87,7 +88,7 @@ type synapse struct {
 // newSynapse starts a Synapse for a test.
 func newSynapse(t *testing.T, a *authority) *synapse {
 	t.Helper()
-	s := &synapse{python: tools.Venv(t, "requirements.txt"), dir: t.TempDir(), name: freeAddr(t), client: freeAddr(t)}
+	s := &synapse{python: tools.Venv(t, "requirements.txt"), dir: t.TempDir(), name: ports.Addr(t), client: ports.Addr(t)}
 	cert, key := a.certify(t)
 	var conf bytes.Buffer
 	ok(t, synapseConfig.Execute(&conf, map[string]string{"Name": s.name, "Port": port(t, s.name), "Client": s.client, "ClientPort": port(t, s.client),

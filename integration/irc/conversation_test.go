@@ -14,6 +14,7 @@ import (
 	"github.com/landbridge-im/landbridge/integration/bridgetest"
 	"github.com/landbridge-im/landbridge/integration/ircd"
 	"github.com/landbridge-im/landbridge/integration/testserver"
+	"github.com/landbridge-im/landbridge/internal/ports"
 )
 
 const sighup = syscall.SIGHUP
@@ -102,7 +103,7 @@ func TestConversation(t *testing.T) {
 	t.Parallel()
 	t.Run("demonstration", func(t *testing.T) {
 		t.Parallel()
-		addr := freeAddr(t)
+		addr := ports.Addr(t)
 		s := testserver.New(t, testserver.Options{Env: withToken,
 			Extra: fmt.Sprintf("bridges:\n  - {id: irc, module: irc, config: {demo: {listen: %q}}}\n", addr)})
 		conversation(t, s, nil, "demo", addr, "#lobby", []string{"ada", "brian", "carla"})

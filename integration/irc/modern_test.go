@@ -14,6 +14,7 @@ import (
 	"github.com/landbridge-im/landbridge/integration/ircd"
 	"github.com/landbridge-im/landbridge/integration/ircd/modern"
 	"github.com/landbridge-im/landbridge/integration/testserver"
+	"github.com/landbridge-im/landbridge/internal/ports"
 )
 
 // today is a bridged channel of a server with the capabilities of today: alice is on IRC, mia in Matrix.
@@ -333,7 +334,7 @@ func TestKilled(t *testing.T) {
 // TestIdent: each Matrix user is known to the server by what the bridge's ident server says of them.
 func TestIdent(t *testing.T) {
 	t.Parallel()
-	ident := freeAddr(t)
+	ident := ports.Addr(t)
 	net := modern.Start(t, modern.Options{Ident: ident})
 	ctx := withTimeout(t, 2*patience)
 	bob := person(ctx, t, net.Addr, "bob", "#room")

@@ -14,6 +14,7 @@ import (
 	"github.com/landbridge-im/landbridge/integration/bridgetest"
 	"github.com/landbridge-im/landbridge/integration/ircd"
 	"github.com/landbridge-im/landbridge/integration/testserver"
+	"github.com/landbridge-im/landbridge/internal/ports"
 )
 
 // notice matches what the bridge's bot says.
@@ -178,7 +179,7 @@ func TestDownFromTheStart(t *testing.T) {
 	}
 	t.Cleanup(func() { silent.Close() })
 	door := newGate(t, late.Addr)
-	metrics := freeAddr(t)
+	metrics := ports.Addr(t)
 	s := testserver.New(t, testserver.Options{Extra: fmt.Sprintf("metrics: {enabled: true, listen: %q}\nbridges:\n", metrics) +
 		bridgetest.IRCBridge("late", "none", bridgetest.IRCNetwork{ID: "late", Addr: door.addr, Channels: []string{"#chan"}},
 			bridgetest.IRCNetwork{ID: "mute", Addr: silent.Addr().String(), Channels: []string{"#chan"}}) +

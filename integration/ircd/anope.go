@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/landbridge-im/landbridge/internal/ports"
 )
 
 // servicesName is the name of the server of the services.
@@ -17,7 +19,7 @@ func Services(t testing.TB) *Server {
 	t.Helper()
 	const path = "/usr/sbin/anope"
 	need(t, "anope", path)
-	link := freePort(t)
+	link := ports.Port(t)
 	s := inspIRCd(t, insp{extra: fmt.Sprintf(`
 <module name="sasl">
 <sasl target="%[1]s">

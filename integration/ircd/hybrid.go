@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/landbridge-im/landbridge/internal/ports"
 )
 
 // openDir makes a folder that others may enter.
@@ -35,7 +37,7 @@ func hybrid(t testing.TB, flags string) *Server {
 	t.Helper()
 	const path = "/usr/sbin/ircd-hybrid"
 	need(t, "ircd-hybrid", path)
-	dir, port := openDir(t), freePort(t)
+	dir, port := openDir(t), ports.Port(t)
 	write(t, dir, "motd", "Test\n")
 	conf := write(t, dir, "ircd.conf", fmt.Sprintf(`
 serverinfo {

@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/landbridge-im/landbridge/internal/ports"
 )
 
 // InspIRCd starts an inspircd with TLS and most of the capabilities of IRCv3:
@@ -42,7 +44,7 @@ func inspIRCd(t testing.TB, o insp) *Server {
 	o.name, o.id, o.limits = cmp.Or(o.name, "insp.test.example"), cmp.Or(o.id, "001"), cmp.Or(o.limits, lenient)
 	const path = "/usr/sbin/inspircd"
 	need(t, "inspircd", path)
-	dir, port, tlsPort := t.TempDir(), freePort(t), freePort(t)
+	dir, port, tlsPort := t.TempDir(), ports.Port(t), ports.Port(t)
 	ca, key := certificate(t, dir)
 	conf := write(t, dir, "inspircd.conf", fmt.Sprintf(`
 <config format="xml">

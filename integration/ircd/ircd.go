@@ -3,7 +3,6 @@ package ircd
 import (
 	"bytes"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -127,22 +126,6 @@ func unpacked(t testing.TB, pkg string) string {
 		}
 	}
 	return dir
-}
-
-// freePort returns a port of 127.0.0.1 that was free a moment ago. It is none of those that outgoing connections get,
-// of which tests make many between this and the start of a server.
-func freePort(t testing.TB) int {
-	t.Helper()
-	for range 100 {
-		ln, err := net.Listen("tcp", loopback(12_000+rand.IntN(20_000)))
-		if err != nil {
-			continue
-		}
-		defer ln.Close()
-		return ln.Addr().(*net.TCPAddr).Port
-	}
-	t.Fatal("no port is free")
-	return 0
 }
 
 func write(t testing.TB, dir, name, content string) string {

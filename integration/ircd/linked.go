@@ -3,6 +3,8 @@ package ircd
 import (
 	"fmt"
 	"testing"
+
+	"github.com/landbridge-im/landbridge/internal/ports"
 )
 
 // Linked are two inspircds of one network. The second one connects to the first at the address that through
@@ -10,7 +12,7 @@ import (
 func Linked(t testing.TB, through func(addr string) (host string, port int)) (hub, leaf *Server) {
 	t.Helper()
 	const hubName, leafName = "hub.test.example", "leaf.test.example"
-	port := freePort(t)
+	port := ports.Port(t)
 	link := func(name, host string, port int) string {
 		return fmt.Sprintf(`
 <module name="spanningtree">

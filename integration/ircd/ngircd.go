@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"testing"
+
+	"github.com/landbridge-im/landbridge/internal/ports"
 )
 
 // NgIRCd starts an ngircd: ISUPPORT NICKLEN=9 and CASEMAPPING=ascii, prefixes
@@ -18,7 +20,7 @@ func ngIRCd(t testing.TB, password, limits string) *Server {
 	t.Helper()
 	// Debian does not let it be installed beside ircd-hybrid; it needs none of its files.
 	path := filepath.Join(unpacked(t, "ngircd"), "usr/sbin/ngircd")
-	dir, port := t.TempDir(), freePort(t)
+	dir, port := t.TempDir(), ports.Port(t)
 	pass := ""
 	if password != "" {
 		pass = "Password = " + password

@@ -22,6 +22,7 @@ import (
 	"github.com/landbridge-im/landbridge/integration/exports"
 	"github.com/landbridge-im/landbridge/integration/synapse"
 	"github.com/landbridge-im/landbridge/integration/testserver"
+	"github.com/landbridge-im/landbridge/internal/ports"
 	"github.com/landbridge-im/landbridge/registration"
 )
 
@@ -314,7 +315,7 @@ func TestElsewhereTakeover(t *testing.T) {
 		}
 		return string(out)
 	}
-	listen := synapse.FreeAddr(t)
+	listen := ports.Addr(t)
 	write("http://127.0.0.1:1", listen)
 	run("bridge", "registration", "-o", dir)
 	s := synapse.New(t, filepath.Join(dir, "slack.yaml"))

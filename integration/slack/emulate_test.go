@@ -17,6 +17,7 @@ import (
 	"github.com/landbridge-im/landbridge/bridges/slack/slacktest"
 	"github.com/landbridge-im/landbridge/integration/bridgetest"
 	"github.com/landbridge-im/landbridge/integration/tools"
+	"github.com/landbridge-im/landbridge/internal/ports"
 )
 
 // emulated is a workspace of Slack as others, who have never seen this bridge, understand its Web API.
@@ -29,7 +30,7 @@ type emulated struct {
 func newEmulated(t *testing.T) *emulated {
 	t.Helper()
 	node := tools.NewNode(t, "sdk")
-	addr := freeAddress(t)
+	addr := ports.Addr(t)
 	_, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		t.Fatal(err)
@@ -56,16 +57,6 @@ func newEmulated(t *testing.T) *emulated {
 		t.Fatalf("emulate does not start: %q %v %s", line, err, complaints.String())
 	}
 	return &emulated{t, "http://" + addr + "/api/"}
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // call calls a method with somebody's token.
@@ -131,7 +122,7 @@ func TestEmulate(t *testing.T) {
 
 	k := &talk{t: t, ctx: ctx}
 	k.serve(fmt.Sprintf("bridges:\n  - id: slack\n    module: slack\n    config:\n      workspaces:\n        - id: acme\n          bot_token: %s\n          events: http\n"+
-		"          signing_secret: %s\n          listen: %q\n          history: all\n          api_url: %s\n", bot, slacktest.SigningSecret, freeAddress(t), e.base))
+		"          signing_secret: %s\n          listen: %q\n          history: all\n          api_url: %s\n", bot, slacktest.SigningSecret, ports.Addr(t), e.base))
 	k.room = k.join("general")
 	k.await("the reaction", ofType("m.reaction"))
 	k.until("the past", func() bool {

@@ -3,7 +3,6 @@ package slack_test
 import (
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/landbridge-im/landbridge/bridges/slack/slacktest"
 	"github.com/landbridge-im/landbridge/integration/bridgetest"
+	"github.com/landbridge-im/landbridge/internal/ports"
 )
 
 // inRoom returns the bodies of messages by somebody that begin with prefix.
@@ -211,12 +211,7 @@ func TestSamples(t *testing.T) {
 // TestEventsAPI has events come over HTTP.
 func TestEventsAPI(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	l.Close()
+	addr := ports.Addr(t)
 	k := newTalkBy(t, fmt.Sprintf("          events: http\n          signing_secret: %s\n          listen: %q\n", slacktest.SigningSecret, addr), func(k *talk) {
 		k.slack.SendTo("http://" + addr + "/slack/events")
 	})

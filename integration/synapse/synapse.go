@@ -18,6 +18,7 @@ import (
 
 	"github.com/landbridge-im/landbridge/integration/testserver"
 	"github.com/landbridge-im/landbridge/integration/tools"
+	"github.com/landbridge-im/landbridge/internal/ports"
 )
 
 // startTime is how long Synapse may take to make its tables and start.
@@ -73,7 +74,7 @@ type Server struct {
 func New(t testing.TB, registrations ...string) *Server {
 	t.Helper()
 	_, here, _, _ := runtime.Caller(0)
-	s := &Server{t: t, python: tools.Venv(t, filepath.Join(filepath.Dir(here), "requirements.txt")), dir: t.TempDir(), addr: FreeAddr(t)}
+	s := &Server{t: t, python: tools.Venv(t, filepath.Join(filepath.Dir(here), "requirements.txt")), dir: t.TempDir(), addr: ports.Addr(t)}
 	_, port, err := net.SplitHostPort(s.addr)
 	if err != nil {
 		t.Fatal(err)
@@ -97,17 +98,6 @@ func New(t testing.TB, registrations ...string) *Server {
 		}
 	})
 	return s
-}
-
-// FreeAddr is an address of loopback that was free a moment ago.
-func FreeAddr(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func (s *Server) path(name string) string { return filepath.Join(s.dir, name) }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -13,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/landbridge-im/landbridge/internal/ports"
 )
 
 // Options say what server to run. The zero value is a server with open registration and without
@@ -42,6 +43,7 @@ const SharedSecret = "secret-of-tests"
 type Server struct {
 	o    Options
 	addr string
+	free func() // gives the address to others
 
 	child *Child // nil while it doesn't run
 
@@ -64,6 +66,7 @@ func New(t testing.TB, o Options) *Server {
 		if err := s.Stop(); err != nil {
 			t.Errorf("stopping the server: %v", err)
 		}
+		s.free()
 		if t.Failed() {
 			t.Logf("the end of the server's log:\n%s", tail(s.Log(), 6000))
 		}
@@ -71,7 +74,7 @@ func New(t testing.TB, o Options) *Server {
 	return s
 }
 
-// Start starts a server and waits until it answers.
+// Start starts a server and waits until it answers. Its address is its own until the process ends.
 func Start(ctx context.Context, o Options) (*Server, error) {
 	if o.Binary == "" {
 		if o.Binary = os.Getenv(binaryEnv); o.Binary == "" {
@@ -84,33 +87,19 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if o.StartTimeout == 0 {
 		o.StartTimeout = 30 * time.Second
 	}
-	s := &Server{o: o}
-	var err error
-	// A port that is free now may be taken in a moment; then another one is.
-	for range 5 {
-		if s.addr, err = freeAddr(); err != nil {
-			return nil, err
-		}
-		if err = s.configure(); err != nil {
-			return nil, err
-		}
-		if err = s.Start(ctx); err == nil || !strings.Contains(s.Log(), "address already in use") {
-			break
-		}
-	}
+	addr, free, err := ports.Reserve()
 	if err != nil {
 		return nil, err
 	}
-	return s, nil
-}
-
-func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("looking for a free port: %w", err)
+	s := &Server{o: o, addr: addr, free: free}
+	if err = s.configure(); err == nil {
+		err = s.Start(ctx)
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	if err != nil {
+		free()
+		return nil, err
+	}
+	return s, nil
 }
 
 // configure writes the configuration.

@@ -13,6 +13,7 @@ import (
 	"github.com/landbridge-im/landbridge/integration/ircd"
 	"github.com/landbridge-im/landbridge/integration/testserver"
 	"github.com/landbridge-im/landbridge/integration/tools"
+	"github.com/landbridge-im/landbridge/internal/ports"
 )
 
 // TestFramework has a bridge on matrix-appservice-bridge do what bridges do: portals by alias, ghosts,
@@ -32,7 +33,7 @@ func TestFramework(t *testing.T) {
 	ok(t, os.Symlink(node.Modules, filepath.Join(dir, "node_modules")))
 	ok(t, os.Mkdir(filepath.Join(dir, "registrations"), 0o755))
 	file := filepath.Join(dir, "registrations", "jsirc.yaml")
-	run(t, dir, node.Program, "--require", "./nocrypto.cjs", "bridge.mjs", "register", file, "http://"+freeAddr(t))
+	run(t, dir, node.Program, "--require", "./nocrypto.cjs", "bridge.mjs", "register", file, "http://"+ports.Addr(t))
 	s := testserver.New(t, testserver.Options{Registrations: []string{filepath.Dir(file)}})
 	_, port, err := net.SplitHostPort(net6667.Addr)
 	ok(t, err)

@@ -12,6 +12,7 @@ import (
 	"github.com/landbridge-im/landbridge/integration/ircd"
 	"github.com/landbridge-im/landbridge/integration/testserver"
 	"github.com/landbridge-im/landbridge/integration/tools"
+	"github.com/landbridge-im/landbridge/internal/ports"
 )
 
 // TestHeisenbridge has heisenbridge, which keeps all that it knows on the homeserver, connect its owner
@@ -27,7 +28,7 @@ func TestHeisenbridge(t *testing.T) {
 	dir := t.TempDir()
 	ok(t, os.Mkdir(filepath.Join(dir, "registrations"), 0o755))
 	file := filepath.Join(dir, "registrations", "heisenbridge.yaml")
-	_, listen, err := net.SplitHostPort(freeAddr(t))
+	_, listen, err := net.SplitHostPort(ports.Addr(t))
 	ok(t, err)
 	args := []string{python, "-m", "heisenbridge", "-v", "-c", file, "-l", "127.0.0.1", "-p", listen}
 	run(t, dir, append(args, "--generate")...)

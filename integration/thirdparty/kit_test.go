@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -96,14 +95,6 @@ func (p *program) kill() {
 	p.t.Helper()
 	ok(p.t, p.child.Kill())
 	p.child = nil
-}
-
-func freeAddr(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	ok(t, err)
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func run(t testing.TB, dir string, args ...string) {

@@ -21,6 +21,7 @@ import (
 
 	"github.com/landbridge-im/landbridge/integration/bridgetest"
 	"github.com/landbridge-im/landbridge/integration/testserver"
+	"github.com/landbridge-im/landbridge/internal/ports"
 )
 
 // stockPatience is how long a test of the stock bridge may take. A minute of it the bridge itself waits before it
@@ -64,8 +65,8 @@ func newStock(t *testing.T, settings map[string]any) *stock {
 	ok(t, os.Mkdir(filepath.Dir(reg), 0o755))
 	run(t, dir, bin, "-e", "-c", config)
 	// The server's address is not known before it has started; the registration does not depend on it.
-	addr := freeAddr(t)
-	s := &stock{network: freeAddr(t)}
+	addr := ports.Addr(t)
+	s := &stock{network: ports.Addr(t)}
 	_, port, _ := strings.Cut(addr, ":")
 	set := func(more map[string]any) {
 		raw, err := os.ReadFile(config)
