@@ -22,7 +22,7 @@ type PuppetConfig struct {
 	Nick string
 	// Cleartext permits users' passwords on connections without TLS.
 	Cleartext bool
-	// Prefix, if valid, is of IPv6 addresses, of which each user has one.
+	// Prefix, if valid, is of addresses, of which each user has one.
 	Prefix netip.Prefix
 	// Max is how many there may be; those who come later are relayed.
 	Max int

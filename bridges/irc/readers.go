@@ -102,10 +102,10 @@ func puppetConfig(into *PuppetConfig) moduleconfig.Reader {
 				}
 				return moduleconfig.Text(&into.Nick)(v, key)
 			},
-			"ipv6_prefix": func(v *yaml.Node, key string) error {
+			"address_prefix": func(v *yaml.Node, key string) error {
 				prefix, err := netip.ParsePrefix(v.Value)
-				if err != nil || !prefix.Addr().Is6() || prefix.Bits() > 120 {
-					return moduleconfig.Mistake(v, key, "is %q, but must be a prefix of IPv6 addresses, such as 2001:db8:1:2::/64", v.Value)
+				if err != nil || prefix.Addr().Is4In6() || prefix.Addr().BitLen()-prefix.Bits() < 8 {
+					return moduleconfig.Mistake(v, key, "is %q, but must be a prefix of at least 256 addresses, such as 2001:db8:1:2::/64", v.Value)
 				}
 				into.Prefix = prefix.Masked()
 				return nil
