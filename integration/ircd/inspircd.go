@@ -62,7 +62,11 @@ func inspIRCd(t testing.TB, o insp) *Server {
 <security hideserver="" customversion="test">
 <dns server="127.0.0.1" timeout="1">
 <log method="file" type="*" level="default" target="%[1]s/log">
+<class name="all" commands="*" privs="*" usermodes="*" chanmodes="*">
+<type name="admin" classes="all">
+<oper name="root" password="oper" host="*@*" type="admin">
 <module name="ssl_gnutls">
+<module name="globops">
 <module name="ircv3">
 <module name="ircv3_accounttag">
 <module name="ircv3_batch">
