@@ -1,7 +1,9 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"slices"
 )
 
@@ -9,6 +11,9 @@ import (
 // of those that are here, by name.
 func (s *Store) ServiceEvents(ctx context.Context, service string, room int64, names []string) (map[string]string, error) {
 	out := map[string]string{}
+	if has, err := s.hasNames(ctx, service); err != nil || !has {
+		return out, err
+	}
 	for chunk := range slices.Chunk(names, eventBatch) {
 		args := make([]any, 2+eventBatch)
 		args[0], args[1] = service, room
@@ -33,10 +38,29 @@ func (s *Store) ServiceEvents(ctx context.Context, service string, room int64, n
 
 // ServiceEventName is what a service calls an event of a room; ErrNotFound if it has no name of its own for it.
 func (s *Store) ServiceEventName(ctx context.Context, service string, room int64, eventID string) (name string, err error) {
+	if has, err := s.hasNames(ctx, service); err != nil || !has {
+		return "", cmp.Or(err, ErrNotFound)
+	}
 	return name, s.row(ctx, "service_event_name", eventID, room, service).Scan(&name)
+}
+
+// hasNames reports whether a service has names of its own for any events: most have none, and need not be looked up.
+func (s *Store) hasNames(ctx context.Context, service string) (bool, error) {
+	if has, known := s.naming.Load(service); known {
+		return has.(bool), nil
+	}
+	var one int
+	err := s.row(ctx, "service_event_any", service).Scan(&one)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return false, err
+	}
+	// A name may be put in at this moment.
+	has, _ := s.naming.LoadOrStore(service, err == nil)
+	return has.(bool), nil
 }
 
 // NameServiceEvent records what a service calls an event.
 func (t *Tx) NameServiceEvent(service, name string, room, event int64) error {
+	t.w.s.naming.Store(service, true)
 	return t.exec("service_event_put", service, name, room, event)
 }

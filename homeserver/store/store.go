@@ -58,6 +58,7 @@ type Store struct {
 
 	names  names
 	erased sync.Map // user NID to log position, see ErasedAt
+	naming sync.Map // service id to whether it has names of its own for events
 	state  *statetree.Forest
 	events *eventCache
 	links  *lru.Cache[int64, Link]

@@ -2,6 +2,9 @@
 INSERT INTO service_event (service, name, room_nid, event_nid) VALUES ($1, $2, $3, $4)
 ON CONFLICT (service, name) DO UPDATE SET room_nid = excluded.room_nid, event_nid = excluded.event_nid
 
+-- name: service_event_any
+SELECT 1 FROM service_event WHERE service = $1 LIMIT 1
+
 -- name: service_event_by_name
 SELECT s.name, e.id FROM service_event s JOIN event e ON e.nid = s.event_nid
 WHERE s.service = $1 AND s.room_nid = $2 AND s.name IN ({64 from 3})
