@@ -23,15 +23,12 @@ type message struct {
 	Type2    string `json:"channel_type"`
 	Username string `json:"username"`
 	Hidden   bool   `json:"hidden"`
-	Icons    struct {
-		Image string `json:"image_48"`
-		Emoji string `json:"emoji"`
-	} `json:"icons"`
+	// Ephemeral messages are shown to one person alone.
+	Ephemeral  bool  `json:"is_ephemeral"`
+	Icons      icons `json:"icons"`
 	BotProfile struct {
 		Name  string `json:"name"`
-		Icons struct {
-			Image string `json:"image_72"`
-		} `json:"icons"`
+		Icons icons  `json:"icons"`
 	} `json:"bot_profile"`
 	// UserProfile is there for strangers of Slack Connect.
 	UserProfile *profile        `json:"user_profile"`
@@ -51,7 +48,9 @@ type message struct {
 	Topic       string `json:"topic"`
 	Purpose     string `json:"purpose"`
 	Room        struct {
-		CreatedBy string `json:"created_by"`
+		Ended bool  `json:"has_ended"`
+		Start int64 `json:"date_start"` // seconds
+		End   int64 `json:"date_end"`
 	} `json:"room"` // of a huddle
 	Metadata struct {
 		Type    string `json:"event_type"`
@@ -65,6 +64,20 @@ type message struct {
 	Message   *message `json:"message"`
 	Previous  *message `json:"previous_message"`
 	DeletedTS string   `json:"deleted_ts"`
+}
+
+// icons are the pictures of a bot, in several sizes, or an emoji in their place.
+type icons struct {
+	Image72 string `json:"image_72"`
+	Image64 string `json:"image_64"`
+	Image48 string `json:"image_48"`
+	Image36 string `json:"image_36"`
+	Emoji   string `json:"emoji"`
+}
+
+// address is that of the largest picture; "" if there is none.
+func (i *icons) address() string {
+	return firstNonEmpty(i.Image72, i.Image64, i.Image48, i.Image36)
 }
 
 // file is a file of a message.
@@ -85,6 +98,8 @@ type file struct {
 	Height   int    `json:"original_h"`
 	Duration int    `json:"duration_ms"`
 	Subtype  string `json:"subtype"` // slack_audio, slack_video
+	// Wave is how loud a voice clip is in its course, from 0 to 100.
+	Wave []int `json:"audio_wave_samples"`
 }
 
 type profile struct {
@@ -110,6 +125,7 @@ type user struct {
 	Owner    bool    `json:"is_owner"`
 	Guest    bool    `json:"is_restricted"`
 	Stranger bool    `json:"is_stranger"`
+	Updated  int64   `json:"updated"` // seconds
 	Profile  profile `json:"profile"`
 }
 

@@ -82,6 +82,14 @@ func (g *gaps) add(channel string) {
 	}
 }
 
+// deepen is add for a channel to whose older messages something may have happened.
+func (g *gaps) deepen(channel string) {
+	g.mu.Lock()
+	g.deep = true
+	g.mu.Unlock()
+	g.add(channel)
+}
+
 // wait has the events of a channel wait.
 func (g *gaps) wait(channel string) {
 	g.mu.Lock()

@@ -261,6 +261,7 @@ func (w *workspace) takeRemove(ctx context.Context, msg *bridgev2.MatrixMessageR
 	// The framework forgets the message now, so what is known of it goes with the action.
 	if ts := tsOf(msg.TargetMessage.ID); ts != "" {
 		a.TS = append([]string{ts}, metaOf(msg.TargetMessage).More...)
+		w.gone.note(a.Channel+"/"+ts, ts) // should something of it come late
 	}
 	if err := w.outbox.add(ctx, a, nil); err != nil && !errors.Is(err, errDuplicate) {
 		return refusal(err)

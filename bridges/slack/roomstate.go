@@ -230,6 +230,7 @@ func (b *Bridge) relayState() {
 	intent.Connector.EventProcessor.PrependHandler(event.StateMember, func(ctx context.Context, evt *event.Event) {
 		ghost, ok := b.br.Matrix.ParseGhostMXID(id.UserID(evt.GetStateKey()))
 		if !ok {
+			queue(ctx, evt, func(w *workspace, a *action) bool { return w.personMoves(evt, a) })
 			return
 		}
 		queue(ctx, evt, func(_ *workspace, a *action) bool {

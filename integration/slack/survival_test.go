@@ -178,6 +178,13 @@ func TestSamples(t *testing.T) {
 	if err != nil || len(files) < 50 {
 		t.Fatal(len(files), err)
 	}
+	if dir := vendors(); dir != "" {
+		more, err := filepath.Glob(filepath.Join(dir, "events", "*.json"))
+		if err != nil || len(more) < len(files) {
+			t.Fatal(len(more), err)
+		}
+		files = append(files, more...)
+	}
 	k := newTalk(t, "")
 	for _, name := range files {
 		raw, err := os.ReadFile(name)

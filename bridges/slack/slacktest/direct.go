@@ -42,6 +42,9 @@ func (s *Server) oauthAccess(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	s.calls = append(s.calls, Call{"oauth.v2.access", f})
 	s.touch()
+	if s.limits["oauth.v2.access"].hit(w) {
+		return
+	}
 	if id != ClientID || secret != ClientSecret {
 		reply(w, Object{"ok": false, "error": "bad_client_secret"})
 		return
@@ -54,9 +57,16 @@ func (s *Server) oauthAccess(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		delete(s.refresh, old)
+		if user == BotUser {
+			access, next := s.issueBot()
+			out["access_token"], out["refresh_token"], out["expires_in"], out["token_type"] = access, next, s.TokenLife, "bot"
+			out["scope"], out["bot_user_id"] = s.Scopes, BotUser
+			reply(w, s.watched("oauth.v2.access", out))
+			return
+		}
 		access, next := s.issue(user)
 		out["access_token"], out["refresh_token"], out["expires_in"], out["token_type"] = access, next, s.TokenLife, "user"
-		reply(w, out)
+		reply(w, s.watched("oauth.v2.access", out))
 		return
 	}
 	g, ok := s.codes[f["code"]]
@@ -67,8 +77,15 @@ func (s *Server) oauthAccess(w http.ResponseWriter, r *http.Request) {
 	}
 	if !g.personal {
 		s.revoked = false
+		if s.TokenLife > 0 {
+			access, next := s.issueBot()
+			out["access_token"], out["refresh_token"], out["expires_in"], out["token_type"] = access, next, s.TokenLife, "bot"
+			out["scope"], out["bot_user_id"], out["authed_user"] = s.Scopes, BotUser, Object{"id": g.user}
+			reply(w, s.watched("oauth.v2.access", out))
+			return
+		}
 		out["access_token"], out["token_type"], out["scope"], out["bot_user_id"], out["authed_user"] = BotToken, "bot", s.Scopes, BotUser, Object{"id": g.user}
-		reply(w, out)
+		reply(w, s.watched("oauth.v2.access", out))
 		return
 	}
 	access, next := s.issue(g.user)
@@ -77,7 +94,7 @@ func (s *Server) oauthAccess(w http.ResponseWriter, r *http.Request) {
 		person["refresh_token"], person["expires_in"] = next, s.TokenLife
 	}
 	out["authed_user"] = person
-	reply(w, out)
+	reply(w, s.watched("oauth.v2.access", out))
 }
 
 // issue makes a token of a person; s.mu is held.
@@ -85,6 +102,28 @@ func (s *Server) issue(user string) (access, refresh string) {
 	access, refresh = "xoxp-"+rand.Text(), "xoxe-1-"+rand.Text()
 	s.persons[access], s.refresh[refresh] = user, user
 	return access, refresh
+}
+
+// issueBot makes a token of the bot that ends; the ones before are good for a while longer. s.mu is held.
+func (s *Server) issueBot() (access, refresh string) {
+	access, refresh = "xoxe.xoxb-1-"+rand.Text(), "xoxe-1-"+rand.Text()
+	s.botTokens[access], s.refresh[refresh] = true, BotUser
+	return access, refresh
+}
+
+// Expire ends a token.
+func (s *Server) Expire(token string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.botTokens, token)
+	delete(s.persons, token)
+}
+
+// Token is the token by which a method was last called.
+func (s *Server) Token(method string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.used[method]
 }
 
 // RevokePerson makes the tokens of a person invalid, and tells the app.

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -44,12 +45,16 @@ func (s *Server) openConnection(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.calls = append(s.calls, Call{"apps.connections.open", nil})
 	s.touch()
+	limited := s.limits["apps.connections.open"].hit(w)
 	s.mu.Unlock()
+	if limited {
+		return
+	}
 	if token != AppToken {
 		reply(w, Object{"ok": false, "error": "invalid_auth"})
 		return
 	}
-	reply(w, Object{"ok": true, "url": strings.Replace(s.http.URL, "http", "ws", 1) + "/link/?ticket=1&app_id=" + App})
+	reply(w, s.watched("apps.connections.open", Object{"ok": true, "url": strings.Replace(s.http.URL, "http", "ws", 1) + "/link/?ticket=1&app_id=" + App}))
 }
 
 func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
@@ -146,6 +151,10 @@ func (s *Server) dispatch(e Object) {
 		"authorizations":        []Object{{"enterprise_id": nil, "team_id": Team, "user_id": BotUser, "is_bot": true, "is_enterprise_install": false}},
 		"is_ext_shared_channel": false, "event_context": "4-test",
 	}
+	if s.Watch != nil {
+		subtype, _ := e["subtype"].(string)
+		s.Watch("event", fmt.Sprintf("%v.%s", e["type"], subtype), e)
+	}
 	env := &envelope{id: s.id("envelope-"), payload: payload}
 	if s.hook != "" {
 		s.pending[env.id] = env
@@ -164,6 +173,10 @@ func (s *Server) sendEnvelope(env *envelope) {
 		return
 	}
 	env.sent = time.Now()
+	if s.keeping {
+		s.kept = append(s.kept, env)
+		return
+	}
 	s.socks[s.events%len(s.socks)].send(Object{
 		"envelope_id": env.id, "type": "events_api", "payload": env.payload, "accepts_response_payload": false,
 		"retry_attempt": env.attempt, "retry_reason": map[bool]string{true: "timeout"}[env.attempt > 0],
@@ -188,6 +201,26 @@ func (s *Server) repeat() {
 			}
 		}
 		s.mu.Unlock()
+	}
+}
+
+// Keep has events wait from now on.
+func (s *Server) Keep() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keeping = true
+}
+
+// Release sends what waits, the newest first, and all of it twice.
+func (s *Server) Release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := s.kept
+	s.keeping, s.kept = false, nil
+	for range 2 {
+		for _, env := range slices.Backward(list) {
+			s.sendEnvelope(env)
+		}
 	}
 }
 

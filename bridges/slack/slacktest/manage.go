@@ -98,6 +98,65 @@ func (s *Server) ChangeChannel(channel string, change Object) {
 	}
 }
 
+// Convert makes a channel private or public.
+func (s *Server) Convert(user, channel string, private bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ch := s.channels[channel]
+	ch.info["is_private"] = private
+	subtype := "channel_convert_to_public"
+	if private {
+		subtype = "channel_convert_to_private"
+	}
+	s.system(ch, user, subtype, Object{"text": "changed who sees the channel"})
+}
+
+// Share says that a channel is shared with another organisation, or is no more.
+func (s *Server) Share(channel string, shared bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ch := s.channels[channel]
+	ch.info["is_ext_shared"], ch.info["is_shared"] = shared, shared
+	typ := "channel_unshared"
+	if shared {
+		typ = "channel_shared"
+	}
+	e := Object{"type": typ, "channel": channel}
+	if shared {
+		e["connected_team_id"] = "T0OTHER"
+	} else {
+		e["previously_connected_team_id"], e["is_ext_shared"] = "T0OTHER", false
+	}
+	s.dispatchIn(ch, e)
+}
+
+// RenameTeam gives the workspace another name.
+func (s *Server) RenameTeam(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.team["name"] = name
+	s.dispatch(Object{"type": "team_rename", "name": name})
+}
+
+// SetTeamIcon gives the workspace a picture.
+func (s *Server) SetTeamIcon() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.team["icon"] = Object{"image_132": s.http.URL + "/emoji/team.png", "image_default": false}
+}
+
+// AddBot adds a bot of another app, and returns the address of its picture.
+func (s *Server) AddBot(id, name string) (picture string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	picture = s.http.URL + "/emoji/bot-" + name + ".png"
+	s.bots[id] = Object{"id": id, "deleted": false, "name": name, "app_id": "A0OTHER", "icons": Object{"image_72": picture}}
+	return picture
+}
+
+// Picture is the address of some picture.
+func (s *Server) Picture(name string) string { return s.http.URL + "/emoji/" + name + ".png" }
+
 // ChangeGroup changes who is in a user group.
 func (s *Server) ChangeGroup(id string, users ...string) {
 	s.mu.Lock()

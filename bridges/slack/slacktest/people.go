@@ -16,6 +16,13 @@ func (s *Server) AddUser(name, real string) string {
 	return id
 }
 
+// Hide takes somebody out of the list of people, who can still be asked for.
+func (s *Server) Hide(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.order = slices.DeleteFunc(s.order, func(other string) bool { return other == id })
+}
+
 // ChangeUser changes fields of a person; those of "profile" one by one.
 func (s *Server) ChangeUser(id string, change Object) {
 	s.mu.Lock()

@@ -207,13 +207,34 @@ func (s *Server) pinned(ch *channel, m Object) Object {
 	return m
 }
 
-// Upload shares a file as a person.
+// Change changes a message without an edit.
+func (s *Server) Change(channel, ts string, change Object) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ch := s.channels[channel]
+	s.change(ch, find(ch, ts), change)
+}
+
+// AddFile adds a file that is not shared yet, and returns it as a message has it.
+func (s *Server) AddFile(user, name, mime string, data []byte) Object {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return clone(s.addFile(user, name, mime, data).info)
+}
+
+// Upload shares a file as a person. extra has further fields of the message; in "files_have" are fields of the file, as the
+// message has it.
 func (s *Server) Upload(user, channel, name, mime string, data []byte, extra Object) (ts, id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f := s.addFile(user, name, mime, data)
-	m := Object{"type": "message", "subtype": "file_share", "text": "", "user": user, "files": []Object{clone(f.info)}, "upload": true}
+	shown := clone(f.info)
+	if have, ok := extra["files_have"].(Object); ok {
+		maps.Copy(shown, have)
+	}
+	m := Object{"type": "message", "subtype": "file_share", "text": "", "user": user, "files": []Object{shown}, "upload": true}
 	maps.Copy(m, extra)
+	delete(m, "files_have")
 	return s.post(s.channels[channel], m), f.info["id"].(string)
 }
 
