@@ -48,8 +48,13 @@ func (g *gaps) changes(ctx context.Context, channel, root string, now []fetched,
 			add(deletion(channel, m.TS))
 			continue
 		}
-		if m.Edited.TS != "" && content != "" && content != m.content() && !g.w.ours(m) {
-			add(map[string]any{"type": "message", "subtype": "message_changed", "channel": channel, "ts": m.Edited.TS, "message": f.raw})
+		lacks := slices.ContainsFunc(m.Files, func(f file) bool { return f.Mode == modeGone })
+		if (m.Edited.TS != "" || lacks) && content != "" && content != m.content() && !g.w.ours(m) {
+			at := m.Edited.TS
+			if lacks {
+				at = upto // or later; nobody says when
+			}
+			add(map[string]any{"type": "message", "subtype": "message_changed", "channel": channel, "ts": at, "message": f.raw})
 		}
 		for _, r := range g.w.reactionChanges(m, reactions[m.TS]) {
 			kind := "reaction_removed"

@@ -232,7 +232,7 @@ func (w *workspace) filePart(ctx context.Context, portal *bridgev2.Portal, ghost
 	}
 	content := &event.MessageEventContent{
 		MsgType: event.MsgFile, Body: name, FileName: name, URL: uri, File: enc,
-		Info: &event.FileInfo{MimeType: mime, Size: len(data), Width: f.Width, Height: f.Height, Duration: f.Duration},
+		Info: &event.FileInfo{MimeType: mime, Size: len(data), Width: int(f.Width), Height: int(f.Height), Duration: int(f.Duration)},
 	}
 	switch {
 	case strings.HasPrefix(mime, "image/"):
@@ -241,7 +241,7 @@ func (w *workspace) filePart(ctx context.Context, portal *bridgev2.Portal, ghost
 		content.MsgType = event.MsgAudio
 		if f.Subtype == "slack_audio" {
 			content.MSC3245Voice = &event.MSC3245Voice{}
-			content.MSC1767Audio = &event.MSC1767Audio{Duration: f.Duration, Waveform: loudness(f.Wave)}
+			content.MSC1767Audio = &event.MSC1767Audio{Duration: int(f.Duration), Waveform: loudness(f.Wave)}
 		}
 	case strings.HasPrefix(mime, "video/"):
 		content.MsgType = event.MsgVideo

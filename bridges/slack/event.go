@@ -1,6 +1,10 @@
 package slack
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+)
 
 // eventHead says what an event is.
 type eventHead struct {
@@ -94,12 +98,25 @@ type file struct {
 	Private  string `json:"url_private"`
 	Download string `json:"url_private_download"`
 	Link     string `json:"permalink"`
-	Width    int    `json:"original_w"`
-	Height   int    `json:"original_h"`
-	Duration int    `json:"duration_ms"`
+	Width    number `json:"original_w"`
+	Height   number `json:"original_h"`
+	Duration number `json:"duration_ms"`
 	Subtype  string `json:"subtype"` // slack_audio, slack_video
 	// Wave is how loud a voice clip is in its course, from 0 to 100.
 	Wave []int `json:"audio_wave_samples"`
+}
+
+// number is one that may be in quotes: Slack's samples and its documentation differ.
+type number int
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (n *number) UnmarshalJSON(raw []byte) error {
+	v, err := strconv.Atoi(strings.Trim(string(raw), `"`))
+	if err != nil {
+		v = 0 // it is not worth a message
+	}
+	*n = number(v)
+	return nil
 }
 
 type profile struct {

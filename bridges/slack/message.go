@@ -183,10 +183,7 @@ func (w *workspace) onChange(ctx context.Context, e *entry, m *message) {
 		w.inbox.finish(e, "", "")
 		return
 	}
-	version := now.Edited.TS
-	if version == "" {
-		version = m.TS
-	}
+	version := m.TS // not when it was edited: its files may have changed since
 	w.turn(m.Channel, e, "", func(ctx context.Context, portal *bridgev2.Portal) error {
 		return w.bridgeEdit(ctx, portal, now, sender, version)
 	})

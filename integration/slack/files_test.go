@@ -42,7 +42,7 @@ func TestFiles(t *testing.T) {
 		}
 		return e
 	}
-	share("photo.png", "image/png", obj{"original_w": 40, "original_h": 30}, nil)
+	share("photo.png", "image/png", obj{"original_w": "40", "original_h": "30"}, nil)
 	if e := media("photo.png", "m.image"); get(e.Content, "info", "w") != 40.0 || get(e.Content, "info", "mimetype") != "image/png" {
 		t.Errorf("the picture is %s", e.Content)
 	}

@@ -91,9 +91,9 @@ func TestMentions(t *testing.T) {
 	k := newTalkAfter(t, "", func(k *talk) {
 		group = k.slack.AddGroup("admins", k.carol)
 		other = k.slack.AddChannel("random", false, k.bob, slacktest.BotUser)
-		k.slack.AddEmoji("parrot", "")
+		k.slack.AddEmoji("blob_party", "")
 	})
-	k.slack.Say(k.bob, k.channel, "<!subteam^"+group+"> see <#"+other+"|random>, <!here> :parrot: <!date^1700000000^{date}|then> <https://x.example/?a=1&amp;b|there>", nil)
+	k.slack.Say(k.bob, k.channel, "<!subteam^"+group+"> see <#"+other+"|random>, <!here> :blob_party: <!date^1700000000^{date}|then> <https://x.example/?a=1&amp;b|there>", nil)
 	e := k.await("the mentions", func(e bridgetest.Event) bool { return strings.HasPrefix(e.Body(), "@admins see #random, @here") })
 	if users, _ := get(e.Content, "m.mentions", "user_ids").([]any); len(users) != 1 || users[0] != k.ghost(k.carol) || get(e.Content, "m.mentions", "room") != true {
 		t.Errorf("mentioned are %v", get(e.Content, "m.mentions"))
@@ -106,9 +106,9 @@ func TestMentions(t *testing.T) {
 		}
 	}
 	k.promote(k.room, 60)
-	k.send("m.room.message", obj{"msgtype": "m.text", "body": "@admins @room :parrot: #random", "format": "org.matrix.custom.html", "m.mentions": obj{"room": true},
-		"formatted_body": `@admins @room :parrot: <a href="https://matrix.to/#/` + room + `">#random</a>`})
-	k.inSlack("the mentions", withText("<!subteam^"+group+"> <!channel> :parrot: <#"+other+">"))
+	k.send("m.room.message", obj{"msgtype": "m.text", "body": "@admins @room :blob_party: #random", "format": "org.matrix.custom.html", "m.mentions": obj{"room": true},
+		"formatted_body": `@admins @room :blob_party: <a href="https://matrix.to/#/` + room + `">#random</a>`})
+	k.inSlack("the mentions", withText("<!subteam^"+group+"> <!channel> :blob_party: <#"+other+">"))
 	// Who may not alert everybody does not.
 	k.promote(k.room, 0)
 	k.send("m.room.message", obj{"msgtype": "m.text", "body": "@room hi", "m.mentions": obj{"room": true}})

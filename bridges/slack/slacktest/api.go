@@ -118,6 +118,8 @@ func (s *Server) call(w http.ResponseWriter, r *http.Request, name string, m met
 		code = "invalid_auth"
 	case s.revoked && !known:
 		code = "token_revoked"
+	case s.org != "" && !known && f["team_id"] == "" && slices.Contains(ofTeam, name):
+		code = "missing_argument"
 	case bad.code != "" && !bad.after:
 		code = bad.code
 	default:
@@ -163,6 +165,9 @@ func (l *limit) hit(w http.ResponseWriter) bool {
 	return true
 }
 
+// ofTeam are the methods that want to know which workspace is meant, if the token does not say so.
+var ofTeam = []string{"conversations.list", "users.list", "usergroups.list", "users.conversations", "bots.info"}
+
 // page returns a page of a list, and the cursor of the next.
 func page[T any](list []T, f map[string]string, most int) ([]T, Object) {
 	limit, _ := strconv.Atoi(f["limit"])
@@ -183,9 +188,13 @@ func methods() map[string]method {
 	return map[string]method{
 		"auth.test": func(s *Server, _ map[string]string) (Object, string) {
 			if s.actor != BotUser {
-				return Object{"url": s.http.URL + "/", "team": s.team["name"], "user": s.users[s.actor]["name"], "team_id": Team, "user_id": s.actor}, ""
+				return Object{"url": s.http.URL + "/", "team": s.team["name"], "user": s.users[s.actor]["name"], "team_id": s.teamID, "user_id": s.actor}, ""
 			}
-			return Object{"url": s.http.URL + "/", "team": s.team["name"], "user": "landbridge", "team_id": Team, "user_id": BotUser, "bot_id": Bot, "is_enterprise_install": false}, ""
+			if s.org != "" {
+				return Object{"url": s.http.URL + "/", "team": "The organisation", "user": "landbridge", "team_id": s.org, "enterprise_id": s.org,
+					"user_id": BotUser, "bot_id": Bot, "is_enterprise_install": true}, ""
+			}
+			return Object{"url": s.http.URL + "/", "team": s.team["name"], "user": "landbridge", "team_id": s.teamID, "user_id": BotUser, "bot_id": Bot, "is_enterprise_install": false}, ""
 		},
 		"team.info": func(s *Server, _ map[string]string) (Object, string) {
 			return Object{"team": clone(s.team)}, ""
@@ -409,8 +418,8 @@ func postMessage(s *Server, ch *channel, f map[string]string) (Object, string) {
 	case len(f["text"]) > 40_000:
 		return nil, "msg_too_long"
 	}
-	m := Object{"type": "message", "text": f["text"], "bot_id": Bot, "app_id": App, "user": s.actor, "team": Team,
-		"bot_profile": Object{"id": Bot, "app_id": App, "name": "Landbridge", "deleted": false, "team_id": Team, "icons": Object{}, "updated": 1}}
+	m := Object{"type": "message", "text": f["text"], "bot_id": Bot, "app_id": App, "user": s.actor, "team": s.teamID,
+		"bot_profile": Object{"id": Bot, "app_id": App, "name": "Landbridge", "deleted": false, "team_id": s.teamID, "icons": Object{}, "updated": 1}}
 	if f["username"] != "" && s.actor == BotUser {
 		m["subtype"], m["username"] = "bot_message", f["username"]
 		delete(m, "user")

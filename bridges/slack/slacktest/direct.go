@@ -49,7 +49,7 @@ func (s *Server) oauthAccess(w http.ResponseWriter, r *http.Request) {
 		reply(w, Object{"ok": false, "error": "bad_client_secret"})
 		return
 	}
-	out := Object{"ok": true, "app_id": App, "team": Object{"id": Team, "name": "Acme"}, "enterprise": nil, "is_enterprise_install": false}
+	out := Object{"ok": true, "app_id": App, "team": Object{"id": s.teamID, "name": "Acme"}, "enterprise": nil, "is_enterprise_install": false}
 	if old := f["refresh_token"]; old != "" {
 		user, ok := s.refresh[old]
 		if !ok {
@@ -109,6 +109,13 @@ func (s *Server) issueBot() (access, refresh string) {
 	access, refresh = "xoxe.xoxb-1-"+rand.Text(), "xoxe-1-"+rand.Text()
 	s.botTokens[access], s.refresh[refresh] = true, BotUser
 	return access, refresh
+}
+
+// ForgetRefresh makes all tokens useless with which others could be got.
+func (s *Server) ForgetRefresh() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.refresh)
 }
 
 // Expire ends a token.
@@ -249,7 +256,7 @@ func (s *Server) Command(user, text string) string {
 	s.answers[id] = answer
 	if len(s.socks) > 0 {
 		s.socks[0].send(Object{"envelope_id": id, "type": "slash_commands", "accepts_response_payload": true, "payload": Object{
-			"command": "/matrix", "text": text, "user_id": user, "team_id": Team, "channel_id": "C1", "api_app_id": App,
+			"command": "/matrix", "text": text, "user_id": user, "team_id": s.teamID, "channel_id": "C1", "api_app_id": App,
 		}})
 	}
 	s.mu.Unlock()

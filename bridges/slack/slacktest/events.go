@@ -146,9 +146,9 @@ func (s *Server) dispatch(e Object) {
 		e["event_ts"] = s.ts()
 	}
 	payload := Object{
-		"token": "verification", "team_id": Team, "api_app_id": App, "type": "event_callback",
-		"event_id": fmt.Sprintf("Ev%08d", s.events), "event_time": time.Now().Unix(), "event": clone(e),
-		"authorizations":        []Object{{"enterprise_id": nil, "team_id": Team, "user_id": BotUser, "is_bot": true, "is_enterprise_install": false}},
+		"token": "verification", "team_id": s.teamID, "api_app_id": App, "type": "event_callback",
+		"event_id": fmt.Sprintf("Ev%s%08d", s.teamID, s.events), "event_time": time.Now().Unix(), "event": clone(e),
+		"authorizations":        []Object{s.authorization()},
 		"is_ext_shared_channel": false, "event_context": "4-test",
 	}
 	if s.Watch != nil {
@@ -161,11 +161,27 @@ func (s *Server) dispatch(e Object) {
 		s.work.Go(func() { s.sendHook(env) })
 		return
 	}
+	if to := s.through; to != nil {
+		to.mu.Lock()
+		defer to.mu.Unlock()
+		to.pending[env.id] = env
+		to.sendEnvelope(env)
+		return
+	}
 	if len(s.socks) == 0 {
 		return
 	}
 	s.pending[env.id] = env
 	s.sendEnvelope(env)
+}
+
+// authorization is the installation that is told of events.
+func (s *Server) authorization() Object {
+	o := Object{"enterprise_id": nil, "team_id": s.teamID, "user_id": BotUser, "is_bot": true, "is_enterprise_install": false}
+	if s.org != "" {
+		o["enterprise_id"], o["team_id"], o["is_enterprise_install"] = s.org, nil, true
+	}
+	return o
 }
 
 func (s *Server) sendEnvelope(env *envelope) {
@@ -252,6 +268,9 @@ func (s *Server) AwaitConnected(t interface {
 		}
 	}
 }
+
+// Waiting is Unacknowledged for who has the workspace locked.
+func (s *Server) Waiting() int { return len(s.pending) }
 
 // Unacknowledged returns how many events the app has not acknowledged.
 func (s *Server) Unacknowledged() int {

@@ -70,7 +70,7 @@ func (s *Server) Bookmark(channel, title, link string) {
 	ch := s.channels[channel]
 	ch.bookmarks = append(ch.bookmarks, Object{
 		"id": s.id("Bk"), "channel_id": channel, "title": title, "link": link, "emoji": "", "icon_url": nil, "type": "link", "entity_id": nil,
-		"date_created": s.last / 1e6, "date_updated": 0, "rank": "U", "last_updated_by_user_id": BotUser, "last_updated_by_team_id": Team,
+		"date_created": s.last / 1e6, "date_updated": 0, "rank": "U", "last_updated_by_user_id": BotUser, "last_updated_by_team_id": s.teamID,
 		"shortcut_id": nil, "app_id": nil,
 	})
 }
@@ -130,6 +130,28 @@ func (s *Server) Share(channel string, shared bool) {
 	s.dispatchIn(ch, e)
 }
 
+// SetTeam makes this another workspace than the usual one, whose ids begin elsewhere. It comes before anything else.
+func (s *Server) SetTeam(id string, from int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.teamID, s.team["id"], s.serial = id, id, from
+	s.users[BotUser]["team_id"] = id
+}
+
+// SetOrg has the app be installed in a whole organisation.
+func (s *Server) SetOrg(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.org = id
+}
+
+// Through has events go by the connections of another workspace, as it is with one app in both.
+func (s *Server) Through(other *Server) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.through = other
+}
+
 // RenameTeam gives the workspace another name.
 func (s *Server) RenameTeam(name string) {
 	s.mu.Lock()
@@ -164,7 +186,7 @@ func (s *Server) ChangeGroup(id string, users ...string) {
 	for _, g := range s.groups {
 		if g["id"] == id {
 			g["users"], g["user_count"] = users, len(users)
-			s.dispatch(Object{"type": "subteam_members_changed", "subteam_id": id, "team_id": Team})
+			s.dispatch(Object{"type": "subteam_members_changed", "subteam_id": id, "team_id": s.teamID})
 		}
 	}
 }

@@ -61,6 +61,9 @@ type Server struct {
 	// MostHistory bounds the pages of histories, as for apps that are distributed outside of Slack's marketplace; 0 for Slack's own bound.
 	MostHistory int
 	botTokens   map[string]bool
+	teamID      string
+	org         string            // the organisation in which the app is installed, if it is not in the workspace
+	through     *Server           // by whose connections events go
 	used        map[string]string // by which token methods were last called
 	team        Object
 	fail        map[string][]failure
@@ -126,6 +129,7 @@ func New(t testing.TB) *Server {
 		botTokens: map[string]bool{BotToken: true}, used: make(map[string]string), team: Object{"id": Team, "name": "Acme", "domain": "acme", "icon": Object{}},
 		fail: make(map[string][]failure), pending: make(map[string]*envelope),
 		codes: make(map[string]grant), persons: make(map[string]string), refresh: make(map[string]string), answers: make(map[string]chan string),
+		teamID: Team,
 		closed: make(chan struct{}), changed: make(chan struct{}),
 	}
 	mux := http.NewServeMux()

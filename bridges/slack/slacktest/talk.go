@@ -14,7 +14,7 @@ import (
 func (s *Server) Say(user, channel, text string, extra Object) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m := Object{"type": "message", "text": text, "client_msg_id": s.id("client"), "team": Team}
+	m := Object{"type": "message", "text": text, "client_msg_id": s.id("client"), "team": s.teamID}
 	if user != "" {
 		m["user"] = user
 	}
@@ -60,7 +60,7 @@ func (s *Server) messageEvent(ch *channel, m Object) Object {
 }
 
 func (s *Server) system(ch *channel, user, subtype string, extra Object) {
-	m := Object{"type": "message", "subtype": subtype, "user": user, "team": Team}
+	m := Object{"type": "message", "subtype": subtype, "user": user, "team": s.teamID}
 	maps.Copy(m, extra)
 	s.post(ch, m)
 }
@@ -245,7 +245,7 @@ func (s *Server) addFile(user, name, mime string, data []byte) *file {
 		"size": len(data), "url_private": s.http.URL + "/files/" + id, "url_private_download": s.http.URL + "/files/" + id + "/download",
 		"permalink": s.http.URL + "/permalink/" + id, "permalink_public": s.http.URL + "/public/" + id, "pretty_type": "Binary", "editable": false,
 		"external_type": "", "is_public": true, "public_url_shared": false, "display_as_bot": false, "username": "", "has_rich_preview": false, "file_access": "visible",
-		"user_team": Team, "channels": []string{}, "groups": []string{}, "ims": []string{}, "is_starred": false, "media_display_type": "unknown", "created": s.last / 1e6, "timestamp": s.last / 1e6,
+		"user_team": s.teamID, "channels": []string{}, "groups": []string{}, "ims": []string{}, "is_starred": false, "media_display_type": "unknown", "created": s.last / 1e6, "timestamp": s.last / 1e6,
 	}}
 	s.files[id] = f
 	return f
