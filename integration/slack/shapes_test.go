@@ -135,7 +135,8 @@ var unsampled = shape{
 	"room": "object", "room.id": "string", "room.has_ended": "bool", "room.date_start": "number", "room.date_end": "number", // huddles
 	"audio_wave_samples": "array", "audio_wave_samples.[]": "number", // clips
 	"is_ephemeral": "bool", "event_ts": "string", "client_msg_id": "string", "old_name": "string", "name": "string",
-	"user.profile.fields": "object", "response_metadata": "object", "response_metadata.next_cursor": "string",
+	"channel.user": "string", "items.[].message": "object", "items.[].channel": "string", "revoked": "bool", "has_pins": "bool", "pin_count": "string",
+	"permalink": "string", "user.profile.fields": "object", "response_metadata": "object", "response_metadata.next_cursor": "string",
 }
 
 // compare holds what the stand-in says against the samples.

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/landbridge-im/landbridge/bridges/slack/slacktest"
-	"github.com/landbridge-im/landbridge/integration/bridgetest"
 )
 
 // workspace is the configuration of one more workspace.
@@ -226,8 +225,12 @@ func TestMoves(t *testing.T) {
 	k.slack.Convert(k.bob, k.channel, true)
 	k.await("the room to be private", state("m.room.join_rules", "join_rule", "invite"))
 	k.slack.Leave(me, k.channel)
-	k.await("anna to be out of the room", func(e bridgetest.Event) bool {
-		return e.Type == "m.room.member" && *e.StateKey == k.anna.UserID && e.Field("membership") == "leave" && e.Sender != k.anna.UserID
+	bot := k.bot()
+	k.until("anna to be out of the room", func() bool {
+		var m struct {
+			Membership string `json:"membership"`
+		}
+		return bot.State(k.ctx, k.room, "m.room.member", k.anna.UserID, &m) == nil && m.Membership == "leave"
 	})
 }
 

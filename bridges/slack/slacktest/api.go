@@ -227,7 +227,7 @@ func methods() map[string]method {
 		},
 		"conversations.list": conversationsList,
 		"conversations.info": in(func(s *Server, ch *channel, f map[string]string) (Object, string) {
-			return Object{"channel": s.channelInfo(ch)}, ""
+			return Object{"channel": s.counted(ch)}, ""
 		}),
 		"conversations.members": in(conversationsMembers),
 		"conversations.history": in(conversationsHistory),
@@ -313,6 +313,12 @@ func (s *Server) channelInfo(ch *channel) Object {
 			}
 		}
 	}
+	return o
+}
+
+// counted is channelInfo where it says how many members there are.
+func (s *Server) counted(ch *channel) Object {
+	o := s.channelInfo(ch)
 	o["num_members"] = len(ch.members)
 	return o
 }
@@ -332,7 +338,7 @@ func conversationsList(s *Server, f map[string]string) (Object, string) {
 		if f["exclude_archived"] == "true" && ch.info["is_archived"] == true {
 			continue
 		}
-		list = append(list, s.channelInfo(ch))
+		list = append(list, s.counted(ch))
 	}
 	some, meta := page(list, f, 1000)
 	return Object{"channels": some, "response_metadata": meta}, ""

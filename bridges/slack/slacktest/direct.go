@@ -210,7 +210,9 @@ func direct() map[string]method {
 			case u["deleted"] == true:
 				return nil, "user_disabled"
 			}
-			return Object{"channel": s.channelInfo(s.openDirect(s.actor, f["users"])), "no_op": false, "already_open": false}, ""
+			ch := s.openDirect(s.actor, f["users"])
+			return Object{"channel": Object{"id": ch.info["id"], "created": ch.info["created"], "is_im": true, "is_archived": false, "user": f["users"]},
+				"no_op": false, "already_open": false}, ""
 		},
 		"conversations.leave": in(func(s *Server, ch *channel, _ map[string]string) (Object, string) {
 			s.leave(s.actor, ch)
@@ -230,7 +232,9 @@ func direct() map[string]method {
 					kind = "private_channel"
 				}
 				if ch.members[s.actor] && slices.Contains(strings.Split(f["types"], ","), kind) {
-					list = append(list, s.channelInfo(ch))
+					o := s.channelInfo(ch)
+					delete(o, "is_member")
+					list = append(list, o)
 				}
 			}
 			some, meta := page(list, f, 1000)
