@@ -236,6 +236,9 @@ func (m *message) hasBlock(id string) bool {
 
 // upload sends a file: to a place that Slack names, and then into the channel.
 func (w *workspace) upload(ctx context.Context, a *action) error {
+	if len(a.TS) > 0 {
+		return nil // in an earlier run, which did not come to record that nothing is left to do
+	}
 	voice, err := w.speaker(a)
 	if err != nil {
 		return err

@@ -239,8 +239,9 @@ func (b *Bridge) relayState() {
 			switch {
 			case content.Membership == event.MembershipInvite:
 				a.Kind = doInvite
-			case before == event.MembershipJoin && (content.Membership == event.MembershipLeave || content.Membership == event.MembershipBan):
-				a.Kind = doKick
+			case (before == event.MembershipJoin || before == event.MembershipInvite) &&
+				(content.Membership == event.MembershipLeave || content.Membership == event.MembershipBan):
+				a.Kind = doKick // who was invited may be in the channel already
 			default:
 				return false
 			}
