@@ -94,6 +94,9 @@ func TestEveryMethodLimited(t *testing.T) {
 	k.until("what was said in a gap", func() bool { return k.count("in a gap") == 1 })
 	k.ask(bot, "logout acme."+strings.ToLower(me), func(s string) bool { return strings.Contains(strings.ToLower(s), "logged out") })
 	for _, name := range methods {
+		if name == "apps.manifest.export" {
+			continue // of an examination (bridges/slack, TestExamine)
+		}
 		if k.slack.Limited(name) > 0 {
 			t.Errorf("%s was not used", name)
 		}

@@ -28,6 +28,9 @@ func (s *Server) Authorize(user, address string) (string, error) {
 	return q.Get("redirect_uri") + "?" + url.Values{"code": {code}, "state": {q.Get("state")}}.Encode(), nil
 }
 
+// configurer stands for who reads the app's settings; it is nobody of the workspace.
+const configurer = "configuration"
+
 // grant is what a code stands for.
 type grant struct {
 	user, redirect string

@@ -53,6 +53,15 @@ func manage() map[string]method {
 			s.pin(BotUser, ch, f["timestamp"], false)
 			return nil, ""
 		}),
+		"apps.manifest.export": func(s *Server, _ map[string]string) (Object, string) {
+			if s.actor != configurer {
+				return nil, "not_allowed_token_type"
+			}
+			return Object{"manifest": Object{
+				"display_information": Object{"name": "Landbridge"},
+				"settings":            Object{"event_subscriptions": Object{"bot_events": s.Subscribed}, "socket_mode_enabled": true},
+			}}, ""
+		},
 		"bookmarks.list": in(func(s *Server, ch *channel, _ map[string]string) (Object, string) {
 			list := []Object{}
 			for _, b := range ch.bookmarks {

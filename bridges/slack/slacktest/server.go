@@ -16,6 +16,7 @@ const (
 	AppToken      = "xapp-1-test"
 	BotToken      = "xoxb-test"
 	SigningSecret = "8f742231b10e8888abcd99yyyzzz85a5"
+	ConfigToken   = "xoxe.xoxp-config"
 	Team          = "T0000TEAM"
 	App           = "A0000APP1"
 	BotUser       = "U0000BOT1"
@@ -62,12 +63,14 @@ type Server struct {
 	MostHistory int
 	botTokens   map[string]bool
 	teamID      string
-	org         string            // the organisation in which the app is installed, if it is not in the workspace
-	through     *Server           // by whose connections events go
-	used        map[string]string // by which token methods were last called
-	team        Object
-	fail        map[string][]failure
-	revoked     bool
+	org         string  // the organisation in which the app is installed, if it is not in the workspace
+	through     *Server // by whose connections events go
+	// Subscribed are the events of which the app is told, as its settings say to who has ConfigToken.
+	Subscribed []string
+	used       map[string]string // by which token methods were last called
+	team       Object
+	fail       map[string][]failure
+	revoked    bool
 	// TokenLife is how many seconds tokens of persons live; 0 for ever.
 	TokenLife int
 	actor     string // whose call is answered
@@ -128,7 +131,7 @@ func New(t testing.TB) *Server {
 		bots: make(map[string]Object), files: make(map[string]*file), limits: make(map[string]*limit), busy: make(map[string]*limit),
 		botTokens: map[string]bool{BotToken: true}, used: make(map[string]string), team: Object{"id": Team, "name": "Acme", "domain": "acme", "icon": Object{}},
 		fail: make(map[string][]failure), pending: make(map[string]*envelope),
-		codes: make(map[string]grant), persons: make(map[string]string), refresh: make(map[string]string), answers: make(map[string]chan string),
+		codes: make(map[string]grant), persons: map[string]string{ConfigToken: configurer}, refresh: make(map[string]string), answers: make(map[string]chan string),
 		teamID: Team,
 		closed: make(chan struct{}), changed: make(chan struct{}),
 	}
