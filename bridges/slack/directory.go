@@ -75,10 +75,12 @@ func (d *directory) bot(ctx context.Context, id string) bot {
 			Icons icons  `json:"icons"`
 		} `json:"bot"`
 	}
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
 	if err := d.api.call(ctx, "bots.info", url.Values{"bot": {id}}, &resp); err != nil {
 		d.log.Warn("a bot is not known", "bot", id, "error", err)
-		if transient(err) {
-			return b
+		if code(err) == "" {
+			return b // perhaps the next time
 		}
 	}
 	b = bot{resp.Bot.Name, resp.Bot.Icons.address()}

@@ -188,6 +188,9 @@ func (w *workspace) gotTS(ctx context.Context, a *action, ts string) error {
 		return err
 	}
 	a.begun = false
+	for _, e := range w.early.take(a.Channel + "/" + ts) { // somebody of Slack was faster
+		w.inbox.again(e)
+	}
 	return nil
 }
 

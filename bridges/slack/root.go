@@ -5,12 +5,11 @@ import (
 	"time"
 )
 
-const (
-	// rootTime is how long others wait while the beginning of a thread is asked for.
-	rootTime = 5 * time.Second
-	// maxRoots bounds how many threads are remembered that were asked for.
-	maxRoots = 1000
-)
+// askTime is how long other events wait while something is asked of Slack without which a message can do.
+const askTime = 5 * time.Second
+
+// maxRoots bounds how many threads are remembered that were asked for.
+const maxRoots = 1000
 
 // olderRoot returns the root of the thread that a message is in, if its room does not have it because it was said before the
 // room begins, or comes late: on Matrix there is no thread without its root. It is asked for once.
@@ -40,7 +39,7 @@ func (w *workspace) olderRoot(ctx context.Context, m *message) *message {
 	if row, err := w.b.br.DB.Message.GetFirstPartByID(ctx, "", messageID(m.Channel, m.ThreadTS)); err != nil || row != nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, rootTime)
+	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
 	list, _, err := w.gaps.page(ctx, m.Channel, values("channel", m.Channel, "ts", m.ThreadTS, "limit", "1", "inclusive", "true"), "conversations.replies")
 	if err != nil {
