@@ -245,7 +245,7 @@ func (w *workspace) onReaction(ctx context.Context, e *entry, r *reactionEvent, 
 				return nil
 			}
 		}
-		return w.deliver(ctx, portal, &simplevent.Reaction{
+		err := w.deliver(ctx, portal, &simplevent.Reaction{
 			EventMeta: simplevent.EventMeta{
 				Type: kind, PortalKey: portal.PortalKey, Sender: bridgev2.EventSender{Sender: ghostID(r.User)}, Timestamp: tsTime(r.EventTS),
 				MutateContextFunc: func(ctx context.Context) context.Context {
@@ -254,6 +254,10 @@ func (w *workspace) onReaction(ctx context.Context, e *entry, r *reactionEvent, 
 			},
 			TargetMessage: id, EmojiID: networkid.EmojiID(r.Reaction), Emoji: reaction.key, ExtraContent: reaction.extra,
 		})
+		if added && hasReaction(err) {
+			return w.adoptReaction(ctx, portal, id, ghostID(r.User), r.Reaction, reaction.key)
+		}
+		return err
 	})
 }
 

@@ -210,3 +210,25 @@ func (k *talk) deadline() time.Duration {
 	end, _ := k.ctx.Deadline()
 	return time.Until(end)
 }
+
+// TestReactionThatIsThere has the room have a reaction of which the bridge has not come to take note, as after a crash: it is not there
+// twice, stands in nobody's way, and can be taken back.
+func TestReactionThatIsThere(t *testing.T) {
+	t.Parallel()
+	k := newTalk(t, "")
+	ts := k.slack.Say(k.bob, k.channel, "a message", nil)
+	e := k.await("a message", message("a message"))
+	bot := k.bot()
+	content := obj{"m.relates_to": obj{"rel_type": "m.annotation", "event_id": e.ID, "key": "❤️"}}
+	if err := bot.Do(k.ctx, "PUT", "/v3/rooms/"+k.room+"/send/m.reaction/before?user_id="+k.ghost(k.carol), content, nil); err != nil {
+		t.Fatal(err)
+	}
+	there := k.await("a reaction", ofType("m.reaction"))
+	k.slack.React(k.carol, k.channel, ts, "heart", true)
+	k.slack.Say(k.bob, k.channel, "the next", nil)
+	k.await("the next", message("the next"))
+	k.slack.React(k.carol, k.channel, ts, "heart", false)
+	if red := k.await("the reaction's end", ofType("m.room.redaction")); redacts(red) != there.ID {
+		t.Errorf("redacted %s", redacts(red))
+	}
+}
