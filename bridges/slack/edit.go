@@ -6,6 +6,7 @@ import (
 
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/database"
+	"maunium.net/go/mautrix/bridgev2/matrix"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/bridgev2/simplevent"
 	"maunium.net/go/mautrix/event"
@@ -74,6 +75,21 @@ func (w *workspace) bridgeEdit(ctx context.Context, portal *bridgev2.Portal, m *
 		return portal.Bridge.DB.Message.Update(ctx, row)
 	}
 	return w.deliver(ctx, portal, editOf(portal, first, sender, version, head, m.content()))
+}
+
+// shows reports whether a message that was just sent says what it should. If an earlier run had sent it before it was edited, and died
+// before it took note of that, the homeserver has taken this for a repetition.
+func (w *workspace) shows(ctx context.Context, portal *bridgev2.Portal, row *database.Message, part *bridgev2.ConvertedMessagePart) bool {
+	bot, ok := portal.Bridge.Bot.(*matrix.ASIntent)
+	if !ok {
+		return true
+	}
+	evt, err := bot.Matrix.GetEvent(ctx, portal.MXID, row.MXID)
+	if err != nil || evt.Type.Type != event.EventMessage.Type {
+		return false // it is encrypted, perhaps
+	}
+	body, _ := evt.Content.Raw["body"].(string)
+	return body == part.Content.Body
 }
 
 // withCaption is a file with a text, either of which may be missing.

@@ -155,10 +155,17 @@ func (w *workspace) bridgeMessage(ctx context.Context, portal *bridgev2.Portal, 
 		if err := w.deliver(ctx, portal, msg); err != nil {
 			return err
 		}
-		if part, err := portal.Bridge.DB.Message.GetFirstPartByID(ctx, portal.Receiver, id); err != nil {
+		row, err := portal.Bridge.DB.Message.GetFirstPartByID(ctx, portal.Receiver, id)
+		if err != nil {
 			return err
-		} else if part == nil {
+		}
+		if row == nil {
 			return errNotTaken
+		}
+		if i == 0 && m.Edited.TS != "" && !w.shows(ctx, portal, row, part) {
+			if err := w.deliver(ctx, portal, editOf(portal, id, sender, m.Edited.TS, part, m.content())); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
