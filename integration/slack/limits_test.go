@@ -112,7 +112,7 @@ func TestOneChannelWaits(t *testing.T) {
 	var other string
 	k := newTalkAfter(t, "", func(k *talk) { other = k.slack.AddChannel("quick", false, k.bob, slacktest.BotUser) })
 	quick := k.join("quick")
-	k.slack.LimitIn(k.channel, 3, time.Second)
+	k.slack.LimitIn(k.channel, 1000, time.Second)
 	for i := range 3 {
 		k.say(fmt.Sprint("slow ", i))
 	}
@@ -120,6 +120,7 @@ func TestOneChannelWaits(t *testing.T) {
 		t.Fatal(err)
 	}
 	passed := k.slack.AwaitMessage(t, other, "what does not wait", withText("quick"))
+	k.slack.LimitIn(k.channel, 0, 0)
 	k.inSlack("what has waited", withText("slow 2"))
 	var slow []string
 	for _, m := range k.slack.Messages(k.channel) {
