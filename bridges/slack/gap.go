@@ -200,7 +200,8 @@ func (g *gaps) fetch(ctx context.Context, channel string, deep bool) ([]*entry, 
 	if err != nil {
 		return nil, err
 	}
-	out, err := g.changes(ctx, channel, "", older, since)
+	// Those that came after are among them: the room may have some already, of which was not recorded that they were handled.
+	out, err := g.changes(ctx, channel, "", append(slices.Clone(older), list...), since)
 	if err != nil {
 		return nil, err
 	}
