@@ -156,6 +156,10 @@ func TestCrashChanges(t *testing.T) {
 		}
 		k.slack.AwaitConnected(t, 1)
 	}
+	k.slack.Say(k.bob, k.channel, "the end", nil) // behind all that
+	k.until("the end", func() bool { return k.count("the end") == 1 })
+	k.say("x end")
+	k.inSlack("the end", withText("x end"))
 	slices.Sort(wantMatrix)
 	slices.Sort(wantSlack)
 	theirs := func(list []string) (out []string) {
@@ -169,10 +173,10 @@ func TestCrashChanges(t *testing.T) {
 	}
 	inSlack := func() (out []string) {
 		for _, m := range k.slack.Messages(k.channel) {
-			if m["bot_id"] != slacktest.Bot {
+			text, _ := m["text"].(string)
+			if m["bot_id"] != slacktest.Bot || text == "x end" {
 				continue
 			}
-			text, _ := m["text"].(string)
 			if files, _ := m["files"].([]any); len(files) == 1 {
 				text, _ = get(files[0], "name").(string)
 			} else if reactions, _ := m["reactions"].([]any); len(reactions) != 1 {
