@@ -21,6 +21,8 @@ const (
 	doPins    = "pins"
 	doInvite  = "invite"
 	doKick    = "kick"
+	doJoin    = "join"
+	doLeave   = "leave"
 )
 
 // action is what a Matrix event makes the bridge do in Slack.

@@ -102,7 +102,7 @@ func (a *api) bearer() string {
 // See https://docs.slack.dev/apis/web-api/rate-limits/.
 var perMinute = map[string]int{
 	"conversations.list": 20, "users.list": 20, "usergroups.list": 20, "emoji.list": 20, "pins.list": 50,
-	"conversations.history": 50, "conversations.replies": 50, "conversations.info": 50, "bots.info": 50,
+	"conversations.history": 50, "conversations.replies": 50, "conversations.info": 50, "bots.info": 50, "team.info": 50,
 	"users.info": 100, "conversations.members": 100, "files.info": 100,
 }
 
@@ -213,6 +213,9 @@ func badToken(err error) bool {
 // call makes a call whose answer is wanted as Slack gives it. It is for what slack-go
 // decodes with loss, messages above all.
 func (a *api) call(ctx context.Context, method string, args url.Values, into any) error {
+	if a.team != "" && (method == "users.list" || method == "bots.info") {
+		args.Set("team_id", a.team) // the token is of a whole organisation
+	}
 	return a.read(ctx, method, func() error {
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.base+method, strings.NewReader(args.Encode()))
 		if err != nil {
@@ -226,15 +229,11 @@ func (a *api) call(ctx context.Context, method string, args url.Values, into any
 		}
 		defer resp.Body.Close()
 		a.note(resp.Header)
-		switch {
-		case resp.StatusCode == http.StatusTooManyRequests:
-			after, err := strconv.Atoi(resp.Header.Get("Retry-After"))
-			if err != nil {
-				after = 1
-			}
-			return &slackgo.RateLimitedError{RetryAfter: time.Duration(after) * time.Second}
-		case resp.StatusCode != http.StatusOK:
-			return slackgo.StatusCodeError{Code: resp.StatusCode, Status: resp.Status}
+		if err := limitedBy(resp); err != nil {
+			return err
+		}
+		if resp.StatusCode != http.StatusOK {
+			return statusError(resp)
 		}
 		raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 		if err != nil {
@@ -318,6 +317,18 @@ func (b *limitedBuffer) Write(p []byte) (int, error) {
 		return 0, errTooLarge
 	}
 	return b.Buffer.Write(p)
+}
+
+// limitedBy is the error of an answer by which Slack asks for patience; nil if it does not.
+func limitedBy(resp *http.Response) error {
+	if resp.StatusCode != http.StatusTooManyRequests {
+		return nil
+	}
+	after, err := strconv.Atoi(resp.Header.Get("Retry-After"))
+	if err != nil {
+		after = 1
+	}
+	return &slackgo.RateLimitedError{RetryAfter: time.Duration(after) * time.Second}
 }
 
 func statusError(resp *http.Response) error {

@@ -14,8 +14,11 @@ import (
 // maxGone bounds how many messages of a channel are asked for one by one, because they seem to be deleted.
 const maxGone = 200
 
+// newest is a ts later than all.
+const newest = "9999999999.999999"
+
 // changes are the events by which a room comes to be as its channel, or with a root a thread of it, is in now: all its messages
-// from the oldest of them up to upto.
+// from the oldest of them on. It is not known when what they tell of happened, so they say that it was at upto.
 func (g *gaps) changes(ctx context.Context, channel, root string, now []fetched, upto string) (out []*entry, err error) {
 	oldest := root
 	if root == "" {
@@ -24,11 +27,11 @@ func (g *gaps) changes(ctx context.Context, channel, root string, now []fetched,
 		}
 		oldest = slices.MinFunc(now, func(a, b fetched) int { return strings.Compare(a.m.TS, b.m.TS) }).m.TS
 	}
-	rows, err := g.w.b.store.said(ctx, channel, root, oldest, upto)
+	rows, err := g.w.b.store.said(ctx, channel, root, oldest, newest)
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
-	reactions, err := g.w.b.store.reacted(ctx, channel, oldest, upto)
+	reactions, err := g.w.b.store.reacted(ctx, channel, oldest, newest)
 	if err != nil {
 		return nil, err
 	}
@@ -48,8 +51,13 @@ func (g *gaps) changes(ctx context.Context, channel, root string, now []fetched,
 			add(deletion(channel, m.TS))
 			continue
 		}
-		if m.Edited.TS != "" && content != "" && content != m.content() && !g.w.ours(m) {
-			add(map[string]any{"type": "message", "subtype": "message_changed", "channel": channel, "ts": m.Edited.TS, "message": f.raw})
+		lacks := slices.ContainsFunc(m.Files, func(f file) bool { return f.Mode == modeGone })
+		if (m.Edited.TS != "" || lacks) && content != "" && content != m.content() && !g.w.ours(m) {
+			at := m.Edited.TS
+			if lacks {
+				at = upto // or later; nobody says when
+			}
+			add(map[string]any{"type": "message", "subtype": "message_changed", "channel": channel, "ts": at, "message": f.raw})
 		}
 		for _, r := range g.w.reactionChanges(m, reactions[m.TS]) {
 			kind := "reaction_removed"

@@ -189,5 +189,21 @@ func (b *Bridge) addCommands() {
 				}
 			},
 		},
+		&commands.FullHandler{
+			Name: "history", Help: commands.HelpMeta{Section: section, Description: "See how far the channels' history is"}, RequiresAdmin: true,
+			Func: func(ce *commands.Event) {
+				var lines []string
+				for _, w := range b.workspaces() {
+					for _, line := range w.pasts.progress() {
+						lines = append(lines, "* "+w.cfg.ID+" "+line)
+					}
+				}
+				if len(lines) == 0 {
+					ce.Reply("The history of all channels is there.")
+					return
+				}
+				ce.Reply("%s", strings.Join(lines, "\n"))
+			},
+		},
 	)
 }

@@ -2,10 +2,12 @@ package slack
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"path"
 	"strings"
+	"time"
 
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/networkid"
@@ -29,7 +31,11 @@ func (m *message) content() string {
 	for i, f := range m.Files {
 		files[i] = FileMark{f.ID, f.Mode}
 	}
-	return ContentMark(m.Text, m.Blocks, m.Attachments, files)
+	mark := ContentMark(m.Text, m.Blocks, m.Attachments, files)
+	if m.Room.Ended {
+		mark += "/ended"
+	}
+	return mark
 }
 
 // names is what format asks about who is who.
@@ -138,7 +144,7 @@ func (w *workspace) convert(ctx context.Context, portal *bridgev2.Portal, ghost 
 		}
 		meta := &MessageMetadata{Name: name, Text: cutBytes(part.Content.Body, maxMeta)}
 		if i == 0 {
-			meta.Content, meta.Files = m.content(), len(parts)-1
+			meta.Content, meta.Files, meta.Edited = m.content(), len(parts)-1, m.Edited.TS
 		}
 		part.DBMetadata = meta
 	}
@@ -149,7 +155,7 @@ func (w *workspace) convert(ctx context.Context, portal *bridgev2.Portal, ghost 
 func (w *workspace) textPart(ctx context.Context, m *message) *bridgev2.ConvertedMessagePart {
 	content := &event.MessageEventContent{MsgType: event.MsgText, Mentions: &event.Mentions{}}
 	if m.Subtype == "huddle_thread" {
-		content.MsgType, content.Body = event.MsgNotice, "📞 A huddle has started"
+		content.MsgType, content.Body = event.MsgNotice, m.huddle()
 		return &bridgev2.ConvertedMessagePart{Type: event.EventMessage, Content: content}
 	}
 	out := format.ToMatrix(format.FromSlack(m.Text, m.Blocks, m.Attachments), names{w, ctx})
@@ -170,6 +176,22 @@ func (w *workspace) textPart(ctx context.Context, m *message) *bridgev2.Converte
 	return &bridgev2.ConvertedMessagePart{Type: event.EventMessage, Content: content}
 }
 
+// huddle says what has become of a huddle.
+func (m *message) huddle() string {
+	if !m.Room.Ended {
+		return "📞 A huddle has started"
+	}
+	length := time.Duration(m.Room.End-m.Room.Start) * time.Second
+	switch minutes := int((length + time.Minute - 1) / time.Minute); {
+	case m.Room.Start == 0 || minutes <= 0:
+		return "📞 A huddle has ended"
+	case minutes == 1:
+		return "📞 A huddle has ended after a minute"
+	default:
+		return fmt.Sprintf("📞 A huddle has ended after %d minutes", minutes)
+	}
+}
+
 // filePart makes a message of a file. What cannot be taken over is linked.
 func (w *workspace) filePart(ctx context.Context, portal *bridgev2.Portal, ghost *bridgev2.Ghost, m *message, f *file) *bridgev2.ConvertedMessagePart {
 	name := firstNonEmpty(f.Name, f.Title, "file")
@@ -177,7 +199,7 @@ func (w *workspace) filePart(ctx context.Context, portal *bridgev2.Portal, ghost
 		return &bridgev2.ConvertedMessagePart{Type: event.EventMessage, Content: &event.MessageEventContent{MsgType: event.MsgText, Body: text}}
 	}
 	switch {
-	case f.Mode == "tombstone":
+	case f.Mode == modeGone:
 		return say("(a file that was deleted)")
 	case f.Mode == "hidden_by_limit":
 		return say("(a file that Slack does not show any more, because of the limits of the workspace's plan)")
@@ -210,17 +232,33 @@ func (w *workspace) filePart(ctx context.Context, portal *bridgev2.Portal, ghost
 	}
 	content := &event.MessageEventContent{
 		MsgType: event.MsgFile, Body: name, FileName: name, URL: uri, File: enc,
-		Info: &event.FileInfo{MimeType: mime, Size: len(data), Width: f.Width, Height: f.Height, Duration: f.Duration},
+		Info: &event.FileInfo{MimeType: mime, Size: len(data), Width: int(f.Width), Height: int(f.Height), Duration: int(f.Duration)},
 	}
 	switch {
 	case strings.HasPrefix(mime, "image/"):
 		content.MsgType = event.MsgImage
 	case strings.HasPrefix(mime, "audio/") || f.Subtype == "slack_audio":
 		content.MsgType = event.MsgAudio
+		if f.Subtype == "slack_audio" {
+			content.MSC3245Voice = &event.MSC3245Voice{}
+			content.MSC1767Audio = &event.MSC1767Audio{Duration: int(f.Duration), Waveform: loudness(f.Wave)}
+		}
 	case strings.HasPrefix(mime, "video/"):
 		content.MsgType = event.MsgVideo
 	}
 	return &bridgev2.ConvertedMessagePart{Type: event.EventMessage, Content: content}
+}
+
+// maxWave is how many values of loudness a voice message has.
+const maxWave = 100
+
+// loudness is a clip's course of loudness as Matrix has it, from 0 to 1024 (MSC3246).
+func loudness(wave []int) []int {
+	out := make([]int, 0, maxWave)
+	for _, v := range wave[:min(len(wave), maxWave)] {
+		out = append(out, min(max(v, 0), 100)*1024/100)
+	}
+	return out
 }
 
 func firstNonEmpty(list ...string) string {

@@ -34,9 +34,17 @@ func (w *workspace) adopt(channel string, login networkid.UserLoginID) {
 	known := w.bridged[channel]
 	w.direct[channel], w.bridged[channel] = login, true
 	w.mu.Unlock()
-	if !known {
-		w.gaps.add(channel)
+	if known {
+		return
 	}
+	if _, wanted, err := w.b.store.past(w.b.br.BackgroundCtx, w.cfg.ID, channel); err != nil {
+		w.log.Error("whether the past of a direct message is wanted is not known", "channel", channel, "error", err)
+	} else if wanted {
+		w.gaps.wait(channel)
+		w.pasts.add(channel)
+		return
+	}
+	w.gaps.add(channel)
 }
 
 // onDirect handles a message outside of channels: one to the bot, or one that somebody who is signed in can see.
@@ -118,14 +126,20 @@ func (w *workspace) openDirect(ctx context.Context, channel string, p *person) (
 	if err != nil {
 		return nil, err
 	}
-	// The room begins with what was said since the person signed in, or was last found to have missed nothing: no other
-	// event of it has come.
-	since := p.heard()
-	if since == "" {
-		since = timeTS(time.Now())
-	}
-	if err := w.b.store.handled(ctx, w.cfg.ID, nil, map[string]string{channel: since}); err != nil {
-		return nil, err
+	if _, past := w.cfg.History.Start(time.Now()); past {
+		if err := w.beginChannel(ctx, channel, portal); err != nil {
+			return nil, err
+		}
+	} else {
+		// The room begins with what was said since the person signed in, or was last found to have missed nothing: no other
+		// event of it has come.
+		since := p.heard()
+		if since == "" {
+			since = timeTS(time.Now())
+		}
+		if err := w.b.store.handled(ctx, w.cfg.ID, nil, map[string]string{channel: since}); err != nil {
+			return nil, err
+		}
 	}
 	if err := portal.CreateMatrixRoom(ctx, p.login, info); err != nil {
 		return nil, fmt.Errorf("make the room of a direct message: %w", err)
@@ -189,5 +203,6 @@ func (w *workspace) followMember(ctx context.Context, m *memberEvent, joined boo
 		p.enter(ctx, portal, true)
 	} else {
 		p.leave(ctx, portal)
+		p.turnOut(ctx, portal, m.Channel)
 	}
 }

@@ -21,6 +21,7 @@ type directory struct {
 	groups   map[string]group
 	handles  map[string]string // of groups, to ids
 	emoji    map[string]string // custom ones, to addresses or alias:name
+	bots     map[string]bot    // those that were asked for, also if they are not known
 	cursor   string            // how far fillUsers is
 	filled   bool              // it is done
 }
@@ -30,10 +31,14 @@ type group struct {
 	users  []string
 }
 
+// bot is what a bot is called, and the address of its picture.
+type bot struct{ name, picture string }
+
 func newDirectory(a *api, log *slog.Logger) *directory {
 	return &directory{
 		api: a, log: log, users: make(map[string]*user), channels: make(map[string]string),
 		groups: make(map[string]group), handles: make(map[string]string), emoji: make(map[string]string),
+		bots: make(map[string]bot),
 	}
 }
 
@@ -54,6 +59,35 @@ func (d *directory) user(ctx context.Context, id string) *user {
 	}
 	d.setUser(&resp.User)
 	return &resp.User
+}
+
+// bot returns what is known of a bot, which is asked for once in a run.
+func (d *directory) bot(ctx context.Context, id string) bot {
+	d.mu.RLock()
+	b, ok := d.bots[id]
+	d.mu.RUnlock()
+	if ok {
+		return b
+	}
+	var resp struct {
+		Bot struct {
+			Name  string `json:"name"`
+			Icons icons  `json:"icons"`
+		} `json:"bot"`
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	if err := d.api.call(ctx, "bots.info", url.Values{"bot": {id}}, &resp); err != nil {
+		d.log.Warn("a bot is not known", "bot", id, "error", err)
+		if code(err) == "" {
+			return b // perhaps the next time
+		}
+	}
+	b = bot{resp.Bot.Name, resp.Bot.Icons.address()}
+	d.mu.Lock()
+	d.bots[id] = b
+	d.mu.Unlock()
+	return b
 }
 
 func (d *directory) known(id string) *user {
@@ -132,7 +166,7 @@ func (d *directory) refill() {
 func (d *directory) fillGroups(ctx context.Context) error {
 	var list []slackgo.UserGroup
 	err := d.api.read(ctx, "usergroups.list", func() (err error) {
-		list, err = d.api.slack().GetUserGroupsContext(ctx, slackgo.GetUserGroupsOptionIncludeUsers(true))
+		list, err = d.api.slack().GetUserGroupsContext(ctx, slackgo.GetUserGroupsOptionIncludeUsers(true), slackgo.GetUserGroupsOptionTeamID(d.api.team))
 		return err
 	})
 	if err != nil {

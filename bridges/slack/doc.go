@@ -25,14 +25,17 @@
 // so a crash at any moment repeats nothing. What Slack could not deliver because
 // nothing listened is fetched (gap.go): for each channel the ts of the last message that
 // was handled is stored, and on connecting anew all after it is asked for, in the channel
-// and in threads. Until that is handled, new events of the channel wait.
+// and in threads. Until that is handled, new events of the channel wait. What comes in
+// another order than it happened is put right (order.go), and what an earlier run has
+// done without recording it is found (adopt.go, edit.go).
 //
 // From Matrix: a message is stored in the outbox together with its row in the
 // framework's message table, and only then is its handling complete. Each channel has
 // its messages sent one after the other; a channel that must wait holds up no other.
 // Before a message is posted it is recorded as begun, and it carries its event id in its
-// metadata: if the answer never came, because the network or the process failed, the
-// channel's history is searched for it, and it is posted again only if it is not there.
+// metadata and, hashed, as the id of its block: if the answer never came, because the
+// network or the process failed, the channel's history is searched for it, and it is
+// posted again only if it is not there.
 // A file has its Slack id recorded before it is shared, and Slack is asked whether it was.
 //
 // # Echoes

@@ -1,6 +1,10 @@
 package slack
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+)
 
 // eventHead says what an event is.
 type eventHead struct {
@@ -23,15 +27,12 @@ type message struct {
 	Type2    string `json:"channel_type"`
 	Username string `json:"username"`
 	Hidden   bool   `json:"hidden"`
-	Icons    struct {
-		Image string `json:"image_48"`
-		Emoji string `json:"emoji"`
-	} `json:"icons"`
+	// Ephemeral messages are shown to one person alone.
+	Ephemeral  bool  `json:"is_ephemeral"`
+	Icons      icons `json:"icons"`
 	BotProfile struct {
 		Name  string `json:"name"`
-		Icons struct {
-			Image string `json:"image_72"`
-		} `json:"icons"`
+		Icons icons  `json:"icons"`
 	} `json:"bot_profile"`
 	// UserProfile is there for strangers of Slack Connect.
 	UserProfile *profile        `json:"user_profile"`
@@ -51,7 +52,9 @@ type message struct {
 	Topic       string `json:"topic"`
 	Purpose     string `json:"purpose"`
 	Room        struct {
-		CreatedBy string `json:"created_by"`
+		Ended bool  `json:"has_ended"`
+		Start int64 `json:"date_start"` // seconds
+		End   int64 `json:"date_end"`
 	} `json:"room"` // of a huddle
 	Metadata struct {
 		Type    string `json:"event_type"`
@@ -65,6 +68,20 @@ type message struct {
 	Message   *message `json:"message"`
 	Previous  *message `json:"previous_message"`
 	DeletedTS string   `json:"deleted_ts"`
+}
+
+// icons are the pictures of a bot, in several sizes, or an emoji in their place.
+type icons struct {
+	Image72 string `json:"image_72"`
+	Image64 string `json:"image_64"`
+	Image48 string `json:"image_48"`
+	Image36 string `json:"image_36"`
+	Emoji   string `json:"emoji"`
+}
+
+// address is that of the largest picture; "" if there is none.
+func (i *icons) address() string {
+	return firstNonEmpty(i.Image72, i.Image64, i.Image48, i.Image36)
 }
 
 // file is a file of a message.
@@ -81,10 +98,25 @@ type file struct {
 	Private  string `json:"url_private"`
 	Download string `json:"url_private_download"`
 	Link     string `json:"permalink"`
-	Width    int    `json:"original_w"`
-	Height   int    `json:"original_h"`
-	Duration int    `json:"duration_ms"`
+	Width    number `json:"original_w"`
+	Height   number `json:"original_h"`
+	Duration number `json:"duration_ms"`
 	Subtype  string `json:"subtype"` // slack_audio, slack_video
+	// Wave is how loud a voice clip is in its course, from 0 to 100.
+	Wave []int `json:"audio_wave_samples"`
+}
+
+// number is one that may be in quotes: Slack's samples and its documentation differ.
+type number int
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (n *number) UnmarshalJSON(raw []byte) error {
+	v, err := strconv.Atoi(strings.Trim(string(raw), `"`))
+	if err != nil {
+		v = 0 // it is not worth a message
+	}
+	*n = number(v)
+	return nil
 }
 
 type profile struct {
@@ -110,6 +142,7 @@ type user struct {
 	Owner    bool    `json:"is_owner"`
 	Guest    bool    `json:"is_restricted"`
 	Stranger bool    `json:"is_stranger"`
+	Updated  int64   `json:"updated"` // seconds
 	Profile  profile `json:"profile"`
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,6 +51,18 @@ func TestExamine(t *testing.T) {
 	}
 	if f := got["channels/doubtful"]; !strings.Contains(f.Detail, "#random") || strings.Contains(f.Detail, "#general") {
 		t.Errorf("of channels: %+v", f)
+	}
+	if _, ok := got["event subscriptions/doubtful"]; !ok {
+		t.Errorf("of subscriptions that cannot be read: %v", got)
+	}
+	const withConfig = ", app_config_token: " + slacktest.ConfigToken
+	s.Subscribed = slices.DeleteFunc(slices.Clone(botEvents[:]), func(name string) bool { return name == "message.groups" })
+	if f := find(withConfig)["event subscriptions/bad"]; !strings.Contains(f.Detail, "message.groups") || strings.Contains(f.Detail, "pin_added") {
+		t.Errorf("of subscriptions: %+v", f)
+	}
+	s.Subscribed = botEvents[:]
+	if got := find(withConfig); got["event subscriptions/good"].What == "" {
+		t.Errorf("of all subscriptions: %v", got)
 	}
 	s.Scopes = "chat:write"
 	if f := find("")["scopes/bad"]; !strings.Contains(f.Detail, "channels:history") || !strings.Contains(f.Remedy, "Reinstall") {

@@ -10,6 +10,9 @@ import (
 // clockMargin is by how much this machine's clock may be ahead of Slack's without a direct message being overlooked.
 const clockMargin = 5 * time.Minute
 
+// recent is how long ago something was said in the direct messages that have rooms from the beginning, if their past is wanted.
+const recent = 30 * 24 * time.Hour
+
 // attend keeps up with the person's conversations until ctx is done: when they sign in, and whenever events come again.
 func (p *person) attend(ctx context.Context) {
 	w := p.workspace()
@@ -46,6 +49,10 @@ func (p *person) follow(ctx context.Context) error {
 	if heard == "" {
 		heard = timeTS(time.Now())
 	}
+	since := heard
+	if start, past := w.cfg.History.Start(time.Now()); past && !p.meta.Followed {
+		since = min(heard, max(timeTS(start), timeTS(time.Now().Add(-recent))))
+	}
 	params := &slackgo.GetConversationsForUserParameters{Limit: 500, TeamID: w.cfg.TeamID, Types: []string{"public_channel", "private_channel", "im", "mpim"}}
 	for {
 		var list []slackgo.Channel
@@ -58,7 +65,7 @@ func (p *person) follow(ctx context.Context) error {
 			return err
 		}
 		for i := range list {
-			if err := p.followOne(ctx, &list[i], heard, live); err != nil {
+			if err := p.followOne(ctx, &list[i], since, live); err != nil {
 				return err
 			}
 		}

@@ -82,6 +82,14 @@ func (g *gaps) add(channel string) {
 	}
 }
 
+// deepen is add for a channel to whose older messages something may have happened.
+func (g *gaps) deepen(channel string) {
+	g.mu.Lock()
+	g.deep = true
+	g.mu.Unlock()
+	g.add(channel)
+}
+
 // wait has the events of a channel wait.
 func (g *gaps) wait(channel string) {
 	g.mu.Lock()
@@ -192,7 +200,8 @@ func (g *gaps) fetch(ctx context.Context, channel string, deep bool) ([]*entry, 
 	if err != nil {
 		return nil, err
 	}
-	out, err := g.changes(ctx, channel, "", older, since)
+	// Those that came after are among them: the room may have some already, of which was not recorded that they were handled.
+	out, err := g.changes(ctx, channel, "", append(slices.Clone(older), list...), since)
 	if err != nil {
 		return nil, err
 	}

@@ -110,6 +110,14 @@ func (b *inbox) put(ctx context.Context, eventID string, raw json.RawMessage) er
 	return nil
 }
 
+// again queues an entry once more.
+func (b *inbox) again(e *entry) {
+	b.mu.Lock()
+	b.insert(e)
+	b.mu.Unlock()
+	signal(b.wake)
+}
+
 // maxOvertaken is how many events one may overtake.
 const maxOvertaken = 200
 

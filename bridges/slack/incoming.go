@@ -10,6 +10,7 @@ import (
 
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/bridgev2/simplevent"
 	"maunium.net/go/mautrix/event"
 )
@@ -115,6 +116,23 @@ func (w *workspace) dispatch(ctx context.Context, e *entry) {
 			w.refresh(ctx, e, c.id(), c.User, "")
 			return
 		}
+	case "channel_history_changed", "group_history_changed", "im_history_changed":
+		// Many messages were deleted or changed at once.
+		var c channelEvent
+		if lenient(e.raw, &c) == nil && w.isBridged(c.id()) {
+			w.gaps.deepen(c.id())
+		}
+	case "team_rename":
+		var t struct {
+			Name string `json:"name"`
+		}
+		if lenient(e.raw, &t) == nil && t.Name != "" {
+			w.mu.Lock()
+			w.team = t.Name
+			w.mu.Unlock()
+			w.updateSpace(ctx, e)
+			return
+		}
 	case "channel_left", "group_left", "channel_deleted", "group_deleted":
 		var c channelEvent
 		if lenient(e.raw, &c) == nil {
@@ -135,6 +153,9 @@ func (w *workspace) dispatch(ctx context.Context, e *entry) {
 		var u userEvent
 		if lenient(e.raw, &u) == nil && u.User.ID != "" {
 			was := w.dir.known(u.User.ID)
+			if was != nil && u.User.Updated < was.Updated {
+				break // it comes late
+			}
 			w.dir.setUser(&u.User)
 			if was != nil {
 				w.introduce(ctx, u.User.ID)
@@ -167,7 +188,12 @@ func (w *workspace) dispatch(ctx context.Context, e *entry) {
 // turn calls f in a turn of a channel's room, when that has handled what was queued
 // before, again until it succeeds. Then e is done with, and the channel is as far as ts.
 func (w *workspace) turn(channel string, e *entry, ts string, f func(context.Context, *bridgev2.Portal) error) {
-	meta := simplevent.EventMeta{Type: bridgev2.RemoteEventUnknown, PortalKey: channelKey(channel)}
+	w.turnOf(channelKey(channel), channel, e, ts, f)
+}
+
+// turnOf is turn for any room; channel is "" for a space.
+func (w *workspace) turnOf(key networkid.PortalKey, channel string, e *entry, ts string, f func(context.Context, *bridgev2.Portal) error) {
+	meta := simplevent.EventMeta{Type: bridgev2.RemoteEventUnknown, PortalKey: key}
 	meta.PreHandleFunc = func(ctx context.Context, portal *bridgev2.Portal) {
 		w.people.busy.RLock()
 		defer w.people.busy.RUnlock()
@@ -283,6 +309,10 @@ func (w *workspace) onMember(ctx context.Context, e *entry, m *memberEvent, join
 	}
 	if !w.isBridged(m.Channel) {
 		w.inbox.finish(e, "", "")
+		return
+	}
+	if m.EventTS != "" && !w.moved.note(m.Channel+"/"+m.User, m.EventTS) {
+		w.inbox.finish(e, "", "") // they have moved on since
 		return
 	}
 	w.introduce(ctx, m.User)

@@ -149,7 +149,7 @@ func (w *workspace) signIn(ctx context.Context, account id.UserID, tok token) (*
 		return nil, errors.New("no token was given")
 	case self == nil:
 		return nil, errors.New("the bridge is not connected to the workspace")
-	case tok.Team != "" && tok.Team != self.TeamID:
+	case tok.Team != "" && tok.Team != firstNonEmpty(w.cfg.TeamID, self.TeamID):
 		return nil, fmt.Errorf("that is an account of another workspace than %s", w.cfg.ID)
 	}
 	user, err := w.b.br.GetUserByMXID(ctx, account)

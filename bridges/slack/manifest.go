@@ -44,11 +44,12 @@ var botScopes = [...]scope{
 
 // botEvents are those that the app has to be told of.
 var botEvents = [...]string{
-	"app_uninstalled", "channel_archive", "channel_created", "channel_deleted", "channel_left", "channel_rename", "channel_unarchive",
-	"emoji_changed", "group_archive", "group_deleted", "group_left", "group_rename", "group_unarchive",
+	"app_uninstalled", "channel_archive", "channel_created", "channel_deleted", "channel_history_changed", "channel_left", "channel_rename",
+	"channel_shared", "channel_unarchive", "channel_unshared",
+	"emoji_changed", "group_archive", "group_deleted", "group_history_changed", "group_left", "group_rename", "group_unarchive",
 	"member_joined_channel", "member_left_channel", "message.channels", "message.groups", "message.im", "pin_added", "pin_removed",
 	"reaction_added", "reaction_removed", "subteam_created", "subteam_members_changed", "subteam_updated",
-	"team_join", "tokens_revoked", "user_change",
+	"team_join", "team_rename", "tokens_revoked", "user_change",
 }
 
 // Manifest is the description of the app that the module needs, in YAML, for "From a manifest" at

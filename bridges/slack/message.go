@@ -9,7 +9,6 @@ import (
 
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/bridgev2"
-	"maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/bridgev2/simplevent"
 	"maunium.net/go/mautrix/event"
@@ -33,10 +32,12 @@ func (w *workspace) onMessage(ctx context.Context, e *entry, m *message) {
 		w.onChange(ctx, e, m)
 		return
 	case "message_deleted":
+		w.gone.note(m.Channel+"/"+m.DeletedTS, m.DeletedTS)
 		w.onDelete(e, m.Channel, m.DeletedTS)
 		return
 	case "channel_topic", "group_topic", "channel_purpose", "group_purpose", "channel_name", "group_name",
-		"channel_archive", "group_archive", "channel_unarchive", "group_unarchive":
+		"channel_archive", "group_archive", "channel_unarchive", "group_unarchive",
+		"channel_convert_to_private", "channel_convert_to_public", "group_convert_to_channel":
 		if w.own(m.User, m.BotID) {
 			break // the room is as it should be, and perhaps newer
 		}
@@ -44,7 +45,8 @@ func (w *workspace) onMessage(ctx context.Context, e *entry, m *message) {
 		return
 	}
 	if m.said() {
-		if !w.ours(m) {
+		if key := m.Channel + "/" + m.TS; !w.ours(m) && w.gone.last(key) == "" {
+			w.said.note(key, m.TS)
 			w.showMessage(ctx, e, m)
 			return
 		}
@@ -59,7 +61,7 @@ func (w *workspace) onMessage(ctx context.Context, e *entry, m *message) {
 func (m *message) said() bool {
 	switch m.Subtype {
 	case "", "file_share", "me_message", "bot_message", "thread_broadcast", "file_mention", "file_comment", "huddle_thread", "reminder_add", "slackbot_response", "assistant_app_thread":
-		return !m.Hidden
+		return !m.Hidden && !m.Ephemeral
 	}
 	return false
 }
@@ -94,6 +96,9 @@ func (w *workspace) ours(m *message) bool {
 // showMessage sends a message into its room.
 func (w *workspace) showMessage(ctx context.Context, e *entry, m *message) {
 	w.marks.used(m.Channel)
+	if root := w.olderRoot(ctx, m); root != nil {
+		w.showMessage(ctx, nil, root)
+	}
 	sender := w.sender(ctx, m)
 	w.turn(m.Channel, e, m.TS, func(ctx context.Context, portal *bridgev2.Portal) error {
 		if sender == "" {
@@ -101,6 +106,9 @@ func (w *workspace) showMessage(ctx context.Context, e *entry, m *message) {
 		}
 		return w.bridgeMessage(ctx, portal, m, sender)
 	})
+	for _, e := range w.early.take(m.Channel + "/" + m.TS) {
+		w.dispatch(ctx, e)
+	}
 }
 
 // bridgeMessage sends what is not in a room yet of a message, in a turn of the room.
@@ -147,10 +155,17 @@ func (w *workspace) bridgeMessage(ctx context.Context, portal *bridgev2.Portal, 
 		if err := w.deliver(ctx, portal, msg); err != nil {
 			return err
 		}
-		if part, err := portal.Bridge.DB.Message.GetFirstPartByID(ctx, portal.Receiver, id); err != nil {
+		row, err := portal.Bridge.DB.Message.GetFirstPartByID(ctx, portal.Receiver, id)
+		if err != nil {
 			return err
-		} else if part == nil {
+		}
+		if row == nil {
 			return errNotTaken
+		}
+		if i == 0 && m.Edited.TS != "" && !w.shows(ctx, portal, row, part) {
+			if err := w.deliver(ctx, portal, editOf(portal, id, sender, m.Edited.TS, part, m.content())); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -165,7 +180,8 @@ func (w *workspace) onChange(ctx context.Context, e *entry, m *message) {
 		return
 	}
 	now.Channel = m.Channel
-	if now.Subtype == "tombstone" { // a deleted message whose replies remain
+	if now.Subtype == modeGone { // a deleted message whose replies remain
+		w.gone.note(m.Channel+"/"+now.TS, now.TS)
 		w.onDelete(e, m.Channel, now.TS)
 		return
 	}
@@ -174,44 +190,10 @@ func (w *workspace) onChange(ctx context.Context, e *entry, m *message) {
 		w.inbox.finish(e, "", "")
 		return
 	}
-	version := now.Edited.TS
-	if version == "" {
-		version = m.TS
-	}
+	version := m.TS // not when it was edited: its files may have changed since
 	w.turn(m.Channel, e, "", func(ctx context.Context, portal *bridgev2.Portal) error {
 		return w.bridgeEdit(ctx, portal, now, sender, version)
 	})
-}
-
-func (w *workspace) bridgeEdit(ctx context.Context, portal *bridgev2.Portal, m *message, sender networkid.UserID, version string) error {
-	id := messageID(m.Channel, m.TS)
-	existing, err := portal.Bridge.DB.Message.GetFirstPartByID(ctx, portal.Receiver, id)
-	if err != nil || existing == nil {
-		return err // it is older than the bridge
-	}
-	if metaOf(existing).Content == m.content() {
-		return nil
-	}
-	part := w.textPart(ctx, m)
-	if part == nil {
-		part = &bridgev2.ConvertedMessagePart{Type: event.EventMessage, Content: &event.MessageEventContent{MsgType: event.MsgText, Body: "(no text)"}}
-	}
-	edit := &simplevent.Message[*message]{
-		EventMeta: simplevent.EventMeta{
-			Type: bridgev2.RemoteEventEdit, PortalKey: portal.PortalKey, Sender: bridgev2.EventSender{Sender: sender}, Timestamp: tsTime(version),
-			MutateContextFunc: func(ctx context.Context) context.Context { return txnid.With(ctx, string(id)+"/edit/"+version) },
-		},
-		Data: m, ID: id, TargetMessage: id,
-		ConvertEditFunc: func(_ context.Context, _ *bridgev2.Portal, _ bridgev2.MatrixAPI, rows []*database.Message, m *message) (*bridgev2.ConvertedEdit, error) {
-			meta := *metaOf(rows[0])
-			meta.Content, meta.Text = m.content(), cutBytes(part.Content.Body, maxMeta)
-			rows[0].Metadata = &meta
-			edited := part.ToEditPart(rows[0])
-			edited.NewMentions = part.Content.Mentions
-			return &bridgev2.ConvertedEdit{ModifiedParts: []*bridgev2.ConvertedEditPart{edited}}, nil
-		},
-	}
-	return w.deliver(ctx, portal, edit)
 }
 
 // onDelete takes a message away, with the files that are messages of their own in
@@ -245,6 +227,13 @@ func (w *workspace) onReaction(ctx context.Context, e *entry, r *reactionEvent, 
 		w.inbox.finish(e, "", "")
 		return
 	}
+	key := r.Item.Channel + "/" + r.Item.TS
+	if what := key + "/" + r.User + "/" + r.Reaction; added && e.seq != 0 && w.unreacted.last(what) > r.EventTS {
+		w.inbox.finish(e, "", "")
+		return
+	} else if !added {
+		w.unreacted.note(what, r.EventTS)
+	}
 	w.introduce(ctx, r.User)
 	kind := bridgev2.RemoteEventReactionRemove
 	reaction := w.reaction(ctx, r.Reaction)
@@ -253,7 +242,17 @@ func (w *workspace) onReaction(ctx context.Context, e *entry, r *reactionEvent, 
 	}
 	id := messageID(r.Item.Channel, r.Item.TS)
 	w.turn(r.Item.Channel, e, "", func(ctx context.Context, portal *bridgev2.Portal) error {
-		return w.deliver(ctx, portal, &simplevent.Reaction{
+		if w.mayCome(portal, r.Item.Channel, r.Item.TS) {
+			row, err := portal.Bridge.DB.Message.GetFirstPartByID(ctx, portal.Receiver, id)
+			if err != nil {
+				return err
+			}
+			if row == nil {
+				w.wait(key, e)
+				return nil
+			}
+		}
+		err := w.deliver(ctx, portal, &simplevent.Reaction{
 			EventMeta: simplevent.EventMeta{
 				Type: kind, PortalKey: portal.PortalKey, Sender: bridgev2.EventSender{Sender: ghostID(r.User)}, Timestamp: tsTime(r.EventTS),
 				MutateContextFunc: func(ctx context.Context) context.Context {
@@ -262,6 +261,10 @@ func (w *workspace) onReaction(ctx context.Context, e *entry, r *reactionEvent, 
 			},
 			TargetMessage: id, EmojiID: networkid.EmojiID(r.Reaction), Emoji: reaction.key, ExtraContent: reaction.extra,
 		})
+		if added && hasReaction(err) {
+			return w.adoptReaction(ctx, portal, id, ghostID(r.User), r.Reaction, reaction.key)
+		}
+		return err
 	})
 }
 

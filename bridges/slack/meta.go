@@ -19,6 +19,8 @@ type MessageMetadata struct {
 	// Content tells versions of a message from Slack apart: a change that changes nothing
 	// to be seen, such as the preview of a link, is none.
 	Content string `json:"content,omitempty"`
+	// Edited is when the version was made that the room has, as a ts; "" for the first.
+	Edited string `json:"edited,omitempty"`
 	// Files is how many further messages its files are in Matrix.
 	Files int `json:"files,omitempty"`
 }
@@ -28,6 +30,8 @@ type PortalMetadata struct {
 	Alias string `json:"alias,omitempty"`
 	// Imported rooms were made by a migration, whose plan says who may come in.
 	Imported bool `json:"imported,omitempty"`
+	// Begins is the ts from which on the room has what is said in the channel; "" if that is not known.
+	Begins string `json:"begins,omitempty"`
 }
 
 // LoginMetadata is kept with each workspace.

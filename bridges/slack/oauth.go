@@ -53,8 +53,25 @@ func (g *granted) person() token {
 	return token{Access: g.User.AccessToken, Refresh: g.User.RefreshToken, Expires: until(g.User.ExpiresIn), Scopes: g.User.Scope, User: g.User.ID, Team: g.Team.ID}
 }
 
+// maxAccess is how often oauth.v2.access is asked while Slack wants patience; somebody may wait before a page.
+const maxAccess = 5
+
 // access calls oauth.v2.access, which needs no token but the app's secret.
-func (w *workspace) access(ctx context.Context, args url.Values) (*granted, error) {
+func (w *workspace) access(ctx context.Context, args url.Values) (g *granted, err error) {
+	for range maxAccess {
+		g, err = w.accessOnce(ctx, args)
+		var limited *slackgo.RateLimitedError
+		if !errors.As(err, &limited) {
+			return g, err
+		}
+		if err := sleep(ctx, max(limited.RetryAfter, 100*time.Millisecond)); err != nil {
+			return nil, err
+		}
+	}
+	return g, err
+}
+
+func (w *workspace) accessOnce(ctx context.Context, args url.Values) (*granted, error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.api.base+"oauth.v2.access", strings.NewReader(args.Encode()))
@@ -68,6 +85,9 @@ func (w *workspace) access(ctx context.Context, args url.Values) (*granted, erro
 		return nil, fmt.Errorf("oauth.v2.access: %w", err)
 	}
 	defer resp.Body.Close()
+	if err := limitedBy(resp); err != nil {
+		return nil, fmt.Errorf("oauth.v2.access: %w", err)
+	}
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("oauth.v2.access: %w", statusError(resp))
 	}

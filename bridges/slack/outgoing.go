@@ -34,6 +34,7 @@ var (
 	errNoChannel = errors.New("this room is not connected to a channel of this workspace")
 	errFull      = errors.New("too many messages are waiting to be sent to Slack")
 	errNotSent   = errors.New("the message that this is about has not been sent to Slack")
+	errDeleted   = errors.New("the message was deleted before it was sent")
 )
 
 // HandleMatrixMessage implements bridgev2.NetworkAPI: it stores the message in the
@@ -44,6 +45,9 @@ func (w *workspace) HandleMatrixMessage(ctx context.Context, msg *bridgev2.Matri
 
 // takeMessage stores a message for the outbox, in the name of as, or of the bot if that is nil.
 func (w *workspace) takeMessage(ctx context.Context, msg *bridgev2.MatrixMessage, as *person) (*bridgev2.MatrixMessageResponse, error) {
+	if msg.Event.Unsigned.RedactedBecause != nil {
+		return nil, refusal(errDeleted).WithSendNotice(false)
+	}
 	a, err := w.action(msg.Portal, msg.Event, doPost)
 	if err != nil {
 		return nil, refusal(err)
@@ -221,6 +225,9 @@ func (w *workspace) HandleMatrixEdit(ctx context.Context, msg *bridgev2.MatrixEd
 
 // takeEdit stores an edit for the outbox. What was said by the bot is edited by the bot.
 func (w *workspace) takeEdit(ctx context.Context, msg *bridgev2.MatrixEdit, as *person) error {
+	if msg.Event.Unsigned.RedactedBecause != nil {
+		return refusal(errDeleted).WithSendNotice(false)
+	}
 	a, err := w.action(msg.Portal, msg.Event, doEdit)
 	if err != nil {
 		return refusal(err)
@@ -261,6 +268,7 @@ func (w *workspace) takeRemove(ctx context.Context, msg *bridgev2.MatrixMessageR
 	// The framework forgets the message now, so what is known of it goes with the action.
 	if ts := tsOf(msg.TargetMessage.ID); ts != "" {
 		a.TS = append([]string{ts}, metaOf(msg.TargetMessage).More...)
+		w.gone.note(a.Channel+"/"+ts, ts) // should something of it come late
 	}
 	if err := w.outbox.add(ctx, a, nil); err != nil && !errors.Is(err, errDuplicate) {
 		return refusal(err)

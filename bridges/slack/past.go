@@ -3,6 +3,8 @@ package slack
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -35,10 +37,11 @@ type pasts struct {
 	mu   sync.Mutex
 	todo []string
 	busy map[string]bool // all that are not done, those in todo too
+	done map[string]string
 }
 
 func newPasts(w *workspace) *pasts {
-	return &pasts{w: w, wake: make(chan struct{}, 1), busy: make(map[string]bool)}
+	return &pasts{w: w, wake: make(chan struct{}, 1), busy: make(map[string]bool), done: make(map[string]string)}
 }
 
 // load takes over what an earlier run has left.
@@ -48,7 +51,9 @@ func (p *pasts) load(ctx context.Context) error {
 		return err
 	}
 	for _, channel := range list {
-		p.add(channel)
+		if p.w.isBridged(channel) { // a direct message can only be read when who has it is there
+			p.add(channel)
+		}
 	}
 	return nil
 }
@@ -126,8 +131,27 @@ func (p *pasts) bring(ctx context.Context, channel string) {
 	}
 	p.mu.Lock()
 	delete(p.busy, channel)
+	delete(p.done, channel)
 	p.mu.Unlock()
 	p.w.gaps.add(channel) // what was said meanwhile
+}
+
+// tell notes how far a channel's past is, for who asks.
+func (p *pasts) tell(channel, text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.done[channel] = text
+}
+
+// progress says how far the pasts are that are not there yet, one a line.
+func (p *pasts) progress() (lines []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, channel := range slices.Sorted(maps.Keys(p.busy)) {
+		name := firstNonEmpty(p.w.dir.channel(channel), channel)
+		lines = append(lines, fmt.Sprintf("#%s: %s", name, firstNonEmpty(p.done[channel], "waits for others")))
+	}
+	return lines
 }
 
 func (p *pasts) steps(ctx context.Context, channel string) error {
@@ -176,7 +200,9 @@ func (p *pasts) fetchMessages(ctx context.Context, channel string, state *pastSt
 		if state.step != stepMessages {
 			return p.w.b.store.setPast(ctx, p.w.cfg.ID, channel, *state)
 		}
-		if total += len(page); total%10_000 < len(page) {
+		total += len(page)
+		p.tell(channel, fmt.Sprintf("%d messages fetched, back to %s", total, tsTime(state.reached).UTC().Format(time.DateOnly)))
+		if total%10_000 < len(page) {
 			p.w.log.Info("fetching the past of a channel", "channel", channel, "messages", total, "back_to", tsTime(state.reached))
 		}
 	}
@@ -236,7 +262,9 @@ func (p *pasts) hand(ctx context.Context, channel string) error {
 			return ctx.Err()
 		}
 		after = list[len(list)-1].m.TS
-		if total += len(list); time.Since(told) >= tellEvery {
+		total += len(list)
+		p.tell(channel, fmt.Sprintf("%d messages in the room, up to %s", total, tsTime(after).UTC().Format(time.DateOnly)))
+		if time.Since(told) >= tellEvery {
 			told = time.Now()
 			p.w.log.Info("bringing in the past of a channel", "channel", channel, "messages", total, "at", tsTime(after))
 		}
@@ -249,6 +277,9 @@ func (p *pasts) tidy(ctx context.Context, channel string) error {
 	ch, err := p.w.channel(ctx, channel)
 	if err != nil {
 		return err
+	}
+	if ch.IsIM || ch.IsMpIM {
+		return nil
 	}
 	info, err := p.w.channelInfo(ctx, ch, true)
 	if err != nil {

@@ -16,9 +16,21 @@ import (
 // ghost is written only while no room handles anything: those who handle hold busy for
 // reading.
 type people struct {
-	busy  sync.RWMutex
-	mu    sync.Mutex
-	shown map[networkid.UserID]string
+	busy   sync.RWMutex
+	mu     sync.Mutex
+	shown  map[networkid.UserID]string
+	status map[string]bool // whose status was looked at
+}
+
+// first reports whether somebody's status is looked at for the first time.
+func (p *people) first(id string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.status[id] {
+		return false
+	}
+	p.status[id] = true
+	return true
 }
 
 // GetUserInfo implements bridgev2.NetworkAPI.
@@ -99,6 +111,9 @@ func (w *workspace) introduce(ctx context.Context, id string) {
 		address, _ := u.Profile.avatar()
 		info := w.userInfo(u)
 		w.show(ctx, ghostID(id), *info.Name+"\x00"+address, info)
+		if w.cfg.Status && w.people.first(id) {
+			w.showStatus(ctx, u, &profile{})
+		}
 	}
 }
 
@@ -129,12 +144,16 @@ func (w *workspace) sender(ctx context.Context, m *message) networkid.UserID {
 	bot := true
 	switch {
 	case m.BotID != "" && (m.Username != "" || m.User == "" || m.Subtype == "bot_message"):
-		name, picture := m.Username, m.Icons.Image
-		if name == "" {
-			name = m.BotProfile.Name
+		name, picture := firstNonEmpty(m.Username, m.BotProfile.Name), m.Icons.address()
+		if picture == "" && m.Icons.Emoji != "" {
+			picture = w.dir.customEmoji(strings.Trim(m.Icons.Emoji, ":"))
 		}
 		if picture == "" {
-			picture = m.BotProfile.Icons.Image
+			picture = m.BotProfile.Icons.address()
+		}
+		if name == "" || picture == "" {
+			known := w.dir.bot(ctx, m.BotID)
+			name, picture = firstNonEmpty(name, known.name), firstNonEmpty(picture, known.picture)
 		}
 		if name == "" {
 			name = m.BotID

@@ -2,6 +2,8 @@ package slack
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,8 +22,11 @@ import (
 // one whose answer it never got.
 const metadataType = "landbridge_message"
 
-// richText is elements as a block.
-type richText struct{ elements []format.Element }
+// richText is elements as a block, with an id by which the message is known, too.
+type richText struct {
+	elements []format.Element
+	id       string
+}
 
 var _ slackgo.Block = richText{}
 
@@ -29,15 +34,22 @@ var _ slackgo.Block = richText{}
 func (richText) BlockType() slackgo.MessageBlockType { return slackgo.MBTRichText }
 
 // ID implements slack.Block.
-func (richText) ID() string { return "" }
+func (r richText) ID() string { return r.id }
 
 // MarshalJSON implements json.Marshaler.
 func (r richText) MarshalJSON() ([]byte, error) {
-	return json.Marshal(map[string]any{"type": "rich_text", "elements": r.elements})
+	return json.Marshal(map[string]any{"type": "rich_text", "block_id": r.id, "elements": r.elements})
 }
 
-func (p *piece) options() []slackgo.MsgOption {
-	return []slackgo.MsgOption{slackgo.MsgOptionText(p.Text, false), slackgo.MsgOptionBlocks(richText{p.Elements})}
+// blockID names a part of what an event says. Slack gives it back with the message, also where it keeps metadata to itself.
+func blockID(event id.EventID, part int) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s/%d", event, part))
+	return "landbridge-" + hex.EncodeToString(sum[:12])
+}
+
+// options are those of the message that says a part of an event.
+func (p *piece) options(event id.EventID, part int) []slackgo.MsgOption {
+	return []slackgo.MsgOption{slackgo.MsgOptionText(p.Text, false), slackgo.MsgOptionBlocks(richText{p.Elements, blockID(event, part)})}
 }
 
 // perform tries to do what is left to do of an action.
@@ -61,6 +73,8 @@ func (w *workspace) perform(ctx context.Context, a *action) error {
 		return w.pin(ctx, a)
 	case doInvite, doKick:
 		return w.invite(ctx, a)
+	case doJoin, doLeave:
+		return w.walk(ctx, a)
 	}
 	return fmt.Errorf("an action of an unknown kind, %q", a.Kind)
 }
@@ -123,7 +137,7 @@ func (w *workspace) postAll(ctx context.Context, a *action) error {
 				}
 				a.begun = true
 			}
-			options := append(a.Pieces[len(a.TS)].options(),
+			options := append(a.Pieces[len(a.TS)].options(a.EventID, len(a.TS)),
 				slackgo.MsgOptionMetadata(slackgo.SlackMetadata{EventType: metadataType, EventPayload: map[string]any{
 					"event_id": string(a.EventID), "part": len(a.TS),
 				}}))
@@ -174,6 +188,9 @@ func (w *workspace) gotTS(ctx context.Context, a *action, ts string) error {
 		return err
 	}
 	a.begun = false
+	for _, e := range w.early.take(a.Channel + "/" + ts) { // somebody of Slack was faster
+		w.inbox.again(e)
+	}
 	return nil
 }
 
@@ -184,7 +201,7 @@ func (w *workspace) find(ctx context.Context, a *action, thread string, part int
 		return "", err
 	}
 	args := values("channel", a.Channel, "oldest", timeTS(time.UnixMilli(a.Created).Add(-time.Minute)), "limit", "200", "include_all_metadata", "true")
-	method := "conversations.history"
+	method, block := "conversations.history", blockID(a.EventID, part)
 	if thread != "" {
 		method = "conversations.replies"
 		args.Set("ts", thread)
@@ -201,7 +218,7 @@ func (w *workspace) find(ctx context.Context, a *action, thread string, part int
 		}
 		for i := range resp.Messages {
 			m := &resp.Messages[i]
-			if m.Metadata.Type == metadataType && m.Metadata.Payload.Event == string(a.EventID) && m.Metadata.Payload.Part == part {
+			if m.Metadata.Type == metadataType && m.Metadata.Payload.Event == string(a.EventID) && m.Metadata.Payload.Part == part || m.hasBlock(block) {
 				return m.TS, nil
 			}
 		}
@@ -212,8 +229,19 @@ func (w *workspace) find(ctx context.Context, a *action, thread string, part int
 	}
 }
 
+// hasBlock reports whether a block of a message has some id.
+func (m *message) hasBlock(id string) bool {
+	var list []struct {
+		ID string `json:"block_id"`
+	}
+	return json.Unmarshal(m.Blocks, &list) == nil && len(list) > 0 && list[0].ID == id
+}
+
 // upload sends a file: to a place that Slack names, and then into the channel.
 func (w *workspace) upload(ctx context.Context, a *action) error {
+	if len(a.TS) > 0 {
+		return nil // in an earlier run, which did not come to record that nothing is left to do
+	}
 	voice, err := w.speaker(a)
 	if err != nil {
 		return err
@@ -338,7 +366,7 @@ func (w *workspace) edit(ctx context.Context, a *action) error {
 			}
 			continue
 		}
-		if _, _, _, err := voice.slack().UpdateMessageContext(ctx, a.Channel, ts, a.Pieces[i].options()...); err != nil {
+		if _, _, _, err := voice.slack().UpdateMessageContext(ctx, a.Channel, ts, a.Pieces[i].options(a.EventID, i)...); err != nil {
 			return fmt.Errorf("chat.update: %w", err)
 		}
 	}
@@ -360,7 +388,7 @@ func (w *workspace) edit(ctx context.Context, a *action) error {
 			}
 			a.begun = true
 		}
-		options := append(a.Pieces[i].options(), slackgo.MsgOptionMetadata(slackgo.SlackMetadata{
+		options := append(a.Pieces[i].options(a.EventID, i), slackgo.MsgOptionMetadata(slackgo.SlackMetadata{
 			EventType: metadataType, EventPayload: map[string]any{"event_id": string(a.EventID), "part": i},
 		}))
 		if a.As == "" {

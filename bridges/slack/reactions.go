@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/database"
@@ -109,10 +110,23 @@ func (w *workspace) takeReaction(ctx context.Context, msg *bridgev2.MatrixReacti
 		a.As = string(as.login.ID)
 	}
 	a.Emoji, _, _ = strings.Cut(string(msg.PreHandleResp.EmojiID), "|")
-	if err := w.outbox.add(ctx, a, nil); err != nil && !errors.Is(err, errDuplicate) {
+	row := &database.Reaction{
+		Room: msg.Portal.PortalKey, SenderID: msg.PreHandleResp.SenderID, SenderMXID: msg.Event.Sender, EmojiID: msg.PreHandleResp.EmojiID,
+		MXID: msg.Event.ID, Timestamp: time.UnixMilli(msg.Event.Timestamp),
+	}
+	// The message may have been given its id by Slack since the framework has looked for it.
+	err = w.outbox.add(ctx, a, func(ctx context.Context) error {
+		target, err := w.b.br.DB.Message.GetPartByMXID(ctx, a.Target)
+		if err != nil || target == nil {
+			return err
+		}
+		row.MessageID, row.MessagePartID = target.ID, target.PartID
+		return w.b.br.DB.Reaction.Upsert(ctx, row)
+	})
+	if err != nil && !errors.Is(err, errDuplicate) {
 		return nil, err
 	}
-	return &database.Reaction{}, nil
+	return row, nil
 }
 
 // HandleMatrixReactionRemove implements bridgev2.ReactionHandlingNetworkAPI.

@@ -92,3 +92,13 @@ func TestIDs(t *testing.T) {
 		}
 	}
 }
+
+func TestNumber(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]int{`{"original_w":360}`: 360, `{"original_w":"360"}`: 360, `{"original_w":null}`: 0, `{"original_w":""}`: 0, `{"original_w":"x"}`: 0, `{"original_w":3.5}`: 0} {
+		var f file
+		if err := json.Unmarshal([]byte(in), &f); err != nil || int(f.Width) != want {
+			t.Errorf("%s is %d, %v", in, f.Width, err)
+		}
+	}
+}

@@ -47,6 +47,9 @@ func (w *workspace) ensureRooms(ctx context.Context, update bool) error {
 		return fmt.Errorf("make the space of %s: %w", w.cfg.ID, err)
 	}
 	w.ensureAlias(ctx, portal)
+	if update {
+		w.updateSpace(ctx, nil)
+	}
 	for i := range w.cfg.Sections {
 		s := &w.cfg.Sections[i]
 		if _, err := w.ensureRoom(ctx, sectionKey(w.cfg.ID, s.ID), func(context.Context) (*bridgev2.ChatInfo, error) { return w.sectionInfo(s), nil }); err != nil {
@@ -94,7 +97,7 @@ func (w *workspace) bridge(ctx context.Context, ch *slackgo.Channel, update bool
 	}
 	existed := portal.MXID != ""
 	if !existed {
-		if err := w.beginChannel(ctx, ch.ID); err != nil {
+		if err := w.beginChannel(ctx, ch.ID, portal); err != nil {
 			return err
 		}
 	}
@@ -134,13 +137,16 @@ func (w *workspace) update(channel string, info *bridgev2.ChatInfo) {
 
 // beginChannel records where a channel begins for the bridge: with as much of its past as is
 // wanted, or with what is said from now on, also what is said before the room is there.
-func (w *workspace) beginChannel(ctx context.Context, channel string) error {
+func (w *workspace) beginChannel(ctx context.Context, channel string, portal *bridgev2.Portal) error {
 	start := timeTS(time.Now())
 	at, wanted := w.cfg.History.Start(time.Now())
 	if wanted {
 		if start = "0"; !at.IsZero() {
 			start = timeTS(at)
 		}
+	}
+	if meta, ok := portal.Metadata.(*PortalMetadata); ok {
+		meta.Begins = start // saved with the room
 	}
 	if err := w.b.store.handled(ctx, w.cfg.ID, nil, map[string]string{channel: start}); err != nil || !wanted {
 		return err
@@ -223,7 +229,7 @@ func (w *workspace) channel(ctx context.Context, id string) (ch *slackgo.Channel
 
 func (w *workspace) spaceInfo(context.Context) (*bridgev2.ChatInfo, error) {
 	w.mu.Lock()
-	name := w.team
+	name, icon := w.team, w.icon
 	w.mu.Unlock()
 	if name == "" {
 		name = w.cfg.ID
@@ -231,9 +237,52 @@ func (w *workspace) spaceInfo(context.Context) (*bridgev2.ChatInfo, error) {
 	topic := "Channels of the Slack workspace " + name
 	kind := database.RoomTypeSpace
 	return &bridgev2.ChatInfo{
-		Name: &name, Topic: &topic, Type: &kind, Members: &bridgev2.ChatMemberList{MemberMap: bridgev2.ChatMemberMap{}},
+		Name: &name, Topic: &topic, Type: &kind, Avatar: w.avatar(icon), Members: &bridgev2.ChatMemberList{MemberMap: bridgev2.ChatMemberMap{}},
 		JoinRule: &event.JoinRulesEventContent{JoinRule: event.JoinRulePublic},
 	}, nil
+}
+
+// lookUpTeam asks for the name and picture of the workspace.
+func (w *workspace) lookUpTeam(ctx context.Context, otherwise string) (name, icon string) {
+	var resp struct {
+		Team struct {
+			Name string `json:"name"`
+			Icon struct {
+				Default bool   `json:"image_default"`
+				Large   string `json:"image_230"`
+				Middle  string `json:"image_132"`
+				Small   string `json:"image_68"`
+			} `json:"icon"`
+		} `json:"team"`
+	}
+	args := values()
+	if w.cfg.TeamID != "" {
+		args.Set("team", w.cfg.TeamID)
+	}
+	if err := w.api.call(ctx, "team.info", args, &resp); err != nil {
+		w.log.Warn("the workspace's name and picture are not known", "error", err)
+	}
+	if icons := &resp.Team.Icon; !icons.Default {
+		icon = firstNonEmpty(icons.Large, icons.Middle, icons.Small)
+	}
+	return firstNonEmpty(resp.Team.Name, otherwise), icon
+}
+
+// updateSpace has the workspace's space be as the workspace is.
+func (w *workspace) updateSpace(ctx context.Context, e *entry) {
+	info, err := w.spaceInfo(ctx)
+	if err != nil {
+		w.log.Error("the space is not as the workspace is", "error", err)
+		w.inbox.finish(e, "", "")
+		return
+	}
+	info.Members = nil // those of a space are those who have come
+	w.turnOf(spaceKey(w.cfg.ID), "", e, "", func(ctx context.Context, portal *bridgev2.Portal) error {
+		if portal.MXID != "" {
+			portal.UpdateInfo(ctx, info, w.login, nil, time.Time{})
+		}
+		return nil
+	})
 }
 
 // sectionInfo describes a sub-space.

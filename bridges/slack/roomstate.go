@@ -230,6 +230,7 @@ func (b *Bridge) relayState() {
 	intent.Connector.EventProcessor.PrependHandler(event.StateMember, func(ctx context.Context, evt *event.Event) {
 		ghost, ok := b.br.Matrix.ParseGhostMXID(id.UserID(evt.GetStateKey()))
 		if !ok {
+			queue(ctx, evt, func(w *workspace, a *action) bool { return w.personMoves(evt, a) })
 			return
 		}
 		queue(ctx, evt, func(_ *workspace, a *action) bool {
@@ -238,8 +239,9 @@ func (b *Bridge) relayState() {
 			switch {
 			case content.Membership == event.MembershipInvite:
 				a.Kind = doInvite
-			case before == event.MembershipJoin && (content.Membership == event.MembershipLeave || content.Membership == event.MembershipBan):
-				a.Kind = doKick
+			case (before == event.MembershipJoin || before == event.MembershipInvite) &&
+				(content.Membership == event.MembershipLeave || content.Membership == event.MembershipBan):
+				a.Kind = doKick // who was invited may be in the channel already
 			default:
 				return false
 			}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+	slackgo "github.com/slack-go/slack"
 
 	"github.com/landbridge-im/landbridge/appservice"
 )
@@ -55,6 +56,7 @@ type socketMessage struct {
 		Type    string          `json:"type"`
 		EventID string          `json:"event_id"`
 		Event   json.RawMessage `json:"event"`
+		Auth    authorizations  `json:"authorizations"`
 	} `json:"payload"`
 }
 
@@ -84,7 +86,12 @@ func (s *socketMode) run(ctx context.Context) {
 			if down && ctx.Err() == nil {
 				s.to.disconnected(err)
 			}
-			if sleep(ctx, backoff) != nil {
+			wait := backoff
+			var limited *slackgo.RateLimitedError
+			if errors.As(err, &limited) {
+				wait = max(wait, limited.RetryAfter)
+			}
+			if sleep(ctx, wait) != nil {
 				return
 			}
 			backoff = min(2*backoff, maxBackoff)
@@ -190,7 +197,7 @@ func (s *socketMode) serve(outer context.Context, conn *websocket.Conn, replace 
 			}
 		default:
 			if m.Payload.EventID != "" && len(m.Payload.Event) > 0 {
-				if err := s.to.receive(ctx, m.Payload.Team, m.Payload.EventID, m.Payload.Event); err != nil {
+				if err := s.to.receive(ctx, m.Payload.Auth.team(m.Payload.Team), m.Payload.EventID, m.Payload.Event); err != nil {
 					return err // not acknowledged, so Slack sends it again
 				}
 			}

@@ -29,6 +29,20 @@ type webhook struct {
 
 var _ http.Handler = (*webhook)(nil)
 
+// authorizations say for which installations of the app an event is.
+type authorizations []struct {
+	Team string `json:"team_id"`
+}
+
+// team is the workspace that is told of an event. Where the event has happened may be another one, with which a channel is
+// shared.
+func (a authorizations) team(where string) string {
+	if len(a) > 0 && a[0].Team != "" {
+		return a[0].Team
+	}
+	return where
+}
+
 var (
 	errSignature = errors.New("the signature is wrong")
 	errStale     = errors.New("the request is too old, or the clock is wrong")
@@ -89,6 +103,7 @@ func (h *webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Challenge string          `json:"challenge"`
 		EventID   string          `json:"event_id"`
 		Event     json.RawMessage `json:"event"`
+		Auth      authorizations  `json:"authorizations"`
 	}
 	if err := lenient(body, &m); err != nil {
 		http.Error(w, "the request is no JSON", http.StatusBadRequest)
@@ -103,13 +118,14 @@ func (h *webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, "the event has no id or content", http.StatusBadRequest)
 			return
 		}
-		to := h.to(m.Team)
+		team := m.Auth.team(m.Team)
+		to := h.to(team)
 		if to == nil {
-			h.log.Warn("an event is of a workspace that is not bridged or not connected yet", "team", m.Team)
+			h.log.Warn("an event is of a workspace that is not bridged or not connected yet", "team", team)
 			http.Error(w, "try again", http.StatusServiceUnavailable)
 			return
 		}
-		if err := to.receive(r.Context(), m.Team, m.EventID, m.Event); err != nil {
+		if err := to.receive(r.Context(), team, m.EventID, m.Event); err != nil {
 			h.log.Error("an event is not stored", "error", err)
 			http.Error(w, "try again", http.StatusServiceUnavailable)
 		}

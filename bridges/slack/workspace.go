@@ -36,7 +36,11 @@ type workspace struct {
 	gaps   *gaps
 	pasts  *pasts
 	marks  *bookmarks
-	again  chan struct{} // has the rooms looked at anew
+	// What has happened in this run: messages that were said and deleted, by channel and ts, reactions that were taken back, and
+	// who has come into a channel or left it.
+	said, gone, unreacted, moved happened
+	early                        early
+	again                        chan struct{} // has the rooms looked at anew
 
 	prepared chan struct{} // closed when the rooms are there
 	notify   appservice.Work
@@ -44,6 +48,8 @@ type workspace struct {
 	mu      sync.Mutex
 	self    *slackgo.AuthTestResponse // who the bot is; nil until known
 	team    string
+	icon    string          // the address of the workspace's picture
+	roots   map[string]bool // older roots of threads that were asked for
 	bridged map[string]bool // channels that have rooms
 	// caught has the channels of which all that was missed is in their rooms, closeLater those that are archived and of
 	// which it is not.
@@ -76,9 +82,10 @@ func newWorkspace(b *Bridge, cfg *WorkspaceConfig, login *bridgev2.UserLogin) *w
 	w.inbox = newInbox(cfg.ID, b.store, w.log)
 	w.outbox = newOutbox(w)
 	w.work.By, w.notify.By = b.spawn, b.spawn
-	w.people.shown = make(map[networkid.UserID]string)
+	w.people.shown, w.people.status = make(map[networkid.UserID]string), make(map[string]bool)
 	w.gaps, w.pasts, w.marks = newGaps(w), newPasts(w), newBookmarks(w)
 	w.again, w.prepared = make(chan struct{}, 1), make(chan struct{})
+	w.roots = make(map[string]bool)
 	w.direct, w.toBot = make(map[string]networkid.UserLoginID), make(map[string]bool)
 	return w
 }
@@ -263,9 +270,9 @@ func (w *workspace) prepare(ctx context.Context) error {
 		w.app = resp.Bot.App
 		w.mu.Unlock()
 	}
-	name := self.Team
+	name, icon := w.lookUpTeam(ctx, self.Team)
 	w.mu.Lock()
-	w.self, w.team = self, name
+	w.self, w.team, w.icon = self, name, icon
 	w.mu.Unlock()
 	if meta.TeamID == "" || w.login.RemoteName != name {
 		meta.TeamID, w.login.RemoteName = self.TeamID, name

@@ -79,6 +79,9 @@ func newTalkWith(t *testing.T, extra string, before, connect func(*talk)) *talk 
 	ctx, cancel := context.WithTimeout(t.Context(), patience())
 	t.Cleanup(cancel)
 	k := &talk{t: t, ctx: ctx, slack: slacktest.New(t)}
+	if !long() {
+		k.slack.Watch = compare(t)
+	}
 	k.bob, k.carol = k.slack.AddUser("bob", "Bob Builder"), k.slack.AddUser("carol", "Carol")
 	k.channel = k.slack.AddChannel("general", false, k.bob, k.carol, slacktest.BotUser)
 	before(k)

@@ -31,6 +31,7 @@ func (s *Server) routes(mux *http.ServeMux) {
 	all := methods()
 	maps.Copy(all, manage())
 	maps.Copy(all, direct())
+	s.methods = all
 	mux.HandleFunc("/api/oauth.v2.access", s.oauthAccess)
 	for name, m := range all {
 		mux.HandleFunc("/api/"+name, func(w http.ResponseWriter, r *http.Request) { s.call(w, r, name, m) })
@@ -91,15 +92,15 @@ func (s *Server) call(w http.ResponseWriter, r *http.Request, name string, m met
 	}
 	delete(f, "token")
 	s.mu.Lock()
+	s.used[name] = token
 	s.calls = append(s.calls, Call{name, f})
 	s.touch()
-	if l := s.limits[name]; l != nil && l.left > 0 {
-		l.left--
-		after := strconv.Itoa(max(int(l.after.Seconds()), 0))
+	l := s.limits[name]
+	if b := s.busy[f["channel"]]; b != nil && b.left > 0 && name == "chat.postMessage" {
+		l = b
+	}
+	if l.hit(w) {
 		s.mu.Unlock()
-		w.Header().Set("Retry-After", after)
-		w.WriteHeader(http.StatusTooManyRequests)
-		reply(w, Object{"ok": false, "error": "ratelimited"})
 		return
 	}
 	var bad failure
@@ -113,10 +114,12 @@ func (s *Server) call(w http.ResponseWriter, r *http.Request, name string, m met
 		s.actor = person
 	}
 	switch {
-	case token != BotToken && !known:
+	case !s.botTokens[token] && !known:
 		code = "invalid_auth"
 	case s.revoked && !known:
 		code = "token_revoked"
+	case s.org != "" && !known && f["team_id"] == "" && slices.Contains(ofTeam, name):
+		code = "missing_argument"
 	case bad.code != "" && !bad.after:
 		code = bad.code
 	default:
@@ -139,8 +142,31 @@ func (s *Server) call(w http.ResponseWriter, r *http.Request, name string, m met
 		out = Object{}
 	}
 	out["ok"] = true
-	reply(w, out)
+	reply(w, s.watched(name, out))
 }
+
+// watched shows an answer to who watches.
+func (s *Server) watched(name string, out Object) Object {
+	if s.Watch != nil {
+		s.Watch("method", name, out)
+	}
+	return out
+}
+
+// hit answers that there were too many calls, if it is so, and reports whether.
+func (l *limit) hit(w http.ResponseWriter) bool {
+	if l == nil || l.left <= 0 {
+		return false
+	}
+	l.left--
+	w.Header().Set("Retry-After", strconv.Itoa(int(l.after.Seconds())))
+	w.WriteHeader(http.StatusTooManyRequests)
+	reply(w, Object{"ok": false, "error": "ratelimited"})
+	return true
+}
+
+// ofTeam are the methods that want to know which workspace is meant, if the token does not say so.
+var ofTeam = []string{"conversations.list", "users.list", "usergroups.list", "users.conversations", "bots.info"}
 
 // page returns a page of a list, and the cursor of the next.
 func page[T any](list []T, f map[string]string, most int) ([]T, Object) {
@@ -162,12 +188,16 @@ func methods() map[string]method {
 	return map[string]method{
 		"auth.test": func(s *Server, _ map[string]string) (Object, string) {
 			if s.actor != BotUser {
-				return Object{"url": s.http.URL + "/", "team": "Acme", "user": s.users[s.actor]["name"], "team_id": Team, "user_id": s.actor}, ""
+				return Object{"url": s.http.URL + "/", "team": s.team["name"], "user": s.users[s.actor]["name"], "team_id": s.teamID, "user_id": s.actor}, ""
 			}
-			return Object{"url": s.http.URL + "/", "team": "Acme", "user": "landbridge", "team_id": Team, "user_id": BotUser, "bot_id": Bot, "is_enterprise_install": false}, ""
+			if s.org != "" {
+				return Object{"url": s.http.URL + "/", "team": "The organisation", "user": "landbridge", "team_id": s.org, "enterprise_id": s.org,
+					"user_id": BotUser, "bot_id": Bot, "is_enterprise_install": true}, ""
+			}
+			return Object{"url": s.http.URL + "/", "team": s.team["name"], "user": "landbridge", "team_id": s.teamID, "user_id": BotUser, "bot_id": Bot, "is_enterprise_install": false}, ""
 		},
 		"team.info": func(s *Server, _ map[string]string) (Object, string) {
-			return Object{"team": Object{"id": Team, "name": "Acme", "domain": "acme", "icon": Object{}}}, ""
+			return Object{"team": clone(s.team)}, ""
 		},
 		"users.list": func(s *Server, f map[string]string) (Object, string) {
 			ids, meta := page(s.order, f, 1000)
@@ -197,7 +227,7 @@ func methods() map[string]method {
 		},
 		"conversations.list": conversationsList,
 		"conversations.info": in(func(s *Server, ch *channel, f map[string]string) (Object, string) {
-			return Object{"channel": s.channelInfo(ch)}, ""
+			return Object{"channel": s.counted(ch)}, ""
 		}),
 		"conversations.members": in(conversationsMembers),
 		"conversations.history": in(conversationsHistory),
@@ -283,6 +313,12 @@ func (s *Server) channelInfo(ch *channel) Object {
 			}
 		}
 	}
+	return o
+}
+
+// counted is channelInfo where it says how many members there are.
+func (s *Server) counted(ch *channel) Object {
+	o := s.channelInfo(ch)
 	o["num_members"] = len(ch.members)
 	return o
 }
@@ -302,7 +338,7 @@ func conversationsList(s *Server, f map[string]string) (Object, string) {
 		if f["exclude_archived"] == "true" && ch.info["is_archived"] == true {
 			continue
 		}
-		list = append(list, s.channelInfo(ch))
+		list = append(list, s.counted(ch))
 	}
 	some, meta := page(list, f, 1000)
 	return Object{"channels": some, "response_metadata": meta}, ""
@@ -324,7 +360,15 @@ func within(ts string, f map[string]string) bool {
 	return true
 }
 
-// withoutMetadata hides an app's metadata unless it is asked for.
+// mostHistory bounds pages; s.mu is held.
+func (s *Server) mostHistory() int {
+	if s.MostHistory > 0 {
+		return s.MostHistory
+	}
+	return 999
+}
+
+// shown hides an app's metadata unless it is asked for.
 func shown(m Object, f map[string]string) Object {
 	o := clone(m)
 	if f["include_all_metadata"] != "1" && f["include_all_metadata"] != "true" {
@@ -347,7 +391,7 @@ func conversationsHistory(s *Server, ch *channel, f map[string]string) (Object, 
 			list = append(list, shown(m, f))
 		}
 	}
-	some, meta := page(list, f, 999)
+	some, meta := page(list, f, s.mostHistory())
 	return Object{"messages": some, "has_more": meta["next_cursor"] != "", "response_metadata": meta}, ""
 }
 
@@ -365,7 +409,7 @@ func conversationsReplies(s *Server, ch *channel, f map[string]string) (Object, 
 	if len(list) == 0 {
 		return nil, "thread_not_found"
 	}
-	some, meta := page(list, f, 999)
+	some, meta := page(list, f, s.mostHistory())
 	return Object{"messages": some, "has_more": meta["next_cursor"] != "", "response_metadata": meta}, ""
 }
 
@@ -380,8 +424,8 @@ func postMessage(s *Server, ch *channel, f map[string]string) (Object, string) {
 	case len(f["text"]) > 40_000:
 		return nil, "msg_too_long"
 	}
-	m := Object{"type": "message", "text": f["text"], "bot_id": Bot, "app_id": App, "user": s.actor, "team": Team,
-		"bot_profile": Object{"id": Bot, "app_id": App, "name": "Landbridge", "deleted": false, "team_id": Team, "icons": Object{}, "updated": 1}}
+	m := Object{"type": "message", "text": f["text"], "bot_id": Bot, "app_id": App, "user": s.actor, "team": s.teamID,
+		"bot_profile": Object{"id": Bot, "app_id": App, "name": "Landbridge", "deleted": false, "team_id": s.teamID, "icons": Object{}, "updated": 1}}
 	if f["username"] != "" && s.actor == BotUser {
 		m["subtype"], m["username"] = "bot_message", f["username"]
 		delete(m, "user")
@@ -515,7 +559,11 @@ func completeUpload(s *Server, f map[string]string) (Object, string) {
 }
 
 func (s *Server) download(w http.ResponseWriter, r *http.Request) {
-	if bearer(r) != BotToken {
+	s.mu.Lock()
+	person := s.persons[bearer(r)]
+	good := s.botTokens[bearer(r)] || person != ""
+	s.mu.Unlock()
+	if !good {
 		// Slack shows a page for logging in.
 		w.Header().Set("Content-Type", "text/html")
 		io.WriteString(w, "<!DOCTYPE html><html>sign in</html>")

@@ -28,6 +28,9 @@ func (s *Server) Authorize(user, address string) (string, error) {
 	return q.Get("redirect_uri") + "?" + url.Values{"code": {code}, "state": {q.Get("state")}}.Encode(), nil
 }
 
+// configurer stands for who reads the app's settings; it is nobody of the workspace.
+const configurer = "configuration"
+
 // grant is what a code stands for.
 type grant struct {
 	user, redirect string
@@ -42,11 +45,14 @@ func (s *Server) oauthAccess(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	s.calls = append(s.calls, Call{"oauth.v2.access", f})
 	s.touch()
+	if s.limits["oauth.v2.access"].hit(w) {
+		return
+	}
 	if id != ClientID || secret != ClientSecret {
 		reply(w, Object{"ok": false, "error": "bad_client_secret"})
 		return
 	}
-	out := Object{"ok": true, "app_id": App, "team": Object{"id": Team, "name": "Acme"}, "enterprise": nil, "is_enterprise_install": false}
+	out := Object{"ok": true, "app_id": App, "team": Object{"id": s.teamID, "name": "Acme"}, "enterprise": nil, "is_enterprise_install": false}
 	if old := f["refresh_token"]; old != "" {
 		user, ok := s.refresh[old]
 		if !ok {
@@ -54,9 +60,16 @@ func (s *Server) oauthAccess(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		delete(s.refresh, old)
+		if user == BotUser {
+			access, next := s.issueBot()
+			out["access_token"], out["refresh_token"], out["expires_in"], out["token_type"] = access, next, s.TokenLife, "bot"
+			out["scope"], out["bot_user_id"] = s.Scopes, BotUser
+			reply(w, s.watched("oauth.v2.access", out))
+			return
+		}
 		access, next := s.issue(user)
 		out["access_token"], out["refresh_token"], out["expires_in"], out["token_type"] = access, next, s.TokenLife, "user"
-		reply(w, out)
+		reply(w, s.watched("oauth.v2.access", out))
 		return
 	}
 	g, ok := s.codes[f["code"]]
@@ -67,8 +80,15 @@ func (s *Server) oauthAccess(w http.ResponseWriter, r *http.Request) {
 	}
 	if !g.personal {
 		s.revoked = false
+		if s.TokenLife > 0 {
+			access, next := s.issueBot()
+			out["access_token"], out["refresh_token"], out["expires_in"], out["token_type"] = access, next, s.TokenLife, "bot"
+			out["scope"], out["bot_user_id"], out["authed_user"] = s.Scopes, BotUser, Object{"id": g.user}
+			reply(w, s.watched("oauth.v2.access", out))
+			return
+		}
 		out["access_token"], out["token_type"], out["scope"], out["bot_user_id"], out["authed_user"] = BotToken, "bot", s.Scopes, BotUser, Object{"id": g.user}
-		reply(w, out)
+		reply(w, s.watched("oauth.v2.access", out))
 		return
 	}
 	access, next := s.issue(g.user)
@@ -77,7 +97,7 @@ func (s *Server) oauthAccess(w http.ResponseWriter, r *http.Request) {
 		person["refresh_token"], person["expires_in"] = next, s.TokenLife
 	}
 	out["authed_user"] = person
-	reply(w, out)
+	reply(w, s.watched("oauth.v2.access", out))
 }
 
 // issue makes a token of a person; s.mu is held.
@@ -85,6 +105,35 @@ func (s *Server) issue(user string) (access, refresh string) {
 	access, refresh = "xoxp-"+rand.Text(), "xoxe-1-"+rand.Text()
 	s.persons[access], s.refresh[refresh] = user, user
 	return access, refresh
+}
+
+// issueBot makes a token of the bot that ends; the ones before are good for a while longer. s.mu is held.
+func (s *Server) issueBot() (access, refresh string) {
+	access, refresh = "xoxe.xoxb-1-"+rand.Text(), "xoxe-1-"+rand.Text()
+	s.botTokens[access], s.refresh[refresh] = true, BotUser
+	return access, refresh
+}
+
+// ForgetRefresh makes all tokens useless with which others could be got.
+func (s *Server) ForgetRefresh() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.refresh)
+}
+
+// Expire ends a token.
+func (s *Server) Expire(token string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.botTokens, token)
+	delete(s.persons, token)
+}
+
+// Token is the token by which a method was last called.
+func (s *Server) Token(method string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.used[method]
 }
 
 // RevokePerson makes the tokens of a person invalid, and tells the app.
@@ -164,7 +213,9 @@ func direct() map[string]method {
 			case u["deleted"] == true:
 				return nil, "user_disabled"
 			}
-			return Object{"channel": s.channelInfo(s.openDirect(s.actor, f["users"])), "no_op": false, "already_open": false}, ""
+			ch := s.openDirect(s.actor, f["users"])
+			return Object{"channel": Object{"id": ch.info["id"], "created": ch.info["created"], "is_im": true, "is_archived": false, "user": f["users"]},
+				"no_op": false, "already_open": false}, ""
 		},
 		"conversations.leave": in(func(s *Server, ch *channel, _ map[string]string) (Object, string) {
 			s.leave(s.actor, ch)
@@ -184,7 +235,9 @@ func direct() map[string]method {
 					kind = "private_channel"
 				}
 				if ch.members[s.actor] && slices.Contains(strings.Split(f["types"], ","), kind) {
-					list = append(list, s.channelInfo(ch))
+					o := s.channelInfo(ch)
+					delete(o, "is_member")
+					list = append(list, o)
 				}
 			}
 			some, meta := page(list, f, 1000)
@@ -210,7 +263,7 @@ func (s *Server) Command(user, text string) string {
 	s.answers[id] = answer
 	if len(s.socks) > 0 {
 		s.socks[0].send(Object{"envelope_id": id, "type": "slash_commands", "accepts_response_payload": true, "payload": Object{
-			"command": "/matrix", "text": text, "user_id": user, "team_id": Team, "channel_id": "C1", "api_app_id": App,
+			"command": "/matrix", "text": text, "user_id": user, "team_id": s.teamID, "channel_id": "C1", "api_app_id": App,
 		}})
 	}
 	s.mu.Unlock()

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -44,12 +45,16 @@ func (s *Server) openConnection(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.calls = append(s.calls, Call{"apps.connections.open", nil})
 	s.touch()
+	limited := s.limits["apps.connections.open"].hit(w)
 	s.mu.Unlock()
+	if limited {
+		return
+	}
 	if token != AppToken {
 		reply(w, Object{"ok": false, "error": "invalid_auth"})
 		return
 	}
-	reply(w, Object{"ok": true, "url": strings.Replace(s.http.URL, "http", "ws", 1) + "/link/?ticket=1&app_id=" + App})
+	reply(w, s.watched("apps.connections.open", Object{"ok": true, "url": strings.Replace(s.http.URL, "http", "ws", 1) + "/link/?ticket=1&app_id=" + App}))
 }
 
 func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
@@ -141,15 +146,26 @@ func (s *Server) dispatch(e Object) {
 		e["event_ts"] = s.ts()
 	}
 	payload := Object{
-		"token": "verification", "team_id": Team, "api_app_id": App, "type": "event_callback",
-		"event_id": fmt.Sprintf("Ev%08d", s.events), "event_time": time.Now().Unix(), "event": clone(e),
-		"authorizations":        []Object{{"enterprise_id": nil, "team_id": Team, "user_id": BotUser, "is_bot": true, "is_enterprise_install": false}},
+		"token": "verification", "team_id": s.teamID, "api_app_id": App, "type": "event_callback",
+		"event_id": fmt.Sprintf("Ev%s%08d", s.teamID, s.events), "event_time": time.Now().Unix(), "event": clone(e),
+		"authorizations":        []Object{s.authorization()},
 		"is_ext_shared_channel": false, "event_context": "4-test",
+	}
+	if s.Watch != nil {
+		subtype, _ := e["subtype"].(string)
+		s.Watch("event", fmt.Sprintf("%v.%s", e["type"], subtype), e)
 	}
 	env := &envelope{id: s.id("envelope-"), payload: payload}
 	if s.hook != "" {
 		s.pending[env.id] = env
 		s.work.Go(func() { s.sendHook(env) })
+		return
+	}
+	if to := s.through; to != nil {
+		to.mu.Lock()
+		defer to.mu.Unlock()
+		to.pending[env.id] = env
+		to.sendEnvelope(env)
 		return
 	}
 	if len(s.socks) == 0 {
@@ -159,11 +175,24 @@ func (s *Server) dispatch(e Object) {
 	s.sendEnvelope(env)
 }
 
+// authorization is the installation that is told of events.
+func (s *Server) authorization() Object {
+	o := Object{"enterprise_id": nil, "team_id": s.teamID, "user_id": BotUser, "is_bot": true, "is_enterprise_install": false}
+	if s.org != "" {
+		o["enterprise_id"], o["team_id"], o["is_enterprise_install"] = s.org, nil, true
+	}
+	return o
+}
+
 func (s *Server) sendEnvelope(env *envelope) {
 	if len(s.socks) == 0 {
 		return
 	}
 	env.sent = time.Now()
+	if s.keeping {
+		s.kept = append(s.kept, env)
+		return
+	}
 	s.socks[s.events%len(s.socks)].send(Object{
 		"envelope_id": env.id, "type": "events_api", "payload": env.payload, "accepts_response_payload": false,
 		"retry_attempt": env.attempt, "retry_reason": map[bool]string{true: "timeout"}[env.attempt > 0],
@@ -188,6 +217,26 @@ func (s *Server) repeat() {
 			}
 		}
 		s.mu.Unlock()
+	}
+}
+
+// Keep has events wait from now on.
+func (s *Server) Keep() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keeping = true
+}
+
+// Release sends what waits, the newest first, and all of it twice.
+func (s *Server) Release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := s.kept
+	s.keeping, s.kept = false, nil
+	for range 2 {
+		for _, env := range slices.Backward(list) {
+			s.sendEnvelope(env)
+		}
 	}
 }
 
@@ -219,6 +268,9 @@ func (s *Server) AwaitConnected(t interface {
 		}
 	}
 }
+
+// Waiting is Unacknowledged for who has the workspace locked.
+func (s *Server) Waiting() int { return len(s.pending) }
 
 // Unacknowledged returns how many events the app has not acknowledged.
 func (s *Server) Unacknowledged() int {

@@ -6,14 +6,27 @@ import (
 )
 
 // AddUser adds a person and returns their id.
-func (s *Server) AddUser(name, real string) string {
+func (s *Server) AddUser(name, real string) string { return s.AddUserID("", name, real) }
+
+// AddUserID is AddUser with an id of one's own; "" for a new one.
+func (s *Server) AddUserID(id, name, real string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	id := s.id("U")
+	if id == "" {
+		id = s.id("U")
+	}
 	s.users[id] = user(id, name, real)
+	s.users[id]["team_id"] = s.teamID
 	s.order = append(s.order, id)
 	s.dispatch(Object{"type": "team_join", "user": clone(s.users[id])})
 	return id
+}
+
+// Hide takes somebody out of the list of people, who can still be asked for.
+func (s *Server) Hide(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.order = slices.DeleteFunc(s.order, func(other string) bool { return other == id })
 }
 
 // ChangeUser changes fields of a person; those of "profile" one by one.
@@ -36,7 +49,7 @@ func (s *Server) AddGroup(handle string, users ...string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	id := s.id("S")
-	g := Object{"id": id, "team_id": Team, "is_usergroup": true, "name": handle, "handle": handle, "users": users, "date_delete": 0}
+	g := Object{"id": id, "team_id": s.teamID, "is_usergroup": true, "name": handle, "handle": handle, "users": users, "date_delete": 0}
 	s.groups = append(s.groups, g)
 	s.dispatch(Object{"type": "subteam_created", "subteam": clone(g)})
 	return id
@@ -91,7 +104,7 @@ func (s *Server) join(user string, ch *channel) {
 	}
 	ch.members[user] = true
 	id := ch.info["id"].(string)
-	s.dispatchIn(ch, Object{"type": "member_joined_channel", "user": user, "channel": id, "channel_type": kind(ch), "team": Team})
+	s.dispatchIn(ch, Object{"type": "member_joined_channel", "user": user, "channel": id, "channel_type": kind(ch), "team": s.teamID})
 	s.system(ch, user, "channel_join", Object{"text": "<@" + user + "> has joined the channel"})
 }
 
@@ -103,7 +116,7 @@ func (s *Server) Leave(user, channel string) {
 }
 
 func (s *Server) leave(user string, ch *channel) {
-	e := Object{"type": "member_left_channel", "user": user, "channel": ch.info["id"], "channel_type": kind(ch), "team": Team}
+	e := Object{"type": "member_left_channel", "user": user, "channel": ch.info["id"], "channel_type": kind(ch), "team": s.teamID}
 	s.dispatchIn(ch, e)
 	s.system(ch, user, "channel_leave", Object{"text": "<@" + user + "> has left the channel"})
 	delete(ch.members, user)

@@ -2,8 +2,10 @@ package slacktest
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -14,6 +16,7 @@ const (
 	AppToken      = "xapp-1-test"
 	BotToken      = "xoxb-test"
 	SigningSecret = "8f742231b10e8888abcd99yyyzzz85a5"
+	ConfigToken   = "xoxe.xoxp-config"
 	Team          = "T0000TEAM"
 	App           = "A0000APP1"
 	BotUser       = "U0000BOT1"
@@ -35,8 +38,12 @@ type Server struct {
 	AckTimeout time.Duration
 	// Token scopes as the API reports them.
 	Scopes string
+	// Watch is shown what is answered ("method") and told ("event"), if it is set before anything happens. It must not change it,
+	// nor use the Server.
+	Watch func(kind, name string, o Object)
 
-	http *httptest.Server
+	http    *httptest.Server
+	methods map[string]method
 
 	mu       sync.Mutex
 	last     int64 // of timestamps, microseconds
@@ -51,8 +58,19 @@ type Server struct {
 	files    map[string]*file
 	calls    []Call
 	limits   map[string]*limit
-	fail     map[string][]failure
-	revoked  bool
+	busy     map[string]*limit // of posting, by channel
+	// MostHistory bounds the pages of histories, as for apps that are distributed outside of Slack's marketplace; 0 for Slack's own bound.
+	MostHistory int
+	botTokens   map[string]bool
+	teamID      string
+	org         string  // the organisation in which the app is installed, if it is not in the workspace
+	through     *Server // by whose connections events go
+	// Subscribed are the events of which the app is told, as its settings say to who has ConfigToken.
+	Subscribed []string
+	used       map[string]string // by which token methods were last called
+	team       Object
+	fail       map[string][]failure
+	revoked    bool
 	// TokenLife is how many seconds tokens of persons live; 0 for ever.
 	TokenLife int
 	actor     string // whose call is answered
@@ -63,6 +81,8 @@ type Server struct {
 
 	socks   []*socket
 	pending map[string]*envelope
+	keeping bool
+	kept    []*envelope
 	hook    string // where events go by HTTP, if not by sockets
 	events  int
 	closed  chan struct{}
@@ -108,9 +128,11 @@ func New(t testing.TB) *Server {
 		AckTimeout: 3 * time.Second, Scopes: Scopes,
 		last:  time.Now().UnixMicro(),
 		users: make(map[string]Object), channels: make(map[string]*channel), emoji: make(map[string]string),
-		bots: make(map[string]Object), files: make(map[string]*file), limits: make(map[string]*limit),
+		bots: make(map[string]Object), files: make(map[string]*file), limits: make(map[string]*limit), busy: make(map[string]*limit),
+		botTokens: map[string]bool{BotToken: true}, used: make(map[string]string), team: Object{"id": Team, "name": "Acme", "domain": "acme", "icon": Object{}},
 		fail: make(map[string][]failure), pending: make(map[string]*envelope),
-		codes: make(map[string]grant), persons: make(map[string]string), refresh: make(map[string]string), answers: make(map[string]chan string),
+		codes: make(map[string]grant), persons: map[string]string{ConfigToken: configurer}, refresh: make(map[string]string), answers: make(map[string]chan string),
+		teamID: Team,
 		closed: make(chan struct{}), changed: make(chan struct{}),
 	}
 	mux := http.NewServeMux()
@@ -204,6 +226,35 @@ func (s *Server) Limit(method string, n int, after time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.limits[method] = &limit{after, n}
+}
+
+// LimitIn makes the next n posts in a channel fail with 429 and Retry-After.
+func (s *Server) LimitIn(channel string, n int, after time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.busy[channel] = &limit{after, n}
+}
+
+// LimitAll makes the next n calls of every method that there is fail with 429 and Retry-After, and returns which these are.
+func (s *Server) LimitAll(n int, after time.Duration) (names []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	names = append(slices.Collect(maps.Keys(s.methods)), "apps.connections.open", "oauth.v2.access")
+	slices.Sort(names)
+	for _, name := range names {
+		s.limits[name] = &limit{after, n}
+	}
+	return names
+}
+
+// Limited returns how often a method is still to fail with 429.
+func (s *Server) Limited(method string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l := s.limits[method]; l != nil {
+		return l.left
+	}
+	return 0
 }
 
 // Fail makes the next call of a method fail with an error code of Slack, or, if code

@@ -14,7 +14,7 @@ import (
 func (s *Server) Say(user, channel, text string, extra Object) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m := Object{"type": "message", "text": text, "client_msg_id": s.id("client"), "team": Team}
+	m := Object{"type": "message", "text": text, "client_msg_id": s.id("client"), "team": s.teamID}
 	if user != "" {
 		m["user"] = user
 	}
@@ -60,7 +60,7 @@ func (s *Server) messageEvent(ch *channel, m Object) Object {
 }
 
 func (s *Server) system(ch *channel, user, subtype string, extra Object) {
-	m := Object{"type": "message", "subtype": subtype, "user": user, "team": Team}
+	m := Object{"type": "message", "subtype": subtype, "user": user, "team": s.teamID}
 	maps.Copy(m, extra)
 	s.post(ch, m)
 }
@@ -207,13 +207,34 @@ func (s *Server) pinned(ch *channel, m Object) Object {
 	return m
 }
 
-// Upload shares a file as a person.
+// Change changes a message without an edit.
+func (s *Server) Change(channel, ts string, change Object) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ch := s.channels[channel]
+	s.change(ch, find(ch, ts), change)
+}
+
+// AddFile adds a file that is not shared yet, and returns it as a message has it.
+func (s *Server) AddFile(user, name, mime string, data []byte) Object {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return clone(s.addFile(user, name, mime, data).info)
+}
+
+// Upload shares a file as a person. extra has further fields of the message; in "files_have" are fields of the file, as the
+// message has it.
 func (s *Server) Upload(user, channel, name, mime string, data []byte, extra Object) (ts, id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f := s.addFile(user, name, mime, data)
-	m := Object{"type": "message", "subtype": "file_share", "text": "", "user": user, "files": []Object{clone(f.info)}, "upload": true}
+	shown := clone(f.info)
+	if have, ok := extra["files_have"].(Object); ok {
+		maps.Copy(shown, have)
+	}
+	m := Object{"type": "message", "subtype": "file_share", "text": "", "user": user, "files": []Object{shown}, "upload": true}
 	maps.Copy(m, extra)
+	delete(m, "files_have")
 	return s.post(s.channels[channel], m), f.info["id"].(string)
 }
 
@@ -224,7 +245,7 @@ func (s *Server) addFile(user, name, mime string, data []byte) *file {
 		"size": len(data), "url_private": s.http.URL + "/files/" + id, "url_private_download": s.http.URL + "/files/" + id + "/download",
 		"permalink": s.http.URL + "/permalink/" + id, "permalink_public": s.http.URL + "/public/" + id, "pretty_type": "Binary", "editable": false,
 		"external_type": "", "is_public": true, "public_url_shared": false, "display_as_bot": false, "username": "", "has_rich_preview": false, "file_access": "visible",
-		"user_team": Team, "channels": []string{}, "groups": []string{}, "ims": []string{}, "is_starred": false, "media_display_type": "unknown", "created": s.last / 1e6, "timestamp": s.last / 1e6,
+		"user_team": s.teamID, "channels": []string{}, "groups": []string{}, "ims": []string{}, "is_starred": false, "media_display_type": "unknown", "created": s.last / 1e6, "timestamp": s.last / 1e6,
 	}}
 	s.files[id] = f
 	return f
