@@ -181,19 +181,19 @@ func (n *bot) ensureGuild(ctx context.Context, guildID wire.ID) {
 	for i := range list {
 		ch := &list[i]
 		if ch.Type == wire.ChannelCategory && used[ch.ID] || ch.HasMessages() && n.bridged(ch) {
-			n.ensureChannel(ctx, ch, i)
+			n.ensureChannel(ctx, ch)
 		}
 	}
 }
 
 // ensureChannel makes a channel's room, or brings it up to date.
-func (n *bot) ensureChannel(ctx context.Context, ch *wire.Channel, order int) {
+func (n *bot) ensureChannel(ctx context.Context, ch *wire.Channel) {
 	parent := guildKey(ch.GuildID)
 	if ch.ParentID != "" {
 		if cat, ok := n.guilds.channel(ch.ParentID); ok {
 			parent = channelKey(ch.ParentID)
 			if !n.rooms[ch.ParentID] {
-				n.ensureChannel(ctx, &cat, int(cat.Position))
+				n.ensureChannel(ctx, &cat)
 			}
 		}
 	}
@@ -218,7 +218,7 @@ func (n *bot) ensureChannel(ctx context.Context, ch *wire.Channel, order int) {
 	if missing := missingRights(self); len(missing) > 0 && ch.Type != wire.ChannelCategory {
 		n.log.Warn("the bot lacks permissions in a channel", "channel", ch.ID, "missing", missing)
 	}
-	n.setOrder(ctx, ch, parent, order)
+	n.setOrder(ctx, ch, parent)
 }
 
 // ensureRoom makes a room that does not exist yet, and gives it its relay and alias.
@@ -260,8 +260,21 @@ func (n *bot) ensureRoom(ctx context.Context, key networkid.PortalKey, parent ne
 	return portal.Save(ctx)
 }
 
+// orderOf is the order of a channel's room in its space: Discord shows channels for talking below the others, categories
+// below both, and each kind by position, and by id if that is the same. It does not depend on the other channels.
+func orderOf(ch *wire.Channel) string {
+	kind := 0
+	switch ch.Type {
+	case wire.ChannelVoice, wire.ChannelStage:
+		kind = 1
+	case wire.ChannelCategory:
+		kind = 2
+	}
+	return fmt.Sprintf("%d%05d%020d", kind, max(ch.Position, 0), ch.ID.Uint())
+}
+
 // setOrder puts a room in its place in the space.
-func (n *bot) setOrder(ctx context.Context, ch *wire.Channel, parent networkid.PortalKey, order int) {
+func (n *bot) setOrder(ctx context.Context, ch *wire.Channel, parent networkid.PortalKey) {
 	portal, err := n.b.br.GetExistingPortalByKey(ctx, channelKey(ch.ID))
 	if err != nil || portal == nil {
 		return
@@ -271,7 +284,7 @@ func (n *bot) setOrder(ctx context.Context, ch *wire.Channel, parent networkid.P
 	if err != nil || space == nil || space.MXID == "" || !ok {
 		return
 	}
-	want := fmt.Sprintf("%04d", order)
+	want := orderOf(ch)
 	if meta.Order == string(space.MXID)+want {
 		return
 	}

@@ -2,6 +2,7 @@ package discord
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"time"
@@ -48,20 +49,28 @@ func (m *rawMessage) withGuild(guild wire.ID) json.RawMessage {
 type place struct {
 	ChannelID wire.ID `json:"channel_id"`
 	GuildID   wire.ID `json:"guild_id"`
+	// ID or MessageID is the message that an event is about.
+	ID        wire.ID `json:"id"`
+	MessageID wire.ID `json:"message_id"`
 }
 
 // handleStored takes an event to the room that it concerns. An event of a guild that is
 // not known yet waits for that.
-func (n *bot) handleStored(ctx context.Context, e *entry) { n.handleEvent(ctx, e, n.meanwhile) }
+func (n *bot) handleStored(ctx context.Context, e *entry) {
+	n.handleEvent(ctx, e, func(e *entry, at place, room wire.ID) bool {
+		return n.meanwhile(e, at, room) || n.behindGap(e, at, room)
+	})
+}
 
-// handleKnown takes an event to its room while the room's history is being brought in, of
-// which it is a part.
+// handleKnown takes an event to its room while the room's history, or what fills a gap, is being
+// brought in, of which it is a part.
 func (n *bot) handleKnown(ctx context.Context, e *entry) {
 	n.handleEvent(ctx, e, func(*entry, place, wire.ID) bool { return false })
 }
 
 // handleEvent does both; meanwhile may take an event away.
 func (n *bot) handleEvent(ctx context.Context, e *entry, meanwhile func(*entry, place, wire.ID) bool) {
+	defer n.survive(e)
 	var at place
 	if !n.decode(e, &at) {
 		n.inbox.done(handled{seq: e.seq})
@@ -80,7 +89,7 @@ func (n *bot) handleEvent(ctx context.Context, e *entry, meanwhile func(*entry, 
 		n.inbox.done(handled{seq: e.seq})
 		return
 	}
-	if !n.guilds.read(at.GuildID, func(*guild) {}) {
+	if n.stale[at.GuildID] || !n.guilds.read(at.GuildID, func(*guild) {}) {
 		n.held[at.GuildID] = append(n.held[at.GuildID], e)
 		return
 	}
@@ -120,10 +129,14 @@ func (n *bot) handleEvent(ctx context.Context, e *entry, meanwhile func(*entry, 
 	}
 	if e.kind != "MESSAGE_CREATE" {
 		n.changed[at.ChannelID] = true
+		if n.isAhead(ctx, e, cmp.Or(at.MessageID, at.ID)) {
+			return
+		}
 	}
 	switch e.kind {
 	case "MESSAGE_CREATE":
 		n.onMessage(ctx, e, at, room, thread)
+		n.messageCame(ctx, at.ID)
 	case "MESSAGE_UPDATE":
 		n.onEdit(ctx, e, at, room, thread)
 	case "MESSAGE_DELETE", "MESSAGE_DELETE_BULK":

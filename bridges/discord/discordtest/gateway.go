@@ -337,3 +337,15 @@ func (s *Server) Resumes() int {
 	defer s.mu.Unlock()
 	return s.resumes
 }
+
+// Connections is how many connections have a session.
+func (s *Server) Connections() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, se := range s.sessions {
+		if se.conn != nil {
+			n++
+		}
+	}
+	return n
+}

@@ -25,6 +25,7 @@ type Server struct {
 	mu       sync.Mutex
 	changed  chan struct{}
 	nextID   uint64
+	past     uint64 // how often SayAt was called
 	bot      *User
 	users    map[string]*User
 	guilds   map[string]*Guild

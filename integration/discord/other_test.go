@@ -1,0 +1,144 @@
+package discord_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/landbridge-im/landbridge/bridges/discord/discordtest"
+)
+
+// oddWorld is a world in which Discord is not quite as documented.
+func oddWorld(t *testing.T, how discordtest.Oddities) (w *world, general *discordtest.Channel, odd *discordtest.Odd) {
+	t.Helper()
+	w = newWorld(t, func(w *world) {
+		cat := w.dc.AddChannel(w.guild, 4, "Talk", "")
+		general = w.dc.AddChannel(w.guild, 0, "general", cat.ID)
+		var err error
+		if odd, err = discordtest.NewOdd(w.dc, how); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(odd.Close)
+		w.api, w.cdn = odd.URL(), odd.CDN()
+	})
+	return w, general, odd
+}
+
+// A server that others have written is understood: whatever it says beside, or in another way, or twice, or in another
+// order, everything of a day works, and is there once.
+func TestOtherServer(t *testing.T) {
+	t.Parallel()
+	for name, how := range map[string]discordtest.Oddities{
+		"strings":  {Strings: true},
+		"unknown":  {Unknown: true},
+		"twice":    {Twice: true},
+		"shuffled": {Shuffled: true},
+		"all":      {Strings: true, Unknown: true, Twice: true, Shuffled: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, general, _ := oddWorld(t, how)
+			mia := w.user("mia")
+			room := w.join(mia, general)
+			w.talk(mia, room, general, w.anna, "one")
+			// Again, after the connection was lost, with and without its session.
+			w.dc.DropConnections()
+			w.talk(mia, room, general, w.anna, "two")
+			w.dc.ForgetSessions()
+			w.dc.DropConnections()
+			w.talk(mia, room, general, w.anna, "three")
+			// A message and its edit come as they like; the room ends up with the edit, and what was deleted is gone.
+			var list, gone []*discordtest.Message
+			for i := range 20 {
+				m := w.dc.Say(general, w.anna, fmt.Sprint("before ", i), nil)
+				w.dc.Edit(m, func(m *discordtest.Message) { m.Content = fmt.Sprint("after ", i) })
+				d := w.dc.Say(general, w.anna, fmt.Sprint("short ", i), nil)
+				w.dc.Delete(d)
+				list, gone = append(list, m), append(gone, d)
+			}
+			for i := range list {
+				w.says(mia, room, w.ghost(w.anna), fmt.Sprintf("after %d\"", i))
+			}
+			w.dc.Say(general, w.anna, "the end", nil)
+			w.await(mia, room, w.ghost(w.anna), "the end")
+			for i := range gone {
+				e := w.await(mia, room, w.ghost(w.anna), fmt.Sprint("short ", i))
+				if err := mia.Do(w.ctx, "GET", "/v3/rooms/"+room+"/event/"+e.ID, nil, &e); err != nil {
+					t.Fatal(err)
+				}
+				if strings.Contains(string(e.Content), "short") {
+					w.eventually("the deletion of "+fmt.Sprint("short ", i), func() bool {
+						return mia.Do(w.ctx, "GET", "/v3/rooms/"+room+"/event/"+e.ID, nil, &e) == nil && !strings.Contains(string(e.Content), "short")
+					})
+				}
+			}
+			for _, tag := range []string{"one", "two", "three"} {
+				for _, body := range []string{" hello", " answer", " in the thread"} {
+					if n := count(mia, room, w.ghost(w.anna), tag+body); n != 1 {
+						t.Errorf("%q came %d times", tag+body, n)
+					}
+				}
+			}
+		})
+	}
+}
+
+// What a server does not have is missing, and nothing else.
+func TestMissingEndpoints(t *testing.T) {
+	t.Parallel()
+	path := func(words ...string) func(method, path string) bool {
+		return func(method, path string) bool {
+			for _, word := range words {
+				if m, p, _ := strings.Cut(word, " "); (m == "*" || m == method) && strings.Contains(path, p) {
+					return true
+				}
+			}
+			return false
+		}
+	}
+	// What is asked for at the start.
+	atStart := path("GET /gateway/bot", "GET /members", "GET /bans", "* /applications", "GET /users/@me", "GET /threads/")
+	w, general, odd := oddWorld(t, discordtest.Oddities{Missing: atStart})
+	mia := w.user("mia")
+	room := w.join(mia, general)
+	w.talk(mia, room, general, w.anna, "start")
+	if odd.Missed() == 0 {
+		t.Error("nothing was missed")
+	}
+	for i, words := range [][]string{
+		{"GET /webhooks"}, {"GET /pins"}, {"GET /reactions"}, {"GET /messages"}, {"GET /channels/"}, {"* /cdn"}, {"POST /typing"},
+	} {
+		odd.Be(discordtest.Oddities{Missing: path(words...)})
+		ch := w.dc.AddChannel(w.guild, 0, fmt.Sprint("channel-", i), "")
+		in := w.join(mia, ch)
+		w.dc.ForgetSessions()
+		w.dc.DropConnections()
+		w.talk(mia, in, ch, w.anna, fmt.Sprint("without ", i))
+	}
+	// What takes the feature itself away is told to who wanted it; the rest goes on.
+	for i, test := range []struct {
+		words []string
+		kind  string
+		do    obj
+	}{
+		{[]string{"POST /webhooks/"}, "m.room.message", obj{"msgtype": "m.text", "body": "never there"}},
+		{[]string{"POST /webhooks"}, "m.room.message", obj{"msgtype": "m.text", "body": "never there"}},
+		{[]string{"PUT /reactions/"}, "m.reaction", nil},
+	} {
+		odd.Be(discordtest.Oddities{Missing: path(test.words...)})
+		ch := w.dc.AddChannel(w.guild, 0, fmt.Sprint("lost-", i), "")
+		in := w.join(mia, ch)
+		w.dc.Say(ch, w.anna, "hello", nil)
+		e := w.await(mia, in, w.ghost(w.anna), "hello")
+		if test.do == nil {
+			test.do = obj{"m.relates_to": obj{"rel_type": "m.annotation", "event_id": e.ID, "key": "👍"}}
+		}
+		w.send(mia, in, test.kind, test.do)
+		w.says(mia, in, "", "m.notice", "Discord refuses it")
+		w.dc.Say(ch, w.anna, "still there", nil)
+		w.await(mia, in, w.ghost(w.anna), "still there")
+		odd.Be(discordtest.Oddities{})
+		w.send(mia, in, "m.room.message", obj{"msgtype": "m.text", "body": "here again"})
+		w.onDiscord(ch.ID, "here again")
+	}
+}
