@@ -13,6 +13,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/bridgev2/status"
 	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
 
 	"github.com/landbridge-im/landbridge/appservice"
 	"github.com/landbridge-im/landbridge/bridges/discord/api"
@@ -77,9 +78,10 @@ type bot struct {
 
 	registered bool // by the pump: the slash commands are
 
-	freezing sync.Mutex   // held while channels are closed or opened
-	roomsMu  sync.RWMutex // of changing rooms
-	directs  sync.Mutex   // held while the bot writes to somebody
+	freezing sync.Mutex         // held while channels are closed or opened
+	roomsMu  sync.RWMutex       // of changing rooms, and of compared
+	compared map[id.RoomID]bool // rooms whose members the homeserver was asked for in this run
+	directs  sync.Mutex         // held while the bot writes to somebody
 
 	mu      sync.Mutex
 	ready   bool // Start was called
@@ -105,7 +107,7 @@ func newBot(ctx context.Context, b *Bridge, login *bridgev2.UserLogin) (*bot, er
 		dressed: make(map[[2]wire.ID]look), timeouts: newTimeouts(), asks: make(chan func(context.Context)), errands: make(chan struct{}, errands),
 		presences: make(chan [2]string, 256), polls: make(map[wire.ID]bool), again: make(chan struct{}, 1),
 		changed: make(map[wire.ID]bool), snapshots: make(chan *snapshot), pages: make(chan *pastPage), pastSlots: make(chan struct{}, historyAtOnce),
-		questions: make(chan struct{}, questionsAtOnce),
+		compared: make(map[id.RoomID]bool), questions: make(chan struct{}, questionsAtOnce),
 	}
 	var err error
 	wanted := intents

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/matrix"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
@@ -107,12 +108,38 @@ func (n *bot) roomMembers(ctx context.Context, portal *bridgev2.Portal, ch *wire
 	if portal.MXID == "" || ch.Type == wire.ChannelCategory {
 		return nil
 	}
-	members, err := n.b.br.Matrix.GetMembers(ctx, portal.MXID)
+	members, err := n.membersNow(ctx, portal.MXID, ch)
 	if err != nil {
 		n.log.Warn("the members of a room cannot be compared with the guild's", "room", portal.MXID, "error", err)
 		return nil
 	}
 	return members
+}
+
+// membersNow are the members of a room. What the bridge remembers of them may lack what happened when it was killed, so the
+// homeserver is asked once in a run, for guilds whose members are all in the rooms.
+func (n *bot) membersNow(ctx context.Context, room id.RoomID, ch *wire.Channel) (map[id.UserID]*event.MemberEventContent, error) {
+	whole := false
+	n.guilds.read(ch.GuildID, func(g *guild) { whole = g.whole })
+	n.roomsMu.Lock()
+	ask := whole && !n.compared[room]
+	if ask {
+		n.compared[room] = true
+	}
+	n.roomsMu.Unlock()
+	intent, ok := n.b.br.Bot.(*matrix.ASIntent)
+	if !ask || !ok {
+		return n.b.br.Matrix.GetMembers(ctx, room)
+	}
+	all, err := intent.Matrix.Members(ctx, room)
+	if err != nil {
+		return nil, err
+	}
+	list := make(map[id.UserID]*event.MemberEventContent, len(all.Chunk))
+	for _, e := range all.Chunk {
+		list[id.UserID(e.GetStateKey())] = e.Content.AsMember()
+	}
+	return list, nil
 }
 
 // addMember adds a member to a list, as present or absent. In guilds whose members are

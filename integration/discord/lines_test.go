@@ -269,12 +269,11 @@ func TestMessagesFromDiscord(t *testing.T) {
 	}
 	voiceMessage := file("13", "voice-message.ogg", "audio/ogg", "OggS")
 	voiceMessage.Duration, voiceMessage.Waveform = 1.5, base64.StdEncoding.EncodeToString([]byte{0, 128, 255})
-	w.dc.Say(general, w.anna, "files", func(m *discordtest.Message) {
-		m.Attachments = []discordtest.Attachment{
-			file("10", "cat.png", "image/png", png), file("11", "film.mp4", "video/mp4", "film"), file("12", "song.mp3", "audio/mpeg", "song"),
-			voiceMessage, file("14", "paper.pdf", "application/pdf", "%PDF"), {ID: "15", Filename: "huge.bin", Size: 1 << 30, URL: "https://cdn.example/huge.bin"},
-		}
-	})
+	files := []discordtest.Attachment{
+		file("10", "cat.png", "image/png", png), file("11", "film.mp4", "video/mp4", "film"), file("12", "song.mp3", "audio/mpeg", "song"),
+		voiceMessage, file("14", "paper.pdf", "application/pdf", "%PDF"), {ID: "15", Filename: "huge.bin", Size: 1 << 30, URL: "https://cdn.example/huge.bin"},
+	}
+	w.dc.Say(general, w.anna, "files", func(m *discordtest.Message) { m.Attachments = files })
 	for _, words := range [][]string{
 		{"m.image", "cat.png", "mxc://", `"w":4`}, {"m.video", "film.mp4", "mxc://"}, {"m.audio", "song.mp3"},
 		{"m.audio", "voice-message.ogg", "org.matrix.msc3245.voice", `"duration":1500`, "[0,514,1024]"}, {"m.file", "paper.pdf"}, {"m.notice", "huge.bin", "https://cdn.example/huge.bin"},
@@ -305,9 +304,10 @@ func TestMessagesFromDiscord(t *testing.T) {
 	w.dc.AddFile("/emojis/78.gif", []byte("GIF89a"))
 	w.dc.Say(general, w.anna, "wave <:wave:77> <a:dance:78>", nil)
 	w.says(mia, room, anna, "data-mx-emoticon", ":wave:", ":dance:", "mxc://")
+	shot := file("20", "shot.png", "image/png", png)
 	w.dc.Say(general, w.anna, "", func(m *discordtest.Message) {
 		m.Reference = &discordtest.Reference{Type: 1, MessageID: "5", ChannelID: "6", GuildID: "7"}
-		m.Snapshots = []map[string]any{{"message": obj{"content": "once **said** elsewhere", "attachments": []any{file("20", "shot.png", "image/png", png)}, "embeds": []any{}}}}
+		m.Snapshots = []map[string]any{{"message": obj{"content": "once **said** elsewhere", "attachments": []any{shot}, "embeds": []any{}}}}
 	})
 	w.says(mia, room, anna, "Forwarded", "once <strong>said</strong> elsewhere")
 	w.says(mia, room, anna, "m.image", "shot.png")

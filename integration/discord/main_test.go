@@ -12,6 +12,7 @@ import (
 
 	"github.com/landbridge-im/landbridge/bridges/discord/discordtest"
 	"github.com/landbridge-im/landbridge/integration/bridgetest"
+	"github.com/landbridge-im/landbridge/integration/client"
 	"github.com/landbridge-im/landbridge/integration/testserver"
 )
 
@@ -43,6 +44,9 @@ func newWorld(t *testing.T, build func(*world)) *world {
 	most := patience
 	if long() {
 		most *= 5
+	}
+	if end, ok := t.Deadline(); ok {
+		most = min(most, time.Until(end)-5*time.Second) // to be able to say what was waited for
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), most)
 	t.Cleanup(cancel)
@@ -194,4 +198,16 @@ func doJSON(req *http.Request, out any) error {
 		return fmt.Errorf("%s %s: %s", req.Method, req.URL.Path, res.Status)
 	}
 	return json.NewDecoder(res.Body).Decode(out)
+}
+
+// boss makes somebody an administrator of a room.
+func (w *world) boss(m *bridgetest.Matrix, room string) {
+	w.Helper()
+	admin, err := (&client.Client{URL: w.server.URL()}).RegisterAdmin(w.ctx, "boss", testserver.SharedSecret)
+	if err != nil {
+		w.Fatal(err)
+	}
+	if err := admin.Do(w.ctx, "POST", "/_synapse/admin/v1/rooms/"+room+"/make_room_admin", nil, map[string]any{"user_id": m.UserID}, nil); err != nil {
+		w.Fatal(err)
+	}
 }
