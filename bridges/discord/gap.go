@@ -1,6 +1,7 @@
 package discord
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 	"time"
@@ -52,13 +53,14 @@ func (n *bot) catchUp(ctx context.Context, ch *wire.Channel) {
 			n.log.Error("that a channel has no history is not recorded", "channel", ch.ID, "error", err)
 		}
 	}
-	if ch.IsForum() || ch.LastMessageID == "" {
+	if ch.IsForum() {
 		return
 	}
 	if !known {
-		// What was said before is history.
-		n.cursors[ch.ID] = ch.LastMessageID
-		n.inbox.done(handled{channel: ch.ID, message: ch.LastMessageID})
+		// What was said before is history. If nothing was, all that will be is newer than the channel.
+		after = cmp.Or(ch.LastMessageID, ch.ID)
+		n.cursors[ch.ID] = after
+		n.inbox.done(handled{channel: ch.ID, message: after})
 		return
 	}
 	n.recheck(*ch, after, recheckTries)

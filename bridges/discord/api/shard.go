@@ -104,7 +104,9 @@ func (s *shard) run(ctx context.Context) error {
 		if sleep(ctx, wait+time.Duration(rand.Float64()*float64(wait)/2)) != nil {
 			return nil
 		}
-		wait = min(2*wait, s.c.opts.BackoffMax)
+		if !errors.Is(err, errInvalid) { // after that comes a new session, and no storm
+			wait = min(2*wait, s.c.opts.BackoffMax)
+		}
 	}
 	return nil
 }
