@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/landbridge-im/landbridge/bridges/discord/discordtest"
 	"github.com/landbridge-im/landbridge/integration/bridgetest"
@@ -359,21 +360,23 @@ func TestMessagesFromDiscord(t *testing.T) {
 	})
 	w.says(mia, room, anna, "/weather", "fine weather")
 	// Calls and events.
-	w.dc.Dispatch(w.guild.ID, "VOICE_STATE_UPDATE", obj{"guild_id": w.guild.ID, "user_id": w.anna.ID, "channel_id": voice.ID, "session_id": "x"})
+	w.dc.Talk(w.guild, w.anna, voice)
 	w.says(mia, booth, "", "anna started a call")
-	w.dc.Dispatch(w.guild.ID, "GUILD_SCHEDULED_EVENT_CREATE", obj{"id": "77", "guild_id": w.guild.ID, "channel_id": voice.ID, "name": "Picnic", "status": 1,
-		"scheduled_start_time": "2031-05-01T12:00:00+00:00", "entity_metadata": nil})
-	w.says(mia, booth, "", "Picnic", "1 May 2031")
+	w.dc.Talk(w.guild, w.anna, nil)
+	w.says(mia, booth, "", "The call has ended")
+	picnic := w.dc.Schedule(w.guild, w.anna, "Picnic", "The park", time.Date(2031, 5, 1, 12, 0, 0, 0, time.UTC))
+	w.says(mia, room, "", "Picnic", "1 May 2031, 12:00 UTC", "The park")
+	w.dc.Reschedule(picnic, func(e *discordtest.Event) { e.Status = 2 })
+	w.says(mia, room, "", "Picnic", "has begun")
+	w.dc.Unschedule(picnic)
+	w.says(mia, room, "", "Picnic", "is cancelled")
 	// Typing, and who is there.
-	w.dc.Dispatch(w.guild.ID, "TYPING_START", obj{"guild_id": w.guild.ID, "channel_id": general.ID, "user_id": w.anna.ID, "timestamp": 1})
+	w.dc.Type(general, w.anna)
 	w.ephemeral(mia, "m.typing", anna)
-	w.dc.Dispatch(w.guild.ID, "PRESENCE_UPDATE", obj{"user": obj{"id": w.anna.ID}, "guild_id": w.guild.ID, "status": "online", "activities": []any{}})
+	w.dc.Show(w.guild, w.anna, "online")
 	w.ephemeral(mia, "m.presence", anna)
 	// A poll: its votes, its end.
-	poll := func(yes int, ended bool) obj {
-		return obj{"question": obj{"text": "Tea?"}, "answers": []any{obj{"answer_id": 1, "poll_media": obj{"text": "yes"}}, obj{"answer_id": 2, "poll_media": obj{"text": "no"}}},
-			"results": obj{"is_finalized": ended, "answer_counts": []any{obj{"id": 1, "count": yes, "me_voted": false}}}, "layout_type": 1}
-	}
+	poll := func(yes int, ended bool) obj { return discordtest.Poll("Tea?", []string{"yes", "no"}, ended, yes, 0) }
 	p := w.dc.Say(general, w.anna, "", func(m *discordtest.Message) { m.Poll = poll(0, false) })
 	w.says(mia, room, anna, "Tea?", "1. yes", "2. no")
 	w.dc.Change(p, func(m *discordtest.Message) { m.Poll = poll(1, false) })
