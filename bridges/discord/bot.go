@@ -13,7 +13,6 @@ import (
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/bridgev2/status"
 	"maunium.net/go/mautrix/event"
-	"maunium.net/go/mautrix/id"
 
 	"github.com/landbridge-im/landbridge/appservice"
 	"github.com/landbridge-im/landbridge/bridges/discord/api"
@@ -48,6 +47,8 @@ type bot struct {
 	threads map[wire.ID]wire.ID     // channels of threads
 	held    map[wire.ID][]*entry    // of guilds that are not known yet
 	stale   map[wire.ID]bool        // guilds of which a new session has not told yet
+	seeking map[wire.ID][]*entry    // of channels that are not known
+	sought  map[wire.ID]bool        // channels that are none of ours
 	gaps    map[wire.ID]*gap        // channels and threads of which something is being fetched
 	rooms   map[wire.ID]bool        // channels whose rooms exist; others ask hasRoom
 	writers map[[2]wire.ID]struct{} // channel and user: may write in a room that is read-only
@@ -78,10 +79,9 @@ type bot struct {
 
 	registered bool // by the pump: the slash commands are
 
-	freezing sync.Mutex         // held while channels are closed or opened
-	roomsMu  sync.RWMutex       // of changing rooms, and of compared
-	compared map[id.RoomID]bool // rooms whose members the homeserver was asked for in this run
-	directs  sync.Mutex         // held while the bot writes to somebody
+	freezing sync.Mutex   // held while channels are closed or opened
+	roomsMu  sync.RWMutex // of changing rooms
+	directs  sync.Mutex   // held while the bot writes to somebody
 
 	mu      sync.Mutex
 	ready   bool // Start was called
@@ -107,7 +107,7 @@ func newBot(ctx context.Context, b *Bridge, login *bridgev2.UserLogin) (*bot, er
 		dressed: make(map[[2]wire.ID]look), timeouts: newTimeouts(), asks: make(chan func(context.Context)), errands: make(chan struct{}, errands),
 		presences: make(chan [2]string, 256), polls: make(map[wire.ID]bool), again: make(chan struct{}, 1),
 		changed: make(map[wire.ID]bool), snapshots: make(chan *snapshot), pages: make(chan *pastPage), pastSlots: make(chan struct{}, historyAtOnce),
-		compared: make(map[id.RoomID]bool), questions: make(chan struct{}, questionsAtOnce),
+		questions: make(chan struct{}, questionsAtOnce),
 	}
 	var err error
 	wanted := intents
@@ -167,6 +167,7 @@ func (n *bot) startLocked() {
 	// The gateway ends first: its last words are still stored.
 	online, hangUp := context.WithCancel(n.b.br.BackgroundCtx)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(online))
+	n.seeking, n.sought = make(map[wire.ID][]*entry), make(map[wire.ID]bool)
 	n.stop, n.ctx, n.pasts, n.gaps = hangUp, ctx, make(map[wire.ID]*past), make(map[wire.ID]*gap)
 	n.held, n.stale, n.waiting, n.ahead = make(map[wire.ID][]*entry), make(map[wire.ID]bool), nil, ahead{} // all of it is in the inbox
 	if err := n.outbox.load(ctx); err != nil {

@@ -192,6 +192,11 @@ func (n *bot) onChannel(ctx context.Context, e *entry) {
 		}
 		return
 	}
+	n.learnChannel(ctx, ch)
+}
+
+// learnChannel takes over a channel as it is now.
+func (n *bot) learnChannel(ctx context.Context, ch wire.Channel) {
 	before, _ := n.guilds.channel(ch.ID)
 	if ch.LastMessageID == "" {
 		ch.LastMessageID = before.LastMessageID

@@ -3,9 +3,11 @@ package discord
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
+	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/matrix"
 	"maunium.net/go/mautrix/bridgev2/networkid"
@@ -108,7 +110,7 @@ func (n *bot) roomMembers(ctx context.Context, portal *bridgev2.Portal, ch *wire
 	if portal.MXID == "" || ch.Type == wire.ChannelCategory {
 		return nil
 	}
-	members, err := n.membersNow(ctx, portal.MXID, ch)
+	members, err := n.membersNow(ctx, portal.MXID)
 	if err != nil {
 		n.log.Warn("the members of a room cannot be compared with the guild's", "room", portal.MXID, "error", err)
 		return nil
@@ -116,28 +118,23 @@ func (n *bot) roomMembers(ctx context.Context, portal *bridgev2.Portal, ch *wire
 	return members
 }
 
-// membersNow are the members of a room. What the bridge remembers of them may lack what happened when it was killed, so the
-// homeserver is asked once in a run, for guilds whose members are all in the rooms.
-func (n *bot) membersNow(ctx context.Context, room id.RoomID, ch *wire.Channel) (map[id.UserID]*event.MemberEventContent, error) {
-	whole := false
-	n.guilds.read(ch.GuildID, func(g *guild) { whole = g.whole })
-	n.roomsMu.Lock()
-	ask := whole && !n.compared[room]
-	if ask {
-		n.compared[room] = true
-	}
-	n.roomsMu.Unlock()
+// membersNow are those who are in a room, or banned from it. The homeserver is asked: what the bridge remembers of members may
+// lack what happened when it was killed. It does not remember the answer, which may be older than what it has heard since.
+func (n *bot) membersNow(ctx context.Context, room id.RoomID) (map[id.UserID]*event.MemberEventContent, error) {
 	intent, ok := n.b.br.Bot.(*matrix.ASIntent)
-	if !ask || !ok {
+	if !ok {
 		return n.b.br.Matrix.GetMembers(ctx, room)
 	}
-	all, err := intent.Matrix.Members(ctx, room)
-	if err != nil {
-		return nil, err
+	address := intent.Matrix.BuildURLWithQuery(mautrix.ClientURLPath{"v3", "rooms", room, "members"}, map[string]string{"not_membership": "leave"})
+	var all mautrix.RespMembers
+	if _, err := intent.Matrix.MakeRequest(ctx, http.MethodGet, address, nil, &all); err != nil {
+		return nil, fmt.Errorf("list the members of a room: %w", err)
 	}
 	list := make(map[id.UserID]*event.MemberEventContent, len(all.Chunk))
 	for _, e := range all.Chunk {
-		list[id.UserID(e.GetStateKey())] = e.Content.AsMember()
+		if err := e.Content.ParseRaw(e.Type); err == nil {
+			list[id.UserID(e.GetStateKey())] = e.Content.AsMember()
+		}
 	}
 	return list, nil
 }

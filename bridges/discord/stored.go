@@ -93,14 +93,12 @@ func (n *bot) handleEvent(ctx context.Context, e *entry, meanwhile func(*entry, 
 		n.held[at.GuildID] = append(n.held[at.GuildID], e)
 		return
 	}
+	if n.seek(e, at) {
+		return
+	}
 	room, thread := at.ChannelID, wire.ID("")
 	if parent, ok := n.threads[at.ChannelID]; ok {
 		room, thread = parent, at.ChannelID
-	} else if !n.rooms[room] {
-		// A thread that was archived when the session began.
-		if parent := n.findThread(ctx, at.ChannelID); parent != "" {
-			room, thread = parent, at.ChannelID
-		}
 	}
 	if !n.rooms[room] {
 		n.inbox.done(handled{seq: e.seq})
@@ -110,12 +108,7 @@ func (n *bot) handleEvent(ctx context.Context, e *entry, meanwhile func(*entry, 
 		return
 	}
 	if thread != "" {
-		t, known := n.guilds.channel(thread)
-		if !known { // archived, and found in an earlier run
-			n.findThread(ctx, thread)
-			t, known = n.guilds.channel(thread)
-		}
-		if known && n.ownRoom(&t) {
+		if t, known := n.guilds.channel(thread); known && n.ownRoom(&t) {
 			if !n.ensureThreadRoom(ctx, &t) {
 				n.inbox.done(handled{seq: e.seq})
 				return
@@ -148,23 +141,6 @@ func (n *bot) handleEvent(ctx context.Context, e *entry, meanwhile func(*entry, 
 	default:
 		n.onReaction(ctx, e, at, room)
 	}
-}
-
-// findThread asks for a channel that is not known, and returns the channel that it is
-// a thread of, if it is one.
-func (n *bot) findThread(ctx context.Context, id wire.ID) wire.ID {
-	if _, known := n.guilds.channel(id); known {
-		return ""
-	}
-	var ch wire.Channel
-	if err := n.api.Do(ctx, "GET", "/channels/"+string(id), "", nil, &ch); err != nil || !ch.IsThread() {
-		return ""
-	}
-	if parent, ok := n.guilds.channel(ch.ParentID); ok && ch.GuildID == "" {
-		ch.GuildID = parent.GuildID
-	}
-	n.noteThread(ctx, ch)
-	return n.threads[id]
 }
 
 // finish makes what a room does after the last task of an event. One event may become
@@ -287,6 +263,9 @@ func (n *bot) letWrite(m *wire.Message, room wire.ID, author networkid.UserID) {
 	}})
 }
 
+// rootTime is how long the message that a thread hangs on is asked for.
+const rootTime = 10 * time.Second
+
 // ensureRoot sees to it that there is a message for a thread to hang on.
 func (n *bot) ensureRoot(ctx context.Context, m *wire.Message, room, thread wire.ID) {
 	have, err := n.b.br.DB.Message.GetFirstPartByID(ctx, "", messageID(thread))
@@ -299,7 +278,10 @@ func (n *bot) ensureRoot(ctx context.Context, m *wire.Message, room, thread wire
 	if known && ch.IsForum() {
 		where = thread
 	}
-	err = n.api.Do(ctx, "GET", "/channels/"+string(where)+"/messages/"+string(thread), "/channels/"+string(where)+"/messages/id", nil, &root)
+	// The pump does not wait for long: others would wait with it.
+	asking, cancel := context.WithTimeout(ctx, rootTime)
+	defer cancel()
+	err = n.api.Do(asking, "GET", "/channels/"+string(where)+"/messages/"+string(thread), "/channels/"+string(where)+"/messages/id", nil, &root)
 	if err != nil || root.ID == "" {
 		t, _ := n.guilds.channel(thread)
 		root = wire.Message{ID: thread, ChannelID: room, Author: m.Author, Member: m.Member, Type: wire.MessageThreadCreated, Content: t.Name}

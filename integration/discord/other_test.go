@@ -57,6 +57,13 @@ func TestOtherServer(t *testing.T) {
 			for i := range 20 {
 				w.says(mia, room, w.ghost(w.anna), fmt.Sprintf("after %d\"", i))
 			}
+			// What is said in a channel may come before the channel.
+			fresh := w.dc.AddChannel(w.guild, 0, "fresh", "")
+			w.dc.Say(fresh, w.anna, "in the new channel", nil)
+			w.eventually("the message of the new channel", func() bool {
+				history, err := mia.History(w.ctx, w.join(mia, fresh))
+				return err == nil && slices.ContainsFunc(history, func(e event) bool { return e.Body() == "in the new channel" })
+			})
 			w.dc.Say(general, w.anna, "the end", nil)
 			w.await(mia, room, w.ghost(w.anna), "the end")
 			w.eventually("all that was deleted is gone", func() bool {

@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/gorilla/websocket"
 
 	"github.com/landbridge-im/landbridge/bridges/discord/wire"
 )
@@ -193,6 +196,19 @@ func (c *Client) runShards(ctx context.Context, p *plan, handle func(Event)) err
 	default:
 		return nil
 	}
+}
+
+// dialer makes connections to the gateway in the way in which requests are made.
+func (c *Client) dialer() *websocket.Dialer {
+	d := &websocket.Dialer{Proxy: http.ProxyFromEnvironment, HandshakeTimeout: 30 * time.Second}
+	if t, ok := c.http.Transport.(*http.Transport); ok {
+		d.Proxy, d.NetDialContext = t.Proxy, t.DialContext
+		if t.TLSClientConfig != nil {
+			d.TLSClientConfig = t.TLSClientConfig.Clone()
+			d.TLSClientConfig.NextProtos = nil // a websocket begins with HTTP/1.1
+		}
+	}
+	return d
 }
 
 // DropConnection breaks the gateway's connections as a failure of the network would; they are made again. It is for

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -151,7 +150,7 @@ func (s *shard) connect(ctx context.Context) (ready bool, err error) {
 	if s.session != "" && s.resume != "" {
 		address = s.resume
 	}
-	dialer := &websocket.Dialer{Proxy: http.ProxyFromEnvironment, HandshakeTimeout: 30 * time.Second}
+	dialer := s.c.dialer()
 	ws, res, err := dialer.DialContext(ctx, strings.TrimRight(address, "/")+"/?v="+apiVersion+"&encoding=json", nil)
 	if res != nil && res.Body != nil {
 		res.Body.Close()
