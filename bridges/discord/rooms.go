@@ -94,8 +94,10 @@ func (n *bot) channelInfo(ctx context.Context, id wire.ID, portal *bridgev2.Port
 		info.Topic = &topic
 		info.Members.PowerLevels = powerLevels(everyone)
 		readOnly := everyone&permSend == 0
+		// Whoever is being kicked or banned from Matrix is not brought back before Discord has answered.
+		moderated := n.outbox.targets(g.ID)
 		for user, m := range g.members {
-			if user == n.self {
+			if user == n.self || moderated[user] {
 				continue
 			}
 			n.addMember(info.Members.MemberMap, g, &ch, m, readOnly)
