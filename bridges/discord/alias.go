@@ -27,7 +27,7 @@ func (b *Bridge) OpenAlias(ctx context.Context, name string) (made bool, err err
 		if !visible {
 			return
 		}
-		n.ensureChannel(ctx, &ch, int(ch.Position))
+		n.ensureChannel(ctx, &ch)
 		made = n.rooms[ch.ID]
 	})
 	return made, err

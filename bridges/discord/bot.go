@@ -46,6 +46,10 @@ type bot struct {
 	cursors map[wire.ID]wire.ID     // newest message that was handed to a room
 	threads map[wire.ID]wire.ID     // channels of threads
 	held    map[wire.ID][]*entry    // of guilds that are not known yet
+	stale   map[wire.ID]bool        // guilds of which a new session has not told yet
+	seeking map[wire.ID][]*entry    // of channels that are not known
+	sought  map[wire.ID]bool        // channels that are none of ours
+	gaps    map[wire.ID]*gap        // channels and threads of which something is being fetched
 	rooms   map[wire.ID]bool        // channels whose rooms exist; others ask hasRoom
 	writers map[[2]wire.ID]struct{} // channel and user: may write in a room that is read-only
 	pasts   map[wire.ID]*past       // channels whose history is being brought in
@@ -62,10 +66,12 @@ type bot struct {
 	presences chan [2]string             // users and who they are, to be shown
 	errands   chan struct{}              // holds a token for each person who is being answered
 	asks      chan func(context.Context) // to be done by the pump
-	pastSlots chan struct{}              // holds a token for each channel of which something is fetched
+	pastSlots chan struct{}              // holds a token for each channel whose history is fetched
+	questions chan struct{}              // holds a token for each request in the background
 
 	choices map[wire.ID]bool // by the pump: what commands have said of channels
 
+	ahead   ahead         // about messages that have not come yet
 	waiting []*entry      // by the pump: about messages that may be being sent
 	again   chan struct{} // they are to be looked at
 
@@ -97,10 +103,11 @@ var (
 func newBot(ctx context.Context, b *Bridge, login *bridgev2.UserLogin) (*bot, error) {
 	n := &bot{
 		b: b, cfg: b.cfg, login: login, log: b.log, guilds: newGuilds(), people: people{known: make(map[networkid.UserID]shown)},
-		held: make(map[wire.ID][]*entry), rooms: make(map[wire.ID]bool), writers: make(map[[2]wire.ID]struct{}),
+		rooms: make(map[wire.ID]bool), writers: make(map[[2]wire.ID]struct{}),
 		dressed: make(map[[2]wire.ID]look), timeouts: newTimeouts(), asks: make(chan func(context.Context)), errands: make(chan struct{}, errands),
 		presences: make(chan [2]string, 256), polls: make(map[wire.ID]bool), again: make(chan struct{}, 1),
 		changed: make(map[wire.ID]bool), snapshots: make(chan *snapshot), pages: make(chan *pastPage), pastSlots: make(chan struct{}, historyAtOnce),
+		questions: make(chan struct{}, questionsAtOnce),
 	}
 	var err error
 	wanted := intents
@@ -160,7 +167,9 @@ func (n *bot) startLocked() {
 	// The gateway ends first: its last words are still stored.
 	online, hangUp := context.WithCancel(n.b.br.BackgroundCtx)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(online))
-	n.stop, n.ctx, n.pasts = hangUp, ctx, make(map[wire.ID]*past)
+	n.seeking, n.sought = make(map[wire.ID][]*entry), make(map[wire.ID]bool)
+	n.stop, n.ctx, n.pasts, n.gaps = hangUp, ctx, make(map[wire.ID]*past), make(map[wire.ID]*gap)
+	n.held, n.stale, n.waiting, n.ahead = make(map[wire.ID][]*entry), make(map[wire.ID]bool), nil, ahead{} // all of it is in the inbox
 	if err := n.outbox.load(ctx); err != nil {
 		n.log.Error("messages of an earlier run are not sent", "error", err)
 	}

@@ -50,11 +50,16 @@ func (n *bot) convertEdit(ctx context.Context, existing []*database.Message, m *
 		switch {
 		case row.PartID == "":
 			meta := *metaOf(row)
-			if meta.Hash == n.hashOf(m, room) || !n.hasText(m) {
-				continue
+			var at int64
+			if !m.Edited.IsZero() {
+				at = m.Edited.UnixMilli()
+			}
+			if meta.Hash == n.hashOf(m, room) || !n.hasText(m) || at != 0 && at < meta.Edited {
+				continue // the last of these: an edit before one that came earlier
 			}
 			content := n.textContent(ctx, m, room)
 			meta.Hash, meta.Text = n.hashOf(m, room), cutBytes(content.Body, maxMeta)
+			meta.Edited = max(at, meta.Edited)
 			row.Metadata = &meta
 			out.ModifiedParts = append(out.ModifiedParts, &bridgev2.ConvertedEditPart{Part: row, Type: event.EventMessage, Content: content})
 		case strings.HasPrefix(string(row.PartID), "a") && len(m.Snapshots) == 0:

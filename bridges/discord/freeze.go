@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"time"
 
-	"maunium.net/go/mautrix/bridgev2"
-
 	"github.com/landbridge-im/landbridge/appservice"
 	"github.com/landbridge-im/landbridge/bridges/discord/api"
 	"github.com/landbridge-im/landbridge/bridges/discord/format"
@@ -257,7 +255,7 @@ func (b *Bridge) CatchUp(ctx context.Context) error {
 		var waiting []chan struct{}
 		busy := false
 		err := n.ask(ctx, func(ctx context.Context) {
-			busy = len(n.pasts) > 0 || len(n.held) > 0 || len(n.guilds.ids()) == 0
+			busy = len(n.pasts)+len(n.gaps) > 0 || len(n.held) > 0 || len(n.guilds.ids()) == 0
 			if busy {
 				return
 			}
@@ -285,33 +283,29 @@ func (b *Bridge) CatchUp(ctx context.Context) error {
 	}
 }
 
-// catchUpGuild fetches what is newer than what was handled in the channels of a guild, and returns for each what is
+// catchUpGuild begins to fetch what is newer than what was handled in the channels of a guild, and returns for each what is
 // closed when its room has it. Called by the pump.
 func (n *bot) catchUpGuild(ctx context.Context, guildID wire.ID) (waiting []chan struct{}) {
+	fill := func(ch *wire.Channel) {
+		done := make(chan struct{})
+		n.fillGap(ctx, ch, n.cursors[ch.ID], func(context.Context) { n.afterIn(n.streamRoom(ch), func() { close(done) }) })
+		waiting = append(waiting, done)
+	}
 	var threads []wire.Channel
 	n.guilds.read(guildID, func(g *guild) {
 		for _, t := range g.threads {
 			threads = append(threads, t)
 		}
 	})
-	for _, t := range threads {
-		if after := n.cursors[t.ID]; after != "" && n.rooms[t.ParentID] {
-			n.fillGap(ctx, &t, after)
-		}
-	}
 	for _, ch := range n.bridgedChannels(guildID) {
 		if !ch.IsForum() && !ch.IsThread() {
-			n.fillGap(ctx, &ch, n.cursors[ch.ID])
+			fill(&ch)
 		}
-		done := make(chan struct{})
-		portal, err := n.b.br.GetExistingPortalByKey(ctx, channelKey(ch.ID))
-		if err != nil || portal == nil {
-			continue
+	}
+	for _, t := range threads {
+		if n.cursors[t.ID] != "" && n.rooms[t.ParentID] {
+			fill(&t)
 		}
-		meta := n.meta(bridgev2.RemoteEventUnknown, channelKey(ch.ID), time.Now(), "")
-		meta.PostHandleFunc = func(context.Context, *bridgev2.Portal) { close(done) }
-		n.queue(&meta)
-		waiting = append(waiting, done)
 	}
 	return waiting
 }

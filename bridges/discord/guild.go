@@ -172,7 +172,7 @@ func (g *guild) sorted() []wire.Channel {
 	}
 	slices.SortFunc(list, func(a, b wire.Channel) int {
 		return cmp.Or(cmp.Compare(boolInt(a.Type != wire.ChannelCategory), boolInt(b.Type != wire.ChannelCategory)),
-			cmp.Compare(a.Position, b.Position), cmp.Compare(a.ID.Uint(), b.ID.Uint()))
+			cmp.Compare(orderOf(&a), orderOf(&b)))
 	})
 	return list
 }

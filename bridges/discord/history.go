@@ -26,6 +26,8 @@ const (
 	historyPage = 100
 	// historyAtOnce is of how many channels the past is fetched at a time.
 	historyAtOnce = 4
+	// questionsAtOnce is how much is asked at a time of what was said.
+	questionsAtOnce = 4
 	// maxLate bounds what is kept of what happens meanwhile to messages that are being
 	// brought in.
 	maxLate = 1000
@@ -168,19 +170,35 @@ func (n *bot) fetchStream(ctx context.Context, stream wire.Channel, after wire.I
 		if len(p.list) > 0 && !hand(p) {
 			return false
 		}
-		if len(page) < historyPage {
+		if len(p.list) == 0 || !goesOn(&stream, page, after) {
 			return true
 		}
 	}
 }
 
+// tryTime is how long one question may take, the waiting for a limit of rates included, before others have their turn.
+const tryTime = 20 * time.Second
+
+// question asks Discord for something of a channel, taking its turn among all that are asked in the background.
+func (n *bot) question(ctx context.Context, path, bucket string, out any) error {
+	select {
+	case n.questions <- struct{}{}:
+		defer func() { <-n.questions }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	ctx, cancel := context.WithTimeout(ctx, tryTime)
+	defer cancel()
+	return n.api.Do(ctx, "GET", path, bucket, nil, out)
+}
+
 // fetchPage fetches the messages of a channel that follow one, oldest first. It tries
 // again until it is refused.
 func (n *bot) fetchPage(ctx context.Context, ch *wire.Channel, after wire.ID) (page wire.List[rawMessage], err error) {
-	path := "/channels/" + string(ch.ID) + "/messages?limit=100&after=" + string(after)
+	path := "/channels/" + string(ch.ID) + "/messages"
 	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
 		page = nil
-		err := n.api.Do(ctx, "GET", path, "/channels/"+string(ch.ID)+"/messages", nil, &page)
+		err := n.question(ctx, path+"?limit=100&after="+string(after), path, &page)
 		if err == nil {
 			slices.SortFunc(page, func(a, b rawMessage) int { return cmp.Compare(a.id.Uint(), b.id.Uint()) })
 			return page, nil
@@ -228,13 +246,13 @@ func (n *bot) pastReactions(ctx context.Context, ch *wire.Channel, m rawMessage)
 		}
 		var users wire.List[wire.User]
 		path := "/channels/" + string(ch.ID) + "/messages/" + string(m.id) + "/reactions/" + url.PathEscape(name) + "?limit=100"
-		if err := n.api.Do(ctx, "GET", path, "/channels/"+string(ch.ID)+"/reactions", nil, &users); err != nil {
+		if err := n.question(ctx, path, "/channels/"+string(ch.ID)+"/reactions", &users); err != nil {
 			n.log.Warn("who reacted to a message cannot be fetched", "channel", ch.ID, "message", m.id, "error", err)
 			continue
 		}
 		if r.Counts.Burst > 0 { // super reactions are another list
 			var more wire.List[wire.User]
-			if err := n.api.Do(ctx, "GET", path+"&type=1", "/channels/"+string(ch.ID)+"/reactions", nil, &more); err == nil {
+			if err := n.question(ctx, path+"&type=1", "/channels/"+string(ch.ID)+"/reactions", &more); err == nil {
 				for _, u := range more {
 					if !slices.ContainsFunc(users, func(have wire.User) bool { return have.ID == u.ID }) {
 						users = append(users, u)
@@ -372,13 +390,21 @@ func (n *bot) meanwhile(e *entry, at place, room wire.ID) bool {
 	return true
 }
 
-// endPast ends the history of a channel: what was said last is fetched while nothing new
-// can come, and from then on the channel lives.
+// endPast ends the history of a channel: what was said last is fetched while nothing new can come, and from then on
+// the channel lives.
 func (n *bot) endPast(ctx context.Context, h *past) {
 	ch := h.channel
 	delete(n.pasts, ch.ID)
-	if !ch.IsForum() {
-		n.fillGap(ctx, &ch, n.cursors[ch.ID])
+	left := 1 + len(h.dirty)
+	one := func(ctx context.Context) {
+		if left--; left == 0 {
+			n.livePast(ctx, h)
+		}
+	}
+	if ch.IsForum() {
+		defer one(ctx)
+	} else {
+		n.fillGap(ctx, &ch, n.cursors[ch.ID], one)
 	}
 	for id := range h.dirty {
 		t, ok := n.guilds.channel(id)
@@ -389,8 +415,13 @@ func (n *bot) endPast(ctx context.Context, h *past) {
 		if !known {
 			after = wire.ID(prevID(id))
 		}
-		n.fillGap(ctx, &t, after)
+		n.fillGap(ctx, &t, after, one)
 	}
+}
+
+// livePast takes to the room what has happened to its messages while the history came in.
+func (n *bot) livePast(ctx context.Context, h *past) {
+	ch := h.channel
 	for _, e := range h.late {
 		n.handleKnown(ctx, e)
 	}

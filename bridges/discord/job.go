@@ -45,8 +45,9 @@ type job struct {
 	// Name and Avatar are the sender's.
 	Name   string `json:"name,omitempty"`
 	Avatar string `json:"avatar,omitempty"`
-	// Users may be alerted, and Everyone if it is set.
+	// Users and Roles may be alerted, and Everyone if it is set.
 	Users    []string `json:"users,omitempty"`
+	Roles    []string `json:"roles,omitempty"`
 	Everyone bool     `json:"everyone,omitempty"`
 	// Root is the message that the thread hangs on: TargetID or Target of it.
 	RootID wire.ID    `json:"root_id,omitempty"`

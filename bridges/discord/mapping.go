@@ -51,7 +51,7 @@ func (n *bot) commandBridge(ce *commands.Event) {
 		}
 		n.choices[ch.ID] = yes
 		if yes {
-			n.ensureChannel(ctx, &ch, int(ch.Position))
+			n.ensureChannel(ctx, &ch)
 			if n.rooms[ch.ID] {
 				n.catchUp(ctx, &ch)
 			}

@@ -17,6 +17,8 @@ type MessageMetadata struct {
 	Text string `json:"text,omitempty"`
 	// Hash is that of the content, to know an update that changes nothing.
 	Hash string `json:"hash,omitempty"`
+	// Edited is when the content was edited, in milliseconds of Unix time.
+	Edited int64 `json:"edited,omitempty"`
 	// More are the ids of further messages that one event became.
 	More []wire.ID `json:"more,omitempty"`
 	// Answers are the ids of a poll's answers in Matrix, if the poll began there.

@@ -110,6 +110,20 @@ func (n *bot) doModerate(ctx context.Context, j *job) error {
 
 // moderated is told of what became of a job of moderation.
 func (n *bot) moderated(ctx context.Context, j *job, err error) {
+	if err == nil {
+		// As the gateway will say, too.
+		n.guilds.change(j.Channel, func(g *guild) {
+			switch j.Kind {
+			case jobBan:
+				g.banned[j.TargetID] = true
+				delete(g.members, j.TargetID)
+			case jobKick:
+				delete(g.members, j.TargetID)
+			case jobUnban:
+				delete(g.banned, j.TargetID)
+			}
+		})
+	}
 	if err == nil || j.Kind == jobTimeout || j.TargetChannel == "" {
 		return
 	}

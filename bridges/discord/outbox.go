@@ -75,6 +75,23 @@ func (b *outbox) waiting(channel wire.ID) int {
 	return len(b.queues[channel])
 }
 
+// targets are those whom the jobs of a guild are about, who are to be kicked or banned, or not to be banned any more.
+func (b *outbox) targets(guild wire.ID) map[wire.ID]bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var list map[wire.ID]bool
+	for _, j := range b.queues[guild] {
+		switch j.Kind {
+		case jobKick, jobBan, jobUnban:
+			if list == nil {
+				list = make(map[wire.ID]bool)
+			}
+			list[j.TargetID] = true
+		}
+	}
+	return list
+}
+
 // poke ends the waiting of channels that wait to try again.
 func (b *outbox) poke() {
 	b.mu.Lock()

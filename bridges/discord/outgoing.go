@@ -264,7 +264,7 @@ func (n *bot) convertText(ctx context.Context, j *job, portal *bridgev2.Portal, 
 	if content.Mentions != nil && content.Mentions.Room && strings.Contains(out.Text, "@room") && n.mayAlertAll(ctx, portal, j.Status.Sender) {
 		out.Text, j.Everyone = strings.Replace(out.Text, "@room", "@everyone", 1), true
 	}
-	return out.Text
+	return n.pingRoles(ctx, j, portal, out.Text)
 }
 
 // mayAlertAll reports whether a Matrix user has the right to alert a whole room.

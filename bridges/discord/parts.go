@@ -17,6 +17,7 @@ import (
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
+	"github.com/landbridge-im/landbridge/appservice"
 	"github.com/landbridge-im/landbridge/bridges/discord/format"
 	"github.com/landbridge-im/landbridge/bridges/discord/wire"
 )
@@ -315,6 +316,7 @@ func (n *bot) ensureTaken(ctx context.Context, portal *bridgev2.Portal, msg *sim
 	if taken() {
 		return true
 	}
+	rejoined := false
 	return n.insist(ctx, func() error {
 		//lint:ignore SA1019 the portal's queue has no way to say that handling failed, and this must not be lost
 		res := portal.Internal().HandleRemoteMessage(ctx, n.login, msg)
@@ -324,8 +326,30 @@ func (n *bot) ensureTaken(ctx context.Context, portal *bridgev2.Portal, msg *sim
 		if res.Error == nil {
 			return errNotTaken
 		}
+		if errors.Is(res.Error, mautrix.MForbidden) && !rejoined {
+			rejoined = true
+			if err := n.rejoin(ctx, portal, msg.Sender.Sender); err == nil {
+				return fmt.Errorf("%w; its author was not in the room", errNotTaken) // but is now
+			}
+		}
 		return res.Error
 	})
+}
+
+// rejoin has a ghost join a room whatever the bridge remembers of that: it may be wrong.
+func (n *bot) rejoin(ctx context.Context, portal *bridgev2.Portal, author networkid.UserID) error {
+	ghost, err := n.b.br.GetGhostByID(ctx, author)
+	if err != nil {
+		return err
+	}
+	intent := appservice.GhostItself(ghost.Intent)
+	if intent == nil {
+		return errNotTaken
+	}
+	if err := intent.Matrix.StateStore.SetMembership(ctx, portal.MXID, intent.GetMXID(), event.MembershipLeave); err != nil {
+		return err
+	}
+	return ghost.Intent.EnsureJoined(ctx, portal.MXID)
 }
 
 var errNotTaken = errors.New("the message was not taken, without a reason")

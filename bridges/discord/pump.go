@@ -41,12 +41,7 @@ func (n *bot) pump(ctx context.Context) {
 // handle handles one event. One on which that fails in a way that nobody thought of is
 // not tried for ever.
 func (n *bot) handle(ctx context.Context, e *entry) {
-	defer func() {
-		if v := recover(); v != nil {
-			n.log.Error("an event of Discord cannot be handled", "type", e.kind, "panic", v, "stack", string(debug.Stack()))
-			n.inbox.done(handled{seq: e.seq})
-		}
-	}()
+	defer n.survive(e)
 	if e.stored() {
 		n.handleStored(ctx, e)
 		return
@@ -63,6 +58,8 @@ func (n *bot) handle(ctx context.Context, e *entry) {
 		n.onGuild(ctx, e)
 	case "GUILD_UPDATE":
 		n.onGuildUpdate(e)
+	case "GUILD_DELETE":
+		n.onGuildDelete(e)
 	case "CHANNEL_CREATE", "CHANNEL_UPDATE", "CHANNEL_DELETE":
 		n.onChannel(ctx, e)
 	case "THREAD_CREATE", "THREAD_UPDATE", "THREAD_DELETE":
@@ -96,6 +93,14 @@ func (n *bot) handle(ctx context.Context, e *entry) {
 		n.onInteraction(ctx, e)
 	case "TYPING_START":
 		n.onTyping(ctx, e)
+	}
+}
+
+// survive is deferred by what handles an event: a panic is of that event alone.
+func (n *bot) survive(e *entry) {
+	if v := recover(); v != nil {
+		n.log.Error("an event of Discord cannot be handled", "type", e.kind, "panic", v, "stack", string(debug.Stack()))
+		n.inbox.done(handled{seq: e.seq})
 	}
 }
 
@@ -140,6 +145,7 @@ func (n *bot) onGuild(ctx context.Context, e *entry) {
 	n.fillGaps(ctx, g.ID)
 	held := n.held[g.ID]
 	delete(n.held, g.ID)
+	delete(n.stale, g.ID)
 	for _, e := range held {
 		n.handleStored(ctx, e)
 	}
@@ -161,6 +167,18 @@ func (n *bot) onGuildUpdate(e *entry) {
 	}
 }
 
+// onGuildDelete takes over that the bot is in a guild no more. That a guild is away for a while comes in the same way.
+func (n *bot) onGuildDelete(e *entry) {
+	var g wire.Guild
+	if !n.decode(e, &g) || g.Unavailable || !n.guilds.read(g.ID, func(*guild) {}) {
+		return
+	}
+	n.log.Error("the bot was taken out of a guild; nothing is bridged until it is invited again", "guild", g.ID)
+	if room := n.eventRoom(&wire.ScheduledEvent{GuildID: g.ID}); room != "" {
+		n.tellRoom(room, "The bot was taken out of the server on Discord. Nothing is bridged until it is invited again", nil)
+	}
+}
+
 func (n *bot) onChannel(ctx context.Context, e *entry) {
 	var ch wire.Channel
 	if !n.decode(e, &ch) || ch.GuildID == "" {
@@ -174,6 +192,11 @@ func (n *bot) onChannel(ctx context.Context, e *entry) {
 		}
 		return
 	}
+	n.learnChannel(ctx, ch)
+}
+
+// learnChannel takes over a channel as it is now.
+func (n *bot) learnChannel(ctx context.Context, ch wire.Channel) {
 	before, _ := n.guilds.channel(ch.ID)
 	if ch.LastMessageID == "" {
 		ch.LastMessageID = before.LastMessageID
@@ -189,7 +212,7 @@ func (n *bot) onChannel(ctx context.Context, e *entry) {
 		return
 	}
 	if ch.HasMessages() {
-		n.ensureChannel(ctx, &ch, int(ch.Position))
+		n.ensureChannel(ctx, &ch)
 		if _, known := n.cursors[ch.ID]; !known && n.rooms[ch.ID] {
 			n.catchUp(ctx, &ch) // the bot sees it now
 		}

@@ -9,6 +9,7 @@ import (
 
 	"maunium.net/go/mautrix/bridgev2/database"
 
+	"github.com/landbridge-im/landbridge/bridges/discord/api"
 	"github.com/landbridge-im/landbridge/bridges/discord/wire"
 )
 
@@ -26,7 +27,9 @@ type snapshot struct {
 	stream wire.Channel
 	upto   wire.ID // newer ones are not in it
 	page   []rawMessage
-	tries  int // that are left
+	// reacted are the changes of reactions, by message.
+	reacted map[wire.ID][]*entry
+	tries   int // that are left
 }
 
 // recheck begins to compare a channel with what Matrix has of it. Called by the pump.
@@ -36,24 +39,53 @@ func (n *bot) recheck(ch wire.Channel, upto wire.ID, tries int) {
 	}
 	delete(n.changed, ch.ID)
 	n.work.Go(func() {
-		select {
-		case n.pastSlots <- struct{}{}:
-			defer func() { <-n.pastSlots }()
-		case <-n.ctx.Done():
+		page, err := n.fetchNewest(n.ctx, &ch, upto)
+		if err != nil {
+			if n.ctx.Err() == nil {
+				n.log.Warn("what was changed in a channel meanwhile cannot be fetched", "channel", ch.ID, "error", err)
+			}
 			return
 		}
-		var page wire.List[rawMessage]
-		path := "/channels/" + string(ch.ID) + "/messages?limit=100&before=" + nextID(upto)
-		if err := n.api.Do(n.ctx, "GET", path, "/channels/"+string(ch.ID)+"/messages", nil, &page); err != nil {
-			n.log.Warn("what was changed in a channel meanwhile cannot be fetched", "channel", ch.ID, "error", err)
+		s := &snapshot{stream: ch, upto: upto, page: page, tries: tries - 1, reacted: make(map[wire.ID][]*entry)}
+		have, err := n.b.store.reactions(n.ctx, channelKey(n.streamRoom(&ch)), s.oldest())
+		if err != nil {
+			n.log.Error("the reactions of a channel cannot be compared with those of its room", "channel", ch.ID, "error", err)
 			return
 		}
-		slices.SortFunc(page, func(a, b rawMessage) int { return cmp.Compare(a.id.Uint(), b.id.Uint()) })
+		for _, m := range page {
+			s.reacted[m.id] = n.reactionChanges(n.ctx, &ch, m, have[m.id])
+		}
 		select {
-		case n.snapshots <- &snapshot{stream: ch, upto: upto, page: page, tries: tries - 1}:
+		case n.snapshots <- s:
 		case <-n.ctx.Done():
 		}
 	})
+}
+
+// oldest is the id from which on a snapshot has all messages.
+func (s *snapshot) oldest() wire.ID {
+	if len(s.page) < historyPage {
+		return "0"
+	}
+	return s.page[0].id
+}
+
+// newestTries is how often the newest messages of a channel are asked for in vain.
+const newestTries = 5
+
+// fetchNewest fetches the newest messages of a channel up to one, oldest first.
+func (n *bot) fetchNewest(ctx context.Context, ch *wire.Channel, upto wire.ID) (page wire.List[rawMessage], err error) {
+	path := "/channels/" + string(ch.ID) + "/messages"
+	for try := range newestTries {
+		if err = n.question(ctx, path+"?limit=100&before="+nextID(upto), path, &page); err == nil || api.Refused(err) {
+			break
+		}
+		if !pause(ctx, time.Second<<try) {
+			return nil, ctx.Err()
+		}
+	}
+	slices.SortFunc(page, func(a, b rawMessage) int { return cmp.Compare(a.id.Uint(), b.id.Uint()) })
+	return page, err
 }
 
 // onSnapshot handles what is different from what Matrix has. Called by the pump.
@@ -81,14 +113,10 @@ func (n *bot) differences(ctx context.Context, s *snapshot) (list []*entry, err 
 	if len(s.page) == 0 {
 		return nil, nil // as it is, too, for who may not read the history
 	}
-	room := s.stream.ID
-	if s.stream.IsThread() && !n.ownRoom(&s.stream) {
-		room = s.stream.ParentID
-	}
+	room := n.streamRoom(&s.stream)
 	var from time.Time
-	oldest := wire.ID("0")
+	oldest := s.oldest()
 	if len(s.page) >= historyPage {
-		oldest = s.page[0].id
 		from = oldest.Time().Add(-time.Hour) // the row of a message from Matrix has Matrix's time
 	}
 	rows, err := n.b.br.DB.Message.GetMessagesBetweenTimeQuery(ctx, channelKey(room), from, time.Now().Add(time.Hour))
@@ -103,10 +131,6 @@ func (n *bot) differences(ctx context.Context, s *snapshot) (list []*entry, err 
 		}
 		have[id] = append(have[id], row)
 	}
-	reactions, err := n.b.store.reactions(ctx, channelKey(room), oldest)
-	if err != nil {
-		return nil, err
-	}
 	for _, m := range s.page {
 		rows := have[m.id]
 		delete(have, m.id)
@@ -117,18 +141,46 @@ func (n *bot) differences(ctx context.Context, s *snapshot) (list []*entry, err 
 		if !n.isOurs(&msg) && n.differs(rows, &msg, room) {
 			list = append(list, &entry{kind: "MESSAGE_UPDATE", data: m.withGuild(s.stream.GuildID)})
 		}
-		list = append(list, n.reactionChanges(ctx, &s.stream, m, reactions[m.id])...)
+		list = append(list, s.reacted[m.id]...)
 	}
+	var old []wire.ID
 	for id := range have {
-		if _, thread := n.threads[id]; thread {
-			continue // the room's row for a thread that begins with no message
-		}
-		raw, err := json.Marshal(map[string]any{"id": id, "channel_id": s.stream.ID, "guild_id": s.stream.GuildID})
-		if err == nil {
-			list = append(list, &entry{kind: "MESSAGE_DELETE", data: raw})
+		switch _, thread := n.threads[id]; {
+		case thread:
+			// The room's row for a thread that begins with no message.
+		case s.page[0].id.After(id):
+			old = append(old, id) // older than all that came, though there was place for it
+		default:
+			list = append(list, deleted(&s.stream, id))
 		}
 	}
+	n.lookFor(&s.stream, old)
 	return list, nil
+}
+
+// maxLookFor is how many messages of a channel are looked for one by one.
+const maxLookFor = 20
+
+// lookFor asks for messages that a page should have had. Those that are not there are deleted; somebody may also give less
+// than was asked for.
+func (n *bot) lookFor(ch *wire.Channel, list []wire.ID) {
+	if len(list) == 0 || len(list) > maxLookFor {
+		return
+	}
+	n.work.Go(func() {
+		path := "/channels/" + string(ch.ID) + "/messages/"
+		for _, id := range list {
+			if err := n.question(n.ctx, path+string(id), path+"id", nil); api.IsCode(err, codeUnknownMessage) {
+				n.inbox.put(deleted(ch, id))
+			}
+		}
+	})
+}
+
+// deleted is the event by which a message ends.
+func deleted(ch *wire.Channel, message wire.ID) *entry {
+	raw, _ := json.Marshal(map[string]any{"id": message, "channel_id": ch.ID, "guild_id": ch.GuildID}) // of strings; cannot fail
+	return &entry{kind: "MESSAGE_DELETE", data: raw}
 }
 
 // differs reports whether a message was edited since Matrix got it.

@@ -3,10 +3,13 @@ package discord
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
+	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/matrix"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
@@ -91,8 +94,10 @@ func (n *bot) channelInfo(ctx context.Context, id wire.ID, portal *bridgev2.Port
 		info.Topic = &topic
 		info.Members.PowerLevels = powerLevels(everyone)
 		readOnly := everyone&permSend == 0
+		// Whoever is being kicked or banned from Matrix is not brought back before Discord has answered.
+		moderated := n.outbox.targets(g.ID)
 		for user, m := range g.members {
-			if user == n.self {
+			if user == n.self || moderated[user] {
 				continue
 			}
 			n.addMember(info.Members.MemberMap, g, &ch, m, readOnly)
@@ -107,12 +112,33 @@ func (n *bot) roomMembers(ctx context.Context, portal *bridgev2.Portal, ch *wire
 	if portal.MXID == "" || ch.Type == wire.ChannelCategory {
 		return nil
 	}
-	members, err := n.b.br.Matrix.GetMembers(ctx, portal.MXID)
+	members, err := n.membersNow(ctx, portal.MXID)
 	if err != nil {
 		n.log.Warn("the members of a room cannot be compared with the guild's", "room", portal.MXID, "error", err)
 		return nil
 	}
 	return members
+}
+
+// membersNow are those who are in a room, or banned from it. The homeserver is asked: what the bridge remembers of members may
+// lack what happened when it was killed. It does not remember the answer, which may be older than what it has heard since.
+func (n *bot) membersNow(ctx context.Context, room id.RoomID) (map[id.UserID]*event.MemberEventContent, error) {
+	intent, ok := n.b.br.Bot.(*matrix.ASIntent)
+	if !ok {
+		return n.b.br.Matrix.GetMembers(ctx, room)
+	}
+	address := intent.Matrix.BuildURLWithQuery(mautrix.ClientURLPath{"v3", "rooms", room, "members"}, map[string]string{"not_membership": "leave"})
+	var all mautrix.RespMembers
+	if _, err := intent.Matrix.MakeRequest(ctx, http.MethodGet, address, nil, &all); err != nil {
+		return nil, fmt.Errorf("list the members of a room: %w", err)
+	}
+	list := make(map[id.UserID]*event.MemberEventContent, len(all.Chunk))
+	for _, e := range all.Chunk {
+		if err := e.Content.ParseRaw(e.Type); err == nil {
+			list[id.UserID(e.GetStateKey())] = e.Content.AsMember()
+		}
+	}
+	return list, nil
 }
 
 // addMember adds a member to a list, as present or absent. In guilds whose members are
@@ -181,19 +207,19 @@ func (n *bot) ensureGuild(ctx context.Context, guildID wire.ID) {
 	for i := range list {
 		ch := &list[i]
 		if ch.Type == wire.ChannelCategory && used[ch.ID] || ch.HasMessages() && n.bridged(ch) {
-			n.ensureChannel(ctx, ch, i)
+			n.ensureChannel(ctx, ch)
 		}
 	}
 }
 
 // ensureChannel makes a channel's room, or brings it up to date.
-func (n *bot) ensureChannel(ctx context.Context, ch *wire.Channel, order int) {
+func (n *bot) ensureChannel(ctx context.Context, ch *wire.Channel) {
 	parent := guildKey(ch.GuildID)
 	if ch.ParentID != "" {
 		if cat, ok := n.guilds.channel(ch.ParentID); ok {
 			parent = channelKey(ch.ParentID)
 			if !n.rooms[ch.ParentID] {
-				n.ensureChannel(ctx, &cat, int(cat.Position))
+				n.ensureChannel(ctx, &cat)
 			}
 		}
 	}
@@ -218,7 +244,7 @@ func (n *bot) ensureChannel(ctx context.Context, ch *wire.Channel, order int) {
 	if missing := missingRights(self); len(missing) > 0 && ch.Type != wire.ChannelCategory {
 		n.log.Warn("the bot lacks permissions in a channel", "channel", ch.ID, "missing", missing)
 	}
-	n.setOrder(ctx, ch, parent, order)
+	n.setOrder(ctx, ch, parent)
 }
 
 // ensureRoom makes a room that does not exist yet, and gives it its relay and alias.
@@ -260,8 +286,21 @@ func (n *bot) ensureRoom(ctx context.Context, key networkid.PortalKey, parent ne
 	return portal.Save(ctx)
 }
 
+// orderOf is the order of a channel's room in its space: Discord shows channels for talking below the others, categories
+// below both, and each kind by position, and by id if that is the same. It does not depend on the other channels.
+func orderOf(ch *wire.Channel) string {
+	kind := 0
+	switch ch.Type {
+	case wire.ChannelVoice, wire.ChannelStage:
+		kind = 1
+	case wire.ChannelCategory:
+		kind = 2
+	}
+	return fmt.Sprintf("%d%05d%020d", kind, max(ch.Position, 0), ch.ID.Uint())
+}
+
 // setOrder puts a room in its place in the space.
-func (n *bot) setOrder(ctx context.Context, ch *wire.Channel, parent networkid.PortalKey, order int) {
+func (n *bot) setOrder(ctx context.Context, ch *wire.Channel, parent networkid.PortalKey) {
 	portal, err := n.b.br.GetExistingPortalByKey(ctx, channelKey(ch.ID))
 	if err != nil || portal == nil {
 		return
@@ -271,7 +310,7 @@ func (n *bot) setOrder(ctx context.Context, ch *wire.Channel, parent networkid.P
 	if err != nil || space == nil || space.MXID == "" || !ok {
 		return
 	}
-	want := fmt.Sprintf("%04d", order)
+	want := orderOf(ch)
 	if meta.Order == string(space.MXID)+want {
 		return
 	}

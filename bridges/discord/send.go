@@ -24,6 +24,7 @@ const (
 	codeWebhookToken   = 50027
 	codeThreadExists   = 160004
 	codeThreadHere     = 160005 // threads cannot be made from system messages, or here
+	codeMaxWebhooks    = 30007
 )
 
 // do implements doer.
@@ -153,6 +154,12 @@ func (n *bot) doMessage(ctx context.Context, j *job) error {
 			return err
 		}
 		sent, err := n.execute(ctx, j, hook, where, file)
+		if err == nil && sent.ID == "" {
+			// It was taken, and it was not said under which id.
+			if sent, err = n.findSent(ctx, j, hook, where); err == nil && sent == nil {
+				err = failure{errors.New("the message was taken, and Discord did not say under which id")}
+			}
+		}
 		if err == nil {
 			if err := n.record(ctx, j, sent); err != nil {
 				return err
@@ -209,9 +216,6 @@ func (n *bot) execute(ctx context.Context, j *job, hook webhook, where wire.ID, 
 	} else {
 		err = n.api.Do(ctx, "POST", path, bucket, body, &sent)
 	}
-	if err == nil && sent.ID == "" {
-		err = failure{errors.New("the message was taken, and Discord did not say under which id")}
-	}
 	return &sent, err
 }
 
@@ -226,7 +230,11 @@ func allowedMentions(j *job) map[string]any {
 	if users == nil {
 		users = []string{}
 	}
-	return map[string]any{"parse": parse, "users": users[:min(len(users), 100)]}
+	roles := j.Roles
+	if roles == nil {
+		roles = []string{}
+	}
+	return map[string]any{"parse": parse, "users": users[:min(len(users), 100)], "roles": roles[:min(len(roles), 100)]}
 }
 
 // record stores that a part was sent.
@@ -492,6 +500,8 @@ func refusal(err error) bridgev2.MessageStatus {
 	case errors.As(err, &answer) && answer.Status == 403:
 		status = status.WithErrorReason(event.MessageStatusNoPermission).
 			WithMessage("Discord refuses it: " + answer.Message + ". " + lacking(answer.What))
+	case api.IsCode(err, codeMaxWebhooks):
+		status = status.WithMessage("The channel on Discord has as many webhooks as it can have. Somebody who manages it has to delete one: Edit Channel, Integrations, Webhooks")
 	case errors.As(err, &answer):
 		status = status.WithMessage("Discord refuses it: " + answer.Message)
 	case errors.Is(err, errTooLong), errors.Is(err, errEmpty), errors.Is(err, errTooLarge):

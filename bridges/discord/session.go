@@ -33,6 +33,10 @@ func (n *bot) onReady(ctx context.Context, e *entry) {
 			if n.cfg.wants(g.ID) {
 				wanted++
 			}
+			if n.guilds.read(g.ID, func(*guild) {}) {
+				// What comes of it waits for what was missed, in whatever order both come.
+				n.stale[g.ID] = true
+			}
 		}
 		if wanted > 1 {
 			n.many.Store(true)

@@ -215,10 +215,13 @@ func (s *store) cursors(ctx context.Context) (map[wire.ID]wire.ID, error) {
 	return out, nil
 }
 
+// setCursor records the newest message of a channel that Matrix has. A later one that is recorded stays.
 func (s *store) setCursor(ctx context.Context, channel, message wire.ID) error {
 	_, err := s.db.Exec(ctx, `
 		INSERT INTO discord_cursor (bridge_id, channel_id, message_id) VALUES ($1, $2, $3)
 		ON CONFLICT (bridge_id, channel_id) DO UPDATE SET message_id=excluded.message_id
+		WHERE length(excluded.message_id) > length(discord_cursor.message_id)
+			OR length(excluded.message_id) = length(discord_cursor.message_id) AND excluded.message_id > discord_cursor.message_id
 	`, s.bridge, string(channel), string(message))
 	if err != nil {
 		return fmt.Errorf("store a cursor: %w", err)

@@ -2,6 +2,7 @@ package discord
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"time"
@@ -48,20 +49,28 @@ func (m *rawMessage) withGuild(guild wire.ID) json.RawMessage {
 type place struct {
 	ChannelID wire.ID `json:"channel_id"`
 	GuildID   wire.ID `json:"guild_id"`
+	// ID or MessageID is the message that an event is about.
+	ID        wire.ID `json:"id"`
+	MessageID wire.ID `json:"message_id"`
 }
 
 // handleStored takes an event to the room that it concerns. An event of a guild that is
 // not known yet waits for that.
-func (n *bot) handleStored(ctx context.Context, e *entry) { n.handleEvent(ctx, e, n.meanwhile) }
+func (n *bot) handleStored(ctx context.Context, e *entry) {
+	n.handleEvent(ctx, e, func(e *entry, at place, room wire.ID) bool {
+		return n.meanwhile(e, at, room) || n.behindGap(e, at, room)
+	})
+}
 
-// handleKnown takes an event to its room while the room's history is being brought in, of
-// which it is a part.
+// handleKnown takes an event to its room while the room's history, or what fills a gap, is being
+// brought in, of which it is a part.
 func (n *bot) handleKnown(ctx context.Context, e *entry) {
 	n.handleEvent(ctx, e, func(*entry, place, wire.ID) bool { return false })
 }
 
 // handleEvent does both; meanwhile may take an event away.
 func (n *bot) handleEvent(ctx context.Context, e *entry, meanwhile func(*entry, place, wire.ID) bool) {
+	defer n.survive(e)
 	var at place
 	if !n.decode(e, &at) {
 		n.inbox.done(handled{seq: e.seq})
@@ -80,18 +89,16 @@ func (n *bot) handleEvent(ctx context.Context, e *entry, meanwhile func(*entry, 
 		n.inbox.done(handled{seq: e.seq})
 		return
 	}
-	if !n.guilds.read(at.GuildID, func(*guild) {}) {
+	if n.stale[at.GuildID] || !n.guilds.read(at.GuildID, func(*guild) {}) {
 		n.held[at.GuildID] = append(n.held[at.GuildID], e)
+		return
+	}
+	if n.seek(e, at) {
 		return
 	}
 	room, thread := at.ChannelID, wire.ID("")
 	if parent, ok := n.threads[at.ChannelID]; ok {
 		room, thread = parent, at.ChannelID
-	} else if !n.rooms[room] {
-		// A thread that was archived when the session began.
-		if parent := n.findThread(ctx, at.ChannelID); parent != "" {
-			room, thread = parent, at.ChannelID
-		}
 	}
 	if !n.rooms[room] {
 		n.inbox.done(handled{seq: e.seq})
@@ -101,12 +108,7 @@ func (n *bot) handleEvent(ctx context.Context, e *entry, meanwhile func(*entry, 
 		return
 	}
 	if thread != "" {
-		t, known := n.guilds.channel(thread)
-		if !known { // archived, and found in an earlier run
-			n.findThread(ctx, thread)
-			t, known = n.guilds.channel(thread)
-		}
-		if known && n.ownRoom(&t) {
+		if t, known := n.guilds.channel(thread); known && n.ownRoom(&t) {
 			if !n.ensureThreadRoom(ctx, &t) {
 				n.inbox.done(handled{seq: e.seq})
 				return
@@ -120,10 +122,14 @@ func (n *bot) handleEvent(ctx context.Context, e *entry, meanwhile func(*entry, 
 	}
 	if e.kind != "MESSAGE_CREATE" {
 		n.changed[at.ChannelID] = true
+		if n.isAhead(ctx, e, cmp.Or(at.MessageID, at.ID)) {
+			return
+		}
 	}
 	switch e.kind {
 	case "MESSAGE_CREATE":
 		n.onMessage(ctx, e, at, room, thread)
+		n.messageCame(ctx, at.ID)
 	case "MESSAGE_UPDATE":
 		n.onEdit(ctx, e, at, room, thread)
 	case "MESSAGE_DELETE", "MESSAGE_DELETE_BULK":
@@ -135,23 +141,6 @@ func (n *bot) handleEvent(ctx context.Context, e *entry, meanwhile func(*entry, 
 	default:
 		n.onReaction(ctx, e, at, room)
 	}
-}
-
-// findThread asks for a channel that is not known, and returns the channel that it is
-// a thread of, if it is one.
-func (n *bot) findThread(ctx context.Context, id wire.ID) wire.ID {
-	if _, known := n.guilds.channel(id); known {
-		return ""
-	}
-	var ch wire.Channel
-	if err := n.api.Do(ctx, "GET", "/channels/"+string(id), "", nil, &ch); err != nil || !ch.IsThread() {
-		return ""
-	}
-	if parent, ok := n.guilds.channel(ch.ParentID); ok && ch.GuildID == "" {
-		ch.GuildID = parent.GuildID
-	}
-	n.noteThread(ctx, ch)
-	return n.threads[id]
 }
 
 // finish makes what a room does after the last task of an event. One event may become
@@ -274,6 +263,9 @@ func (n *bot) letWrite(m *wire.Message, room wire.ID, author networkid.UserID) {
 	}})
 }
 
+// rootTime is how long the message that a thread hangs on is asked for.
+const rootTime = 10 * time.Second
+
 // ensureRoot sees to it that there is a message for a thread to hang on.
 func (n *bot) ensureRoot(ctx context.Context, m *wire.Message, room, thread wire.ID) {
 	have, err := n.b.br.DB.Message.GetFirstPartByID(ctx, "", messageID(thread))
@@ -286,7 +278,10 @@ func (n *bot) ensureRoot(ctx context.Context, m *wire.Message, room, thread wire
 	if known && ch.IsForum() {
 		where = thread
 	}
-	err = n.api.Do(ctx, "GET", "/channels/"+string(where)+"/messages/"+string(thread), "/channels/"+string(where)+"/messages/id", nil, &root)
+	// The pump does not wait for long: others would wait with it.
+	asking, cancel := context.WithTimeout(ctx, rootTime)
+	defer cancel()
+	err = n.api.Do(asking, "GET", "/channels/"+string(where)+"/messages/"+string(thread), "/channels/"+string(where)+"/messages/id", nil, &root)
 	if err != nil || root.ID == "" {
 		t, _ := n.guilds.channel(thread)
 		root = wire.Message{ID: thread, ChannelID: room, Author: m.Author, Member: m.Member, Type: wire.MessageThreadCreated, Content: t.Name}

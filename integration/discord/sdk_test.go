@@ -74,6 +74,29 @@ func TestStandInWithDiscordJS(t *testing.T) {
 			dc.RemoveMember(guild, zoe)
 			dc.Ban(guild, zoe)
 			dc.Unban(guild, zoe)
+			poll := dc.Say(general, anna, "", func(m *discordtest.Message) {
+				m.Poll = discordtest.Poll("Tea?", []string{"yes", "no"}, false, 0, 0)
+			})
+			dc.Vote(poll, owner, 1, true)
+			dc.Vote(poll, owner, 1, false)
+			dc.Edit(poll, func(m *discordtest.Message) { m.Poll = discordtest.Poll("Tea?", []string{"yes", "no"}, true, 1, 0) })
+			dc.Direct(anna, "to the bot alone")
+			dc.Slash(general, anna, "matrix", "status", map[string]string{"code": "x"})
+			voice, stage := dc.AddChannel(guild, 2, "voice", ""), dc.AddChannel(guild, 13, "stage", "")
+			dc.Talk(guild, anna, voice)
+			dc.Talk(guild, anna, nil)
+			dc.Stage(stage, "On birds", true)
+			dc.Stage(stage, "On birds", false)
+			event := dc.Schedule(guild, anna, "Picnic", "The park", time.Now().Add(time.Hour))
+			dc.Reschedule(event, func(e *discordtest.Event) { e.Status = 2 })
+			dc.Unschedule(event)
+			dc.Type(general, anna)
+			dc.Show(guild, anna, "online")
+			dc.Say(general, anna, "more kinds", func(m *discordtest.Message) {
+				m.StickerItems = []map[string]any{{"id": "901", "name": "sticker", "format_type": 1}}
+				m.Components = []map[string]any{{"type": 1, "id": 1, "components": []any{map[string]any{"type": 2, "id": 2, "style": 5, "label": "Docs", "url": "https://docs.example"}}}}
+				m.Reference = &discordtest.Reference{Type: 1, MessageID: poll.ID, ChannelID: general.ID, GuildID: guild.ID}
+			})
 			side := dc.AddChannel(guild, 0, "side", "")
 			dc.UpdateChannel(side, func(c *discordtest.Channel) { c.Name = "aside" })
 			dc.Archive(dc.StartThread(side, nil, anna, "a thread"))
@@ -93,7 +116,7 @@ func TestStandInWithDiscordJS(t *testing.T) {
 	if err := cmd.Wait(); err != nil || !done {
 		t.Fatalf("discord.js: %v\n%s", err, complaints.String())
 	}
-	if len(checked) < 24 {
+	if len(checked) < 34 {
 		t.Errorf("only %d kinds of answers and events were looked at: %v", len(checked), fmt.Sprint(checked))
 	}
 }

@@ -208,3 +208,34 @@ func TestShards(t *testing.T) {
 		t.Errorf("%d connections were resumed at the address for it", s.Resumes())
 	}
 }
+
+// TestVainResumes: a session that the gateway neither resumes nor calls invalid is given up.
+func TestVainResumes(t *testing.T) {
+	t.Parallel()
+	s, c, ctx := pair(t)
+	g := s.AddGuild("Guild", s.AddUser("owner"))
+	events := run(ctx, t, c)
+	await(ctx, t, events, "READY")
+	s.RefuseResumes()
+	s.DropConnections()
+	await(ctx, t, events, "READY")
+	if e := await(ctx, t, events, "GUILD_CREATE"); !strings.Contains(string(e.Data), g.ID) {
+		t.Errorf("%s", e.Data)
+	}
+}
+
+// TestSessionsSpent: a bot that has begun as many sessions as Discord allows asks before it begins another one.
+func TestSessionsSpent(t *testing.T) {
+	t.Parallel()
+	s, c, ctx := pair(t)
+	s.LimitSessions(2)
+	events := run(ctx, t, c)
+	for range 5 {
+		await(ctx, t, events, "READY")
+		s.ForgetSessions()
+		s.DropConnections()
+	}
+	if n := s.Requests("GET /gateway/bot"); n < 3 {
+		t.Errorf("it was asked %d times how many sessions are left", n)
+	}
+}

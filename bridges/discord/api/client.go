@@ -98,35 +98,6 @@ func (c *Client) noteConn(ws *websocket.Conn, open bool) {
 	}
 }
 
-// transport sends discordgo's requests to the configured API.
-type transport struct {
-	base *url.URL
-	next http.RoundTripper
-}
-
-// prefix is what discordgo's addresses of the API begin with.
-const prefix = "/api/v" + discordgoVersion
-
-// discordgoVersion is discordgo.APIVersion at the version that is built in.
-const discordgoVersion = "9"
-
-// apiVersion is the version of the gateway that is asked for.
-const apiVersion = "10"
-
-// RoundTrip implements http.RoundTripper.
-func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.URL.Host != "discord.com" || !strings.HasPrefix(r.URL.Path, prefix+"/") {
-		return t.next.RoundTrip(r)
-	}
-	out := r.Clone(r.Context())
-	out.URL.Scheme, out.URL.Host, out.Host = t.base.Scheme, t.base.Host, ""
-	out.URL.Path = t.base.Path + strings.TrimPrefix(r.URL.Path, prefix)
-	if r.URL.RawPath != "" {
-		out.URL.RawPath = t.base.EscapedPath() + strings.TrimPrefix(r.URL.RawPath, prefix)
-	}
-	return t.next.RoundTrip(out)
-}
-
 // Error is an answer of the API that is no success.
 type Error struct {
 	Status  int

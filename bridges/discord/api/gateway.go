@@ -5,8 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
+	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/gorilla/websocket"
 
 	"github.com/landbridge-im/landbridge/bridges/discord/wire"
 )
@@ -61,6 +66,8 @@ type plan struct {
 	shards  int
 	// turns has a place for each identification that may be made at a time.
 	turns chan struct{}
+	// left is how many identifications Discord allows until it is asked again.
+	left atomic.Int64
 }
 
 // maxShards bounds what is believed of an answer.
@@ -104,8 +111,26 @@ func (c *Client) plan(ctx context.Context) (*plan, error) {
 		}
 	}
 	p := &plan{address: answer.URL, shards: min(max(int(answer.Shards), 1), maxShards)}
+	p.left.Store(math.MaxInt64)
+	if answer.Limit.Total > 0 {
+		p.left.Store(max(int64(answer.Limit.Remaining), 1)) // after having waited there are more than that
+	}
 	p.turns = make(chan struct{}, min(max(int(answer.Limit.Concurrency), 1), maxShards))
 	return p, nil
+}
+
+// spend notes that a session is about to be begun. When there have been as many as Discord allows it asks for more, and
+// waits for them if need be: a bot that begins too many in a day loses its token.
+func (c *Client) spend(ctx context.Context, p *plan) error {
+	if p.left.Add(-1) >= 0 {
+		return nil
+	}
+	fresh, err := c.plan(ctx)
+	if err != nil {
+		return fmt.Errorf("ask how many sessions may be begun: %w", err)
+	}
+	p.left.Store(fresh.left.Load() - 1)
+	return nil
 }
 
 // identifyPause is the least time between identifications of one turn. Discord: "max_concurrency: number of identify
@@ -171,6 +196,19 @@ func (c *Client) runShards(ctx context.Context, p *plan, handle func(Event)) err
 	default:
 		return nil
 	}
+}
+
+// dialer makes connections to the gateway in the way in which requests are made.
+func (c *Client) dialer() *websocket.Dialer {
+	d := &websocket.Dialer{Proxy: http.ProxyFromEnvironment, HandshakeTimeout: 30 * time.Second}
+	if t, ok := c.http.Transport.(*http.Transport); ok {
+		d.Proxy, d.NetDialContext = t.Proxy, t.DialContext
+		if t.TLSClientConfig != nil {
+			d.TLSClientConfig = t.TLSClientConfig.Clone()
+			d.TLSClientConfig.NextProtos = nil // a websocket begins with HTTP/1.1
+		}
+	}
+	return d
 }
 
 // DropConnection breaks the gateway's connections as a failure of the network would; they are made again. It is for

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -47,10 +46,15 @@ type shard struct {
 	handle func(Event)
 	log    *slog.Logger
 
-	session string // what can be resumed; "" for nothing
-	resume  string // where
-	seq     atomic.Int64
+	session string       // what can be resumed; "" for nothing
+	resume  string       // where
+	seq     atomic.Int64 // the newest event
+	vain    int          // how often resuming has failed, one time after the other
+	seen    seen         // what was handed on of late
 }
+
+// maxVain is how often resuming is tried in vain before a session is given up. What it would have told is fetched then.
+const maxVain = 3
 
 // frame is a message of the gateway.
 type frame struct {
@@ -79,8 +83,14 @@ func (s *shard) run(ctx context.Context) error {
 			}
 		}
 		if ready {
+			s.vain = 0
 			s.handle(Event{Type: Disconnected})
-		} else if s.resume != "" && !errors.Is(err, errInvalid) {
+		} else if s.session != "" && reached(err) {
+			if s.vain++; s.vain >= maxVain {
+				s.session, s.vain = "", 0
+			}
+		}
+		if !ready && s.resume != "" && !errors.Is(err, errInvalid) {
 			// Perhaps that part of the gateway is gone.
 			s.resume = ""
 		}
@@ -89,19 +99,26 @@ func (s *shard) run(ctx context.Context) error {
 			wait = s.c.opts.BackoffMin
 		}
 		s.log.Info("the connection to Discord has ended", "lasted", lasted.Round(time.Second), "error", err, "again_in", wait)
-		if sleep(ctx, wait) != nil {
+		// Not all at once, if there are several.
+		if sleep(ctx, wait+time.Duration(rand.Float64()*float64(wait)/2)) != nil {
 			return nil
 		}
-		wait = min(2*wait, s.c.opts.BackoffMax)
+		if !errors.Is(err, errInvalid) { // after that comes a new session, and no storm
+			wait = min(2*wait, s.c.opts.BackoffMax)
+		}
 	}
 	return nil
 }
 
+// reached reports whether a connection ended after it was made: that it could not be made says nothing of the session.
+func reached(err error) bool { return !errors.Is(err, errUnreachable) }
+
 var (
-	errInvalid   = errors.New("the session cannot be resumed")
-	errReconnect = errors.New("the gateway asks for a new connection")
-	errSilent    = errors.New("the gateway has not answered a heartbeat")
-	errNoHello   = errors.New("the gateway does not begin with a hello")
+	errUnreachable = errors.New("connect to the gateway")
+	errInvalid     = errors.New("the session cannot be resumed")
+	errReconnect   = errors.New("the gateway asks for a new connection")
+	errSilent      = errors.New("the gateway has not answered a heartbeat")
+	errNoHello     = errors.New("the gateway does not begin with a hello")
 )
 
 // link is one connection.
@@ -133,13 +150,13 @@ func (s *shard) connect(ctx context.Context) (ready bool, err error) {
 	if s.session != "" && s.resume != "" {
 		address = s.resume
 	}
-	dialer := &websocket.Dialer{Proxy: http.ProxyFromEnvironment, HandshakeTimeout: 30 * time.Second}
+	dialer := s.c.dialer()
 	ws, res, err := dialer.DialContext(ctx, strings.TrimRight(address, "/")+"/?v="+apiVersion+"&encoding=json", nil)
 	if res != nil && res.Body != nil {
 		res.Body.Close()
 	}
 	if err != nil {
-		return false, fmt.Errorf("connect to the gateway: %w", err)
+		return false, fmt.Errorf("%w: %w", errUnreachable, err)
 	}
 	ws.SetReadLimit(maxFrame)
 	l := &link{ws: ws}
@@ -224,13 +241,17 @@ func (s *shard) connect(ctx context.Context) (ready bool, err error) {
 // begin resumes the session, or begins one.
 func (s *shard) begin(ctx context.Context, l *link) error {
 	if s.session != "" {
-		err := l.send(opResume, map[string]any{"token": s.c.opts.Token, "session_id": s.session, "seq": s.seq.Load()})
+		err := l.send(opResume, map[string]any{"token": s.c.opts.Token, "session_id": s.session, "seq": s.seen.upto})
 		if err != nil {
 			return fmt.Errorf("resume the session: %w", err)
 		}
 		return nil
 	}
 	s.seq.Store(0)
+	s.seen.clear()
+	if err := s.c.spend(ctx, s.plan); err != nil {
+		return err
+	}
 	if s.plan.shards > 1 {
 		select {
 		case s.plan.turns <- struct{}{}:
@@ -277,10 +298,11 @@ func (s *shard) dispatch(f frame) (begun bool) {
 	case "RESUMED":
 		begun = true
 	}
-	if f.Type != "" {
+	if f.Type != "" && !s.seen.before(f) {
 		s.handle(Event{Type: f.Type, Data: f.Data})
 	}
 	// After it was handed on: what was not is told again.
+	s.seen.done(int64(f.Seq), f.Type == "READY")
 	if n := int64(f.Seq); n > s.seq.Load() {
 		s.seq.Store(n)
 	}

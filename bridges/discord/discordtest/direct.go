@@ -88,7 +88,9 @@ func (s *Server) directRoutes(handle func(string, bool, func(*request) (any, *fa
 		var text string
 		r.get("content", &text)
 		s.answers[r.PathValue("token")] = text
-		return map[string]any{}, nil
+		m := s.newMessage(&Channel{ID: s.id()}, s.bot, text)
+		m.Flags = 1 << 6
+		return m, nil
 	})
 }
 
@@ -128,13 +130,17 @@ func (s *Server) Slash(ch *Channel, u *User, command, sub string, args map[strin
 	}
 	ev := map[string]any{
 		"id": id, "application_id": s.AppID, "type": 2, "token": token, "version": 1, "channel_id": ch.ID, "guild_id": ch.GuildID,
-		"data": map[string]any{"id": "1", "name": command, "type": 1, "options": []any{map[string]any{"name": sub, "type": 1, "options": options}}},
+		"data":            map[string]any{"id": "1", "name": command, "type": 1, "options": []any{map[string]any{"name": sub, "type": 1, "options": options}}},
+		"app_permissions": bits(s.mayInGuild(s.guilds[ch.GuildID])), "locale": "en-US", "guild_locale": "en-US", "entitlements": []any{},
+		"authorizing_integration_owners": map[string]any{"0": ch.GuildID}, "context": 0, "attachment_size_limit": 10 << 20, "channel": ch,
+		"guild": map[string]any{"id": ch.GuildID, "features": []any{}, "locale": "en-US"},
 	}
-	for _, m := range s.guilds[ch.GuildID].Members {
-		if m.User == u {
-			raw, _ := json.Marshal(m)
-			ev["member"] = json.RawMessage(raw)
-		}
+	if m := s.guilds[ch.GuildID].memberOf(u); m != nil {
+		raw, _ := json.Marshal(m)
+		var member map[string]any
+		_ = json.Unmarshal(raw, &member)
+		member["permissions"] = bits(Everyday)
+		ev["member"] = member
 	}
 	s.dispatch(ch.GuildID, "INTERACTION_CREATE", ev)
 	return token

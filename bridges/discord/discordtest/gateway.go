@@ -316,6 +316,10 @@ func (s *Server) resume(c *conn, raw json.RawMessage) *session {
 	_ = json.Unmarshal(raw, &d)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.noResumes {
+		c.close(4000, "Unknown error.")
+		return nil
+	}
 	se := s.sessions[d.Session]
 	if se == nil || d.Token != "Bot "+s.Token && d.Token != s.Token {
 		c.push(frame{Op: 9, Data: false})
@@ -336,4 +340,30 @@ func (s *Server) Resumes() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.resumes
+}
+
+// Connections is how many connections have a session.
+func (s *Server) Connections() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, se := range s.sessions {
+		if se.conn != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// RefuseResumes has attempts to resume end without a reason.
+func (s *Server) RefuseResumes() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.noResumes = true
+}
+
+// LimitSessions says how many sessions the bot may begin until it asks again.
+func (s *Server) LimitSessions(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sessionsLeft = n
 }

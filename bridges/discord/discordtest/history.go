@@ -29,14 +29,14 @@ func (s *Server) Archive(t *Channel) {
 	s.dispatch(t.GuildID, "THREAD_UPDATE", *t)
 }
 
-// SayAt has somebody, who need not be a member, have said something in the past, at a time
-// at which nothing else was said. Nobody is told of it.
+// SayAt has somebody, who need not be a member, have said something in the past. Nobody is told of it.
 func (s *Server) SayAt(ch *Channel, u *User, text string, at time.Time) *Message {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m := s.newMessage(ch, u, text)
-	number, _ := strconv.ParseUint(m.ID, 10, 64)
-	m.ID = strconv.FormatUint(uint64(at.UnixMilli()-epoch)<<22|number&(1<<22-1), 10)
+	// No two messages have the same id, also those of the same moment in two channels; id makes none with this bit.
+	s.past++
+	m.ID = strconv.FormatUint(uint64(at.UnixMilli()-epoch)<<22|1<<21+s.past, 10)
 	m.Timestamp = stamp(at)
 	list := append(s.messages[ch.ID], m)
 	slices.SortFunc(list, func(a, b *Message) int { return compareIDs(a.ID, b.ID) })

@@ -79,7 +79,7 @@ func (s *Server) routes() http.Handler {
 	handle("GET /gateway/bot", true, func(*request) (any, *failure) {
 		return map[string]any{
 			"url": "ws://" + s.Addr() + "/gateway", "shards": s.shards,
-			"session_start_limit": map[string]any{"total": 1000, "remaining": 999, "reset_after": 14400000, "max_concurrency": 1},
+			"session_start_limit": map[string]any{"total": 1000, "remaining": s.sessionsLeft, "reset_after": 14400000, "max_concurrency": 1},
 		}, nil
 	})
 	handle("GET /users/@me", true, func(*request) (any, *failure) {

@@ -25,6 +25,7 @@ type Server struct {
 	mu       sync.Mutex
 	changed  chan struct{}
 	nextID   uint64
+	past     uint64 // how often SayAt was called
 	bot      *User
 	users    map[string]*User
 	guilds   map[string]*Guild
@@ -46,6 +47,8 @@ type Server struct {
 	resumes int
 	// Shards is how many connections the bot is to have.
 	shards       int
+	sessionsLeft int               // how many sessions the bot may begin, as it is told
+	noResumes    bool              // sessions are not resumed
 	directs      map[string]string // channels of direct messages, with whom
 	closed       []string          // who takes none
 	commands     []string
@@ -60,7 +63,7 @@ func New(address string) (*Server, error) {
 		changed: make(chan struct{}), users: map[string]*User{}, guilds: map[string]*Guild{},
 		messages: map[string][]*Message{}, webhooks: map[string]*Webhook{}, files: map[string][]byte{},
 		sessions: map[string]*session{}, conns: map[*conn]bool{}, limits: map[string]*limit{},
-		requests: map[string]int{}, allowed: 1<<1 | 1<<8 | 1<<15, shards: 1,
+		requests: map[string]int{}, allowed: 1<<1 | 1<<8 | 1<<15, shards: 1, sessionsLeft: 999,
 		directs: map[string]string{}, interactions: map[string]string{}, answers: map[string]string{},
 	}
 	s.bot = &User{ID: s.AppID, Username: "landbridge", Discriminator: "0", Bot: true}

@@ -139,6 +139,9 @@ type Attachment struct {
 	ContentType string `json:"content_type,omitempty"`
 	Width       int    `json:"width,omitempty"`
 	Height      int    `json:"height,omitempty"`
+	// Duration and Waveform are of voice messages.
+	Duration float64 `json:"duration_secs,omitempty"`
+	Waveform string  `json:"waveform,omitempty"`
 }
 
 // Reference names another message.

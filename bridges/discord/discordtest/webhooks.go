@@ -69,7 +69,10 @@ func (s *Server) hook(r *request) (*Webhook, *Channel, *failure) {
 	return w, ch, nil
 }
 
-var userMention = regexp.MustCompile(`<@!?(\d+)>`)
+var (
+	userMention = regexp.MustCompile(`<@!?(\d+)>`)
+	roleMention = regexp.MustCompile(`<@&(\d+)>`)
+)
 
 // content checks a text and finds who is mentioned in it.
 func (s *Server) content(r *request, m *Message) *failure {
@@ -86,6 +89,7 @@ func (s *Server) content(r *request, m *Message) *failure {
 	allowed := struct {
 		Parse *[]string `json:"parse"`
 		Users []string  `json:"users"`
+		Roles []string  `json:"roles"`
 	}{}
 	given := r.get("allowed_mentions", &allowed)
 	all := func(kind string) bool {
@@ -95,6 +99,12 @@ func (s *Server) content(r *request, m *Message) *failure {
 	for _, f := range userMention.FindAllStringSubmatch(m.Content, -1) {
 		if u := s.users[f[1]]; u != nil && (all("users") || contains(allowed.Users, u.ID)) {
 			m.Mentions = append(m.Mentions, u)
+		}
+	}
+	m.MentionRoles = []string{}
+	for _, f := range roleMention.FindAllStringSubmatch(m.Content, -1) {
+		if all("roles") || contains(allowed.Roles, f[1]) {
+			m.MentionRoles = append(m.MentionRoles, f[1])
 		}
 	}
 	m.MentionEveryone = (strings.Contains(m.Content, "@everyone") || strings.Contains(m.Content, "@here")) && all("everyone")
@@ -224,4 +234,14 @@ func (s *Server) attach(r *request, m *Message) *failure {
 		})
 	}
 	return nil
+}
+
+// FillWebhooks gives a channel as many webhooks of somebody else as it can have.
+func (s *Server) FillWebhooks(ch *Channel) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for range 15 {
+		id := s.id()
+		s.webhooks[id] = &Webhook{ID: id, Type: 1, GuildID: ch.GuildID, ChannelID: ch.ID, Name: "Another", ApplicationID: "1"}
+	}
 }

@@ -64,6 +64,19 @@ func (n *Int) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
+// Float is a number that may come as a string.
+type Float float64
+
+// UnmarshalJSON implements json.Unmarshaler. What is no number becomes 0.
+func (n *Float) UnmarshalJSON(raw []byte) error {
+	v, err := strconv.ParseFloat(scalar(raw), 64)
+	if err != nil || v != v || v < -1<<62 || v > 1<<62 {
+		v = 0
+	}
+	*n = Float(v)
+	return nil
+}
+
 // Time is a time, the zero one if it cannot be read.
 type Time struct{ time.Time }
 

@@ -178,8 +178,8 @@ type Attachment struct {
 	Height      Int    `json:"height"`
 	// Duration, in seconds, and Waveform, base64 of a byte a sample, are those of
 	// voice messages.
-	Duration float64 `json:"duration_secs"`
-	Waveform string  `json:"waveform"`
+	Duration Float  `json:"duration_secs"`
+	Waveform string `json:"waveform"`
 }
 
 // Sticker is a sticker; Format is 1 PNG, 2 APNG, 3 Lottie, 4 GIF.

@@ -30,6 +30,10 @@ const schemas = [
   ['POST', /^\/channels\/\d+\/webhooks$/, 'GuildIncomingWebhookResponse'],
   ['POST', /^\/webhooks\/\d+\/[^/]+$/, 'MessageResponse'],
   ['PATCH', /^\/webhooks\/\d+\/[^/]+\/messages\/\d+$/, 'MessageResponse'],
+  ['POST', /^\/users\/@me\/channels$/, 'PrivateChannelResponse'],
+  ['POST', /^\/channels\/\d+\/messages$/, 'MessageResponse'],
+  ['POST', /^\/applications\/\d+\/commands$/, 'ApplicationCommandResponse'],
+  ['PATCH', /^\/webhooks\/\d+\/[^/]+\/messages\/@original$/, 'MessageResponse'],
   ['GET', /^\/guilds\/\d+\/members$/, '[]GuildMemberResponse'],
 ];
 
@@ -77,9 +81,11 @@ const client = new Client({
   intents: [
     GatewayIntentBits.Guilds, GatewayIntentBits.GuildMembers, GatewayIntentBits.GuildMessages,
     GatewayIntentBits.GuildModeration, GatewayIntentBits.GuildMessageReactions, GatewayIntentBits.GuildMessageTyping, GatewayIntentBits.MessageContent,
+    GatewayIntentBits.GuildPresences, GatewayIntentBits.GuildVoiceStates, GatewayIntentBits.GuildScheduledEvents, GatewayIntentBits.GuildMessagePolls,
+    GatewayIntentBits.DirectMessages,
   ],
 });
-const seen = { create: [], update: [], remove: [], reaction: [], typing: [], thread: [], member: [] };
+const seen = { create: [], update: [], remove: [], reaction: [], typing: [], thread: [], member: [], command: [] };
 const frames = [];
 client.on(Events.Raw, (frame) => frames.push(frame));
 // discord.js changes its messages when they are edited.
@@ -90,6 +96,7 @@ client.on(Events.MessageReactionAdd, (r, u) => seen.reaction.push([r, u]));
 client.on(Events.TypingStart, (t) => seen.typing.push(t));
 client.on(Events.ThreadCreate, (t) => seen.thread.push(t));
 client.on(Events.GuildMemberUpdate, (_, m) => seen.member.push(m));
+client.on(Events.InteractionCreate, (i) => seen.command.push(i));
 client.on(Events.Error, (e) => say({ kind: 'error', text: String(e) }));
 
 async function until(what, cond) {
@@ -165,6 +172,16 @@ await assert.rejects(hook.send({ content: '' }), (e) => e.status === 400 && e.co
 // What else the gateway tells.
 say({ kind: 'more' });
 await until('the last of it', () => frames.find((f) => f.t === 'CHANNEL_DELETE'));
+
+// Answers to a command, direct messages, commands, moderation.
+const command = await until('a command', () => seen.command[0]);
+await command.deferReply({ flags: 64 });
+await command.editReply('an answer');
+const direct = await first.author.createDM();
+await direct.send('in private');
+await direct.messages.fetch({ limit: 10 });
+await client.rest.post(`/applications/${client.application.id}/commands`, { body: { name: 'matrix', description: 'The bridge' } });
+
 await client.destroy();
 
 // What came over the gateway. What the types say of a field must be so; they do not name all fields that there are. Enumerations
@@ -176,7 +193,7 @@ const source = [
 const places = [];
 for (const { t: type, d: data } of frames) {
   if (!type || type === 'RESUMED') continue;
-  const name = type.split('_').map((s) => s[0] + s.slice(1).toLowerCase()).join('');
+  const name = type.split('_').map((s) => s[0] + s.slice(1).toLowerCase()).join('').replace(/^(MessagePollVote)(Add|Remove)$/, '$1');
   places.push([source.join('\n').split('\n').length, type]);
   source.push(`export const v${places.length}: Json<api.Gateway${name}DispatchData> = ${JSON.stringify(data, null, 1)};`);
 }
