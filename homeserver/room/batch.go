@@ -17,6 +17,9 @@ type batch struct {
 	// past are events that come before all others, oldest first.
 	past         []*event.Event
 	pastLandings []*landing
+	// late are events that come to their places by time.
+	late         []*event.Event
+	lateLandings []*landing
 	packs        []statetree.Pack
 	pruned       []*event.Event
 	prunedRaw    [][]byte
@@ -88,6 +91,9 @@ func (b *batch) encode() (err error) {
 	if err = encodeAll(b.past, b.pastLandings); err != nil {
 		return err
 	}
+	if err = encodeAll(b.late, b.lateLandings); err != nil {
+		return err
+	}
 	b.prunedRaw = make([][]byte, len(b.pruned))
 	for i, e := range b.pruned {
 		if b.prunedRaw[i], err = encode(e); err != nil {
@@ -123,7 +129,7 @@ func (b *batch) add(e *event.Event, l *landing) {
 
 // empty tells whether there is nothing to write.
 func (b *batch) empty() bool {
-	return len(b.events)+len(b.past)+len(b.first)+len(b.extra)+len(b.pruned) == 0 && !b.fresh
+	return len(b.events)+len(b.past)+len(b.late)+len(b.first)+len(b.extra)+len(b.pruned) == 0 && !b.fresh
 }
 
 // write is the batch's part of a transaction. It may run more than once.
@@ -152,6 +158,11 @@ func (b *batch) write(t *store.Tx) error {
 	}
 	if err := b.writePast(t); err != nil {
 		return err
+	}
+	for i, e := range b.late {
+		if err := t.AddLateEvent(e, b.lateLandings[i].raw); err != nil {
+			return err
+		}
 	}
 	for i, e := range b.pruned {
 		// Of what is written just now, or was just before, the position was not known when it was pruned.
