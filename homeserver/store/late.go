@@ -21,7 +21,7 @@ const (
 	lateSpan   = lateSlots * lateMillis
 )
 
-// lateBegin is before anybody wrote logs.
+// lateBegin is before anybody wrote logs; what is said to be older comes first.
 var lateBegin = time.Date(1988, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
 
 // errLateFull says that there are too many rooms with history that was brought in late: some 190,000.
