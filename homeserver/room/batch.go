@@ -20,9 +20,12 @@ type batch struct {
 	// late are events that come to their places by time.
 	late         []*event.Event
 	lateLandings []*landing
-	packs        []statetree.Pack
-	pruned       []*event.Event
-	prunedRaw    [][]byte
+	// unsigned are those of them all that still need their signatures.
+	unsigned event.Unsigned
+
+	packs     []statetree.Pack
+	pruned    []*event.Event
+	prunedRaw [][]byte
 	// unpruned are the events that pruned are the new form of.
 	unpruned []*event.Event
 	touched  []store.StateKey
