@@ -11,7 +11,6 @@ import (
 
 	"maunium.net/go/mautrix/id"
 
-	"github.com/landbridge-im/landbridge/appservice"
 	"github.com/landbridge-im/landbridge/bridges/irc/session"
 )
 
@@ -45,8 +44,8 @@ type outbox struct {
 	session sender
 	log     *slog.Logger
 	limit   int
-	// settled is called for each message that is sent or has failed, in one
-	// goroutine. An error says that the message is to be settled again later.
+	// settled is called for each message that is sent or has failed, one after the
+	// other. An error says that the message is to be settled again later.
 	settled func(context.Context, *outgoing, error) error
 
 	mu      sync.Mutex
@@ -62,8 +61,8 @@ type outbox struct {
 	relayRefused map[string]time.Time
 	// isKnown reports whether a message of the network is known to be another one than o; it may be nil.
 	isKnown func(ctx context.Context, o *outgoing, msgID string) bool
-	wake    chan struct{}
-	settle  chan struct{}
+
+	sending, telling worker
 }
 
 type result struct {
@@ -72,10 +71,12 @@ type result struct {
 }
 
 func newOutbox(network string, st *store, s sender, log *slog.Logger, limit int, settled func(context.Context, *outgoing, error) error) *outbox {
-	return &outbox{
+	b := &outbox{
 		network: network, store: st, session: s, log: log, limit: limit, settled: settled,
-		blocked: make(map[string]string), relayRefused: make(map[string]time.Time), wake: make(chan struct{}, 1), settle: make(chan struct{}, 1),
+		blocked: make(map[string]string), relayRefused: make(map[string]time.Time),
 	}
+	b.sending.do, b.telling.do = b.sendNext, b.settleAll
+	return b
 }
 
 // load takes over what an earlier run has left. It is called before run.
@@ -105,7 +106,7 @@ func (b *outbox) load(ctx context.Context) error {
 }
 
 // poke makes the sender look again for something to send.
-func (b *outbox) poke() { signal(b.wake) }
+func (b *outbox) poke() { b.sending.poke() }
 
 func signal(ch chan struct{}) {
 	select {
@@ -188,25 +189,39 @@ func (b *outbox) unblock(channel string) {
 // finish hands a message over to be settled; b.mu must be held.
 func (b *outbox) finish(o *outgoing, err error) {
 	b.results = append(b.results, result{o, err})
-	signal(b.settle)
+	b.telling.poke()
 }
 
 // run sends until ctx is done.
 func (b *outbox) run(ctx context.Context) {
-	settling := appservice.Work{By: b.spawn}
-	settling.Go(func() { b.runSettle(ctx) })
-	defer settling.Wait()
-	for {
-		if o := b.take(); o != nil {
-			b.send(ctx, o)
-			continue
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-b.wake:
-		}
+	b.start(ctx)
+	<-ctx.Done()
+	b.stop()
+}
+
+// start lets the outbox send until ctx is done, after which stop has to be called.
+func (b *outbox) start(ctx context.Context) {
+	b.telling.start(ctx, b.spawn)
+	b.sending.start(ctx, b.spawn)
+}
+
+// stop waits until what is being sent is settled.
+func (b *outbox) stop() {
+	b.sending.stop()
+	b.telling.stop()
+}
+
+// sendNext sends one message that can be sent.
+func (b *outbox) sendNext(ctx context.Context) (more bool) {
+	if ctx.Err() != nil {
+		return false
 	}
+	o := b.take()
+	if o == nil {
+		return false
+	}
+	b.send(ctx, o)
+	return true
 }
 
 // maxFlying is how many messages may be under way: whose fate a crash leaves in

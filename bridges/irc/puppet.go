@@ -11,7 +11,6 @@ import (
 
 	"maunium.net/go/mautrix/id"
 
-	"github.com/landbridge-im/landbridge/appservice"
 	"github.com/landbridge-im/landbridge/bridges/irc/session"
 )
 
@@ -130,11 +129,10 @@ func (p *puppet) run(ctx context.Context) {
 	}
 	// The session ends first: its last words are still settled.
 	sending, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	work := appservice.Work{By: p.n.b.spawn}
-	work.Go(func() { p.outbox.run(sending) })
+	p.outbox.start(sending)
 	p.session.Run(ctx)
 	cancel()
-	work.Wait()
+	p.outbox.stop()
 }
 
 // end disconnects. It does not wait for it.
