@@ -129,6 +129,7 @@ func (l *lived) write(messages []slacktest.Object) {
 	for id, name := range names {
 		people = append(people, map[string]any{"id": id, "name": strings.ToLower(name), "real_name": name, "deleted": id == l.gone, "profile": map[string]any{"real_name": name}})
 	}
+	people = append(people, map[string]any{"id": slacktest.BotUser, "name": "bridge", "is_bot": true, "profile": map[string]any{"real_name": "bridge"}})
 	put(l.t, filepath.Join(l.export, "users.json"), people)
 	put(l.t, filepath.Join(l.export, "channels.json"), []any{map[string]any{"id": l.channel, "name": "general", "created": 1600000000, "members": []string{l.bob, l.carol}}})
 	put(l.t, filepath.Join(l.export, "groups.json"), []any{map[string]any{"id": l.secret, "name": "secret", "created": 1600000000, "members": []string{l.bob}}})
@@ -200,6 +201,10 @@ func TestLived(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.slack.AwaitMessage(t, l.channel, "what is said in Matrix", func(m slacktest.Object) bool { return m["text"] == "from Matrix" })
+	if _, err := l.m.Send(l.ctx, l.room, "m.reaction", map[string]any{"m.relates_to": map[string]any{"rel_type": "m.annotation", "event_id": byBody(t, l.history(), "live one").ID, "key": "🚀"}}); err != nil {
+		t.Fatal(err)
+	}
+	l.slack.AwaitMessage(t, l.channel, "a reaction from Matrix", func(m slacktest.Object) bool { return strings.Contains(fmt.Sprint(m["reactions"]), "rocket") })
 	all := l.slack.Messages(l.channel)
 	deleted := all[slices.IndexFunc(all, func(m slacktest.Object) bool { return m["ts"] == taken })]
 	l.slack.Delete(l.channel, taken)
@@ -250,7 +255,7 @@ func TestLived(t *testing.T) {
 			counts[kind+" "+past[max(i, 0)].Body()+" "+key]++
 		}
 	}
-	for _, what := range []string{"m.annotation older 🎉", "m.annotation live one 👍", "m.annotation live two ❤️", "m.replace live two "} {
+	for _, what := range []string{"m.annotation older 🎉", "m.annotation live one 👍", "m.annotation live one 🚀", "m.annotation live two ❤️", "m.replace live two "} {
 		if counts[what] != 1 {
 			t.Errorf("%s is there %d times: %v", what, counts[what], counts)
 		}

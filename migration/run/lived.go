@@ -21,6 +21,7 @@ func (w *writer) had(u *unit) (bool, error) {
 	if had == nil || had.Parts[m.Name] == "" {
 		return false, nil
 	}
+	u.had = true
 	for name, event := range had.Parts {
 		w.known[name] = event
 	}

@@ -34,6 +34,8 @@ type unit struct {
 	whats   []string
 	// more tells that the message itself was in the unit before.
 	more bool
+	// had tells that the message was there before.
+	had bool
 	// edit is where the edit is that brings a message that was there before to its newest version, -1 for nowhere.
 	edit int
 	body string
@@ -320,12 +322,13 @@ func (w *writer) reactions(u *unit, m *model.Message) error {
 			if err != nil {
 				return fmt.Errorf("making an account: %w", err)
 			}
-			if n++; s.without || n > maxReactions {
+			// What a bot has under a message that its bridge knows is mostly somebody's of here.
+			if n++; s.without || n > maxReactions || u.had && s.Bot {
 				continue
 			}
 			if len(w.items)-u.from >= unitSize {
 				w.close(u)
-				u = &unit{m: m, s: u.s, from: len(w.items), more: true, first: u.first, edit: -1}
+				u = &unit{m: m, s: u.s, from: len(w.items), more: true, first: u.first, edit: -1, had: u.had}
 			}
 			content := fields{}
 			if extra != "" {
