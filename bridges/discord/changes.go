@@ -54,6 +54,9 @@ func (n *bot) convertEdit(ctx context.Context, existing []*database.Message, m *
 				continue
 			}
 			content := n.textContent(ctx, m, room)
+			if meta.Hash == "" && meta.Text == cutBytes(content.Body, maxMeta) {
+				continue // an export brought it so
+			}
 			meta.Hash, meta.Text = n.hashOf(m, room), cutBytes(content.Body, maxMeta)
 			row.Metadata = &meta
 			out.ModifiedParts = append(out.ModifiedParts, &bridgev2.ConvertedEditPart{Part: row, Type: event.EventMessage, Content: content})
