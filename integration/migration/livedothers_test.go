@@ -46,15 +46,15 @@ func TestLivedKilled(t *testing.T) {
 			if err := l.s.Kill(); err != nil {
 				t.Fatal(err)
 			}
-		} else {
-			_ = cmd.Process.Kill() // it may have come to its end
 		}
+		_ = cmd.Process.Kill() // it may have come to its end
 		waitFor(cmd)
 		if i%2 == 0 {
 			if err := l.s.Start(l.ctx); err != nil {
 				t.Fatal(err)
 			}
 		}
+		t.Logf("cut off with %d of %d messages", len(texts(l.history())), len(want))
 	}
 	must(t, l.s, "run", l.export, "-mapping", l.mapping)
 	must(t, l.s, "verify", l.export, "-mapping", l.mapping)
