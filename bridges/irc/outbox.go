@@ -62,6 +62,12 @@ type outbox struct {
 	// isKnown reports whether a message of the network is known to be another one than o; it may be nil.
 	isKnown func(ctx context.Context, o *outgoing, msgID string) bool
 
+	// paces, if not nil, hold back who says too much.
+	paces  *paces
+	served map[string]uint64 // channels, by the turn in which something was last sent
+	turn   uint64
+	later  *time.Timer // looks again
+
 	sending, telling worker
 }
 
@@ -73,7 +79,7 @@ type result struct {
 func newOutbox(network string, st *store, s sender, log *slog.Logger, limit int, settled func(context.Context, *outgoing, error) error) *outbox {
 	b := &outbox{
 		network: network, store: st, session: s, log: log, limit: limit, settled: settled,
-		blocked: make(map[string]string), relayRefused: make(map[string]time.Time),
+		blocked: make(map[string]string), relayRefused: make(map[string]time.Time), served: make(map[string]uint64),
 	}
 	b.sending.do, b.telling.do = b.sendNext, b.settleAll
 	return b
@@ -207,6 +213,11 @@ func (b *outbox) start(ctx context.Context) {
 
 // stop waits until what is being sent is settled.
 func (b *outbox) stop() {
+	b.mu.Lock()
+	if b.later != nil {
+		b.later.Stop()
+	}
+	b.mu.Unlock()
 	b.sending.stop()
 	b.telling.stop()
 }
@@ -228,28 +239,64 @@ func (b *outbox) sendNext(ctx context.Context) (more bool) {
 // doubt. With an answer in 50 ms they are 160 in a second.
 const maxFlying = 8
 
-// take removes the oldest message whose channel is joined, if there may be more
-// under way.
+// take removes the next message that may be sent, if there may be more under way: one of the channel whose turn it is, so that
+// much that waits for one of them does not hold up the others. Within a channel that is the oldest one whose sender does not
+// have to wait.
 func (b *outbox) take() *outgoing {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.flying >= maxFlying {
 		return nil
 	}
-	ready := make(map[string]bool)
+	now, best, later := time.Now(), -1, time.Duration(0)
+	skip := make(map[string]bool) // channels that have a candidate or none, and those who have to wait in one
 	for i, o := range b.queue {
-		in, known := ready[o.Channel]
-		if !known {
-			in = b.session.InChannel(o.Channel)
-			ready[o.Channel] = in
+		key := b.key(o.Channel)
+		waits := key + " " + string(o.Status.Sender)
+		if skip[key] || skip[waits] {
+			continue
 		}
-		if in {
-			b.queue = slices.Delete(b.queue, i, i+1)
-			b.flying++
-			return o
+		if !b.session.InChannel(o.Channel) {
+			skip[key] = true
+			continue
+		}
+		if wait := b.paces.due(o, now); wait > 0 {
+			skip[waits] = true
+			if later == 0 || wait < later {
+				later = wait
+			}
+			continue
+		}
+		skip[key] = true
+		if best < 0 || b.served[key] < b.served[b.key(b.queue[best].Channel)] {
+			best = i
 		}
 	}
-	return nil
+	if best < 0 {
+		if later > 0 {
+			b.sleep(later)
+		}
+		return nil
+	}
+	o := b.queue[best]
+	b.paces.spend(o, now)
+	b.turn++
+	if len(b.served) > maxChannels {
+		clear(b.served)
+	}
+	b.served[b.key(o.Channel)] = b.turn
+	b.queue = slices.Delete(b.queue, best, best+1)
+	b.flying++
+	return o
+}
+
+// sleep looks again after a while; b.mu must be held.
+func (b *outbox) sleep(d time.Duration) {
+	if b.later == nil {
+		b.later = time.AfterFunc(d, b.poke)
+		return
+	}
+	b.later.Reset(d)
 }
 
 // knows reports whether a message of the network is known to be another one than o.
