@@ -15,8 +15,6 @@ type dialect struct {
 	schema *strings.Replacer
 	// begin starts a write transaction.
 	begin string
-	// writer sets up the connection that writes; "" if nothing is to be done.
-	writer string
 	// giveBack is the statement, with %d pages, that gives free pages back to the disk; "" if there is none.
 	giveBack string
 	// param rewrites the parameters of queries, which are written $1, $2, ...
@@ -29,8 +27,6 @@ func sqliteDialect() dialect {
 	return dialect{
 		name: "sqlite", driver: "sqlite",
 		schema: strings.NewReplacer("{pk}", "INTEGER PRIMARY KEY", "{blob}", "BLOB", "{norowid}", "WITHOUT ROWID"),
-		// Ids of events are random, so writing touches pages all over their index: it has more of them at hand.
-		writer: "PRAGMA cache_size = -32000",
 		begin:  "BEGIN IMMEDIATE", giveBack: "PRAGMA incremental_vacuum(%d)",
 		param: func(q string) string { return params.ReplaceAllString(q, "?$1") },
 	}

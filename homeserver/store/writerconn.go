@@ -84,11 +84,6 @@ func (w *writer) connect(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("connecting to the database: %w", err)
 	}
-	if setup := w.s.loc.writer; setup != "" {
-		if _, err := conn.ExecContext(ctx, setup); err != nil {
-			return errors.Join(fmt.Errorf("setting up the writer's connection: %w", err), conn.Close())
-		}
-	}
 	var pos, past int64
 	for query, to := range map[string]*int64{"log_max": &pos, "event_past": &past} {
 		if err := conn.QueryRowContext(ctx, w.s.queries[query]).Scan(to); err != nil {
