@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -42,6 +43,15 @@ func (p claimPages) List(ctx context.Context, q claims.Query) (claims.People, er
 
 // Invite implements console.Claims.
 func (p claimPages) Invite(ctx context.Context, q claims.Invitations) (claims.Invited, error) {
+	if q.By == claims.ByMail && len(q.People) == 0 {
+		people, err := p.s.desk.People(q.Service)
+		if err != nil {
+			return claims.Invited{}, err
+		}
+		if q.People = invitees(people); len(q.People) == 0 {
+			return claims.Invited{}, fmt.Errorf("no export that was brought in by these pages for the bridge %s names anybody to invite", q.Service)
+		}
+	}
 	out, err := p.s.hs.Claims().Invite(ctx, q)
 	return out, sentence(err)
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/landbridge-im/landbridge/homeserver/claims"
 	"github.com/landbridge-im/landbridge/homeserver/console"
+	"github.com/landbridge-im/landbridge/migration/desk"
+	"github.com/landbridge-im/landbridge/migration/model"
 )
 
 const migrateInviteUsage = "landbridge migrate invite -bridge ID [-by dm|mail|list] [-export EXPORT [-from FORMAT] [-mapping FILE] [-workspace ID] [-zone ZONE]] [-only PERSON,...] [-o FILE] [-again] [-dry-run] [-json] [-c FILE]"
@@ -47,12 +49,7 @@ func runMigrateInvite(ctx context.Context, args []string, std stdio) (err error)
 		if err != nil {
 			return err
 		}
-		for _, p := range m.export.People() {
-			if p.Bot || p.Deactivated || p.Stranger {
-				continue
-			}
-			q.People = append(q.People, claims.Invitee{Person: p.Ghost, Name: p.Name, Email: p.Email})
-		}
+		q.People = invitees(desk.Others(m.export.People(), m.mapping))
 		if q.Service == "" {
 			q.Service = m.mapping.Naming.Service
 		}
@@ -101,6 +98,16 @@ func runMigrateInvite(ctx context.Context, args []string, std stdio) (err error)
 		}
 	}
 	return nil
+}
+
+// invitees are those people of an export who can be invited.
+func invitees(list []model.Person) (out []claims.Invitee) {
+	for _, p := range list {
+		if !p.Bot && !p.Deactivated && !p.Stranger {
+			out = append(out, claims.Invitee{Person: p.Ghost, Name: p.Name, Email: p.Email})
+		}
+	}
+	return out
 }
 
 // onlyThose are those of a list with these ids, or the ids alone where there is no list.

@@ -58,6 +58,9 @@ func (n *bot) convertEdit(ctx context.Context, existing []*database.Message, m *
 				continue // the last of these: an edit before one that came earlier
 			}
 			content := n.textContent(ctx, m, room)
+			if meta.Hash == "" && meta.Text == cutBytes(content.Body, maxMeta) {
+				continue // an export brought it so
+			}
 			meta.Hash, meta.Text = n.hashOf(m, room), cutBytes(content.Body, maxMeta)
 			meta.Edited = max(at, meta.Edited)
 			row.Metadata = &meta

@@ -158,8 +158,22 @@ func poke(ch chan struct{}) {
 
 func (c *Claims) nowMS() int64 { return c.o.Now().UnixMilli() }
 
-// bridge finds a bridge's network; ErrNoBridge if there is none such.
-func (c *Claims) bridge(service string) (Bridges, string, error) {
+// bridge finds a bridge's network, also that of a bridge that has ended; ErrNoBridge if there is none such.
+func (c *Claims) bridge(ctx context.Context, service string) (Bridges, string, error) {
+	if c.bridges.Load() == nil {
+		return nil, "", ErrNoBridge
+	}
+	if b, name, err := c.configured(service); err == nil {
+		return b, name, nil
+	}
+	if b, name, ok := c.ended(ctx, service); ok {
+		return b, name, nil
+	}
+	return nil, "", ErrNoBridge
+}
+
+// configured finds the network of a bridge that is there; ErrNoBridge if it is not.
+func (c *Claims) configured(service string) (Bridges, string, error) {
 	if b := c.bridges.Load(); b != nil {
 		if name, ok := (*b).Network(service); ok {
 			return *b, name, nil

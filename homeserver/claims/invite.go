@@ -73,7 +73,7 @@ func (c *Claims) Invite(ctx context.Context, q Invitations) (out Invited, err er
 	if len(q.People) > maxPeople {
 		return out, mxerror.TooLarge("At most %d people can be invited at once.", maxPeople)
 	}
-	if _, _, err := c.bridge(q.Service); err != nil {
+	if _, _, err := c.bridge(ctx, q.Service); err != nil {
 		return out, mxerror.NotFound("There is no bridge %s here.", q.Service)
 	}
 	if q.By == ByMail && c.o.Mail == nil {
@@ -170,7 +170,7 @@ func (c *Claims) inviteOne(ctx context.Context, q Invitations, who Invitee, out 
 // Remind writes now to all who were invited and have not come, unless they want no messages; it tells to how many.
 // It does not wait for the schedule, which goes on from there.
 func (c *Claims) Remind(ctx context.Context, service string) (count int, err error) {
-	if _, _, err := c.bridge(service); err != nil {
+	if _, _, err := c.bridge(ctx, service); err != nil {
 		return 0, mxerror.NotFound("There is no bridge %s here.", service)
 	}
 	c.inviting.Lock()

@@ -68,6 +68,8 @@ type moving struct {
 	user, botUser int64
 	rooms         int64
 	notes         []string
+	// owners are those to whom the bridge's rooms were given when it ended.
+	owners []string
 }
 
 // maxNotes bounds what is kept of what did not work.
@@ -76,7 +78,7 @@ const maxNotes = 50
 // moveOne brings an account into all rooms of its person: with an invitation by the bridge's bot, which it
 // accepts, since the person has asked for it; with the ghost's power; and then the ghost leaves.
 func (c *Claims) moveOne(ctx context.Context, tie store.Tie) error {
-	if _, _, err := c.bridge(tie.Service); err != nil {
+	if _, _, err := c.bridge(ctx, tie.Service); err != nil {
 		return nil // when the bridge is there again
 	}
 	account, err := c.o.Store.UserID(ctx, tie.User)
@@ -88,12 +90,15 @@ func (c *Claims) moveOne(ctx context.Context, tie store.Tie) error {
 		return err
 	}
 	if ghost != 0 {
-		m := &moving{c: c, bot: c.o.Bot(tie.Service), account: account, user: tie.User}
+		m := &moving{c: c, bot: c.bot(ctx, tie.Service), account: account, user: tie.User}
 		if m.ghost, err = c.o.Store.UserID(ctx, ghost); err != nil {
 			return err
 		}
-		if m.botUser, err = c.o.Store.UserNID(ctx, m.bot); err != nil {
+		if m.botUser, err = c.o.Store.UserNID(ctx, m.bot); err != nil && m.bot != "" {
 			return fmt.Errorf("finding the bridge's bot: %w", err)
+		}
+		if m.owners, err = c.owners(ctx, tie.Service); err != nil {
+			return fmt.Errorf("finding who owns the rooms: %w", err)
 		}
 		// First, so that who looks at the leaving ghost finds who it is.
 		if err := c.o.Store.Write(ctx, func(t *store.Tx) error { return showTie(t, ghost, account) }); err != nil {
@@ -147,13 +152,17 @@ func (m *moving) all(ctx context.Context, ghost int64) error {
 
 // spaces are the spaces in which the bridge's bot is.
 func (m *moving) spaces(ctx context.Context) (map[int64]string, error) {
+	if m.bot == "" {
+		return nil, nil
+	}
 	list, err := m.c.o.Store.RoomsOf(ctx, m.botUser)
 	if err != nil {
 		return nil, err
 	}
 	out := map[int64]string{}
 	for _, r := range list {
-		if r.Membership != "join" {
+		// When the bridge has ended, its bot has left them.
+		if r.Membership != "join" && (r.Membership != "leave" || len(m.owners) == 0) {
 			continue
 		}
 		row, err := m.c.o.Store.LoadRoom(ctx, r.Room)
@@ -238,11 +247,31 @@ func (m *moving) join(ctx context.Context, roomID string, room int64) (fresh boo
 		// By its own state event: an invitation of the bridge's, to be accepted at once, asks no filter of the
 		// account's. Who is in the way of it is a ban.
 		content := map[string]any{"membership": "invite", "reason": "linked to " + m.ghost, "fi.mau.will_auto_accept": true}
-		if err := m.c.o.Act(ctx, m.bot, http.MethodPut, path+"/state/m.room.member/"+url.PathEscape(m.account), content, nil); err != nil {
-			return false, err
+		refused := m.byOne(ctx, path+"/state/m.room.member/"+url.PathEscape(m.account), content)
+		if refused != nil && !mxerror.Is(refused, "M_FORBIDDEN") {
+			return false, refused
 		}
+		err := m.c.o.Act(ctx, m.account, http.MethodPost, "/join/"+url.PathEscape(roomID), map[string]any{}, nil)
+		if mxerror.Is(err, "M_FORBIDDEN") && refused != nil {
+			err = refused
+		}
+		return true, err
 	}
 	return true, m.c.o.Act(ctx, m.account, http.MethodPost, "/join/"+url.PathEscape(roomID), map[string]any{}, nil)
+}
+
+// byOne sets state of a room: by the bridge's bot, or, when that has left, by the ghost itself, or by one who owns the rooms
+// since.
+func (m *moving) byOne(ctx context.Context, path string, content any) (err error) {
+	for _, who := range append([]string{m.bot, m.ghost}, m.owners...) {
+		if who == "" {
+			continue
+		}
+		if err = m.c.o.Act(ctx, who, http.MethodPut, path, content, nil); !mxerror.Is(err, "M_FORBIDDEN") {
+			return err
+		}
+	}
+	return err
 }
 
 // power gives the account what the ghost has, if that is more, and takes it from the ghost.
@@ -279,5 +308,5 @@ func (m *moving) power(ctx context.Context, row store.Room) error {
 	if content["users"], err = json.Marshal(users, json.Deterministic(true)); err != nil {
 		return err
 	}
-	return m.c.o.Act(ctx, m.bot, http.MethodPut, "/rooms/"+url.PathEscape(row.ID)+"/state/m.room.power_levels", content, nil)
+	return m.byOne(ctx, "/rooms/"+url.PathEscape(row.ID)+"/state/m.room.power_levels", content)
 }

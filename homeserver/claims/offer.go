@@ -92,7 +92,7 @@ func (c *Claims) Offer(ctx context.Context, p Person) (Offer, error) {
 	if err := p.check(); err != nil {
 		return Offer{}, err
 	}
-	if _, _, err := c.bridge(p.Service); err != nil {
+	if _, _, err := c.bridge(ctx, p.Service); err != nil {
 		return Offer{}, err
 	}
 	var out store.ClaimPerson

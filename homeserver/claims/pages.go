@@ -149,7 +149,7 @@ func (c *Claims) homeData(r *http.Request) (d homeData, err error) {
 	}
 	for _, t := range ties {
 		l := linked{Service: t.Service, Person: t.Person, Network: t.Service, Moving: t.Moving, Rooms: t.Rooms}
-		if _, name, err := c.bridge(t.Service); err == nil {
+		if _, name, err := c.bridge(r.Context(), t.Service); err == nil {
 			l.Network = name
 		}
 		l.Name = c.nameOf(r.Context(), t.Service, t.Person, "")
@@ -212,7 +212,7 @@ type offerData struct {
 }
 
 func (c *Claims) offerData(r *http.Request, offer store.ClaimPerson) (d offerData, err error) {
-	_, network, err := c.bridge(offer.Service)
+	_, network, err := c.bridge(r.Context(), offer.Service)
 	if err != nil {
 		return d, err
 	}
@@ -281,7 +281,7 @@ func (c *Claims) acceptPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	_, network, err := c.bridge(p.Service)
+	_, network, err := c.bridge(r.Context(), p.Service)
 	if err != nil {
 		return err
 	}
@@ -304,7 +304,7 @@ func (c *Claims) askPage(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	service := r.PostForm.Get("service")
-	_, network, err := c.bridge(service)
+	_, network, err := c.bridge(r.Context(), service)
 	if err != nil {
 		return err
 	}

@@ -118,7 +118,7 @@ func (c *Claims) sendOne(ctx context.Context, service, person string) error {
 	if err != nil || p.NextTS == 0 && !mail || p.NextTS > c.nowMS() && !mail {
 		return err
 	}
-	b, network, err := c.bridge(service)
+	b, network, err := c.bridge(ctx, service)
 	if err != nil {
 		return c.later(ctx, p, sendAgain) // it may come back
 	}

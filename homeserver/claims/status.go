@@ -118,7 +118,7 @@ func (c *Claims) people(ctx context.Context, service string) ([]Status, error) {
 
 // count puts together what is known of a bridge's people.
 func (c *Claims) count(ctx context.Context, service string) ([]Status, error) {
-	b, _, err := c.bridge(service)
+	b, _, err := c.bridge(ctx, service)
 	if err != nil {
 		return nil, mxerror.NotFound("There is no bridge %s here.", service)
 	}
@@ -136,7 +136,7 @@ func (c *Claims) count(ctx context.Context, service string) ([]Status, error) {
 		return s
 	}
 	const some = 1000
-	bot := c.o.Bot(service)
+	bot := c.bot(ctx, service)
 	for after := int64(0); ; {
 		list, err := c.o.Store.ServiceUsers(ctx, service, after, some)
 		if err != nil {
@@ -232,7 +232,7 @@ func (c *Claims) tiedStatus(ctx context.Context, s *Status, t store.Tie, said st
 // activity counts what everybody said in the rooms of a bridge lately, by user.
 func (c *Claims) activity(ctx context.Context, service string) (map[int64]store.Activity, error) {
 	out := map[int64]store.Activity{}
-	bot, err := c.o.Store.UserNID(ctx, c.o.Bot(service))
+	bot, err := c.o.Store.UserNID(ctx, c.bot(ctx, service))
 	if errors.Is(err, store.ErrNotFound) {
 		return out, nil
 	} else if err != nil {
@@ -266,7 +266,7 @@ func (c *Claims) Overview(ctx context.Context, service string) (Overview, error)
 	if err != nil {
 		return out, err
 	}
-	if _, out.Network, err = c.bridge(service); err != nil {
+	if _, out.Network, err = c.bridge(ctx, service); err != nil {
 		return out, err
 	}
 	var since []int64

@@ -54,8 +54,8 @@ const askLife = 30 * 60 * 1000
 
 // Ask gives an account a code that is to be said to the bridge's bot on the network.
 func (c *Claims) Ask(ctx context.Context, service, account string) (code string, err error) {
-	if _, _, err := c.bridge(service); err != nil {
-		return "", err
+	if _, _, err := c.configured(service); err != nil {
+		return "", err // nobody would hear it
 	}
 	user, err := c.o.Store.UserNID(ctx, account)
 	if err != nil {
@@ -162,7 +162,7 @@ func (c *Claims) tie(t *store.Tx, p Person, user int64) error {
 
 // ghost is the store's number of a person's ghost; 0 if it has no account, or its bridge is not there to name it.
 func (c *Claims) ghost(ctx context.Context, service, person string) (int64, error) {
-	b, _, err := c.bridge(service)
+	b, _, err := c.bridge(ctx, service)
 	if err != nil {
 		return 0, nil
 	}
@@ -201,7 +201,7 @@ func (c *Claims) tied(ctx context.Context, p Person, user int64) (account string
 	if account, err = c.o.Store.UserID(ctx, user); err != nil {
 		return "", err
 	}
-	if b, _, err := c.bridge(p.Service); err == nil {
+	if b, _, err := c.bridge(ctx, p.Service); err == nil {
 		b.Tied(ctx, p.Service, p.ID, account)
 	}
 	c.forgetFigures()
@@ -235,7 +235,7 @@ func (c *Claims) Unlink(ctx context.Context, service, person string) error {
 		return fmt.Errorf("unlinking: %w", err)
 	}
 	c.forgetFigures()
-	if b, _, err := c.bridge(service); err == nil && had {
+	if b, _, err := c.bridge(ctx, service); err == nil && had {
 		b.Tied(ctx, service, person, "")
 	}
 	return nil

@@ -40,7 +40,11 @@ type Proto struct {
 // Build turns a proto-event into a signed event with its id. Content that no PDU may have
 // (floats, huge integers, duplicate keys, invalid UTF-8, too much of it) is refused with an
 // mxerror.
-func Build(p Proto, s Signer) (*Event, error) {
+func Build(p Proto, s Signer) (*Event, error) { return BuildFor(p, s, nil) }
+
+// BuildFor is Build of an event that is signed later, with others, unless later is nil. Its id is known: it does not depend on
+// the signature.
+func BuildFor(p Proto, s Signer, later *Unsigned) (*Event, error) {
 	if err := checkFields(p); err != nil {
 		return nil, err
 	}
@@ -63,7 +67,7 @@ func Build(p Proto, s Signer) (*Event, error) {
 		r := id.EventID(p.Redacts)
 		u.Redacts = &r
 	}
-	eventID, err := s.seal(u, p.Version)
+	eventID, err := s.seal(u, p.Version, later)
 	if err != nil {
 		return nil, err
 	}
@@ -81,10 +85,17 @@ func badContent(err error) error {
 
 // seal gives an event whose content is canonical its hash and signature, and returns its id. It is what Sign and ID do, with the
 // event written twice instead of four times.
-func (s Signer) seal(u *pdu.PDU, v Version) (eventID string, err error) {
-	raw, err := canonical(u)
+func (s Signer) seal(u *pdu.PDU, v Version, later *Unsigned) (eventID string, err error) {
+	var scratch []byte
+	if later != nil {
+		scratch = later.scratch
+	}
+	raw, err := canonicalIn(scratch, u)
 	if err != nil {
 		return "", badContent(err)
+	}
+	if later != nil {
+		later.scratch = raw
 	}
 	hash := sha256.Sum256(raw)
 	u.Hashes = &pdu.Hashes{SHA256: hash[:]}
@@ -99,7 +110,11 @@ func (s Signer) seal(u *pdu.PDU, v Version) (eventID string, err error) {
 	if raw, err = canonical(c); err != nil {
 		return "", badContent(err)
 	}
-	u.AddSignature(s.Server, id.KeyID(s.KeyID), base64.RawStdEncoding.EncodeToString(ed25519.Sign(s.Key, raw)))
+	if later != nil {
+		later.add(u, raw)
+	} else {
+		u.AddSignature(s.Server, id.KeyID(s.KeyID), base64.RawStdEncoding.EncodeToString(ed25519.Sign(s.Key, raw)))
+	}
 	return hashID(raw, v)
 }
 

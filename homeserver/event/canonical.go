@@ -15,11 +15,17 @@ import (
 
 // canonical is the canonical JSON of an event whose content is canonical already. An event that is made here is written
 // three times (for its hash, its signature, and to be stored), of which only the content has to be looked into, and that once.
-func canonical(p *pdu.PDU) ([]byte, error) {
+func canonical(p *pdu.PDU) ([]byte, error) { return canonicalIn(nil, p) }
+
+// canonicalIn is canonical, written into b if there is room for it.
+func canonicalIn(b []byte, p *pdu.PDU) ([]byte, error) {
 	if len(p.Unknown)+len(p.Unsigned)+len(p.DeprecatedPrevState)+len(p.DeprecatedOrigin)+len(p.DeprecatedMembership) > 0 || p.Sticky != nil || p.Hashes != nil && len(p.Hashes.Unknown) > 0 {
 		return canonicaljson.Marshal(p)
 	}
-	w := &writer{b: make([]byte, 0, 640+len(p.Content))}
+	if need := 640 + len(p.Content); cap(b) < need {
+		b = make([]byte, 0, need)
+	}
+	w := &writer{b: b[:0]}
 	w.key("auth_events")
 	w.ids(p.AuthEvents)
 	w.key("content")

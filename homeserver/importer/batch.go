@@ -37,11 +37,11 @@ func (i *Importer) Batch(ctx context.Context, q wire.Batch) (out wire.BatchDone,
 		return out, ctx.Err()
 	}
 	defer i.lock(name.NID)()
-	known, err := i.o.Store.Imported(ctx, source, wanted(q.Items))
+	known, err := i.o.Store.Imported(ctx, source, wanted(q))
 	if err != nil {
 		return out, err
 	}
-	if news(q.Items, known) == 0 {
+	if news(q, known) == 0 {
 		for _, it := range q.Items {
 			out.Items = append(out.Items, wire.Done{EventID: known[it.Remote].EventID})
 		}
@@ -55,7 +55,7 @@ func (i *Importer) Batch(ctx context.Context, q wire.Batch) (out wire.BatchDone,
 }
 
 // wanted are the names of all items that a batch is about.
-func wanted(items []wire.Item) []string {
+func wanted(q wire.Batch) []string {
 	var out []string
 	seen := map[string]bool{"": true}
 	add := func(name string) {
@@ -64,7 +64,10 @@ func wanted(items []wire.Item) []string {
 			out = append(out, name)
 		}
 	}
-	for _, it := range items {
+	for remote := range q.Known {
+		add(remote)
+	}
+	for _, it := range q.Items {
 		add(it.Remote)
 		if it.Relates != nil {
 			add(it.Relates.To)
@@ -78,8 +81,13 @@ func wanted(items []wire.Item) []string {
 }
 
 // news counts the items that are not here yet, as far as that can be told.
-func news(items []wire.Item, known map[string]store.Imported) (n int) {
-	for _, it := range items {
+func news(q wire.Batch, known map[string]store.Imported) (n int) {
+	for remote := range q.Known {
+		if _, ok := known[remote]; !ok {
+			n++
+		}
+	}
+	for _, it := range q.Items {
 		if _, ok := known[it.Remote]; it.Remote == "" || !ok {
 			n++
 		}
@@ -103,11 +111,22 @@ type writing struct {
 	rows  []store.Imported
 	done  []wire.Done
 	joins string // the join rule, "" if it is not known
+	// used are the events that are items, and newest is the time of the newest message, -1 if it has not been asked for; both
+	// are for rooms that are lived in.
+	used   map[int64]bool
+	newest int64
 }
 
 // write appends the items. It may run more than once.
 func (w *writing) write(s *room.Scribe) error {
 	w.s, w.here, w.rows, w.done, w.joins = s, map[string]string{}, nil, make([]wire.Done, len(w.q.Items)), ""
+	w.used, w.newest = map[int64]bool{}, -1
+	for _, k := range w.known {
+		w.used[k.Event] = true
+	}
+	if err := w.knows(); err != nil {
+		return err
+	}
 	for n, it := range w.q.Items {
 		if id := w.find(it.Remote); id != "" {
 			w.done[n] = wire.Done{EventID: id}
@@ -166,8 +185,20 @@ func (w *writing) item(it wire.Item) (wire.Done, error) {
 	if store.ServerOf(it.Sender) != w.i.o.Server {
 		return wire.Done{}, mxerror.BadJSON("The sender %s is not of this server, and can't have said anything through it.", it.Sender)
 	}
-	if it.Kind == wire.KindLeave {
+	switch {
+	case it.Kind == wire.KindLeave:
 		return w.leave(it)
+	case it.Kind == wire.KindVisit:
+		return w.visit(it)
+	case w.q.Lived && it.Kind == wire.KindEvent && it.StateKey == nil:
+		return w.late(it)
+	case w.q.Lived && it.Kind == wire.KindRedact:
+		if in, err := w.s.Membership(it.Sender); err != nil {
+			return wire.Done{}, err
+		} else if in != "join" {
+			it.Sender = w.q.Creator
+		}
+		return w.redact(it)
 	}
 	if err := w.join(it); err != nil {
 		return wire.Done{}, err

@@ -8,6 +8,9 @@
 // are made one after the other out of what the items say and nothing else, so where batches begin
 // and end, and how often they were cut off, makes no difference to the events.
 //
+// A room that was there before, and is lived in, can be adopted: what is brought into it comes to its place by time, and what is
+// there already is found (live.go).
+//
 // It is asked over the console's socket, by whoever may do everything. What must not live here:
 // anything that knows where the history comes from (package migration does), and anything that is
 // reached over the network.

@@ -3,6 +3,7 @@ package importer
 import (
 	"context"
 	"encoding/json/v2"
+	"maps"
 
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
 	"github.com/landbridge-im/landbridge/homeserver/importer/wire"
@@ -94,6 +95,33 @@ type profiles struct {
 
 // member is the content of a membership event of a user.
 func (p *profiles) member(user, membership string) ([]byte, error) {
+	fields, err := p.of(user)
+	if err != nil {
+		return nil, err
+	}
+	if membership == "leave" {
+		fields = nil
+	}
+	return standing(fields, membership)
+}
+
+// gone is the content of a membership event of somebody who has left, with what they were called.
+func (p *profiles) gone(user string) ([]byte, error) {
+	fields, err := p.of(user)
+	if err != nil {
+		return nil, err
+	}
+	return standing(fields, "leave")
+}
+
+func standing(fields map[string]string, membership string) ([]byte, error) {
+	out := map[string]string{"membership": membership}
+	maps.Copy(out, fields)
+	return json.Marshal(out, json.Deterministic(true))
+}
+
+// of is the profile of a user.
+func (p *profiles) of(user string) (map[string]string, error) {
 	fields, ok := p.seen[user]
 	if !ok {
 		fields = map[string]string{}
@@ -111,11 +139,5 @@ func (p *profiles) member(user, membership string) ([]byte, error) {
 		}
 		p.seen[user] = fields
 	}
-	out := map[string]string{"membership": membership}
-	if membership != "leave" {
-		for k, v := range fields {
-			out[k] = v
-		}
-	}
-	return json.Marshal(out, json.Deterministic(true))
+	return fields, nil
 }

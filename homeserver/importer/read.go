@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json/jsontext"
 
+	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/importer/wire"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 	"github.com/landbridge-im/landbridge/homeserver/sync"
@@ -90,7 +91,7 @@ func (i *Importer) Look(ctx context.Context, q wire.Look) (out wire.Looked, err 
 		if err != nil {
 			return out, err
 		}
-		out.Items = append(out.Items, wire.Seen{Remote: remote, RoomID: e.InRoom, Event: raw})
+		out.Items = append(out.Items, wire.Seen{Remote: remote, RoomID: e.InRoom, Event: raw, Bridged: !e.Has(event.Imported)})
 	}
 	return out, nil
 }

@@ -30,13 +30,24 @@ func (i *Importer) Room(ctx context.Context, q wire.Room) (out wire.RoomMade, er
 	}
 	i.making.Lock()
 	defer i.making.Unlock()
-	have, err := i.o.Store.Imported(ctx, source, []string{roomRemote(q.Remote)})
+	have, err := i.o.Store.Imported(ctx, source, []string{roomRemote(q.Remote), adoptedRemote(q.Remote)})
 	if err != nil {
 		return out, err
 	}
 	if r, ok := have[roomRemote(q.Remote)]; ok {
 		name, err := i.o.Store.RoomByNID(ctx, r.Room)
-		return wire.RoomMade{RoomID: name.ID}, err
+		if err != nil {
+			return out, err
+		}
+		out.RoomID = name.ID
+		if _, out.Adopted = have[adoptedRemote(q.Remote)]; !out.Adopted {
+			out.Lived, err = i.o.Store.HasTalk(ctx, r.Room)
+		}
+		out.Lived = out.Lived || out.Adopted
+		return out, err
+	}
+	if q.Adopt != "" {
+		return i.adopt(ctx, source, q)
 	}
 	c, err := i.creation(ctx, source, q)
 	if err != nil {

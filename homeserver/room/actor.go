@@ -126,7 +126,9 @@ func (a *actor) turn(t turn) {
 	a.settle()
 	before := a.mark()
 	if err = t.build(t.ctx, a, b); err == nil && !b.empty() {
-		err = b.encode()
+		if err = b.unsigned.Sign(a.m.o.Signer); err == nil {
+			err = b.encode()
+		}
 	}
 	if err != nil {
 		a.restore(before, b)

@@ -17,9 +17,15 @@ type batch struct {
 	// past are events that come before all others, oldest first.
 	past         []*event.Event
 	pastLandings []*landing
-	packs        []statetree.Pack
-	pruned       []*event.Event
-	prunedRaw    [][]byte
+	// late are events that come to their places by time.
+	late         []*event.Event
+	lateLandings []*landing
+	// unsigned are those of them all that still need their signatures.
+	unsigned event.Unsigned
+
+	packs     []statetree.Pack
+	pruned    []*event.Event
+	prunedRaw [][]byte
 	// unpruned are the events that pruned are the new form of.
 	unpruned []*event.Event
 	touched  []store.StateKey
@@ -88,6 +94,9 @@ func (b *batch) encode() (err error) {
 	if err = encodeAll(b.past, b.pastLandings); err != nil {
 		return err
 	}
+	if err = encodeAll(b.late, b.lateLandings); err != nil {
+		return err
+	}
 	b.prunedRaw = make([][]byte, len(b.pruned))
 	for i, e := range b.pruned {
 		if b.prunedRaw[i], err = encode(e); err != nil {
@@ -123,7 +132,7 @@ func (b *batch) add(e *event.Event, l *landing) {
 
 // empty tells whether there is nothing to write.
 func (b *batch) empty() bool {
-	return len(b.events)+len(b.past)+len(b.first)+len(b.extra)+len(b.pruned) == 0 && !b.fresh
+	return len(b.events)+len(b.past)+len(b.late)+len(b.first)+len(b.extra)+len(b.pruned) == 0 && !b.fresh
 }
 
 // write is the batch's part of a transaction. It may run more than once.
@@ -152,6 +161,11 @@ func (b *batch) write(t *store.Tx) error {
 	}
 	if err := b.writePast(t); err != nil {
 		return err
+	}
+	for i, e := range b.late {
+		if err := t.AddLateEvent(e, b.lateLandings[i].raw); err != nil {
+			return err
+		}
 	}
 	for i, e := range b.pruned {
 		// Of what is written just now, or was just before, the position was not known when it was pruned.

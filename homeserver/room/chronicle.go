@@ -15,6 +15,8 @@ type Scribe struct {
 	ctx context.Context
 	a   *actor
 	b   *batch
+	// at is where the last late event came to.
+	at place
 }
 
 // Chronicle lets write put history at the end of a room: the events of a community that comes from
@@ -22,7 +24,7 @@ type Scribe struct {
 // others, and are marked as event.Imported. All that write does is stored together, or nothing is.
 // write may be called more than once, and must not call the Manager.
 func (m *Manager) Chronicle(ctx context.Context, room int64, write func(*Scribe) error) ([]*event.Event, error) {
-	return m.do(ctx, room, func(ctx context.Context, a *actor, b *batch) error { return write(&Scribe{ctx, a, b}) })
+	return m.do(ctx, room, func(ctx context.Context, a *actor, b *batch) error { return write(&Scribe{ctx: ctx, a: a, b: b}) })
 }
 
 // Append puts an event at the end of the room. State that would not change gives the event that is

@@ -171,7 +171,11 @@ func (a *actor) make(ctx context.Context, b *batch, p Proposal) (*event.Event, e
 	if err != nil {
 		return nil, err
 	}
-	e, err := event.Build(proto, a.m.o.Signer)
+	var later *event.Unsigned
+	if plain && p.imported { // of which there are many, and at whose signatures nobody looks now
+		later = &b.unsigned
+	}
+	e, err := event.BuildFor(proto, a.m.o.Signer, later)
 	if err != nil {
 		return nil, err
 	}

@@ -63,6 +63,11 @@ func (a *actor) find(ctx context.Context, b *batch, eventID string) (*event.Even
 				return e, nil
 			}
 		}
+		for _, e := range f.late {
+			if e.ID == eventID {
+				return e, nil
+			}
+		}
 	}
 	return a.m.o.Store.EventByID(ctx, eventID)
 }

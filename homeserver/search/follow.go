@@ -84,9 +84,13 @@ func (ix *Index) step(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	var nids []int64
+	late := map[int64]bool{}
 	for _, e := range entries {
 		at.pos = e.Pos
-		if e.Kind == store.KindEvent {
+		if e.Kind == store.KindPast {
+			late[e.Ref] = true
+		}
+		if e.Kind == store.KindEvent || e.Kind == store.KindPast {
 			nids = append(nids, e.Ref)
 		}
 	}
@@ -110,7 +114,9 @@ func (ix *Index) step(ctx context.Context) (more bool, err error) {
 		} else if err != nil {
 			return false, err
 		}
-		at.past = min(at.past, e.Pos)
+		if !late[nid] {
+			at.past = min(at.past, e.Pos)
+		}
 		events = append(events, e)
 	}
 	if err := ix.write(ctx, events, at); err != nil {

@@ -88,7 +88,8 @@ func (s *Store) AccountsAfter(ctx context.Context, user int64, limit int) ([]int
 	return collect(ctx, s, "account_after", scanInt, user, limit)
 }
 
-// PastEvents lists history that was brought in later, with positions below pos, largest first.
+// PastEvents lists history that was brought in later, with positions below pos, largest first, but for late events, which are
+// in the log.
 func (s *Store) PastEvents(ctx context.Context, pos int64, limit int) ([]int64, error) {
-	return collect(ctx, s, "event_past_before", scanInt, pos, limit)
+	return collect(ctx, s, "event_past_before", scanInt, pos, int64(lateTop), limit)
 }

@@ -32,6 +32,8 @@ const (
 	// KindComplete tells that all of the state of a room is here that was joined without; see
 	// Store.Span. What has changed otherwise than by becoming known follows as KindState.
 	KindComplete
+	// KindPast is an event that was brought in at its place by time; Ref is its NID. It is no news to anybody.
+	KindPast
 )
 
 // Entry is one entry of the log. Everything that a client, an application service, a remote

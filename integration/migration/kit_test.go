@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -92,7 +93,7 @@ func rooms(t *testing.T, s *testserver.Server, source string) map[string][]event
 
 func timeline(t *testing.T, c *migrationrun.Console, room string) (out []event) {
 	t.Helper()
-	for q := (wire.Timeline{RoomID: room}); ; {
+	for q := (wire.Timeline{RoomID: room, After: math.MinInt64}); ; {
 		var page wire.Events
 		if err := c.Do(t.Context(), "timeline", q, &page); err != nil {
 			t.Fatal(err)

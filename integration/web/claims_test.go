@@ -2,12 +2,17 @@ package web
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/landbridge-im/landbridge/app/apptest"
 	"github.com/landbridge-im/landbridge/examples/linechat"
 	"github.com/landbridge-im/landbridge/examples/linechat/linechattest"
+	"github.com/landbridge-im/landbridge/integration/bridgetest"
 )
 
 // TestClaim: somebody of a bridged network gets an invitation by its bot, makes an account with it though registration is
@@ -112,5 +117,74 @@ func TestClaim(t *testing.T) {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is missing in the status:\n%s", want, out)
 		}
+	}
+}
+
+// TestClaimAfterTheEnd: a bridge has ended and is out of the configuration; who comes late is invited by a link, and is in their rooms.
+func TestClaimAfterTheEnd(t *testing.T) {
+	t.Parallel()
+	n := linechattest.New(t)
+	s := apptest.StartWith(t, "registration: {open: false, admin_signup_token: false}\nclaims: {community: The Town}",
+		fmt.Sprintf("  - {id: lines, module: linechat, config: {address: %q, channels: [town, cellar]}}\n", n.Addr()), linechat.Module())
+	password := func(name string) string { return "a long password of " + name }
+	s.RunWith(password("alice"), "user", "create", "alice", "-password-file", "-")
+	alice := s.LogIn("alice")
+	town, cellar := alice.Enter("#lines_town:"+apptest.Domain), alice.Enter("#lines_cellar:"+apptest.Domain)
+	for _, room := range []string{"town", "cellar"} {
+		n.Say(room, "bob", "I am bob in "+room)
+	}
+	alice.Hears(town, "@lines_bob:"+apptest.Domain, "I am bob in town")
+	alice.Hears(cellar, "@lines_bob:"+apptest.Domain, "I am bob in cellar")
+	s.Run("migrate", "finish", "-bridge", "lines", "-admin", "alice")
+	// Nobody comes into one of the rooms by themselves.
+	if err := alice.SetState(t.Context(), cellar, "m.room.join_rules", "", map[string]string{"join_rule": "invite"}); err != nil {
+		t.Fatal(err)
+	}
+	s.Run("migrate", "confirm", "-bridge", "lines")
+	s.Configure("")
+	s.Restart()
+
+	if out := s.Run("migrate", "status", "-bridge", "lines", "-people"); !strings.Contains(out, "0 of 1 have moved") || !strings.Contains(out, "bob") {
+		t.Errorf("the status says %s", out)
+	}
+	list := filepath.Join(t.TempDir(), "links.csv")
+	if out := s.Run("migrate", "invite", "-bridge", "lines", "-by", "list", "-o", list); !strings.Contains(out, "1 people have a link") {
+		t.Errorf("inviting: %s", out)
+	}
+	raw, err := os.ReadFile(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, ok := strings.Cut(string(raw), s.URL+"/claim/")
+	if !ok {
+		t.Fatalf("no address in %s", raw)
+	}
+	token, _, _ := strings.Cut(rest, ",")
+	b := newBrowser(t, s.URL)
+	b.visit("/claim/"+token, "You are invited as bob")
+	b.click("text=Make an account")
+	b.fill("#password", password("bob"))
+	b.click("text=Make account")
+	b.see("will speak here as @bob:test")
+	b.click("text=Yes, I am bob")
+	b.see("You are linked")
+	bob := s.LogIn("bob")
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		members, err := alice.Members(t.Context(), cellar)
+		if _, in := members[bob.UserID]; in && err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("bob is not in the other room: %v, %v", members, err)
+		}
+	}
+	bob.Tell(town, "here I am")
+	alice.Hears(town, bob.UserID, "here I am")
+	history, err := bob.History(t.Context(), cellar)
+	if err != nil || !slices.ContainsFunc(history, func(e bridgetest.Event) bool { return e.Body() == "I am bob in cellar" }) {
+		t.Errorf("the other room has %v, %v", history, err)
+	}
+	if out := s.Run("migrate", "status", "-bridge", "lines", "-people"); !strings.Contains(out, "1 of 1 have moved") {
+		t.Errorf("the status says %s", out)
 	}
 }

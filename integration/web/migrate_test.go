@@ -4,11 +4,14 @@ import (
 	"archive/zip"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/landbridge-im/landbridge/homeserver/mail/mailtest"
 	"github.com/landbridge-im/landbridge/integration/client"
 	"github.com/landbridge-im/landbridge/integration/testserver"
 )
@@ -31,7 +34,8 @@ func pack(t *testing.T, dir, name string) {
 // themselves, it is brought in and compared, and a client sees what was said.
 func TestMigrationByPages(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t, testserver.Options{Dir: shortDir(t)})
+	box := mailtest.Start(t, mailtest.Options{Plain: true})
+	s := testserver.New(t, testserver.Options{Dir: shortDir(t), Extra: fmt.Sprintf("mail: {server: %q, security: none, from: \"noreply@test\"}\n", box.Address())})
 	ctx := t.Context()
 	anna, err := (&client.Client{URL: s.URL()}).RegisterAdmin(ctx, "anna", testserver.SharedSecret)
 	if err != nil {
@@ -127,6 +131,40 @@ func TestMigrationByPages(t *testing.T) {
 	}
 	if raw, _ := json.Marshal(page); mine == 0 {
 		t.Errorf("anna has said nothing: %s", raw)
+	}
+
+	// Those who are in the export are invited by e-mail, though no bridge goes on, and come by the link.
+	b.visit("/console/claims?bridge=slack", "Invite by e-mail")
+	b.click("button[value=mail]")
+	b.click("main button >> text=Send the e-mails")
+	b.see("people are written to now")
+	link := ""
+	for n := 0; link == ""; n++ {
+		if m := box.Next(n); strings.Contains(m.To, "bob@example.com") {
+			_, link, _ = strings.Cut(m.Text, s.URL()+"/claim/")
+			link = strings.Fields(link)[0]
+		}
+	}
+	bob, err := (&client.Client{URL: s.URL()}).RegisterAdmin(ctx, "robert", testserver.SharedSecret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	his := newBrowser(t, s.URL())
+	his.visit("/claim/"+link, "You are invited as Bob of Slack")
+	his.click("text=Sign in with the account you have")
+	his.fill("#user", "robert")
+	his.fill("#password", client.Password)
+	his.click("main button")
+	his.click("text=Yes, I am Bob")
+	his.see("You are linked")
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		err := bob.Do(ctx, "GET", client.Path("rooms", room, "state", "m.room.name", ""), nil, nil, nil)
+		if err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("he is not in the room: %v", err)
+		}
 	}
 	if strings.Contains(s.Log(), "panicked") {
 		t.Error("something has panicked")

@@ -200,6 +200,7 @@ func (e *Export) Messages(ctx context.Context, c *model.Channel) iter.Seq2[*mode
 				id := hex.EncodeToString(sum[:6])
 				seen[id]++
 				m := x.message(e.o.Network)
+				m.Within = clockDoubt
 				m.Name, m.Where = fmt.Sprintf("%s/%d.%s.%d", c.Key, x.at.Unix(), id, seen[id]), fmt.Sprintf("%s:%d", l.name, n)
 				if !yield(m, nil) {
 					return
@@ -211,6 +212,9 @@ func (e *Export) Messages(ctx context.Context, c *model.Channel) iter.Seq2[*mode
 		}
 	}
 }
+
+// clockDoubt is by how much the clock of who wrote a log may be wrong, and what is left out of its times.
+const clockDoubt = 2 * time.Minute
 
 // message makes a message of a line.
 func (x *entry) message(network string) *model.Message {

@@ -191,6 +191,8 @@ type Message struct {
 	Render    func(Resolver) Text
 	Files     []File
 	Reactions []Reaction
+	// Within is by how much the time may be wrong, as that of a log without ids may; zero where messages are known by their names.
+	Within time.Duration
 	// Apart tells that the text and the files are messages of their own, also where there is but one file.
 	Apart bool
 	// Pinned messages are pinned in their channel.

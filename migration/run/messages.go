@@ -34,6 +34,11 @@ type unit struct {
 	whats   []string
 	// more tells that the message itself was in the unit before.
 	more bool
+	// had tells that the message was there before.
+	had bool
+	// edit is where the edit is that brings a message that was there before to its newest version, -1 for nowhere.
+	edit int
+	body string
 }
 
 type reacting struct {
@@ -66,7 +71,10 @@ func (u *unit) finish(r *Runner, done []wire.Done, out []Recorded) []Recorded {
 			rec.Reactions = append(rec.Reactions, x.Reacted)
 		}
 	}
-	if len(rec.Parts)+len(rec.Reactions) == 0 {
+	if u.edit >= 0 && done[u.edit].EventID != "" {
+		rec.Edited, rec.Body = true, u.body
+	}
+	if len(rec.Parts)+len(rec.Reactions) == 0 && !rec.Edited {
 		return out
 	}
 	return append(out, rec)
@@ -84,12 +92,14 @@ type writer struct {
 	threads map[string]string
 	pins    []string
 	last    time.Time
+	// known are items that were there before.
+	known map[string]string
 }
 
 // batches are the batches of a channel, in order.
 func (r *Runner) batches(ctx context.Context, room *made) iter.Seq2[*job, error] {
 	return func(yield func(*job, error) bool) {
-		w := &writer{r: r, ctx: ctx, room: room, spoke: map[string]bool{}, threads: map[string]string{}}
+		w := &writer{r: r, ctx: ctx, room: room, spoke: map[string]bool{}, threads: map[string]string{}, known: map[string]string{}}
 		name := room.conf.Name
 		r.current.Store(&name)
 		n := 0
@@ -105,7 +115,7 @@ func (r *Runner) batches(ctx context.Context, room *made) iter.Seq2[*job, error]
 				return
 			}
 			n++
-			for len(w.items) >= batchSize {
+			for len(w.items) >= batchSize || len(w.known) >= batchSize {
 				if !yield(w.take(), nil) {
 					return
 				}
@@ -122,7 +132,7 @@ func (r *Runner) batches(ctx context.Context, room *made) iter.Seq2[*job, error]
 				j.done = func(ctx context.Context) error {
 					r.channels.Add(1)
 					r.bytes.Add(room.c.Bytes)
-					if r.o.Recorder == nil {
+					if r.o.Recorder == nil || room.adopted {
 						return nil
 					}
 					return r.o.Recorder.Done(ctx, &room.c, w.last)
@@ -148,7 +158,8 @@ func (w *writer) take() *job {
 			}
 		}
 	}
-	j := &job{room: w.room, units: units, batch: wire.Batch{Source: w.r.source.Key(), RoomID: w.room.id, Creator: w.r.bot, Items: w.items[:n:n]}}
+	j := &job{room: w.room, units: units, batch: wire.Batch{Source: w.r.source.Key(), RoomID: w.room.id, Creator: w.r.bot, Items: w.items[:n:n], Lived: w.room.lived, Known: w.known}}
+	w.known = map[string]string{}
 	rest := w.units[len(units):]
 	w.items = append([]wire.Item(nil), w.items[n:]...)
 	w.units = nil
@@ -168,6 +179,9 @@ func (w *writer) close(u *unit) {
 func (u *unit) shift(n int) {
 	u.from -= n
 	u.end -= n
+	if u.edit >= 0 {
+		u.edit -= n
+	}
 	for i := range u.parts {
 		u.parts[i] -= n
 	}
@@ -202,8 +216,19 @@ func (w *writer) message(m *model.Message) error {
 	if m.Time.After(w.last) {
 		w.last = m.Time
 	}
-	u := &unit{m: m, s: s, from: len(w.items)}
+	u := &unit{m: m, s: s, from: len(w.items), edit: -1}
+	if w.room.lived {
+		if known, err := w.had(u); known || err != nil {
+			return err
+		}
+	}
 	none := ""
+	switch {
+	case w.room.adopted && m.What == model.Joined, w.room.adopted && m.What == model.Left:
+		return nil // who is in it is known better there
+	case w.room.adopted && m.What == model.Named, w.room.adopted && m.What == model.Topic:
+		return w.wasSet(u) // state has no place in the past
+	}
 	switch m.What {
 	case model.Joined, model.Left:
 		kind := wire.KindJoin
@@ -236,11 +261,10 @@ func (w *writer) message(m *model.Message) error {
 			u.first = p.id
 		}
 		u.ids = append(u.ids, p.id)
-		at := w.add(u, "a message", wire.Item{Remote: name, Sender: s.user, Type: "m.room.message", TS: ts, Content: p.raw(), Relates: relates})
+		at := w.add(u, "a message", wire.Item{Remote: name, Sender: s.user, Type: "m.room.message", TS: ts, Content: p.raw(), Relates: relates, Within: within(m)})
 		u.parts, u.names, u.bodies = append(u.parts, at), append(u.names, name), append(u.bodies, p.body)
 		if i == 0 && m.What != model.Gone && m.Edited.After(m.Time) {
-			w.add(u, "an edit", wire.Item{Remote: fmt.Sprintf("%s/edit/%d", m.Name, m.Edited.UnixMicro()), Sender: s.user, Type: "m.room.message", TS: m.Edited.UnixMilli(),
-				Content: p.edit(), Relates: &wire.Relation{Rel: wire.RelEdit, To: m.Name}})
+			w.add(u, "an edit", w.editOf(u, p))
 		}
 	}
 	if m.Pinned {
@@ -298,12 +322,13 @@ func (w *writer) reactions(u *unit, m *model.Message) error {
 			if err != nil {
 				return fmt.Errorf("making an account: %w", err)
 			}
-			if n++; s.without || n > maxReactions {
+			// What a bot has under a message that its bridge knows is mostly somebody's of here.
+			if n++; s.without || n > maxReactions || u.had && s.Bot {
 				continue
 			}
 			if len(w.items)-u.from >= unitSize {
 				w.close(u)
-				u = &unit{m: m, s: u.s, from: len(w.items), more: true, first: u.first}
+				u = &unit{m: m, s: u.s, from: len(w.items), more: true, first: u.first, edit: -1, had: u.had}
 			}
 			content := fields{}
 			if extra != "" {
@@ -321,6 +346,9 @@ func (w *writer) reactions(u *unit, m *model.Message) error {
 
 // end makes what comes after a channel's last message: who is in it now, and the state of now.
 func (w *writer) end() error {
+	if w.room.adopted {
+		return w.visits()
+	}
 	c := &w.room.c
 	at := w.last
 	if at.IsZero() {

@@ -44,7 +44,12 @@ func (r *Runner) makeRooms(ctx context.Context) error {
 			began = c.Created
 		}
 	}
+	adopt, err := r.bridged(ctx, nil)
+	if err != nil {
+		return err
+	}
 	space, err := r.o.Target.Room(ctx, wire.Room{
+		Adopt:  adopt,
 		Source: r.source.Key(), Remote: spaceRemote, Creator: r.bot, TS: began.UnixMilli(), Content: object(fields{"type": "m.space"}),
 		State: r.firstState(cmp.Or(r.o.Mapping.Name, r.source.Name), r.o.Mapping.SpaceAudience, 100, &model.Channel{Kind: model.Section}),
 		Alias: r.alias(r.o.Mapping.Naming.Aliases + r.source.ID),
@@ -55,12 +60,15 @@ func (r *Runner) makeRooms(ctx context.Context) error {
 	r.space = space.RoomID
 	var links []wire.Item
 	for _, a := range r.o.Mapping.Admins {
+		if space.Adopted {
+			break // it is as it is
+		}
 		links = append(links, wire.Item{Kind: wire.KindJoin, Sender: a, TS: began.UnixMilli()})
 	}
-	if r.source.Description != "" {
+	if r.source.Description != "" && !space.Adopted {
 		links = append(links, r.once("m.room.topic", "", "topic", fields{"topic": r.source.Description}, began))
 	}
-	if icon := r.source.Icon; icon != nil {
+	if icon := r.source.Icon; icon != nil && !space.Adopted {
 		if uri := r.media.bring(ctx, icon, "the icon"); uri != "" {
 			links = append(links, r.once("m.room.avatar", "", "avatar", fields{"url": uri}, began))
 		}
@@ -93,8 +101,8 @@ func (r *Runner) makeRooms(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if c.Kind == model.Direct || c.Kind == model.Group {
-			continue // those are not in the space
+		if c.Kind == model.Direct || c.Kind == model.Group || m.adopted {
+			continue // those are not in the space, or are there already
 		}
 		child := r.once("m.space.child", m.id, "child/"+c.Key, r.child(c), began)
 		if p := r.rooms[c.Parent]; p != nil {
@@ -160,21 +168,33 @@ func (r *Runner) makeRoom(ctx context.Context, c *model.Channel, e plan.Channel,
 	if c.Kind != model.Direct && c.Kind != model.Group {
 		state = append(state, wire.State{Type: "m.space.parent", Key: parent, Content: object(fields{"via": []string{r.server}, "canonical": true})})
 	}
+	adopt, err := r.bridged(ctx, c)
+	if err != nil {
+		return nil, err
+	}
 	content := fields{}
 	if c.Kind == model.Section {
 		content["type"] = "m.space"
 	}
 	out, err := r.o.Target.Room(ctx, wire.Room{Source: r.source.Key(), Remote: "channel/" + c.Key, Creator: r.bot, TS: created.UnixMilli(),
-		Content: object(content), State: state, Alias: r.alias(e.Alias)})
+		Content: object(content), State: state, Alias: r.alias(e.Alias), Adopt: adopt})
 	if err != nil {
 		return nil, err
 	}
 	if out.NoAlias {
 		r.problem("channel "+e.Name, "the address #%s belongs to another room", e.Alias)
 	}
-	m := &made{c: *c, conf: e, id: out.RoomID, name: e.Name}
+	m := &made{c: *c, conf: e, id: out.RoomID, name: e.Name, adopted: out.Adopted, lived: out.Lived}
 	r.rooms[c.Key], r.byID[c.ID] = m, m
 	return m, r.tell(ctx, Room{Channel: c, RoomID: m.id, Name: m.name, Topic: c.Topic})
+}
+
+// bridged is the room that a channel has already by a bridge, or the community if c is nil; "" for none.
+func (r *Runner) bridged(ctx context.Context, c *model.Channel) (string, error) {
+	if r.o.Recorder == nil {
+		return "", nil
+	}
+	return r.o.Recorder.Bridged(ctx, c)
 }
 
 func (r *Runner) tell(ctx context.Context, room Room) error {

@@ -38,8 +38,13 @@ type Options struct {
 type Recorder interface {
 	Person(ctx context.Context, p model.Person, userID, avatar string) error
 	Room(ctx context.Context, r Room) error
+	// Bridged is the room that there is already for a channel, or for the whole community if that is nil; "" for none.
+	Bridged(ctx context.Context, c *model.Channel) (roomID string, err error)
+	// Has tells what is there already of a message; nil for nothing.
+	Has(ctx context.Context, channel string, m *model.Message) (*Had, error)
 	Messages(ctx context.Context, channel string, list []Recorded) error
-	// Done tells that all of a channel is here; last is its newest message.
+	// Done tells that all of a channel is here; last is its newest message. It is not called for channels whose rooms were there
+	// before: what comes after their newest message is known better there.
 	Done(ctx context.Context, c *model.Channel, last time.Time) error
 }
 
@@ -50,13 +55,22 @@ type Room struct {
 	Name, Topic string
 }
 
+// Had is a message that was there before it was brought in.
+type Had struct {
+	// Parts are the events of its parts, by the names of these.
+	Parts map[string]string
+}
+
 // Recorded is a message that is here.
 type Recorded struct {
 	Message *model.Message
-	Sender  string // the user id
-	Name    string // what the sender is called
-	First   string // the ID of the first part, also where that is not among Parts
-	Parts   []Part
+	// Edited tells that it was there before, and was brought to its newest version now; Body is the text of that.
+	Edited bool
+	Body   string
+	Sender string // the user id
+	Name   string // what the sender is called
+	First  string // the ID of the first part, also where that is not among Parts
+	Parts  []Part
 	// Reactions are those of Message that are here, in that order by user.
 	Reactions []Reacted
 }
@@ -118,6 +132,8 @@ type made struct {
 	c        model.Channel
 	conf     plan.Channel
 	id, name string
+	// adopted tells that the room was there before, and is as it is; lived, that things were said in it that were not brought in.
+	adopted, lived bool
 }
 
 // New makes a runner.
@@ -286,7 +302,7 @@ const sendTries = 5
 func (r *Runner) send(ctx context.Context, j job) error {
 	var out wire.BatchDone
 	var err error
-	if len(j.batch.Items) > 0 {
+	if len(j.batch.Items)+len(j.batch.Known) > 0 {
 		for try := 1; ; try++ {
 			out, err = r.o.Target.Batch(ctx, j.batch)
 			if err == nil || ctx.Err() != nil || try == sendTries {

@@ -27,6 +27,8 @@ type module interface {
 	portal(r run.Room) any
 	identifiers(p model.Person) []string
 	message(r run.Recorded, part int) any
+	// edited is what is kept with the first part of a message that was there and has another text now.
+	edited(r run.Recorded) any
 	// name is the id of a part's row.
 	name(r run.Recorded, part int) string
 	// emoji is what a reaction is known by.
@@ -121,7 +123,7 @@ func (b *Bridge) Room(ctx context.Context, r run.Room) error {
 	case have == r.RoomID:
 		return nil
 	case have != "":
-		return fmt.Errorf("the bridge has a room for %s already, %s: a migration has to come before the bridge's first start, or needs another bridge id", key, have)
+		return fmt.Errorf("the bridge has another room for %s already, %s, and what is brought in goes to %s: such a migration has to come before the bridge's first start, or needs another bridge id", key, have, r.RoomID)
 	}
 	_, err = b.db.Exec(ctx, `
 		INSERT INTO portal (bridge_id, id, receiver, mxid, parent_id, parent_receiver, name, topic, avatar_id, avatar_hash, avatar_mxc,
@@ -133,6 +135,44 @@ func (b *Bridge) Room(ctx context.Context, r run.Room) error {
 		return fmt.Errorf("recording the room of %s: %w", key, err)
 	}
 	return nil
+}
+
+// Bridged implements run.Recorder.
+func (b *Bridge) Bridged(ctx context.Context, c *model.Channel) (string, error) {
+	switch {
+	case c == nil:
+		return b.room(ctx, b.module.space())
+	case c.Kind == model.Direct || c.Kind == model.Group:
+		return "", nil
+	}
+	return b.room(ctx, networkid.PortalID(c.Key))
+}
+
+// had is a row of a message.
+type had struct{ id, part, event string }
+
+// Has implements run.Recorder.
+func (b *Bridge) Has(ctx context.Context, channel string, m *model.Message) (*run.Had, error) {
+	// Further parts have names of their own, or names within the message.
+	rows, err := b.db.Query(ctx, `SELECT id, part_id, mxid FROM message WHERE bridge_id=$1 AND room_receiver='' AND (id=$2 OR id>$3 AND id<$4) AND room_id=$5 ORDER BY rowid`,
+		b.id, m.Name, m.Name+"~", m.Name+"~:", channel)
+	list, err := dbutil.NewRowIterWithError(rows, func(row dbutil.Scannable) (h had, err error) { return h, row.Scan(&h.id, &h.part, &h.event) }, err).AsList()
+	if err != nil {
+		return nil, fmt.Errorf("looking for message %s: %w", m.Name, err)
+	}
+	if len(list) == 0 {
+		return nil, nil
+	}
+	out := &run.Had{Parts: map[string]string{}}
+	for _, h := range list {
+		if h.part == "" {
+			out.Parts[h.id] = h.event
+		}
+	}
+	if out.Parts[m.Name] == "" {
+		out.Parts[m.Name] = list[0].event // a message of files alone
+	}
+	return out, nil
 }
 
 // room is the room of a portal; "" if it has none.
@@ -152,6 +192,8 @@ const insertMessage = `
 	INSERT INTO message (bridge_id, id, part_id, mxid, room_id, room_receiver, sender_id, sender_mxid, timestamp, edit_count, double_puppeted, thread_root_id, reply_to_id, metadata)
 	VALUES ($1, $2, $12, $3, $4, '', $5, $6, $7, $8, false, $9, $10, $11) ON CONFLICT DO NOTHING`
 
+const updateMessage = `UPDATE message SET metadata=$3, edit_count=edit_count+1 WHERE bridge_id=$1 AND id=$2 AND room_receiver='' AND part_id='' AND edit_count=0`
+
 const insertReaction = `
 	INSERT INTO reaction (bridge_id, message_id, message_part_id, sender_id, sender_mxid, emoji_id, room_id, room_receiver, mxid, timestamp, emoji, metadata)
 	VALUES ($1, $2, $10, $3, $4, $5, $6, '', $7, $8, $9, '{}') ON CONFLICT DO NOTHING`
@@ -170,6 +212,12 @@ func (b *Bridge) Messages(ctx context.Context, channel string, list []run.Record
 				continue
 			}
 			at := r.Message.Time.UnixNano()
+			if r.Edited {
+				_, err := b.db.Exec(ctx, updateMessage, b.id, r.Message.Name, encode(b.module.edited(r)))
+				if err != nil {
+					return fmt.Errorf("recording the newest version of %s: %w", r.Message.Name, err)
+				}
+			}
 			for i, p := range r.Parts {
 				edits := 0
 				if i == 0 && !r.Message.Edited.IsZero() {

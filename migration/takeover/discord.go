@@ -58,6 +58,11 @@ func (m *discordModule) message(r run.Recorded, part int) any {
 	return discord.NewMetadata(mark.Channel, mark.Name, r.Parts[part].Body)
 }
 
+func (m *discordModule) edited(r run.Recorded) any {
+	mark, _ := r.Message.Bridge.(discordexport.Mark)
+	return discord.NewMetadata(mark.Channel, mark.Name, r.Body)
+}
+
 func (m *discordModule) emoji(r run.Reacted) networkid.EmojiID { return networkid.EmojiID(r.Emoji) }
 
 // saw notes how far a channel is.

@@ -36,6 +36,8 @@ func (m *ircModule) message(r run.Recorded, part int) any {
 	return irc.NewMetadata(r.Name, r.Parts[part].Body)
 }
 
+func (m *ircModule) edited(r run.Recorded) any { return irc.NewMetadata(r.Name, r.Body) }
+
 func (m *ircModule) emoji(r run.Reacted) networkid.EmojiID { return networkid.EmojiID(r.Key) }
 
 func (m *ircModule) saw(string, run.Recorded) {}

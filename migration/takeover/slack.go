@@ -45,6 +45,11 @@ func (m *slackModule) message(r run.Recorded, part int) any {
 	return slack.NewMetadata(r.Name, r.Parts[part].Body, mark.Content, len(r.Parts)-1)
 }
 
+func (m *slackModule) edited(r run.Recorded) any {
+	mark, _ := r.Message.Bridge.(slackexport.Mark)
+	return slack.NewMetadata(r.Name, r.Body, mark.Content, len(r.Message.Files))
+}
+
 func (m *slackModule) name(r run.Recorded, part int) string { return r.Parts[part].Name }
 
 func (m *slackModule) emoji(r run.Reacted) networkid.EmojiID { return networkid.EmojiID(r.Emoji) }

@@ -118,7 +118,7 @@ func (t *target) People(context.Context, wire.People) (wire.PeopleMade, error) {
 // Room implements run.Target.
 func (t *target) Room(ctx context.Context, q wire.Room) (out wire.RoomMade, err error) {
 	var seen wire.Looked
-	if err := t.s.Do(ctx, "look", wire.Look{Source: t.source, Remotes: []string{"room/" + q.Remote}}, &seen); err != nil {
+	if err := t.s.Do(ctx, "look", wire.Look{Source: t.source, Remotes: []string{"room/" + q.Remote, "adopted/" + q.Remote}}, &seen); err != nil {
 		return out, err
 	}
 	if len(seen.Items) == 0 {
@@ -129,7 +129,11 @@ func (t *target) Room(ctx context.Context, q wire.Room) (out wire.RoomMade, err 
 	defer t.mu.Unlock()
 	t.report.Rooms++
 	out.RoomID = seen.Items[0].RoomID
-	t.expect[out.RoomID] = map[string]bool{}
+	if out.Adopted = len(seen.Items) > 1; out.Adopted {
+		out.Lived = true // who is in it is known better there
+	} else {
+		t.expect[out.RoomID] = map[string]bool{}
+	}
 	if key, ok := strings.CutPrefix(q.Remote, "channel/"); ok {
 		c := &Channel{RoomID: out.RoomID}
 		t.rooms[key], t.byRoom[out.RoomID] = c, c
@@ -154,6 +158,9 @@ func (t *target) Batch(ctx context.Context, q wire.Batch) (out wire.BatchDone, e
 		if it.Remote != "" {
 			names = append(names, it.Remote)
 		}
+		if of := ofMessage(it.Remote); of != it.Remote {
+			names = append(names, of)
+		}
 		if it.Relates != nil {
 			names = append(names, it.Relates.To)
 		}
@@ -172,6 +179,7 @@ func (t *target) Batch(ctx context.Context, q wire.Batch) (out wire.BatchDone, e
 			if err := json.Unmarshal(s.Event, &e); err != nil {
 				return out, fmt.Errorf("reading an event: %w", err)
 			}
+			e.Bridged = s.Bridged
 			here[s.Remote] = e
 		}
 	}
@@ -180,6 +188,8 @@ func (t *target) Batch(ctx context.Context, q wire.Batch) (out wire.BatchDone, e
 		e, ok := here[it.Remote]
 		out.Items = append(out.Items, wire.Done{EventID: e.ID})
 		switch {
+		case !ok && it.Remote != "" && here[ofMessage(it.Remote)].Bridged:
+			// The bridge has the message in its own parts, and knows who has reacted to it.
 		case it.Remote == "" || it.StateKey != nil || it.Kind == wire.KindPins:
 			// Members are compared at the end; names and topics may have been changed here since.
 		case it.Kind == wire.KindRedact:
@@ -213,8 +223,21 @@ func (t *target) count(room string, same bool) {
 	}
 }
 
+// ofMessage is the name of the message that an item belongs to.
+func ofMessage(remote string) string {
+	if message, _, ok := strings.Cut(remote, "~"); ok {
+		return message
+	}
+	if message, _, ok := strings.Cut(remote, "/r/"); ok {
+		return message
+	}
+	return remote
+}
+
 // event is what is compared of an event.
 type event struct {
+	// Bridged tells that it was here before.
+	Bridged  bool           `json:"-"`
 	ID       string         `json:"event_id"`
 	Type     string         `json:"type"`
 	Sender   string         `json:"sender"`
@@ -228,6 +251,10 @@ type event struct {
 
 // compare compares an item with the event that it is here.
 func (t *target) compare(q wire.Batch, it wire.Item, e event, here map[string]event) {
+	if e.Bridged && e.RoomID == q.RoomID {
+		t.count(q.RoomID, true) // its words are the bridge's
+		return
+	}
 	if len(e.Content) == 0 && len(it.Content) > 2 {
 		t.mu.Lock()
 		t.report.Changed++

@@ -20,6 +20,7 @@ import (
 type Claims interface {
 	Overview(ctx context.Context, bridge string) (claims.Overview, error)
 	List(ctx context.Context, q claims.Query) (claims.People, error)
+	// Invite invites people. By e-mail without a list those are invited who are in the exports that were brought in by pages.
 	Invite(ctx context.Context, q claims.Invitations) (claims.Invited, error)
 	// Links makes links to hand out for all who have not come, and writes them as a table (CSV). They are secrets.
 	Links(ctx context.Context, bridge string, w io.Writer) error
@@ -139,6 +140,15 @@ func (c *Console) claimsDo(v *visit) error {
 			out, err = c.o.Claims.Invite(v.ctx, q)
 			return err
 		})
+	case "mail":
+		if !v.sure(question{Text: "Everybody with an e-mail address in the exports that were brought in here, who has not been invited so and has not come, gets an e-mail with a link by which they claim their account.", Yes: "Send the e-mails", Back: back}) {
+			return nil
+		}
+		var out claims.Invited
+		return v.actSaid("invite by e-mail", whom, "", back, func() string { return invitedSaid(out) }, func() (err error) {
+			out, err = c.o.Claims.Invite(v.ctx, claims.Invitations{Service: bridge, By: claims.ByMail})
+			return err
+		})
 	case "links":
 		return c.claimLinks(v, bridge)
 	case "remind":
@@ -167,7 +177,7 @@ func invitedSaid(i claims.Invited) string {
 	for _, n := range []struct {
 		count int
 		text  string
-	}{{i.Linked, "have an account already"}, {i.Before, "were invited before"}, {i.Stopped, "want no messages"}} {
+	}{{i.Linked, "have an account already"}, {i.Before, "were invited before"}, {i.Stopped, "want no messages"}, {i.NoAddress, "have no e-mail address in the export"}} {
 		if n.count > 0 {
 			out = append(out, number(int64(n.count))+" "+n.text+".")
 		}

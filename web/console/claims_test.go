@@ -71,6 +71,7 @@ func TestClaimsPages(t *testing.T) {
 	}{
 		{url.Values{"do": {"invite"}, "person": {"U2"}}, false, "invite dm irc U2"},
 		{url.Values{"do": {"invite"}}, true, "invite dm irc"},
+		{url.Values{"do": {"mail"}}, true, "invite mail irc"},
 		{url.Values{"do": {"remind"}}, true, "remind irc"},
 		{url.Values{"do": {"unlink"}, "person": {"U1"}}, true, "unlink irc U1"},
 		{url.Values{"do": {"announce"}, "text": {"On Sunday."}}, true, "announced|irc|On Sunday.||"},

@@ -9,6 +9,8 @@ const (
 	MaxItems, MaxPeople = 500, 500
 	// MaxContent bounds the content of one item, in bytes; an event of 64 KiB has room for more.
 	MaxContent = 60_000
+	// MaxWithin bounds Item.Within, in milliseconds.
+	MaxWithin = 10 * 60_000
 	// MaxRemote bounds the name of an item, and MaxPins how many messages are pinned in a room.
 	MaxRemote, MaxPins = 400, 200
 )
@@ -66,6 +68,9 @@ type Room struct {
 	State []State `json:"state"`
 	// Alias, if not empty, is the room's address. One that is taken is left out.
 	Alias string `json:"alias,omitempty"`
+	// Adopt, if not empty, is a room that is here already and is to be the one, if there is none of this name. Nothing else is
+	// done with it.
+	Adopt string `json:"adopt,omitempty"`
 }
 
 // RoomMade is the answer to Room.
@@ -74,6 +79,9 @@ type RoomMade struct {
 	Fresh  bool   `json:"fresh"`
 	// NoAlias tells that the alias belongs to another room.
 	NoAlias bool `json:"no_alias,omitempty"`
+	// Adopted tells that the room was there before, and Lived that things were said in it that were not brought in.
+	Adopted bool `json:"adopted,omitempty"`
+	Lived   bool `json:"lived,omitempty"`
 }
 
 // Kinds of items.
@@ -83,6 +91,7 @@ const (
 	KindLeave  = "leave"  // Sender leaves, unless they are not in the room
 	KindPins   = "pins"   // the items of Pins are the pinned events
 	KindRedact = "redact" // the item of Relates.To is redacted by Sender
+	KindVisit  = "visit"  // Sender, who is not to be in the room, has been there
 )
 
 // Relations of an item to an earlier one.
@@ -115,6 +124,9 @@ type Item struct {
 	Content  jsontext.Value `json:"content,omitzero"`
 	Relates  *Relation      `json:"relates,omitempty"`
 	Pins     []string       `json:"pins,omitempty"`
+	// Within is how many milliseconds the time may be wrong, in rooms that are lived in: what the sender said in this time with
+	// the same words is the item.
+	Within int64 `json:"within,omitempty"`
 }
 
 // Batch asks for items of one room, in the order in which they are to be.
@@ -124,6 +136,10 @@ type Batch struct {
 	// Creator invites where nobody can join uninvited.
 	Creator string `json:"creator"`
 	Items   []Item `json:"items"`
+	// Lived tells that the room is lived in: items come to their places by time, see RoomMade. Known are the items that
+	// are there already by other ways, with their events.
+	Lived bool              `json:"lived,omitempty"`
+	Known map[string]string `json:"known,omitempty"`
 }
 
 // Done is what became of an item.
@@ -203,6 +219,8 @@ type Seen struct {
 	Remote string         `json:"remote"`
 	RoomID string         `json:"room_id"`
 	Event  jsontext.Value `json:"event"`
+	// Bridged tells that it was not brought in, but was there already.
+	Bridged bool `json:"bridged,omitempty"`
 }
 
 // Looked is the answer to Look: those that are here.

@@ -9,4 +9,4 @@ SELECT u.id, coalesce(p.value, '') FROM user_name u LEFT JOIN profile p ON p.use
 -- name: account_after
 SELECT user_nid FROM account WHERE user_nid > $1 AND deactivated_ts = 0 ORDER BY user_nid LIMIT $2
 -- name: event_past_before
-SELECT nid FROM event WHERE pos < $1 AND pos < 0 ORDER BY pos DESC LIMIT $2
+SELECT nid FROM event WHERE pos < $1 AND pos < 0 AND pos >= $2 ORDER BY pos DESC LIMIT $3

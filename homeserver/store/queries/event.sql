@@ -1,7 +1,8 @@
 -- name: event_max
 SELECT coalesce(max(nid), 0) FROM event
 -- name: event_past
-SELECT coalesce(min(pos), 0) FROM event WHERE pos < 0
+-- Late events, below, have positions of their own.
+SELECT coalesce(min(pos), 0) FROM event WHERE pos < 0 AND pos >= -2305843009213693952
 -- name: event_insert
 INSERT INTO event (nid, room_nid, id, pos, depth, author, state_key, ts, root, replaces, flags, redacted_by, txn_scope, txn, json, current, prev, auth)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
