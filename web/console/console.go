@@ -14,9 +14,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/landbridge-im/landbridge/backup"
+	"github.com/landbridge-im/landbridge/configs"
+	"github.com/landbridge-im/landbridge/docs"
 	"github.com/landbridge-im/landbridge/doctor"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/migration/desk"
+	"github.com/landbridge-im/landbridge/web/manual"
 	"github.com/landbridge-im/landbridge/web/page"
 )
 
@@ -142,6 +145,7 @@ type Console struct {
 
 	drafts    kept[tokenDraft]
 	examinees kept[string] // entries of bridges that are being set up
+	manual    *manual.Manual
 	totals    remembered[store.Totals]
 	disk      remembered[map[string]int64]
 }
@@ -162,6 +166,7 @@ func New(o Options) (*Console, error) {
 	}
 	c := &Console{o: o, began: o.Now(), ended: make(chan struct{}), mux: http.NewServeMux()}
 	c.totals.now, c.disk.now = o.Now, o.Now
+	c.manual = manual.New(docsPath, docs.Pages, configs.Files)
 	var err error
 	if c.tmpl, err = o.Site.ParseWith(funcs, pages, "pages/*.html"); err != nil {
 		return nil, err
@@ -210,6 +215,8 @@ func (c *Console) routes() {
 	get("/doctor", c.doctor)
 	get("/backups", c.backups)
 	post("/backups/do", c.backupDo)
+	get("/docs", c.docs)
+	get("/docs/{name...}", c.docs)
 	c.migrationRoutes(get, post)
 	get("/claims", c.claims)
 	post("/claims/do", c.claimsDo)
@@ -306,7 +313,7 @@ var sections = []page.Link{
 	{Text: "Overview", Path: Path + "/"}, {Text: "Users", Path: Path + "/users"}, {Text: "Rooms", Path: Path + "/rooms"}, {Text: "Bridges", Path: Path + "/bridges"},
 	{Text: "Set up", Path: Path + "/setup"}, {Text: "Migration", Path: Path + "/migrate"}, {Text: "Media", Path: Path + "/media"}, {Text: "Tokens", Path: Path + "/tokens"}, {Text: "Reports", Path: Path + "/reports"},
 	{Text: "Federation", Path: Path + "/federation"}, {Text: "Charts", Path: Path + "/charts"}, {Text: "Log", Path: Path + "/log"}, {Text: "Backups", Path: Path + "/backups"},
-	{Text: "Doctor", Path: Path + "/doctor"}, {Text: "Audit", Path: Path + "/audit"},
+	{Text: "Doctor", Path: Path + "/doctor"}, {Text: "Audit", Path: Path + "/audit"}, {Text: "Help", Path: docsPath},
 }
 
 // show shows a page of the console. here is the path of its section.
