@@ -35,6 +35,16 @@ func (s *Server) Admin(ctx context.Context, user int64, userID, method, path str
 	return err
 }
 
+// Act calls the client-server API on behalf of one of the users, whom the caller has made sure of; path begins behind
+// the version. An error of the API is its sentence.
+func (s *Server) Act(ctx context.Context, userID, method, path string, body, out any) error {
+	err := s.actAs(ctx, userID, method, path, body, out)
+	if e, ok := mxerror.As(err); ok {
+		return errors.New(e.Message)
+	}
+	return err
+}
+
 // actAs calls the client-server API on behalf of one of the users; path begins behind the version. The caller has
 // made sure that the user wants it.
 func (s *Server) actAs(ctx context.Context, userID, method, path string, body, out any) error {

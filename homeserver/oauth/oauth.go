@@ -90,8 +90,8 @@ type Provider struct {
 	mux   *http.ServeMux
 	// exports has a place for each export that is being made.
 	exports chan struct{}
-	tmpl  *template.Template
-	text  texts
+	tmpl    *template.Template
+	text    texts
 }
 
 // New makes a Provider.

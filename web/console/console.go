@@ -74,6 +74,8 @@ type Backend interface {
 	// Admin calls the administrators' API on behalf of one of them; path begins behind its prefix. out
 	// may be nil. An error is for people to read.
 	Admin(ctx context.Context, by *page.Session, method, path string, body, out any) error
+	// Act calls the client-server API as the user that an administrator is; path begins behind the version.
+	Act(ctx context.Context, by *page.Session, method, path string, body, out any) error
 	// SignIn checks a name and a password, with the limits of logging in.
 	SignIn(r *http.Request, name, password string) (user int64, err error)
 	Bridges() []Bridge
@@ -129,6 +131,8 @@ type Options struct {
 	Lines   *Lines
 	// Desk keeps the migrations.
 	Desk *desk.Desk
+	// Manifest describes the app that Slack is to make, in YAML.
+	Manifest func() ([]byte, error)
 	// Claims keeps ties between remote people and accounts; nil: nobody does.
 	Claims Claims
 	Log    *slog.Logger
@@ -186,6 +190,7 @@ func (c *Console) routes() {
 	get("/users", c.users)
 	get("/users/show", c.user)
 	post("/users/do", c.userDo)
+	post("/users/create", c.userCreate)
 	get("/rooms", c.rooms)
 	get("/rooms/show", c.room)
 	post("/rooms/do", c.roomDo)
@@ -201,6 +206,7 @@ func (c *Console) routes() {
 	get("/bridges/show", c.bridge)
 	post("/bridges/do", c.bridgeDo)
 	post("/bridges/letters", c.lettersDo)
+	get("/bridges/progress", c.bridgeProgress)
 	get("/charts", c.charts)
 	get("/setup", c.setup)
 	get("/setup/irc", c.setupIRC)
