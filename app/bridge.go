@@ -27,6 +27,11 @@ func runBridge(ctx context.Context, args []string, std stdio) error {
 		{"run", "run the bridges beside another homeserver; what `landbridge bridge -c FILE` does", runBridgeHost},
 		{"registration", "write the registration files for the other homeserver", runBridgeRegistration},
 		{"plan", "tell what the configuration would make, move, rename and leave out, and change nothing", runBridgePlan},
+		{"add", "write a bridge into the configuration of the running server, and start it", runBridgeAdd},
+		{"start", "start a bridge that was stopped", setBridgeCommand("start", "is started")},
+		{"stop", "stop a bridge; what is said on Matrix meanwhile is delivered afterwards", setBridgeCommand("stop", "is stopped")},
+		{"restart", "stop a bridge and start it again", setBridgeCommand("restart", "is restarted")},
+		{"portals", "list the rooms of a bridge, with what goes through them", runBridgePortals},
 		{"dead-letters", "list, retry and drop what did not get across", runDeadLetters},
 	}, args, std)
 }

@@ -1,9 +1,11 @@
 package app
 
 import (
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -29,6 +31,29 @@ func TestDescribe(t *testing.T) {
 			if !strings.Contains(c.usage, "-"+f.Name) && !strings.Contains(c.usage, "[FLAGS]") {
 				t.Errorf("%s: -%s is not in %q", c.name, f.Name, c.usage)
 			}
+		}
+	}
+}
+
+// withoutJSON are commands whose output is a file of a form of its own, or that do not end by themselves.
+var withoutJSON = map[string]bool{"landbridge serve": true, "landbridge bridge run": true, "landbridge completion": true, "landbridge man": true,
+	"landbridge config example": true, "landbridge config show": true, "landbridge slack manifest": true, "landbridge bridge registration": true,
+	"landbridge registration generate": true, "landbridge migrate registration": true}
+
+// TestJSON: whatever a command tells, it tells programs too.
+func TestJSON(t *testing.T) {
+	t.Parallel()
+	d, err := describe(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range d.all() {
+		has := slices.ContainsFunc(c.flags, func(f *flag.Flag) bool { return f.Name == "json" })
+		if len(c.subs) == 0 && !has && !withoutJSON[c.name] {
+			t.Errorf("%s has no -json", c.name)
+		}
+		if has && withoutJSON[c.name] {
+			t.Errorf("%s has -json", c.name)
 		}
 	}
 }

@@ -100,7 +100,9 @@ func TestActions(t *testing.T) {
 	}
 
 	r := newRig(t)
-	err = r.store.Write(t.Context(), func(tx *store.Tx) error { return tx.AddRoom(store.Room{NID: 1, ID: "!r:x", Version: "12", CreatedTS: 1}) })
+	err = r.store.Write(t.Context(), func(tx *store.Tx) error {
+		return tx.AddRoom(store.Room{NID: 1, ID: "!r:x", Version: "12", CreatedTS: 1})
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -256,7 +256,7 @@ func TestLines(t *testing.T) {
 	if !ok {
 		t.Fatal("can't follow")
 	}
-	for n := range linesKept + 10 {
+	for n := range LinesKept + 10 {
 		log.With("bridge", "irc").WithGroup("g").Info("line", "n", n)
 	}
 	log.Warn("beware", "of", "the dog")
@@ -269,7 +269,7 @@ func TestLines(t *testing.T) {
 	if len(newest) != 3 || newest[2].Text != `msg=beware of="the dog"` || newest[2].Level != slog.LevelWarn {
 		t.Errorf("%+v", newest)
 	}
-	if got := l.Newest(slog.LevelInfo, "", linesKept*2); len(got) != linesKept {
+	if got := l.Newest(slog.LevelInfo, "", LinesKept*2); len(got) != LinesKept {
 		t.Errorf("%d lines are kept", len(got))
 	}
 	if got := l.Newest(slog.LevelWarn, "DOG", 10); len(got) != 1 {

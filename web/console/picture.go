@@ -27,9 +27,9 @@ type pictureLine struct {
 
 // Measures of a picture.
 const (
-	pictureWidth = 560
+	pictureWidth = 590
 	pictureRow   = 34
-	pictureMenu  = 170
+	pictureMenu  = 196
 	pictureTop   = 78
 )
 

@@ -80,12 +80,12 @@ func (v *visit) asked(method, path string, body any) error {
 	return v.c.o.Backend.Act(context.WithoutCancel(v.ctx), v.who, method, path, body, nil)
 }
 
-// errNoPower is told where an administrator of the server is none of the room.
+// noPower tells what to do where an administrator of the server is none of the room.
 func noPower(err error) error {
 	if err == nil {
 		return nil
 	}
-	return problemf("%w. Whoever changes a room must be an administrator of it: “Make me an administrator of the room” does that.", err)
+	return problemf("%s. Whoever changes a room must be an administrator of it: “Make me an administrator of the room” does that.", strings.TrimSuffix(err.Error(), "."))
 }
 
 // roomSet changes what is other than it was.
