@@ -20,7 +20,7 @@ import (
 )
 
 func runBridge(ctx context.Context, args []string, std stdio) error {
-	if len(args) == 0 || strings.HasPrefix(args[0], "-") && args[0] != "-h" && args[0] != "-help" && args[0] != "--help" {
+	if std.describe == nil && (len(args) == 0 || strings.HasPrefix(args[0], "-") && args[0] != "-h" && args[0] != "-help" && args[0] != "--help") {
 		return runBridgeHost(ctx, args, std)
 	}
 	return dispatch(ctx, "landbridge bridge", []command{
@@ -39,7 +39,7 @@ func runBridge(ctx context.Context, args []string, std stdio) error {
 func runBridgeHost(ctx context.Context, args []string, std stdio) error {
 	fs := newFlags("landbridge bridge")
 	path := configFlag(fs)
-	rest, err := parseFlags(fs, "landbridge bridge [run] -c FILE", args, std)
+	rest, err := parseFlags(fs, "landbridge bridge run -c FILE", args, std)
 	if err != nil {
 		return err
 	}

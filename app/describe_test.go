@@ -72,7 +72,7 @@ func TestCompletion(t *testing.T) {
 	file := writeFile(t, filepath.Join(t.TempDir(), "c"), script+`
 COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _landbridge; echo "${COMPREPLY[@]}"
 `)
-	for line, want := range map[string]string{"landbridge us": "user", "landbridge user cr": "create", "landbridge user create -p": "-password-file", "landbridge user create anna -ad": "-admin", "landbridge backup ": "check create list"} {
+	for line, want := range map[string]string{"landbridge us": "user", "landbridge user cr": "create", "landbridge user create -p": "-password-file", "landbridge user create anna -ad": "-admin", "landbridge backup ": "check create list", "landbridge bridge dead-letters re": "retry", "landbridge bridge dead-letters retry irc -j": "-json"} {
 		words := strings.Split(line, " ")
 		out, err := exec.CommandContext(t.Context(), bash, append([]string{file}, words...)...).CombinedOutput()
 		if err != nil || strings.TrimSpace(string(out)) != want {

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"flag"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -127,12 +128,15 @@ func runRoomRedact(ctx context.Context, args []string, std stdio) error {
 }
 
 // roomFields are the settings of "landbridge room set": the flag, the state event and its field, and what is said of it.
-var roomFields = []struct{ flag, typ, field, usage string }{
-	{"name", "m.room.name", "name", "the `name`"},
-	{"topic", "m.room.topic", "topic", "the `topic`"},
-	{"join", "m.room.join_rules", "join_rule", "who may come `in`: public, knock or invite"},
-	{"history", "m.room.history_visibility", "history_visibility", "who may read what was said `before`: world_readable, shared, invited or joined"},
-	{"guests", "m.room.guest_access", "guest_access", "whether `guests` may come in: can_join or forbidden"},
+var roomFields = []struct {
+	flag, typ, field, usage string
+	values                  []string // those there are; none: any text
+}{
+	{"name", "m.room.name", "name", "the `name`", nil},
+	{"topic", "m.room.topic", "topic", "the `topic`", nil},
+	{"join", "m.room.join_rules", "join_rule", "who may come `in`: public, knock or invite", []string{"public", "knock", "invite"}},
+	{"history", "m.room.history_visibility", "history_visibility", "who may read what was said `before`: world_readable, shared, invited or joined", []string{"world_readable", "shared", "invited", "joined"}},
+	{"guests", "m.room.guest_access", "guest_access", "whether `guests` may come in: can_join or forbidden", []string{"can_join", "forbidden"}},
 }
 
 func runRoomSet(ctx context.Context, args []string, std stdio) error {
@@ -156,6 +160,9 @@ func runRoomSet(ctx context.Context, args []string, std stdio) error {
 			}
 			for i, f := range roomFields {
 				if given[f.flag] {
+					if f.values != nil && !slices.Contains(f.values, *values[i]) {
+						return usageError("landbridge room set: -%s is one of %s, not %q", f.flag, strings.Join(f.values, ", "), *values[i])
+					}
 					add(path+f.typ, f.typ+"="+*values[i], map[string]string{f.field: *values[i]})
 				}
 			}
