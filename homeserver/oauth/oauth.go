@@ -107,7 +107,7 @@ func New(o Options) (*Provider, error) {
 	if p.text, err = loadTexts(); err != nil {
 		return nil, err
 	}
-	if p.tmpl, err = o.Pages.ParseWith(template.FuncMap{"t": p.text.get, "date": date}, pageFiles, "pages/*.html"); err != nil {
+	if p.tmpl, err = o.Pages.ParseKeyed(p.text, template.FuncMap{"date": date}, pageFiles, "pages/*.html"); err != nil {
 		return nil, fmt.Errorf("oauth: the templates: %w", err)
 	}
 	p.mux = p.routes()
