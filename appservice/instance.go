@@ -66,7 +66,7 @@ func (in *instance) env(cfg Instance, r *run) Env {
 func (in *instance) start(ctx context.Context) error {
 	in.life.Lock()
 	in.mu.Lock()
-	held := in.held
+	held, restarts := in.held, in.status.Restarts
 	in.mu.Unlock()
 	if held {
 		in.life.Unlock()
@@ -86,6 +86,9 @@ func (in *instance) start(ctx context.Context) error {
 		in.mu.Lock()
 		status, changed := in.status, in.changed
 		in.mu.Unlock()
+		if status.Restarts != restarts { // the second attempt was quicker than this
+			return fmt.Errorf("bridge %s: %s", in.id, status.LastError)
+		}
 		switch status.State {
 		case StateRunning:
 			return nil

@@ -52,6 +52,7 @@ func TestAddress(t *testing.T) {
 	}{
 		{"2001:db8::/64", 1, "2001:db8::1"}, {"2001:db8::/64", 65537, "2001:db8::1:1"},
 		{"2001:db8::/120", 255, "2001:db8::ff"}, {"2001:db8::/120", 256, ""}, {"2001:db8::/64", 0, ""},
+		{"127.7.0.0/16", 258, "127.7.1.2"}, {"127.7.0.0/24", 256, ""},
 	} {
 		got, err := address(netip.MustParsePrefix(c.prefix), c.number)
 		if c.want == "" && err == nil || c.want != "" && got.String() != c.want {

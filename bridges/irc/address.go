@@ -13,15 +13,14 @@ import (
 
 // address is the address of a prefix that a number stands for.
 func address(prefix netip.Prefix, number int64) (netip.Addr, error) {
-	bits := 128 - prefix.Bits()
-	if !prefix.Addr().Is6() || number <= 0 || bits < 63 && number >= 1<<bits {
+	bits := prefix.Addr().BitLen() - prefix.Bits()
+	if !prefix.IsValid() || number <= 0 || bits < 63 && number >= 1<<bits {
 		return netip.Addr{}, fmt.Errorf("the prefix %s has no address with the number %d", prefix, number)
 	}
-	raw := prefix.Masked().Addr().As16()
-	sum := new(big.Int).Add(new(big.Int).SetBytes(raw[:]), big.NewInt(number))
-	var out [16]byte
-	sum.FillBytes(out[:])
-	return netip.AddrFrom16(out), nil
+	raw := prefix.Masked().Addr().AsSlice()
+	sum := new(big.Int).Add(new(big.Int).SetBytes(raw), big.NewInt(number))
+	out, _ := netip.AddrFromSlice(sum.FillBytes(raw))
+	return out, nil
 }
 
 // hostOf is the number of a user's own address, which stays theirs.
@@ -40,7 +39,7 @@ func (ps *puppets) hostOf(ctx context.Context, user id.UserID) (int64, error) {
 	return a.host, ps.n.b.store.setAccount(ctx, ps.n.cfg.ID, user, a)
 }
 
-// dialer connects a user, from an address of their own if there is a prefix for them.
+// dial connects a user, from an address of their own if there is a prefix for them.
 func (p *puppet) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	d := net.Dialer{KeepAlive: 30 * time.Second}
 	if prefix := p.n.cfg.Puppets.Prefix; prefix.IsValid() {
@@ -53,7 +52,10 @@ func (p *puppet) dial(ctx context.Context, network, addr string) (net.Conn, erro
 			return nil, err
 		}
 		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(own, 0))
-		network = "tcp6"
+		network = "tcp4"
+		if own.Is6() {
+			network = "tcp6"
+		}
 	}
 	return p.n.b.ident.connect(puppetUsername(p.user), func() (net.Conn, error) { return d.DialContext(ctx, network, addr) })
 }

@@ -48,6 +48,8 @@ type NetworkConfig struct {
 	RelayFormat string
 	Burst       int
 	PerSecond   float64
+	// UserPace and ChannelPace bound what one Matrix user says, and what all say in one channel.
+	UserPace, ChannelPace Pace
 	// Queue is how many messages may wait to be sent.
 	Queue int
 	// OutageNotice is how long an outage lasts before the rooms are told of it.
@@ -247,6 +249,8 @@ func parseNetwork(node *yaml.Node, key, aliasPrefix string) (NetworkConfig, erro
 			return moduleconfig.Mapping(v, key, map[string]moduleconfig.Reader{
 				"burst":      moduleconfig.Int(&n.Burst, 1, 1000),
 				"per_second": moduleconfig.Float(&n.PerSecond, 0.05, 1000),
+				"user":       pace(&n.UserPace),
+				"channel":    pace(&n.ChannelPace),
 			})
 		},
 		"sasl": func(v *yaml.Node, key string) error {

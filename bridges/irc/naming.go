@@ -46,3 +46,11 @@ func (b *outbox) unsettled() bool {
 	defer b.mu.Unlock()
 	return b.flying > 0 || len(b.results) > 0 || b.settling > 0
 }
+
+// busy reports whether something is to be sent or settled.
+func (b *outbox) busy() bool {
+	b.mu.Lock()
+	waiting := len(b.queue) > 0
+	b.mu.Unlock()
+	return waiting || b.unsettled()
+}

@@ -24,6 +24,7 @@ type network struct {
 	log   *slog.Logger
 
 	session *session.Session
+	paces   *paces
 	outbox  *outbox
 	ids     *identities
 	outage  *outage
@@ -89,6 +90,8 @@ func newNetwork(ctx context.Context, b *Bridge, cfg NetworkConfig, login *bridge
 		n.session.Join(ch.Name, ch.Key)
 	}
 	n.outbox = newOutbox(cfg.ID, b.store, n.session, n.log, cfg.Queue, n.settled)
+	n.paces = newPaces(cfg.UserPace, cfg.ChannelPace)
+	n.outbox.paces = n.paces
 	n.work.By, n.outbox.spawn = b.spawn, b.spawn
 	n.outbox.isKnown = n.isOther
 	n.outage = &outage{n: n}

@@ -11,7 +11,6 @@ import (
 
 	"maunium.net/go/mautrix/id"
 
-	"github.com/landbridge-im/landbridge/appservice"
 	"github.com/landbridge-im/landbridge/bridges/irc/session"
 )
 
@@ -45,8 +44,8 @@ type outbox struct {
 	session sender
 	log     *slog.Logger
 	limit   int
-	// settled is called for each message that is sent or has failed, in one
-	// goroutine. An error says that the message is to be settled again later.
+	// settled is called for each message that is sent or has failed, one after the
+	// other. An error says that the message is to be settled again later.
 	settled func(context.Context, *outgoing, error) error
 
 	mu      sync.Mutex
@@ -62,8 +61,14 @@ type outbox struct {
 	relayRefused map[string]time.Time
 	// isKnown reports whether a message of the network is known to be another one than o; it may be nil.
 	isKnown func(ctx context.Context, o *outgoing, msgID string) bool
-	wake    chan struct{}
-	settle  chan struct{}
+
+	// paces, if not nil, hold back who says too much.
+	paces  *paces
+	served map[string]uint64 // channels, by the turn in which something was last sent
+	turn   uint64
+	later  *time.Timer // looks again
+
+	sending, telling worker
 }
 
 type result struct {
@@ -72,10 +77,12 @@ type result struct {
 }
 
 func newOutbox(network string, st *store, s sender, log *slog.Logger, limit int, settled func(context.Context, *outgoing, error) error) *outbox {
-	return &outbox{
+	b := &outbox{
 		network: network, store: st, session: s, log: log, limit: limit, settled: settled,
-		blocked: make(map[string]string), relayRefused: make(map[string]time.Time), wake: make(chan struct{}, 1), settle: make(chan struct{}, 1),
+		blocked: make(map[string]string), relayRefused: make(map[string]time.Time), served: make(map[string]uint64),
 	}
+	b.sending.do, b.telling.do = b.sendNext, b.settleAll
+	return b
 }
 
 // load takes over what an earlier run has left. It is called before run.
@@ -105,7 +112,7 @@ func (b *outbox) load(ctx context.Context) error {
 }
 
 // poke makes the sender look again for something to send.
-func (b *outbox) poke() { signal(b.wake) }
+func (b *outbox) poke() { b.sending.poke() }
 
 func signal(ch chan struct{}) {
 	select {
@@ -188,53 +195,108 @@ func (b *outbox) unblock(channel string) {
 // finish hands a message over to be settled; b.mu must be held.
 func (b *outbox) finish(o *outgoing, err error) {
 	b.results = append(b.results, result{o, err})
-	signal(b.settle)
+	b.telling.poke()
 }
 
 // run sends until ctx is done.
 func (b *outbox) run(ctx context.Context) {
-	settling := appservice.Work{By: b.spawn}
-	settling.Go(func() { b.runSettle(ctx) })
-	defer settling.Wait()
-	for {
-		if o := b.take(); o != nil {
-			b.send(ctx, o)
-			continue
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-b.wake:
-		}
+	b.start(ctx)
+	<-ctx.Done()
+	b.stop()
+}
+
+// start lets the outbox send until ctx is done, after which stop has to be called.
+func (b *outbox) start(ctx context.Context) {
+	b.telling.start(ctx, b.spawn)
+	b.sending.start(ctx, b.spawn)
+}
+
+// stop waits until what is being sent is settled.
+func (b *outbox) stop() {
+	b.mu.Lock()
+	if b.later != nil {
+		b.later.Stop()
 	}
+	b.mu.Unlock()
+	b.sending.stop()
+	b.telling.stop()
+}
+
+// sendNext sends one message that can be sent.
+func (b *outbox) sendNext(ctx context.Context) (more bool) {
+	if ctx.Err() != nil {
+		return false
+	}
+	o := b.take()
+	if o == nil {
+		return false
+	}
+	b.send(ctx, o)
+	return true
 }
 
 // maxFlying is how many messages may be under way: whose fate a crash leaves in
 // doubt. With an answer in 50 ms they are 160 in a second.
 const maxFlying = 8
 
-// take removes the oldest message whose channel is joined, if there may be more
-// under way.
+// take removes the next message that may be sent, if there may be more under way: one of the channel whose turn it is, so that
+// much that waits for one of them does not hold up the others. Within a channel that is the oldest one whose sender does not
+// have to wait.
 func (b *outbox) take() *outgoing {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.flying >= maxFlying {
 		return nil
 	}
-	ready := make(map[string]bool)
+	now, best, later := time.Now(), -1, time.Duration(0)
+	skip := make(map[string]bool) // channels that have a candidate or none, and those who have to wait in one
 	for i, o := range b.queue {
-		in, known := ready[o.Channel]
-		if !known {
-			in = b.session.InChannel(o.Channel)
-			ready[o.Channel] = in
+		key := b.key(o.Channel)
+		waits := key + " " + string(o.Status.Sender)
+		if skip[key] || skip[waits] {
+			continue
 		}
-		if in {
-			b.queue = slices.Delete(b.queue, i, i+1)
-			b.flying++
-			return o
+		if !b.session.InChannel(o.Channel) {
+			skip[key] = true
+			continue
+		}
+		if wait := b.paces.due(o, now); wait > 0 {
+			skip[waits] = true
+			if later == 0 || wait < later {
+				later = wait
+			}
+			continue
+		}
+		skip[key] = true
+		if best < 0 || b.served[key] < b.served[b.key(b.queue[best].Channel)] {
+			best = i
 		}
 	}
-	return nil
+	if best < 0 {
+		if later > 0 {
+			b.sleep(later)
+		}
+		return nil
+	}
+	o := b.queue[best]
+	b.paces.spend(o, now)
+	b.turn++
+	if len(b.served) > maxChannels {
+		clear(b.served)
+	}
+	b.served[b.key(o.Channel)] = b.turn
+	b.queue = slices.Delete(b.queue, best, best+1)
+	b.flying++
+	return o
+}
+
+// sleep looks again after a while; b.mu must be held.
+func (b *outbox) sleep(d time.Duration) {
+	if b.later == nil {
+		b.later = time.AfterFunc(d, b.poke)
+		return
+	}
+	b.later.Reset(d)
 }
 
 // knows reports whether a message of the network is known to be another one than o.

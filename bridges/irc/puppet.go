@@ -11,7 +11,6 @@ import (
 
 	"maunium.net/go/mautrix/id"
 
-	"github.com/landbridge-im/landbridge/appservice"
 	"github.com/landbridge-im/landbridge/bridges/irc/session"
 )
 
@@ -28,15 +27,16 @@ type puppet struct {
 	outbox  *outbox
 
 	mu         sync.Mutex
-	nick       string   // that the server knows, or the one that is asked for
-	channels   []string // that it should be in, as configured
-	lastNotice string   // of a server
-	identify   string   // what is said to NickServ where there is no SASL; empty for nothing
-	failures   int      // attempts to connect since the last that succeeded
-	asked      bool     // the user wants to hear how logging in ends
-	told       bool     // the user has heard that it has failed
-	account    string   // as whom the connection is logged in; empty for as nobody
-	turnedAway []string // channels that did not let the user in before they were logged in
+	nick       string    // that the server knows, or the one that is asked for
+	channels   []string  // that it should be in, as configured
+	lastNotice string    // of a server
+	identify   string    // what is said to NickServ where there is no SASL; empty for nothing
+	failures   int       // attempts to connect since the last that succeeded
+	asked      bool      // the user wants to hear how logging in ends
+	told       bool      // the user has heard that it has failed
+	account    string    // as whom the connection is logged in; empty for as nobody
+	turnedAway []string  // channels that did not let the user in before they were logged in
+	active     time.Time // when the user was last heard of
 	stop       context.CancelFunc
 	done       chan struct{} // closed when it has ended; nil before it was started
 }
@@ -51,7 +51,7 @@ var (
 func outboxKey(network string, user id.UserID) string { return network + "|" + string(user) }
 
 func newPuppet(n *network, user id.UserID, nick string, channels []string) *puppet {
-	p := &puppet{n: n, user: user, log: n.log.With("user", user), nick: nick, channels: channels}
+	p := &puppet{n: n, user: user, log: n.log.With("user", user), nick: nick, channels: channels, active: time.Now()}
 	secure := withoutCertificate(n.cfg.TLS)
 	var sasl session.Mechanism
 	a, err := n.b.store.account(context.WithoutCancel(n.b.br.BackgroundCtx), n.cfg.ID, user)
@@ -83,7 +83,7 @@ func newPuppet(n *network, user id.UserID, nick string, channels []string) *pupp
 		}
 	}
 	p.outbox = newOutbox(outboxKey(n.cfg.ID, user), n.b.store, p, p.log, n.cfg.Queue, n.settled)
-	p.outbox.spawn = n.b.spawn
+	p.outbox.spawn, p.outbox.paces = n.b.spawn, n.paces
 	p.outbox.isKnown = n.isOther
 	return p
 }
@@ -130,11 +130,10 @@ func (p *puppet) run(ctx context.Context) {
 	}
 	// The session ends first: its last words are still settled.
 	sending, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	work := appservice.Work{By: p.n.b.spawn}
-	work.Go(func() { p.outbox.run(sending) })
+	p.outbox.start(sending)
 	p.session.Run(ctx)
 	cancel()
-	work.Wait()
+	p.outbox.stop()
 }
 
 // end disconnects. It does not wait for it.
@@ -292,6 +291,7 @@ func (p *puppet) HandleEvent(e session.Event) {
 		if e.Channel != "" {
 			p.n.standbys.hears(p, e)
 		} else if !e.Echo {
+			p.touch()
 			if out := p.n.privateEntry(p.user, e); out != nil {
 				p.n.inbox.put(out)
 			}

@@ -153,10 +153,31 @@ func (n *network) tell(user id.UserID, text string) {
 		if err != nil || u == nil || u.ManagementRoom == "" {
 			return
 		}
-		content := format.RenderMarkdown(text, true, false)
-		content.MsgType = event.MsgNotice
-		if _, err := n.b.br.Bot.SendMessage(ctx, u.ManagementRoom, event.EventMessage, &event.Content{Parsed: &content}, &bridgev2.MatrixSendExtra{}); err != nil {
-			n.log.Warn("a user is not told how logging in has ended", "user", user, "error", err)
-		}
+		n.tellIn(ctx, u.ManagementRoom, user, text)
 	})
+}
+
+// tellSurely says something to a user in their chat with the bot, to which they are invited if they have none.
+func (n *network) tellSurely(user id.UserID, text string) {
+	n.background(func() {
+		ctx := n.ctx
+		u, err := n.b.br.GetUserByMXID(ctx, user)
+		room := id.RoomID("")
+		if err == nil {
+			room, err = u.GetManagementRoom(ctx)
+		}
+		if err != nil {
+			n.log.Warn("a user is not told something", "user", user, "error", err)
+			return
+		}
+		n.tellIn(ctx, room, user, text)
+	})
+}
+
+func (n *network) tellIn(ctx context.Context, room id.RoomID, user id.UserID, text string) {
+	content := format.RenderMarkdown(text, true, false)
+	content.MsgType = event.MsgNotice
+	if _, err := n.b.br.Bot.SendMessage(ctx, room, event.EventMessage, &event.Content{Parsed: &content}, &bridgev2.MatrixSendExtra{}); err != nil {
+		n.log.Warn("a user is not told something", "user", user, "error", err)
+	}
 }

@@ -22,12 +22,14 @@ type PuppetConfig struct {
 	Nick string
 	// Cleartext permits users' passwords on connections without TLS.
 	Cleartext bool
-	// Prefix, if valid, is of IPv6 addresses, of which each user has one.
+	// Prefix, if valid, is of addresses, of which each user has one.
 	Prefix netip.Prefix
 	// Max is how many there may be; those who come later are relayed.
 	Max int
 	// Spread is how far apart connections are made after a start or an outage.
 	Spread time.Duration
+	// Idle is after how long without a word from its user a connection ends, until they speak; 0: never.
+	Idle time.Duration
 }
 
 // puppets are the connections of Matrix users to a network.
@@ -38,7 +40,8 @@ type puppets struct {
 
 	mu     sync.Mutex
 	list   map[id.UserID]*puppet
-	ctx    context.Context // while the network runs
+	ctx    context.Context            // while the network runs
+	rests  map[id.UserID]storedPuppet // whose connections have ended until they speak; see rest
 	former map[string]formerNick
 }
 
@@ -55,7 +58,7 @@ type formerNick struct {
 const formerTime = 10 * time.Minute
 
 func newPuppets(n *network) *puppets {
-	return &puppets{n: n, list: make(map[id.UserID]*puppet), former: make(map[string]formerNick)}
+	return &puppets{n: n, list: make(map[id.UserID]*puppet), rests: make(map[id.UserID]storedPuppet), former: make(map[string]formerNick)}
 }
 
 // load takes over who had a connection, and connects them when the network starts.
@@ -95,7 +98,7 @@ func (ps *puppets) run(ctx context.Context) {
 	for _, p := range list {
 		ps.startOne(p) // the gate lets one after the other connect
 	}
-	<-ctx.Done()
+	ps.lookForIdle(ctx)
 	ps.mu.Lock()
 	ps.ctx = nil
 	ps.mu.Unlock()
@@ -133,9 +136,15 @@ func (ps *puppets) of(user id.UserID, name string, ch *channel) *puppet {
 			ps.mu.Unlock()
 			return nil
 		}
-		p = newPuppet(ps.n, user, ps.freeNick(puppetNick(ps.n.cfg.Puppets.Nick, name, user)), nil)
+		if s, rests := ps.rests[user]; rests {
+			delete(ps.rests, user)
+			p = newPuppet(ps.n, user, ps.freeNick(s.nick), s.channels)
+		} else {
+			p = newPuppet(ps.n, user, ps.freeNick(puppetNick(ps.n.cfg.Puppets.Nick, name, user)), nil)
+		}
 		ps.list[user] = p
 	}
+	p.touch()
 	ps.mu.Unlock()
 	if ch != nil && !p.join(ch) {
 		ps.store(p)
@@ -173,6 +182,7 @@ func (ps *puppets) leave(user id.UserID, ch *channel, reason string) {
 	p := ps.list[user]
 	ps.mu.Unlock()
 	if p == nil {
+		ps.leaveResting(user, ch)
 		return
 	}
 	ps.n.ranksChanged(ch) // who has gone has no rank
@@ -185,14 +195,20 @@ func (ps *puppets) leave(user id.UserID, ch *channel, reason string) {
 	ps.formerly(p.Nick(), user)
 	ps.mu.Unlock()
 	p.end()
+	ps.forget(user)
+}
+
+func (ps *puppets) forget(user id.UserID) {
 	if err := ps.n.b.store.dropPuppet(context.WithoutCancel(ps.n.b.br.BackgroundCtx), ps.n.cfg.ID, user); err != nil {
 		ps.n.log.Error("a connection is not forgotten; it is made again at the next start", "user", user, "error", err)
 	}
 }
 
-func (ps *puppets) store(p *puppet) {
-	if err := ps.n.b.store.setPuppet(context.WithoutCancel(ps.n.b.br.BackgroundCtx), ps.n.cfg.ID, p.stored()); err != nil {
-		ps.n.log.Error("a connection is not remembered", "user", p.user, "error", err)
+func (ps *puppets) store(p *puppet) { ps.remember(p.stored()) }
+
+func (ps *puppets) remember(s storedPuppet) {
+	if err := ps.n.b.store.setPuppet(context.WithoutCancel(ps.n.b.br.BackgroundCtx), ps.n.cfg.ID, s); err != nil {
+		ps.n.log.Error("a connection is not remembered", "user", s.user, "error", err)
 	}
 }
 

@@ -66,6 +66,17 @@ func powerLevels(into *map[byte]int) moduleconfig.Reader {
 	}
 }
 
+// pace reads how much may be said; a mapping without one of its keys has 5 lines at once, and one for each second.
+func pace(into *Pace) moduleconfig.Reader {
+	return func(n *yaml.Node, key string) error {
+		into.Burst, into.PerSecond = 5, 1
+		return moduleconfig.Mapping(n, key, map[string]moduleconfig.Reader{
+			"burst":      moduleconfig.Int(&into.Burst, 1, 1000),
+			"per_second": moduleconfig.Float(&into.PerSecond, 0.05, 1000),
+		})
+	}
+}
+
 // textEncoding reads the name of an encoding, such as windows-1251 or koi8-r.
 func textEncoding(into *encoding.Encoding) moduleconfig.Reader {
 	return func(n *yaml.Node, key string) error {
@@ -102,10 +113,10 @@ func puppetConfig(into *PuppetConfig) moduleconfig.Reader {
 				}
 				return moduleconfig.Text(&into.Nick)(v, key)
 			},
-			"ipv6_prefix": func(v *yaml.Node, key string) error {
+			"address_prefix": func(v *yaml.Node, key string) error {
 				prefix, err := netip.ParsePrefix(v.Value)
-				if err != nil || !prefix.Addr().Is6() || prefix.Bits() > 120 {
-					return moduleconfig.Mistake(v, key, "is %q, but must be a prefix of IPv6 addresses, such as 2001:db8:1:2::/64", v.Value)
+				if err != nil || prefix.Addr().Is4In6() || prefix.Addr().BitLen()-prefix.Bits() < 8 {
+					return moduleconfig.Mistake(v, key, "is %q, but must be a prefix of at least 256 addresses, such as 2001:db8:1:2::/64", v.Value)
 				}
 				into.Prefix = prefix.Masked()
 				return nil
@@ -113,6 +124,7 @@ func puppetConfig(into *PuppetConfig) moduleconfig.Reader {
 			"allow_cleartext": moduleconfig.Bool(&into.Cleartext),
 			"max":             moduleconfig.Int(&into.Max, 1, 10_000),
 			"spread":          moduleconfig.Duration(&into.Spread),
+			"idle":            moduleconfig.Duration(&into.Idle),
 		})
 	}
 }

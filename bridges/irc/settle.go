@@ -5,37 +5,28 @@ import (
 	"time"
 )
 
-// runSettle records the results and reports them.
-func (b *outbox) runSettle(ctx context.Context) {
-	for {
-		b.mu.Lock()
-		results := b.results
-		b.results, b.settling = nil, len(results)
-		b.mu.Unlock()
-		for _, r := range results {
-			// A failure is told before it is forgotten: should the process die in
-			// between, it is told again, which the homeserver recognises.
-			if r.err != nil && !b.tell(ctx, r) {
-				return
-			}
-			if err := b.store.done(context.WithoutCancel(ctx), r.o.Seq); err != nil {
-				b.log.Error("a sent message stays in the outbox", "error", err)
-			} else {
-				b.store.ledger.forget(r.o.Seq)
-			}
-			if r.err == nil {
-				_ = b.settled(ctx, r.o, nil)
-			}
+// settleAll records the results there are and reports them.
+func (b *outbox) settleAll(ctx context.Context) (more bool) {
+	b.mu.Lock()
+	results := b.results
+	b.results, b.settling = nil, len(results)
+	b.mu.Unlock()
+	for _, r := range results {
+		// A failure is told before it is forgotten: should the process die in
+		// between, it is told again, which the homeserver recognises.
+		if r.err != nil && !b.tell(ctx, r) {
+			return false
 		}
-		if len(results) > 0 {
-			continue
+		if err := b.store.done(context.WithoutCancel(ctx), r.o.Seq); err != nil {
+			b.log.Error("a sent message stays in the outbox", "error", err)
+		} else {
+			b.store.ledger.forget(r.o.Seq)
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-b.settle:
+		if r.err == nil {
+			_ = b.settled(ctx, r.o, nil)
 		}
 	}
+	return len(results) > 0
 }
 
 // tell reports a failure until somebody has heard it. It returns false when ctx is

@@ -2,12 +2,13 @@ package appservices
 
 import (
 	"bytes"
-	"compress/flate"
 	"context"
 	"encoding/json/v2"
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/klauspost/compress/flate"
 
 	"github.com/landbridge-im/landbridge/homeserver/store"
 )
@@ -60,7 +61,7 @@ func (d *sender) keep(ctx context.Context, cur store.Cursor, t *transaction) err
 	})
 }
 
-// deflater compresses what is written to it into buf. Each takes a megabyte, so they are used again.
+// deflater compresses what is written to it into buf. Each takes half a megabyte, so they are used again.
 func (s *Services) deflater(buf *bytes.Buffer) (*flate.Writer, error) {
 	if w, ok := s.deflaters.Get().(*flate.Writer); ok {
 		w.Reset(buf)

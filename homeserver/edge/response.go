@@ -1,11 +1,12 @@
 package edge
 
 import (
-	"compress/gzip"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/klauspost/compress/gzip"
 )
 
 // response is an answer on its way out: counted, and compressed where that pays.

@@ -207,7 +207,7 @@ func (s *Store) start(ctx context.Context) error {
 
 // Bounds of the caches.
 const (
-	eventCacheBytes = 16 << 20
+	eventCacheBytes = 8 << 20
 	statePacks      = 4096
 )
 

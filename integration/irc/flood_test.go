@@ -99,3 +99,40 @@ func TestFlood(t *testing.T) {
 		})
 	}
 }
+
+// TestPaceOfUsers: with a bound for each user, who writes much has to wait, and nobody else; nothing is lost.
+func TestPaceOfUsers(t *testing.T) {
+	t.Parallel()
+	ctx := withTimeout(t, patience)
+	ng := ircd.NgIRCd(t, "")
+	bob := person(ctx, t, ng.Addr, "bob", "#chan")
+	conf := bridgetest.IRCBridge("irc", "none", bridgetest.IRCNetwork{ID: "ng", Addr: ng.Addr, Channels: []string{"#chan"}})
+	s := testserver.New(t, testserver.Options{Extra: "bridges:\n" + strings.Replace(conf, "flood: {", "flood: {user: {burst: 3, per_second: 2}, ", 1)})
+	anna, carl := user(ctx, t, s, "anna", ""), user(ctx, t, s, "carl", "")
+	room := joinSoon(ctx, t, anna, "#irc_ng_#chan:test")
+	joinSoon(ctx, t, carl, "#irc_ng_#chan:test")
+	named(ctx, t, bob, "#chan", "lbridge", true)
+	for i := range 8 {
+		if _, err := anna.Say(ctx, room, fmt.Sprintf("much-%d.", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := carl.Say(ctx, room, "much less"); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := bob.Await(ctx, 0, "", "PRIVMSG", "much-7."); err != nil {
+		t.Fatal(err)
+	}
+	lines := relayed(bob, "much")
+	at := slices.Index(lines, "much less")
+	if at < 0 || at > 6 {
+		t.Errorf("carl has had to wait: %q", lines)
+	}
+	var want []string
+	for i := range 8 {
+		want = append(want, fmt.Sprintf("much-%d.", i))
+	}
+	if got := slices.Delete(slices.Clone(lines), max(at, 0), max(at, 0)+1); !slices.Equal(got, want) {
+		t.Errorf("of anna's were said %q", got)
+	}
+}

@@ -39,6 +39,9 @@ func newGate(t testing.TB, to string) *gate {
 	})
 	t.Cleanup(func() {
 		l.Close()
+		if g.frozen != nil {
+			g.Thaw()
+		}
 		g.Shut()
 		work.Wait()
 	})

@@ -24,6 +24,7 @@ type load struct {
 	ctx      context.Context
 	s        *testserver.Server
 	insp     *ircd.Server
+	door     *gate               // between the bridge and insp
 	service  *bridgetest.Service // of the Matrix users
 	anna     *bridgetest.Matrix  // who reads in Matrix
 	bob      *bridgetest.Person  // who reads on IRC
@@ -34,7 +35,8 @@ type load struct {
 }
 
 // TestLoad: nothing is lost and nothing comes twice while many talk, and when the network's server is started anew,
-// and the memory stays small. With LANDBRIDGE_LONG=1: 500 users, 100 channels, 200 messages a second for a minute.
+// and the memory stays small. With LANDBRIDGE_LONG=1: 500 users, 100 channels, 200 messages a second for a minute. In the end all
+// connections die without a word.
 func TestLoad(t *testing.T) {
 	users, channels, rate, length, limit := 40, 10, 100, 3*time.Second, 3*time.Minute
 	if os.Getenv("LANDBRIDGE_LONG") != "" {
@@ -46,6 +48,7 @@ func TestLoad(t *testing.T) {
 	for i := range channels {
 		k.channels = append(k.channels, fmt.Sprintf("#load-%d", i))
 	}
+	k.door = newGate(t, k.insp.Addr)
 	k.start()
 	k.report("the users are there")
 	k.talk(rate, length)
@@ -58,6 +61,53 @@ func TestLoad(t *testing.T) {
 	k.report("they have come back after the server's restart")
 	k.talk(rate, length/10)
 	k.report("they have talked again")
+
+	k.goSilent()
+	k.report("they have come back after their connections had died silently")
+}
+
+// goSilent has all connections die without a word while everybody speaks. Each message is said at most once, and if it is not, its
+// sender is told so; and everybody comes back.
+func (k *load) goSilent() {
+	t := k.t
+	t.Helper()
+	from := k.anna.Events.Len()
+	k.door.Freeze()
+	k.each(k.users, 8, func(i int) error {
+		return k.service.Do(k.ctx, "PUT", fmt.Sprintf("/v3/rooms/%s/send/m.room.message/silent-%d?user_id=%s", url.PathEscape(k.rooms[i%len(k.rooms)]), i, url.QueryEscape(k.user(i))),
+			map[string]string{"msgtype": "m.text", "body": fmt.Sprintf("silent-%d.", i)}, nil)
+	})
+	if _, _, err := k.anna.Await(k.ctx, from, k.rooms[0], "word of the outage", notice("is lost")); err != nil {
+		t.Fatal(err)
+	}
+	k.door.Thaw()
+	k.present()
+	said := func() map[string]int {
+		out := map[string]int{}
+		for _, l := range k.bob.Lines.All(0) {
+			if l.Command == "PRIVMSG" && strings.HasPrefix(l.Text(), "silent-") {
+				out[l.Text()]++
+			}
+		}
+		return out
+	}
+	waitFor(k.ctx, t, "each message to be said, or its sender to be told", func() bool {
+		known := said()
+		for text := range warnings(k.anna.Events.All(from)) {
+			known[text]++
+		}
+		for i := range k.users {
+			if known[fmt.Sprintf("silent-%d.", i)] == 0 {
+				return false
+			}
+		}
+		return true
+	})
+	for text, n := range said() {
+		if n > 1 {
+			t.Errorf("%q was said %d times", text, n)
+		}
+	}
 }
 
 func (k *load) start() {
@@ -67,7 +117,8 @@ func (k *load) start() {
 		t.Fatal(err)
 	}
 	k.s = testserver.New(t, testserver.Options{Dir: dir, Registrations: []string{reg}, Extra: "bridges:\n" + bridgetest.IRCBridge("irc", "none",
-		bridgetest.IRCNetwork{ID: "insp", Addr: k.insp.Addr, Channels: k.channels, Extra: []string{fmt.Sprintf("puppets: {nick: %q, spread: 5ms, max: %d}", "{localpart}[m]", k.users+1)}})})
+		bridgetest.IRCNetwork{ID: "insp", Addr: k.door.addr, Channels: k.channels, Extra: []string{"ping_interval: 10s",
+			fmt.Sprintf("puppets: {nick: %q, spread: 5ms, max: %d}", "{localpart}[m]", k.users+1)}})})
 	k.bob = person(k.ctx, t, k.insp.Addr, "bob", k.channels...)
 	k.anna = user(k.ctx, t, k.s, "anna", "")
 	for _, ch := range k.channels {

@@ -355,6 +355,39 @@ func TestIdent(t *testing.T) {
 	}
 }
 
+// TestAddresses: each user comes from an address of their own, which stays theirs. Of IPv6 no machine has a prefix by itself, of
+// loopback's IPv4 every one does.
+func TestAddresses(t *testing.T) {
+	t.Parallel()
+	ctx := withTimeout(t, 2*patience)
+	insp := ircd.InspIRCd(t)
+	bob := person(ctx, t, insp.Addr, "bob", "#chan")
+	s := testserver.New(t, testserver.Options{Extra: "bridges:\n" + bridgetest.IRCBridge("irc", "none", bridgetest.IRCNetwork{ID: "net", Addr: insp.Addr,
+		Channels: []string{"#chan"}, Extra: []string{`puppets: {nick: "{localpart}[m]", spread: 0s, address_prefix: 127.7.0.0/16}`}})})
+	check := func(name, want string) {
+		t.Helper()
+		named(ctx, t, bob, "#chan", name+"[m]", true)
+		from := bob.Lines.Len()
+		bob.Send("USERHOST " + name + "[m]")
+		l, _, err := bob.Lines.Wait(ctx, from, func(l bridgetest.Line) bool { return l.Command == "302" })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := l.Text(); !strings.HasSuffix(strings.TrimSpace(got), "@"+want) {
+			t.Errorf("%s is %q, not from %s", name, got, want)
+		}
+	}
+	for i, name := range []string{"mia", "zoe"} {
+		joinSoon(ctx, t, user(ctx, t, s, name, ""), "#irc_net_#chan:test")
+		check(name, fmt.Sprintf("127.7.0.%d", i+1))
+	}
+	if err := s.Restart(ctx); err != nil {
+		t.Fatal(err)
+	}
+	check("zoe", "127.7.0.2")
+	check("mia", "127.7.0.1")
+}
+
 // TestEncodings: text in the encoding of a channel's people is read, and written where that is configured.
 func TestEncodings(t *testing.T) {
 	t.Parallel()

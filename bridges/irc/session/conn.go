@@ -72,6 +72,10 @@ type conn struct {
 	refs         uint64  // by sentMu: of batches
 	answeredSome chan struct{}
 
+	watchMu sync.Mutex
+	watcher *time.Timer // by watchMu; nil after the end
+	started time.Time
+
 	closeOnce  sync.Once
 	closed     chan struct{}
 	quit       chan struct{} // closed when the session is stopped
@@ -128,13 +132,10 @@ func (s *Session) runConn(ctx context.Context) (registered bool, err error) {
 	}
 	stop := context.AfterFunc(ctx, c.leave)
 	defer stop()
-	c.work.Add(1)
-	c.cfg.Go(func() {
-		defer c.work.Done()
-		c.watch()
-	})
+	c.watch()
 	err = c.read()
 	c.close()
+	c.unwatch()
 	s.setConn(nil)
 	close(c.readerDone)
 	c.stopRejoins()
@@ -284,43 +285,73 @@ func (c *conn) pingOverdue() bool {
 	return !c.pinged.IsZero() && time.Since(c.pinged) >= c.cfg.PingTimeout
 }
 
-// watch ends a registration that takes too long and a connection whose server
-// has gone away without a word.
+// watch begins to look now and then whether the connection is still one. There is no goroutine meanwhile: its stack would be
+// most of what a silent connection costs.
 func (c *conn) watch() {
-	started := time.Now()
-	ticker := time.NewTicker(min(c.cfg.PingInterval, c.cfg.PingTimeout, c.cfg.ConnectTimeout)/4 + 1)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-c.closed:
+	c.watchMu.Lock()
+	defer c.watchMu.Unlock()
+	c.started = time.Now()
+	c.watcher = time.AfterFunc(c.watchEvery(), func() {
+		c.watchMu.Lock()
+		defer c.watchMu.Unlock()
+		if c.watcher == nil {
 			return
-		case now := <-ticker.C:
-			if c.s.current() != c {
-				if now.Sub(started) > c.cfg.ConnectTimeout {
-					c.close()
-					return
-				}
-				continue
-			}
-			c.activityMu.Lock()
-			ask := c.pinged.IsZero() && now.Sub(c.lastIn) >= c.cfg.PingInterval
-			if ask {
-				c.pinged = now
-			}
-			overdue := !c.pinged.IsZero() && now.Sub(c.pinged) >= c.cfg.PingTimeout
-			c.activityMu.Unlock()
-			if overdue {
-				c.close()
+		}
+		c.work.Add(1)
+		c.cfg.Go(func() {
+			defer c.work.Done()
+			if !c.check(time.Now()) {
 				return
 			}
-			if c.unbarriered() > 0 {
-				c.wakeWriter() // echoes may be overdue
+			c.watchMu.Lock()
+			defer c.watchMu.Unlock()
+			if c.watcher != nil {
+				c.watcher.Reset(c.watchEvery())
 			}
-			if ask {
-				_ = c.write("PING :" + barrierPrefix + "alive")
-			}
+		})
+	})
+}
+
+func (c *conn) watchEvery() time.Duration {
+	return min(c.cfg.PingInterval, c.cfg.PingTimeout, c.cfg.ConnectTimeout)/4 + 1
+}
+
+// unwatch ends what watch has begun; nothing is added to c.work afterwards.
+func (c *conn) unwatch() {
+	c.watchMu.Lock()
+	defer c.watchMu.Unlock()
+	c.watcher.Stop()
+	c.watcher = nil
+}
+
+// check ends a registration that takes too long and a connection whose server has gone away without a word. It reports
+// whether to look again later.
+func (c *conn) check(now time.Time) bool {
+	if c.s.current() != c {
+		if now.Sub(c.started) > c.cfg.ConnectTimeout {
+			c.close()
+			return false
 		}
+		return true
 	}
+	c.activityMu.Lock()
+	ask := c.pinged.IsZero() && now.Sub(c.lastIn) >= c.cfg.PingInterval
+	if ask {
+		c.pinged = now
+	}
+	overdue := !c.pinged.IsZero() && now.Sub(c.pinged) >= c.cfg.PingTimeout
+	c.activityMu.Unlock()
+	if overdue {
+		c.close()
+		return false
+	}
+	if c.unbarriered() > 0 {
+		c.wakeWriter() // echoes may be overdue
+	}
+	if ask {
+		_ = c.write("PING :" + barrierPrefix + "alive")
+	}
+	return true
 }
 
 func (c *conn) hasCap(name string) bool {
