@@ -23,6 +23,7 @@ require (
 	github.com/slack-go/slack v0.34.0
 	github.com/tidwall/gjson v1.19.0
 	github.com/tidwall/sjson v1.2.5
+	github.com/yuin/goldmark v1.8.5
 	go.mau.fi/util v0.10.0
 	golang.org/x/crypto v0.57.0
 	golang.org/x/image v0.47.0
@@ -87,7 +88,6 @@ require (
 	github.com/tidwall/match v1.1.1 // indirect
 	github.com/tidwall/pretty v1.2.1 // indirect
 	github.com/tinylib/msgp v1.6.1 // indirect
-	github.com/yuin/goldmark v1.8.5 // indirect
 	github.com/zeebo/xxh3 v1.1.0 // indirect
 	go.mau.fi/zeroconfig v0.2.0 // indirect
 	go.yaml.in/yaml/v2 v2.4.2 // indirect

@@ -46,7 +46,7 @@ func TestUsage(t *testing.T) {
 		{"slack manifest x", exitUsage, "", "unexpected argument"},
 		{"version -h", 0, "Usage: landbridge version", ""},
 		{"verison", exitUsage, "", `is "version" meant?`},
-		{"nonsense", exitUsage, "", "the commands are serve, bridge, status, user, token, room, media, migrate, export, keys, backup, restore"},
+		{"nonsense", exitUsage, "", "the commands are serve, bridge, status, user, token, room, report, federation, media, migrate, export, keys, backup, restore, audit, log, charts"},
 		{"registration", exitUsage, "", "generate"},
 		{"registration generate", exitUsage, "", "-id is missing"},
 		{"registration generate -id x extra", exitUsage, "", "too many arguments: extra"},

@@ -35,6 +35,9 @@ func (b *backups) init(r *prometheus.Registry) {
 		Help: "When the newest backup was made, by why it was made."}, []string{"kind"})
 	b.failed = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "landbridge_backup_failures_total",
 		Help: "Backups that could not be made."}, []string{"kind"})
+	for _, k := range []backup.Kind{backup.Asked, backup.Scheduled, backup.Upgrade} {
+		b.failed.WithLabelValues(string(k)) // or the first failure would be no increase
+	}
 	r.MustRegister(b.last, b.failed)
 }
 

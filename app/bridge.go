@@ -20,13 +20,18 @@ import (
 )
 
 func runBridge(ctx context.Context, args []string, std stdio) error {
-	if len(args) == 0 || strings.HasPrefix(args[0], "-") && args[0] != "-h" && args[0] != "-help" && args[0] != "--help" {
+	if std.describe == nil && (len(args) == 0 || strings.HasPrefix(args[0], "-") && args[0] != "-h" && args[0] != "-help" && args[0] != "--help") {
 		return runBridgeHost(ctx, args, std)
 	}
 	return dispatch(ctx, "landbridge bridge", []command{
 		{"run", "run the bridges beside another homeserver; what `landbridge bridge -c FILE` does", runBridgeHost},
 		{"registration", "write the registration files for the other homeserver", runBridgeRegistration},
 		{"plan", "tell what the configuration would make, move, rename and leave out, and change nothing", runBridgePlan},
+		{"add", "write a bridge into the configuration of the running server, and start it", runBridgeAdd},
+		{"start", "start a bridge that was stopped", setBridgeCommand("start", "is started")},
+		{"stop", "stop a bridge; what is said on Matrix meanwhile is delivered afterwards", setBridgeCommand("stop", "is stopped")},
+		{"restart", "stop a bridge and start it again", setBridgeCommand("restart", "is restarted")},
+		{"portals", "list the rooms of a bridge, with what goes through them", runBridgePortals},
 		{"dead-letters", "list, retry and drop what did not get across", runDeadLetters},
 	}, args, std)
 }
@@ -34,7 +39,7 @@ func runBridge(ctx context.Context, args []string, std stdio) error {
 func runBridgeHost(ctx context.Context, args []string, std stdio) error {
 	fs := newFlags("landbridge bridge")
 	path := configFlag(fs)
-	rest, err := parseFlags(fs, "landbridge bridge [run] -c FILE", args, std)
+	rest, err := parseFlags(fs, "landbridge bridge run -c FILE", args, std)
 	if err != nil {
 		return err
 	}

@@ -139,6 +139,10 @@ func bridgeConsole(host *appservice.Host, services func() []appservices.Status, 
 func (s *serving) consoleHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/bridge/", bridgeConsole(s.host, s.hs.Services().Status, s.log))
+	mux.HandleFunc("POST /bridge/set", handled(s.setBridge))
+	mux.HandleFunc("POST /bridge/add", handled(s.addBridge))
+	mux.HandleFunc("POST /bridge/portals", handled(s.listPortals))
+	mux.HandleFunc("POST /log", handled(s.logLines))
 	mux.HandleFunc("POST /backup/create", s.backupCommand)
 	mux.HandleFunc("POST /status", s.statusCommand)
 	mux.Handle("/", s.hs.Console())

@@ -35,8 +35,9 @@ func loadConfig(path string) (*config.Config, error) {
 
 func runConfigCheck(ctx context.Context, args []string, std stdio) error {
 	fs := newFlags("landbridge config check")
+	asJSON := fs.Bool("json", false, "print JSON")
 	path := configFlag(fs)
-	rest, err := parseFlags(fs, "landbridge config check [-c FILE]", args, std)
+	rest, err := parseFlags(fs, "landbridge config check [-json] [-c FILE]", args, std)
 	if err != nil {
 		return err
 	}
@@ -44,14 +45,25 @@ func runConfigCheck(ctx context.Context, args []string, std stdio) error {
 		return err
 	}
 	c, err := loadConfig(*path)
-	if err != nil {
+	if err == nil {
+		err = checkBridges(ctx, *path, c, std.build.Modules)
+	}
+	switch {
+	case err != nil && *asJSON:
+		return errors.Join(printJSON(std, configChecked{Errors: strings.Split(err.Error(), "\n")}), &exitError{code: exitFailure})
+	case err != nil:
 		return err
 	}
-	if err := checkBridges(ctx, *path, c, std.build.Modules); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(std.Out, "The configuration is good: server %s at %s, data in %s.\n", c.Server.Name, c.PublicURL(), c.DataDir)
-	return err
+	return tell(std, *asJSON, configChecked{true, c.Server.Name, c.PublicURL(), c.DataDir, []string{}}, "The configuration is good: server %s at %s, data in %s.", c.Server.Name, c.PublicURL(), c.DataDir)
+}
+
+// configChecked is what programs are told of a configuration.
+type configChecked struct {
+	Good      bool     `json:"good"`
+	Server    string   `json:"server,omitempty"`
+	PublicURL string   `json:"public_url,omitempty"`
+	DataDir   string   `json:"data_dir,omitempty"`
+	Errors    []string `json:"errors"` // each with file, line and column
 }
 
 // checkBridges has the modules check their own parts of the configuration.

@@ -134,8 +134,8 @@ func (c *commander) do(ctx context.Context, path string, in, out any) error {
 	return json.Unmarshal(raw, out)
 }
 
-// order is a subcommand that gives commands to a server: its flags, how many arguments it takes, and
-// what it does with the connection.
+// order is a subcommand that gives commands to a server: its flags, how many arguments it takes (-1: one, or one more),
+// and what it does with the connection.
 type order struct {
 	name, usage string
 	args        int
@@ -150,11 +150,15 @@ func (o order) run(ctx context.Context, args []string, std stdio) (err error) {
 	if err != nil {
 		return err
 	}
+	least, most := o.args, o.args
+	if o.args < 0 {
+		least, most = -o.args, 1-o.args
+	}
 	switch {
-	case len(rest) < o.args:
+	case len(rest) < least:
 		return usageError("%s: too few arguments\nUsage: %s", o.name, o.usage)
-	case len(rest) > o.args:
-		return usageError("%s: too many arguments: %s", o.name, strings.Join(rest[o.args:], " "))
+	case len(rest) > most:
+		return usageError("%s: too many arguments: %s", o.name, strings.Join(rest[most:], " "))
 	}
 	c, err := connect(ctx, *path, std.build.Version)
 	if err != nil {

@@ -11,10 +11,10 @@ func runDeadLetters(ctx context.Context, args []string, std stdio) error {
 	return dispatch(ctx, "landbridge bridge dead-letters", []command{
 		{"list", "list the messages that did not get across, and why", listDeadLetters},
 		{"retry", "try them again, all or those named", func(ctx context.Context, args []string, std stdio) error {
-			return changeDeadLetters(ctx, "retry", "%d to be tried again.\n", args, std)
+			return changeDeadLetters(ctx, "retry", "%d to be tried again.", args, std)
 		}},
 		{"drop", "forget them, all or those named", func(ctx context.Context, args []string, std stdio) error {
-			return changeDeadLetters(ctx, "drop", "%d forgotten.\n", args, std)
+			return changeDeadLetters(ctx, "drop", "%d forgotten.", args, std)
 		}},
 	}, args, std)
 }
@@ -57,8 +57,9 @@ func listDeadLetters(ctx context.Context, args []string, std stdio) error {
 
 func changeDeadLetters(ctx context.Context, verb, done string, args []string, std stdio) error {
 	fs := newFlags("landbridge bridge dead-letters " + verb)
+	asJSON := fs.Bool("json", false, "print JSON")
 	path := configFlag(fs)
-	rest, err := parseFlags(fs, fs.Name()+" [-c FILE] BRIDGE [EVENT...]", args, std)
+	rest, err := parseFlags(fs, fs.Name()+" [-json] [-c FILE] BRIDGE [EVENT...]", args, std)
 	if err != nil {
 		return err
 	}
@@ -74,7 +75,9 @@ func changeDeadLetters(ctx context.Context, verb, done string, args []string, st
 	if err := c.do(ctx, "/bridge/"+verb, lettersCommand{Bridge: rest[0], Events: rest[1:]}, &out); err != nil {
 		return err
 	}
-	fmt.Fprintf(std.Out, done, out.Count)
+	if err := tell(std, *asJSON, out, done, out.Count); err != nil {
+		return err
+	}
 	if out.Failed != "" {
 		return fmt.Errorf("not all: %s", out.Failed)
 	}

@@ -95,15 +95,18 @@ func (d *description) words() (out []string) {
 
 func bashCompletion(w io.Writer, d *description) error {
 	var cases strings.Builder
+	var names []string
 	for _, c := range d.all() {
+		names = append(names, c.name)
 		fmt.Fprintf(&cases, "    %q) words=%q ;;\n", c.name, strings.Join(c.words(), " "))
 	}
 	_, err := fmt.Fprintf(w, `# Completion of landbridge for bash: source this file, or put it into
 # /usr/share/bash-completion/completions/landbridge.
 _landbridge() {
   local cur=${COMP_WORDS[COMP_CWORD]} path=landbridge words="" i
-  for ((i = 1; i < COMP_CWORD && i < 3; i++)); do
-    [[ ${COMP_WORDS[i]} == -* ]] && break
+  local known="|%s|"
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    [[ $known == *"|$path ${COMP_WORDS[i]}|"* ]] || break
     path+=" ${COMP_WORDS[i]}"
   done
   case $path in
@@ -111,7 +114,7 @@ _landbridge() {
   COMPREPLY=($(compgen -W "$words" -- "$cur"))
 }
 complete -o default -F _landbridge landbridge
-`, cases.String())
+`, strings.Join(names, "|"), cases.String())
 	return err
 }
 

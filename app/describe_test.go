@@ -1,9 +1,11 @@
 package app
 
 import (
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -33,6 +35,29 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
+// withoutJSON are commands whose output is a file of a form of its own, or that do not end by themselves.
+var withoutJSON = map[string]bool{"landbridge serve": true, "landbridge bridge run": true, "landbridge completion": true, "landbridge man": true,
+	"landbridge config example": true, "landbridge config show": true, "landbridge slack manifest": true, "landbridge bridge registration": true,
+	"landbridge registration generate": true, "landbridge migrate registration": true}
+
+// TestJSON: whatever a command tells, it tells programs too.
+func TestJSON(t *testing.T) {
+	t.Parallel()
+	d, err := describe(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range d.all() {
+		has := slices.ContainsFunc(c.flags, func(f *flag.Flag) bool { return f.Name == "json" })
+		if len(c.subs) == 0 && !has && !withoutJSON[c.name] {
+			t.Errorf("%s has no -json", c.name)
+		}
+		if has && withoutJSON[c.name] {
+			t.Errorf("%s has -json", c.name)
+		}
+	}
+}
+
 // TestCompletion: bash completes with what is printed for it.
 func TestCompletion(t *testing.T) {
 	t.Parallel()
@@ -47,7 +72,7 @@ func TestCompletion(t *testing.T) {
 	file := writeFile(t, filepath.Join(t.TempDir(), "c"), script+`
 COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _landbridge; echo "${COMPREPLY[@]}"
 `)
-	for line, want := range map[string]string{"landbridge us": "user", "landbridge user cr": "create", "landbridge user create -p": "-password-file", "landbridge user create anna -ad": "-admin", "landbridge backup ": "check create list"} {
+	for line, want := range map[string]string{"landbridge us": "user", "landbridge user cr": "create", "landbridge user create -p": "-password-file", "landbridge user create anna -ad": "-admin", "landbridge backup ": "check create list", "landbridge bridge dead-letters re": "retry", "landbridge bridge dead-letters retry irc -j": "-json"} {
 		words := strings.Split(line, " ")
 		out, err := exec.CommandContext(t.Context(), bash, append([]string{file}, words...)...).CombinedOutput()
 		if err != nil || strings.TrimSpace(string(out)) != want {

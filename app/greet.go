@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"time"
+
+	"github.com/landbridge-im/landbridge/homeserver/oauth"
 )
 
 // greet tells that the server is there and, while nobody has an account, what to do next.
@@ -20,11 +22,12 @@ func (s *serving) greet(ctx context.Context) error {
 		}
 		if token != "" {
 			fmt.Fprintf(out, `
-Nobody has an account yet. Make the administrator's with a Matrix client, such as Element:
-  choose "Edit" beside the homeserver and enter  %s
-  create an account; the registration token is   %s   (good for one account)
-Later, log in there with the name and password that you chose.
-`, c.PublicURL(), token)
+Nobody has an account yet. Make the administrator's in a browser, or with a Matrix client such as Element:
+  in a browser, open     %[3]s
+  in a client, choose "Edit" beside the homeserver and enter  %[1]s
+  create an account; the registration token is   %[2]s   (good for one account)
+Later, log in with the name and password that you chose; the administrators' pages are at %[1]s/console/
+`, c.PublicURL(), token, c.PublicURL()+oauth.PathSignUp)
 		}
 	}
 	return nil

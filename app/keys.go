@@ -23,8 +23,9 @@ func runKeys(ctx context.Context, args []string, std stdio) error {
 // be worth nothing.
 func runKeysRotate(_ context.Context, args []string, std stdio) error {
 	fs := newFlags("landbridge keys rotate")
+	asJSON := fs.Bool("json", false, "print JSON")
 	cfg, err := keysConfig(fs.Name(), configFlag(fs), func() ([]string, error) {
-		return parseFlags(fs, "landbridge keys rotate [-c FILE]", args, std)
+		return parseFlags(fs, "landbridge keys rotate [-json] [-c FILE]", args, std)
 	})
 	if err != nil {
 		return err
@@ -38,14 +39,15 @@ func runKeysRotate(_ context.Context, args []string, std stdio) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(std.Out, "The server signs with %s from now on. The keys before it stay published, so that what they signed can be verified; keep the file.\n", own.Signer().KeyID)
-	return err
+	return tell(std, *asJSON, signingKey{ID: own.Signer().KeyID, Signs: true},
+		"The server signs with %s from now on. The keys before it stay published, so that what they signed can be verified; keep the file.", own.Signer().KeyID)
 }
 
 func runKeysList(_ context.Context, args []string, std stdio) error {
 	fs := newFlags("landbridge keys list")
+	asJSON := fs.Bool("json", false, "print JSON")
 	cfg, err := keysConfig(fs.Name(), configFlag(fs), func() ([]string, error) {
-		return parseFlags(fs, "landbridge keys list [-c FILE]", args, std)
+		return parseFlags(fs, "landbridge keys list [-json] [-c FILE]", args, std)
 	})
 	if err != nil {
 		return err
@@ -56,6 +58,16 @@ func runKeysList(_ context.Context, args []string, std stdio) error {
 	own, err := keyring.Load(keyFile(cfg), cfg.Server.Name)
 	if err != nil {
 		return err
+	}
+	if *asJSON {
+		list := []signingKey{}
+		for i, k := range own.Signing {
+			list = append(list, signingKey{ID: k.KeyID, Signs: i == 0})
+		}
+		for _, k := range own.Old {
+			list = append(list, signingKey{ID: k.ID, ExpiredTS: k.ExpiredTS})
+		}
+		return printJSON(std, list)
 	}
 	rows := [][]string{{"KEY", ""}}
 	for i, k := range own.Signing {
@@ -69,6 +81,14 @@ func runKeysList(_ context.Context, args []string, std stdio) error {
 		rows = append(rows, []string{k.ID, "old since " + time.UnixMilli(k.ExpiredTS).UTC().Format(time.RFC3339)})
 	}
 	return table(std, rows)
+}
+
+// signingKey is a key of the server as programs see it.
+type signingKey struct {
+	ID    string `json:"key_id"`
+	Signs bool   `json:"signs"`
+	// ExpiredTS is when it was used last, in milliseconds; 0 for one that is published and good.
+	ExpiredTS int64 `json:"expired_ts,omitempty"`
 }
 
 // keysConfig is the configuration of a command without arguments.

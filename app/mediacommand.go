@@ -86,19 +86,19 @@ func runMediaShow(ctx context.Context, args []string, std stdio) error {
 }
 
 // tellTally tells what was done to files.
-func tellTally(std stdio, did string, t console.MediaTally) error {
+func tellTally(std stdio, asJSON bool, did string, t console.MediaTally) error {
 	files := "files"
 	if t.Files == 1 {
 		files = "file"
 	}
-	_, err := fmt.Fprintf(std.Out, "%s %d %s, %d bytes\n", did, t.Files, files, t.Bytes)
-	return err
+	return tell(std, asJSON, t, "%s %d %s, %d bytes", did, t.Files, files, t.Bytes)
 }
 
 func runMediaQuarantine(ctx context.Context, args []string, std stdio) error {
 	fs := newFlags("landbridge media quarantine")
+	asJSON := fs.Bool("json", false, "print JSON")
 	undo := fs.Bool("undo", false, "serve a file again")
-	return order{"landbridge media quarantine", "landbridge media quarantine MXC|USER|ROOM [-undo] [-c FILE]", 1, fs, func(ctx context.Context, c *commander, args []string) error {
+	return order{"landbridge media quarantine", "landbridge media quarantine MXC|USER|ROOM [-undo] [-json] [-c FILE]", 1, fs, func(ctx context.Context, c *commander, args []string) error {
 		var t console.MediaTally
 		if err := c.do(ctx, "/media/quarantine", console.MediaOrder{Name: args[0], Undo: *undo}, &t); err != nil {
 			return err
@@ -107,14 +107,15 @@ func runMediaQuarantine(ctx context.Context, args []string, std stdio) error {
 		if *undo {
 			did = "Released"
 		}
-		return tellTally(std, did, t)
+		return tellTally(std, *asJSON, did, t)
 	}}.run(ctx, args, std)
 }
 
 func runMediaProtect(ctx context.Context, args []string, std stdio) error {
 	fs := newFlags("landbridge media protect")
+	asJSON := fs.Bool("json", false, "print JSON")
 	undo := fs.Bool("undo", false, "protect it no longer")
-	return order{"landbridge media protect", "landbridge media protect MXC [-undo] [-c FILE]", 1, fs, func(ctx context.Context, c *commander, args []string) error {
+	return order{"landbridge media protect", "landbridge media protect MXC [-undo] [-json] [-c FILE]", 1, fs, func(ctx context.Context, c *commander, args []string) error {
 		var m console.Media
 		if err := c.do(ctx, "/media/protect", console.MediaOrder{Name: args[0], Undo: *undo}, &m); err != nil {
 			return err
@@ -123,8 +124,7 @@ func runMediaProtect(ctx context.Context, args []string, std stdio) error {
 		if !m.Protected {
 			state = "is not protected"
 		}
-		_, err := fmt.Fprintln(std.Out, m.URI, state)
-		return err
+		return tell(std, *asJSON, m, "%s %s", m.URI, state)
 	}}.run(ctx, args, std)
 }
 
@@ -133,8 +133,9 @@ func ago(d time.Duration) int64 { return time.Now().Add(-d).UnixMilli() }
 
 func runMediaDelete(ctx context.Context, args []string, std stdio) error {
 	fs := newFlags("landbridge media delete")
+	asJSON := fs.Bool("json", false, "print JSON")
 	older := fs.Duration("older", 0, "of a user, only what was uploaded so long `ago`, such as 720h")
-	return order{"landbridge media delete", "landbridge media delete MXC|USER [-older TIME] [-c FILE]", 1, fs, func(ctx context.Context, c *commander, args []string) error {
+	return order{"landbridge media delete", "landbridge media delete MXC|USER [-older TIME] [-json] [-c FILE]", 1, fs, func(ctx context.Context, c *commander, args []string) error {
 		q := console.MediaOrder{Name: args[0]}
 		switch {
 		case *older < 0:
@@ -148,14 +149,15 @@ func runMediaDelete(ctx context.Context, args []string, std stdio) error {
 		if err := c.do(ctx, "/media/delete", q, &t); err != nil {
 			return err
 		}
-		return tellTally(std, "Deleted", t)
+		return tellTally(std, *asJSON, "Deleted", t)
 	}}.run(ctx, args, std)
 }
 
 func runMediaPurge(ctx context.Context, args []string, std stdio) error {
 	fs := newFlags("landbridge media purge")
+	asJSON := fs.Bool("json", false, "print JSON")
 	unused := fs.Duration("unused", 30*24*time.Hour, "for how `long` nobody has asked for it")
-	return order{"landbridge media purge", "landbridge media purge [-unused TIME] [-c FILE]", 0, fs, func(ctx context.Context, c *commander, _ []string) error {
+	return order{"landbridge media purge", "landbridge media purge [-unused TIME] [-json] [-c FILE]", 0, fs, func(ctx context.Context, c *commander, _ []string) error {
 		if *unused < 0 {
 			return usageError("landbridge media purge: -unused must not be negative")
 		}
@@ -163,7 +165,7 @@ func runMediaPurge(ctx context.Context, args []string, std stdio) error {
 		if err := c.do(ctx, "/media/purge", console.MediaOrder{BeforeTS: ago(*unused)}, &t); err != nil {
 			return err
 		}
-		return tellTally(std, "Dropped", t)
+		return tellTally(std, *asJSON, "Dropped", t)
 	}}.run(ctx, args, std)
 }
 

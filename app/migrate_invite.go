@@ -166,33 +166,32 @@ func linksCSV(w io.Writer, links []claims.Link) error {
 
 // runMigrateRemind writes to those who were invited and have not come.
 func runMigrateRemind(ctx context.Context, args []string, std stdio) error {
-	return claimsOrder(ctx, args, std, "remind", "landbridge migrate remind -bridge ID [-c FILE]", 0, func(ctx context.Context, c *commander, bridge string, _ []string) error {
+	return claimsOrder(ctx, args, std, "remind", "landbridge migrate remind -bridge ID [-json] [-c FILE]", 0, func(ctx context.Context, c *commander, bridge string, _ []string, asJSON bool) error {
 		var out console.Reminded
 		if err := c.do(ctx, "/claims/remind", console.ClaimsOf{Service: bridge}, &out); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintf(std.Out, "%d people are reminded now, one after the other.\n", out.Count)
-		return err
+		return tell(std, asJSON, out, "%d people are reminded now, one after the other.", out.Count)
 	})
 }
 
 // runMigrateUnlink takes the tie between somebody and their account away.
 func runMigrateUnlink(ctx context.Context, args []string, std stdio) error {
-	return claimsOrder(ctx, args, std, "unlink", "landbridge migrate unlink -bridge ID PERSON [-c FILE]", 1, func(ctx context.Context, c *commander, bridge string, args []string) error {
+	return claimsOrder(ctx, args, std, "unlink", "landbridge migrate unlink -bridge ID PERSON [-json] [-c FILE]", 1, func(ctx context.Context, c *commander, bridge string, args []string, asJSON bool) error {
 		if err := c.do(ctx, "/claims/unlink", console.ClaimsOf{Service: bridge, Person: args[0]}, &struct{}{}); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintf(std.Out, "%s has no account here any more.\n", plainText(args[0]))
-		return err
+		return tell(std, asJSON, console.ClaimsOf{Service: bridge, Person: args[0]}, "%s has no account here any more.", plainText(args[0]))
 	})
 }
 
 // claimsOrder is a subcommand of migrate about one bridge of the running server.
-func claimsOrder(ctx context.Context, args []string, std stdio, verb, usage string, want int, do func(ctx context.Context, c *commander, bridge string, args []string) error) (err error) {
+func claimsOrder(ctx context.Context, args []string, std stdio, verb, usage string, want int, do func(ctx context.Context, c *commander, bridge string, args []string, asJSON bool) error) (err error) {
 	name := "landbridge migrate " + verb
 	fs := newFlags(name)
 	path := configFlag(fs)
 	bridge := fs.String("bridge", "", "`id` of the bridge")
+	asJSON := fs.Bool("json", false, "print JSON")
 	rest, err := parseFlags(fs, usage, args, std)
 	if err != nil {
 		return err
@@ -208,5 +207,5 @@ func claimsOrder(ctx context.Context, args []string, std stdio, verb, usage stri
 		return err
 	}
 	defer func() { err = errors.Join(err, c.close()) }()
-	return do(ctx, c, *bridge, rest)
+	return do(ctx, c, *bridge, rest, *asJSON)
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/landbridge-im/landbridge/appservice"
 	"github.com/landbridge-im/landbridge/backup"
+	"github.com/landbridge-im/landbridge/bridges/slack"
 	"github.com/landbridge-im/landbridge/doctor"
 	"github.com/landbridge-im/landbridge/homeserver/oauth"
 	"github.com/landbridge-im/landbridge/homeserver/store"
@@ -44,7 +45,8 @@ func (s *serving) openPages() (err error) {
 	so := start.Options{Site: p.site, Server: c.Server.Name, Address: c.PublicURL(), Rooms: s.publicRooms, Networks: s.networks,
 		Policy: s.policy, Console: console.Path + "/", Reading: reading.Path, Log: s.log}
 	co := console.Options{Site: p.site, Server: c.Server.Name, Version: s.std.build.Version, Store: s.hs.Store(), Backend: backend{s},
-		Metrics: s.metrics, Lines: s.lines, Desk: s.desk, Claims: claimPages{s}, Log: s.log}
+		Metrics: s.metrics, Lines: s.lines, Desk: s.desk, Claims: claimPages{s}, Log: s.log,
+		Manifest: func() ([]byte, error) { return slack.Manifest("Landbridge", "", "") }}
 	if c.OAuth.Enabled { // and with it the pages of accounts
 		so.SignUp, so.Account = oauth.PathSignUp, oauth.PathAccount
 		co.SignIn = oauth.SignInTo
@@ -117,6 +119,11 @@ var _ console.Backend = backend{}
 // Admin implements console.Backend.
 func (b backend) Admin(ctx context.Context, by *page.Session, method, path string, body, out any) error {
 	return b.s.hs.Admin(ctx, by.User, by.UserID, method, path, body, out)
+}
+
+// Act implements console.Backend.
+func (b backend) Act(ctx context.Context, by *page.Session, method, path string, body, out any) error {
+	return b.s.hs.Act(ctx, by.UserID, method, path, body, out)
 }
 
 // SignIn implements console.Backend: it is a login by the client API, with its limits, which ends at

@@ -93,14 +93,23 @@ func writeNew(path string, data []byte) error {
 	return nil
 }
 
+// registrationsChecked is what programs are told of registrations: the files that are good, and what is wrong, of which
+// Errors are more than warnings.
+type registrationsChecked struct {
+	Good     []string `json:"good"`
+	Problems []string `json:"problems"`
+	Errors   int      `json:"errors"`
+}
+
 func runRegistrationCheck(_ context.Context, args []string, std stdio) error {
 	fs := newFlags("landbridge registration check")
+	asJSON := fs.Bool("json", false, "print JSON")
 	path := configFlag(fs)
 	var name string
 	var quiet bool
 	fs.StringVar(&name, "server-name", "", "the homeserver's `name`; else that of the configuration, if there is one")
 	fs.BoolVar(&quiet, "q", false, "print problems only, not what the registrations give")
-	files, err := parseFlags(fs, "landbridge registration check [-q] [-c FILE] [-server-name NAME] [FILE, FOLDER or GLOB ...]", args, std)
+	files, err := parseFlags(fs, "landbridge registration check [-q] [-json] [-c FILE] [-server-name NAME] [FILE, FOLDER or GLOB ...]", args, std)
 	if err != nil {
 		return err
 	}
@@ -122,6 +131,19 @@ func runRegistrationCheck(_ context.Context, args []string, std stdio) error {
 		return err
 	}
 	problems := set.Problems()
+	if *asJSON {
+		out := registrationsChecked{Good: []string{}, Problems: []string{}, Errors: len(problems.Errors())}
+		for _, r := range set.All() {
+			out.Good = append(out.Good, r.File())
+		}
+		for _, p := range problems {
+			out.Problems = append(out.Problems, p.Error())
+		}
+		if err := printJSON(std, out); err != nil || out.Errors == 0 {
+			return err
+		}
+		return &exitError{code: exitFailure}
+	}
 	for _, p := range problems {
 		fmt.Fprintln(std.Out, p.Error())
 	}

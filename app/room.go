@@ -13,6 +13,12 @@ func runRoom(ctx context.Context, args []string, std stdio) error {
 	return dispatch(ctx, "landbridge room", []command{
 		{"list", "list the rooms", runRoomList},
 		{"show", "show a room", runRoomShow},
+		{"set", "change name, topic, who may come in and read, on behalf of an administrator", runRoomSet},
+		{"admin", "give somebody of this server the most power in a room", runRoomAdmin},
+		{"redact", "remove the contents of a message", runRoomRedact},
+		{"block", "let nobody join any more; -undo ends it", runRoomBlock},
+		{"purge", "delete old history from this server", runRoomPurge},
+		{"delete", "have everybody here leave, and delete the room from this server", runRoomDelete},
 	}, args, std)
 }
 

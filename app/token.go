@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"time"
 
@@ -20,11 +19,12 @@ func runToken(ctx context.Context, args []string, std stdio) error {
 
 func runTokenCreate(ctx context.Context, args []string, std stdio) error {
 	fs := newFlags("landbridge token create")
+	asJSON := fs.Bool("json", false, "print JSON")
 	uses := fs.Int64("uses", 1, "how `often` it may be used; 0 for as often as one likes")
 	expires := fs.Duration("expires", 0, "for how `long` it is good, such as 72h; 0 for ever")
 	admin := fs.Bool("admin", false, "whoever uses it becomes an administrator")
 	text := fs.String("token", "", "the `token`; without it, one is made up")
-	return order{"landbridge token create", "landbridge token create [-uses N] [-expires TIME] [-admin] [-token TOKEN] [-c FILE]", 0, fs, func(ctx context.Context, c *commander, _ []string) error {
+	return order{"landbridge token create", "landbridge token create [-uses N] [-expires TIME] [-admin] [-token TOKEN] [-json] [-c FILE]", 0, fs, func(ctx context.Context, c *commander, _ []string) error {
 		if *uses < 0 || *expires < 0 {
 			return usageError("landbridge token create: -uses and -expires must not be negative")
 		}
@@ -36,8 +36,7 @@ func runTokenCreate(ctx context.Context, args []string, std stdio) error {
 		if err := c.do(ctx, "/token/create", q, &k); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintln(std.Out, k.Token)
-		return err
+		return tell(std, *asJSON, k, "%s", k.Token)
 	}}.run(ctx, args, std)
 }
 
@@ -75,12 +74,12 @@ func runTokenList(ctx context.Context, args []string, std stdio) error {
 
 func runTokenDelete(ctx context.Context, args []string, std stdio) error {
 	fs := newFlags("landbridge token delete")
-	return order{"landbridge token delete", "landbridge token delete TOKEN [-c FILE]", 1, fs, func(ctx context.Context, c *commander, args []string) error {
+	asJSON := fs.Bool("json", false, "print JSON")
+	return order{"landbridge token delete", "landbridge token delete TOKEN [-json] [-c FILE]", 1, fs, func(ctx context.Context, c *commander, args []string) error {
 		var k console.Token
 		if err := c.do(ctx, "/token/delete", console.Named{Name: args[0]}, &k); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintf(std.Out, "Deleted %s\n", k.Token)
-		return err
+		return tell(std, *asJSON, k, "Deleted %s", k.Token)
 	}}.run(ctx, args, std)
 }

@@ -50,20 +50,27 @@ func passwordFlag(path string, std stdio) (password string, made bool, err error
 
 const passwordHelp = "`file` with the password, - for standard input; without it, one is made up and printed"
 
-func tellPassword(std stdio, id, password string, made bool) error {
+// withPassword is an account with the password that was made up for it.
+type withPassword struct {
+	console.User
+	Password string `json:"password,omitempty"`
+}
+
+// tellAccount tells what was done to an account, and the password if it was made up.
+func tellAccount(std stdio, asJSON bool, u console.User, said, password string, made bool) error {
 	if !made {
-		return nil
+		return tell(std, asJSON, u, "%s", said)
 	}
-	_, err := fmt.Fprintf(std.Out, "The password of %s is %s\n", id, password)
-	return err
+	return tell(std, asJSON, withPassword{u, password}, "%s\nThe password of %s is %s", said, u.ID, password)
 }
 
 func runUserCreate(ctx context.Context, args []string, std stdio) error {
 	fs := newFlags("landbridge user create")
+	asJSON := fs.Bool("json", false, "print JSON")
 	file := fs.String("password-file", "", passwordHelp)
 	admin := fs.Bool("admin", false, "make an administrator")
 	name := fs.String("display-name", "", "display `name`")
-	return order{"landbridge user create", "landbridge user create NAME [-admin] [-display-name NAME] [-password-file FILE] [-c FILE]", 1, fs, func(ctx context.Context, c *commander, args []string) error {
+	return order{"landbridge user create", "landbridge user create NAME [-admin] [-display-name NAME] [-password-file FILE] [-json] [-c FILE]", 1, fs, func(ctx context.Context, c *commander, args []string) error {
 		password, made, err := passwordFlag(*file, std)
 		if err != nil {
 			return err
@@ -72,10 +79,7 @@ func runUserCreate(ctx context.Context, args []string, std stdio) error {
 		if err := c.do(ctx, "/user/create", console.CreateUser{Name: args[0], Password: password, DisplayName: *name, Admin: *admin}, &u); err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintf(std.Out, "Made %s\n", u.ID); err != nil {
-			return err
-		}
-		return tellPassword(std, u.ID, password, made)
+		return tellAccount(std, *asJSON, u, "Made "+u.ID, password, made)
 	}}.run(ctx, args, std)
 }
 
@@ -147,9 +151,10 @@ func runUserShow(ctx context.Context, args []string, std stdio) error {
 
 func runUserPassword(ctx context.Context, args []string, std stdio) error {
 	fs := newFlags("landbridge user password")
+	asJSON := fs.Bool("json", false, "print JSON")
 	file := fs.String("password-file", "", passwordHelp)
 	keep := fs.Bool("keep-devices", false, "leave the user's devices logged in")
-	return order{"landbridge user password", "landbridge user password NAME [-keep-devices] [-password-file FILE] [-c FILE]", 1, fs, func(ctx context.Context, c *commander, args []string) error {
+	return order{"landbridge user password", "landbridge user password NAME [-keep-devices] [-password-file FILE] [-json] [-c FILE]", 1, fs, func(ctx context.Context, c *commander, args []string) error {
 		password, made, err := passwordFlag(*file, std)
 		if err != nil {
 			return err
@@ -158,23 +163,20 @@ func runUserPassword(ctx context.Context, args []string, std stdio) error {
 		if err := c.do(ctx, "/user/password", console.SetPassword{Name: args[0], Password: password, Keep: *keep}, &u); err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintf(std.Out, "Changed the password of %s\n", u.ID); err != nil {
-			return err
-		}
-		return tellPassword(std, u.ID, password, made)
+		return tellAccount(std, *asJSON, u, "Changed the password of "+u.ID, password, made)
 	}}.run(ctx, args, std)
 }
 
 func runUserDeactivate(ctx context.Context, args []string, std stdio) error {
 	fs := newFlags("landbridge user deactivate")
+	asJSON := fs.Bool("json", false, "print JSON")
 	erase := fs.Bool("erase", false, "erase profile and data, and hide messages from those who come later")
-	return order{"landbridge user deactivate", "landbridge user deactivate NAME [-erase] [-c FILE]", 1, fs, func(ctx context.Context, c *commander, args []string) error {
+	return order{"landbridge user deactivate", "landbridge user deactivate NAME [-erase] [-json] [-c FILE]", 1, fs, func(ctx context.Context, c *commander, args []string) error {
 		var u console.User
 		if err := c.do(ctx, "/user/deactivate", console.Deactivate{Name: args[0], Erase: *erase}, &u); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintf(std.Out, "Deactivated %s\n", u.ID)
-		return err
+		return tell(std, *asJSON, u, "Deactivated %s", u.ID)
 	}}.run(ctx, args, std)
 }
 
@@ -182,8 +184,9 @@ func runUserDeactivate(ctx context.Context, args []string, std stdio) error {
 func setUser(ctx context.Context, args []string, std stdio, verb string, set func(q *console.SetUser, on *bool)) error {
 	name := "landbridge user " + verb
 	fs := newFlags(name)
+	asJSON := fs.Bool("json", false, "print JSON")
 	undo := fs.Bool("undo", false, "the opposite")
-	return order{name, name + " NAME [-undo] [-c FILE]", 1, fs, func(ctx context.Context, c *commander, args []string) error {
+	return order{name, name + " NAME [-undo] [-json] [-c FILE]", 1, fs, func(ctx context.Context, c *commander, args []string) error {
 		q, on := console.SetUser{Name: args[0]}, !*undo
 		set(&q, &on)
 		var u console.User
@@ -194,8 +197,7 @@ func setUser(ctx context.Context, args []string, std stdio, verb string, set fun
 		if m == "" {
 			m = "an ordinary user"
 		}
-		_, err := fmt.Fprintf(std.Out, "%s is now %s\n", u.ID, m)
-		return err
+		return tell(std, *asJSON, u, "%s is now %s", u.ID, m)
 	}}.run(ctx, args, std)
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
+	"github.com/landbridge-im/landbridge/homeserver/claims"
 	"github.com/landbridge-im/landbridge/homeserver/client"
 	"github.com/landbridge-im/landbridge/homeserver/oauth"
 	"github.com/landbridge-im/landbridge/homeserver/sso"
@@ -58,6 +59,20 @@ func (k keeper) EndSession(ctx context.Context, token string) error {
 	return k.accounts.EndWeb(ctx, token)
 }
 
+// linkedOffers are offers of claims, and whom users are linked to.
+type linkedOffers struct{ *claims.Claims }
+
+var _ oauth.Offers = linkedOffers{}
+
+// LinkedTo implements oauth.Offers.
+func (l linkedOffers) LinkedTo(ctx context.Context, user int64) (out []oauth.Linked, bridged bool, err error) {
+	list, err := l.Claims.LinkedTo(ctx, user)
+	for _, k := range list {
+		out = append(out, oauth.Linked{Service: k.Service, Person: k.Person, Network: k.Network, Name: k.Name, SinceTS: k.SinceTS})
+	}
+	return out, l.Bridged(), err
+}
+
 // openPages makes the frame of the server's own pages.
 func (s *Server) openPages() (err error) {
 	life := s.o.OAuth.BrowserLife
@@ -75,7 +90,8 @@ func (s *Server) openOAuth(single *sso.SSO) (err error) {
 		return nil
 	}
 	s.oauth, err = oauth.New(oauth.Options{ServerName: s.o.Name, PublicURL: s.o.PublicURL, Store: s.store, Accounts: s.accounts, SSO: single, Media: s.media,
-		Pages: s.pages, Client: func() oauth.Client { return s.client.Pages() }, Offers: func() oauth.Offers { return s.claims }, Log: s.o.Log, Now: s.o.Now})
+		Pages: s.pages, Client: func() oauth.Client { return s.client.Pages() }, Offers: func() oauth.Offers { return linkedOffers{s.claims} },
+		Export: s.Exporter(), Version: s.o.Version, Log: s.o.Log, Now: s.o.Now})
 	return err
 }
 

@@ -371,7 +371,7 @@ func (s *Server) Deactivate(ctx context.Context, userID string, erase bool) erro
 // Console is what commands on the machine itself ask; it asks nobody who they are.
 func (s *Server) Console() http.Handler {
 	return console.New(console.Options{Accounts: s.accounts, Store: s.store, Deactivate: s.Deactivate, Claims: s.claims, Cutover: s.cutover, Media: s.media, Log: s.o.Log,
-		Export: s.Exporter().Handler(s.o.Log),
+		Export: s.Exporter().Handler(s.o.Log), Server: s.o.Name, API: s.command, LastFailure: s.LastFailure, Retry: s.TryAgain,
 		Import: importer.New(importer.Options{Server: s.o.Name, Store: s.store, Rooms: s.rooms, Accounts: s.accounts, Media: s.media, Log: s.o.Log})})
 }
 

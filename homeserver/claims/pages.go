@@ -83,9 +83,10 @@ func (c *Claims) showError(w http.ResponseWriter, r *http.Request, err error) {
 	c.show(w, r, status, "claimerror", "That did not work", text)
 }
 
-// linked is one who the reader is on a network.
-type linked struct {
+// Linked is one who somebody is on a network.
+type Linked struct {
 	Service, Person, Network, Name string
+	SinceTS                        int64
 	Moving                         bool
 	Rooms                          int64
 	Notes                          []string
@@ -98,7 +99,7 @@ type networkOf struct{ Service, Name string }
 type homeData struct {
 	Session   *page.Session
 	SignIn    string
-	Linked    []linked
+	Linked    []Linked
 	Networks  []networkOf
 	Code      string // as it was typed
 	Complaint string
@@ -143,28 +144,36 @@ func (c *Claims) homeData(r *http.Request) (d homeData, err error) {
 	if d.Session == nil {
 		return d, nil
 	}
-	ties, err := c.o.Store.TiesOf(r.Context(), d.Session.User)
-	if err != nil {
+	if d.Linked, err = c.LinkedTo(r.Context(), d.Session.User); err != nil {
 		return d, err
 	}
-	for _, t := range ties {
-		l := linked{Service: t.Service, Person: t.Person, Network: t.Service, Moving: t.Moving, Rooms: t.Rooms}
-		if _, name, err := c.bridge(r.Context(), t.Service); err == nil {
-			l.Network = name
-		}
-		l.Name = c.nameOf(r.Context(), t.Service, t.Person, "")
-		if t.Notes != "" {
-			l.Notes = strings.Split(t.Notes, "\n")
-		}
-		d.Moving = d.Moving || t.Moving
-		d.Linked = append(d.Linked, l)
-	}
+	d.Moving = slices.ContainsFunc(d.Linked, func(l Linked) bool { return l.Moving })
 	// Who is linked to somebody of a network is asked to link with the others.
 	d.Networks = slices.DeleteFunc(d.Networks, func(n networkOf) bool {
-		return slices.ContainsFunc(d.Linked, func(l linked) bool { return l.Service == n.Service })
+		return slices.ContainsFunc(d.Linked, func(l Linked) bool { return l.Service == n.Service })
 	})
 	return d, nil
 }
+
+// LinkedTo lists who a user is on networks, oldest first.
+func (c *Claims) LinkedTo(ctx context.Context, user int64) (out []Linked, err error) {
+	ties, err := c.o.Store.TiesOf(ctx, user)
+	for _, t := range ties {
+		l := Linked{Service: t.Service, Person: t.Person, Network: t.Service, SinceTS: t.SinceTS, Moving: t.Moving, Rooms: t.Rooms}
+		if _, name, err := c.bridge(ctx, t.Service); err == nil {
+			l.Network = name
+		}
+		l.Name = c.nameOf(ctx, t.Service, t.Person, "")
+		if t.Notes != "" {
+			l.Notes = strings.Split(t.Notes, "\n")
+		}
+		out = append(out, l)
+	}
+	return out, err
+}
+
+// Bridged tells whether there is a network whose people can be linked.
+func (c *Claims) Bridged() bool { return len(c.networks()) > 0 }
 
 func (c *Claims) homePage(w http.ResponseWriter, r *http.Request) error {
 	d, err := c.homeData(r)

@@ -33,7 +33,14 @@ type Options struct {
 	Cutover *cutover.Cutover
 	// Export answers what is asked below /export/; see package exporter.
 	Export http.Handler
-	Log    *slog.Logger
+	// Server is the server's name. API does an Act; nil: there is no such command.
+	Server string
+	API    API
+	// LastFailure tells why a call to another server failed last, and Retry has it tried again; nil where the server
+	// does not run.
+	LastFailure func(server string) (text string, at time.Time)
+	Retry       func(ctx context.Context, server string)
+	Log         *slog.Logger
 }
 
 // console serves the commands.
@@ -57,6 +64,7 @@ func New(o Options) http.Handler {
 	changing(mux, c, "/token/delete", nothing, c.deleteToken)
 	serve(mux, c, "/room/list", c.listRooms)
 	serve(mux, c, "/room/show", c.showRoom)
+	c.lookCommands(mux)
 	if o.Media != nil {
 		c.mediaCommands(mux)
 	}

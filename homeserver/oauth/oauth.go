@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/landbridge-im/landbridge/export"
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
 	clientapi "github.com/landbridge-im/landbridge/homeserver/client"
 	"github.com/landbridge-im/landbridge/homeserver/media"
@@ -56,6 +57,8 @@ type Offers interface {
 	// Reserve is Invited for who makes an account now; if it is true, Settle must tell which came of it (0: none).
 	Reserve(ctx context.Context, path string) (bool, error)
 	Settle(ctx context.Context, path string, user int64) error
+	// LinkedTo tells who a user is on bridged networks, and whether there is such a network at all.
+	LinkedTo(ctx context.Context, user int64) (list []Linked, bridged bool, err error)
 }
 
 // Options say what New needs.
@@ -69,6 +72,9 @@ type Options struct {
 	SSO   *sso.SSO
 	Media *media.Repo
 	Pages *page.Site
+	// Export is where people's own data come from, and Version the program's, which is written into it.
+	Export  export.Source
+	Version string
 	// Client gives the client-server API, which may be made later than the Provider.
 	Client func() Client
 	// Offers gives those with which people may sign up where registration is closed; nil: there are none.
@@ -82,16 +88,18 @@ type Provider struct {
 	o     Options
 	paces *paces
 	mux   *http.ServeMux
-	tmpl  *template.Template
-	text  texts
+	// exports has a place for each export that is being made.
+	exports chan struct{}
+	tmpl    *template.Template
+	text    texts
 }
 
 // New makes a Provider.
 func New(o Options) (*Provider, error) {
-	if o.ServerName == "" || o.PublicURL == "" || o.Store == nil || o.Accounts == nil || o.Pages == nil || o.Client == nil || o.Log == nil || o.Now == nil {
+	if o.ServerName == "" || o.PublicURL == "" || o.Store == nil || o.Accounts == nil || o.Pages == nil || o.Export == nil || o.Client == nil || o.Log == nil || o.Now == nil {
 		return nil, errors.New("oauth: options are missing")
 	}
-	p := &Provider{o: o}
+	p := &Provider{o: o, exports: make(chan struct{}, exportsAtOnce)}
 	var err error
 	if p.paces, err = newPaces(); err != nil {
 		return nil, fmt.Errorf("oauth: making the paces of devices: %w", err)
@@ -99,7 +107,7 @@ func New(o Options) (*Provider, error) {
 	if p.text, err = loadTexts(); err != nil {
 		return nil, err
 	}
-	if p.tmpl, err = o.Pages.ParseWith(template.FuncMap{"t": p.text.get, "date": date}, pageFiles, "pages/*.html"); err != nil {
+	if p.tmpl, err = o.Pages.ParseKeyed(p.text, template.FuncMap{"date": date}, pageFiles, "pages/*.html"); err != nil {
 		return nil, fmt.Errorf("oauth: the templates: %w", err)
 	}
 	p.mux = p.routes()
@@ -145,6 +153,10 @@ const (
 	pathEmails    = "/account/email"
 	pathKeys      = "/account/encryption"
 	pathClose     = "/account/deactivate"
+	pathLinked    = "/account/linked"
+	pathData      = "/account/data"
+	// pathClaim is the page of package claims on which people are linked.
+	pathClaim = "/claim"
 )
 
 func (p *Provider) routes() *http.ServeMux {

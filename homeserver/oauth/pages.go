@@ -82,6 +82,8 @@ func (p *Provider) pageRoutes(mux *http.ServeMux) {
 	on(pathEmails, p.owner(p.emailsPage), p.owner(p.changeEmails))
 	on(pathPassword, p.owner(p.passwordPage), p.owner(p.changePassword))
 	on(pathKeys, p.owner(p.keysPage), p.owner(p.resetKeys))
+	on(pathLinked, p.owner(p.linkedPage), nil)
+	on(pathData, p.owner(p.dataPage), p.owner(p.data))
 	on(pathClose, p.owner(p.closePage), p.owner(p.closeAccount))
 	on("/account/", func(http.ResponseWriter, *http.Request) error {
 		return mxerror.NotFound("%s", p.text.get("error.notfound"))
@@ -200,7 +202,8 @@ func (p *Provider) nav(here string) func(*page.Frame) {
 		if p.o.Accounts.CanMail() {
 			f.Nav = append(f.Nav, page.Link{Text: p.text.get("nav.email"), Path: pathEmails})
 		}
-		f.Nav = append(f.Nav, page.Link{Text: p.text.get("nav.encryption"), Path: pathKeys})
+		f.Nav = append(f.Nav, page.Link{Text: p.text.get("nav.encryption"), Path: pathKeys}, page.Link{Text: p.text.get("nav.linked"), Path: pathLinked},
+			page.Link{Text: p.text.get("nav.data"), Path: pathData})
 		for i := range f.Nav {
 			f.Nav[i].Here = f.Nav[i].Path == here
 		}

@@ -117,6 +117,20 @@ func (s *Store) Ties(ctx context.Context, service, after string, limit int) ([]T
 	return collect(ctx, s, "claim_tie_list", scanTie, service, after, limit)
 }
 
+// TieCounts tells how many people of each service have an account.
+func (s *Store) TieCounts(ctx context.Context) (map[string]int64, error) {
+	type count struct {
+		service string
+		n       int64
+	}
+	list, err := collect(ctx, s, "claim_tie_count", func(r scanner) (c count, err error) { return c, r.Scan(&c.service, &c.n) })
+	out := map[string]int64{}
+	for _, c := range list {
+		out[c.service] = c.n
+	}
+	return out, err
+}
+
 // TiesMoving lists the ties whose accounts are not in all rooms yet, after one, in order.
 func (s *Store) TiesMoving(ctx context.Context, after Tie, limit int) ([]Tie, error) {
 	return collect(ctx, s, "claim_tie_moving", scanTie, after.Service, after.Person, limit)

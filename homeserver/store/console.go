@@ -134,3 +134,8 @@ func (s *Store) Totals(ctx context.Context) (t Totals, err error) {
 	}
 	return t, nil
 }
+
+// FirstAdmin is the administrator whose account is the oldest; ErrNotFound if there is none. It reads every account.
+func (s *Store) FirstAdmin(ctx context.Context) (user int64, err error) {
+	return user, s.row(ctx, "console_first_admin").Scan(&user)
+}

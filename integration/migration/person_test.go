@@ -19,7 +19,9 @@ func TestPersonsData(t *testing.T) {
 	must(t, s, "run", golden, "-workspace", "acme", "-no-files")
 	const ann = "@slack_u024be7lh:test"
 	// What is about a person is theirs, too.
-	of := func(e event) bool { return e.Sender == ann || e.Type == "m.room.member" && e.StateKey != nil && *e.StateKey == ann }
+	of := func(e event) bool {
+		return e.Sender == ann || e.Type == "m.room.member" && e.StateKey != nil && *e.StateKey == ann
+	}
 	want := 0
 	for _, list := range rooms(t, s, "slack:acme") {
 		for _, e := range list {

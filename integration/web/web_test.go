@@ -175,6 +175,17 @@ func TestPages(t *testing.T) {
 		{"/console/backups", "Make a backup now", "backups"},
 		{"/console/doctor?run=yes", "data folder", "doctor"},
 		{"/console/audit", "Nothing yet", "audit"},
+		{"/console/docs", "Quick start", "docs"},
+		{"/console/docs/operations", "Look after it", "docs-operations"},
+		{"/console/docs/configuration-reference", "Configuration reference", "docs-reference"},
+		{"/console/docs/configs/proxy/nginx.conf", "proxy_pass", "docs-file"},
+		{"/account", "Your account", "account"},
+		{"/account/devices", "Your devices", "account-devices"},
+		{"/account/password", "Current password", "account-password"},
+		{"/account/encryption", "Reset encryption", "account-encryption"},
+		{"/account/linked", "You are linked to nobody", "account-linked"},
+		{"/account/data", "Download", "account-data"},
+		{"/account/deactivate", "Close your account", "account-close"},
 	} {
 		b.visit(p.path, p.see)
 		b.look(p.name)
@@ -193,12 +204,34 @@ func TestPages(t *testing.T) {
 	b.look("sure")
 	b.click("text=No, go back")
 	b.see("suspended")
+	b.goTo("/console/rooms/show?id=" + room)
+	b.fill("#set-topic", "Tulips")
+	b.click("button[value=set]")
+	b.see("must be an administrator of it")
+	b.click("button[value=admin]")
+	b.see("You are an administrator of the room.")
+	b.fill("#set-topic", "Tulips")
+	b.do(step{Do: "select", At: "#set-join", Text: "knock"})
+	b.click("button[value=set]")
+	b.see("The room is changed.")
+	if topic, err := berta.StateContent(ctx, room, "m.room.topic", ""); err != nil || topic["topic"] != "Tulips" {
+		t.Errorf("the topic is %v %v", topic, err)
+	}
+	b.look("room-changed")
 	b.goTo("/console/tokens")
 	b.fill("#uses", "3")
 	b.click("button[value=create]")
 	b.see("0 of 3")
 	b.goTo("/console/reports")
+	b.see("hello")
+	b.click("button[value=redact]")
+	b.click("text=Remove the message")
+	b.see("The message is removed.")
+	if e, err := berta.Event(ctx, room, event); err != nil || e.Body() != "" {
+		t.Errorf("what was removed is %+v %v", e, err)
+	}
 	b.click("text=Dealt with")
+	b.click("text=It is dealt with")
 	b.see("Nobody has reported anything.")
 	b.goTo("/console/backups")
 	b.click("text=Make a backup now")

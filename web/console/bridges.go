@@ -88,6 +88,9 @@ type bridgeView struct {
 	Next    string
 	Letters []Letter
 	Claims  bool // somebody keeps them
+	// Fresh tells that the bridge was just set up, and Wanted how many rooms it is to make; 0 if that is not known.
+	Fresh  bool
+	Wanted int
 }
 
 // lettersShown is how many dead letters a page lists.
@@ -103,7 +106,7 @@ func (c *Console) bridge(v *visit) error {
 		if err != nil {
 			return err
 		}
-		out := bridgeView{bridgeRow: bridgeRow{b, counted[b.ID]}, Search: q.Get("q"), Claims: c.o.Claims != nil}
+		out := bridgeView{Fresh: q.Get("fresh") == "yes", Wanted: int(min(max(v.number("of"), 0), 100_000)), bridgeRow: bridgeRow{b, counted[b.ID]}, Search: q.Get("q"), Claims: c.o.Claims != nil}
 		from := int(max(v.number("from"), 0))
 		if out.Portals, out.Total, err = c.o.Backend.Portals(v.ctx, b.ID, out.Search, from, pageSize); err != nil {
 			return err
@@ -136,6 +139,28 @@ func (c *Console) bridgeDo(v *visit) error {
 	return v.act(what, "bridge "+id, "", back, "Done: "+what+".", func() error { return c.o.Backend.SetBridge(v.ctx, id, what) })
 }
 
+// bridgeProgress tells how far a bridge is that was just started, for the script of its page.
+func (c *Console) bridgeProgress(v *visit) error {
+	id := v.r.URL.Query().Get("id")
+	for _, b := range c.o.Backend.Bridges() {
+		if b.ID != id {
+			continue
+		}
+		_, total, err := c.o.Backend.Portals(v.ctx, id, "", 0, 0)
+		if err != nil {
+			return err
+		}
+		up := 0
+		for _, l := range b.Logins {
+			if l.State == "CONNECTED" {
+				up++
+			}
+		}
+		return v.json(map[string]any{"state": b.State, "error": b.Error, "connected": up, "logins": len(b.Logins), "rooms": total})
+	}
+	return problemf("There is no bridge %q.", id)
+}
+
 // lettersDo tries dead letters again, or forgets them; all if none is named.
 func (c *Console) lettersDo(v *visit) error {
 	f := v.r.PostForm
@@ -149,7 +174,7 @@ func (c *Console) lettersDo(v *visit) error {
 			return err
 		})
 	case "drop":
-		if len(events) == 0 && !v.sure(question{Text: "What did not get across the bridge " + id + " is not tried again. The messages themselves stay in their rooms.", Yes: "Forget them", Back: back}) {
+		if !v.sure(question{Text: "What did not get across the bridge " + id + " is not tried again. The messages themselves stay in their rooms.", Yes: "Forget them", Back: back}) {
 			return nil
 		}
 		return v.actSaid("drop dead letters of", "bridge "+id, strings.Join(events, " "), back, func() string { return strconv.Itoa(n) + " are forgotten." }, func() (err error) {

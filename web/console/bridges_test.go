@@ -24,7 +24,7 @@ func TestLetters(t *testing.T) {
 	}{
 		{url.Values{"do": {"retry"}, "event": {"$e"}}, "retry letters irc $e"},
 		{url.Values{"do": {"retry"}}, "retry letters irc "},
-		{url.Values{"do": {"drop"}, "event": {"$e"}}, "drop letters irc $e"},
+		{url.Values{"do": {"drop"}, "event": {"$e"}, "sure": {"yes"}}, "drop letters irc $e"},
 		{url.Values{"do": {"drop"}}, ""},
 		{url.Values{"do": {"drop"}, "sure": {"yes"}}, "drop letters irc "},
 		{url.Values{"do": {"burn"}}, ""},

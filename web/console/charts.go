@@ -33,6 +33,7 @@ var groups = []struct {
 	{"messages/", "Messages by network", "a minute", plain},
 	{"latency/", "Latency of bridges", "milliseconds", plain},
 	{"queue/", "What waits for bridges", "events", plain},
+	{"claims/", "Claims: people who have come", "people", plain},
 	{"writes/", "Writes to the database", "a minute", plain},
 	{"memory/", "Memory", "", func(f float64) string { return size(int64(f)) }},
 	{"disk/", "Disk by use", "", func(f float64) string { return size(int64(f)) }},

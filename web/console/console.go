@@ -14,9 +14,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/landbridge-im/landbridge/backup"
+	"github.com/landbridge-im/landbridge/configs"
+	"github.com/landbridge-im/landbridge/docs"
 	"github.com/landbridge-im/landbridge/doctor"
 	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/migration/desk"
+	"github.com/landbridge-im/landbridge/web/manual"
 	"github.com/landbridge-im/landbridge/web/page"
 )
 
@@ -71,6 +74,8 @@ type Backend interface {
 	// Admin calls the administrators' API on behalf of one of them; path begins behind its prefix. out
 	// may be nil. An error is for people to read.
 	Admin(ctx context.Context, by *page.Session, method, path string, body, out any) error
+	// Act calls the client-server API as the user that an administrator is; path begins behind the version.
+	Act(ctx context.Context, by *page.Session, method, path string, body, out any) error
 	// SignIn checks a name and a password, with the limits of logging in.
 	SignIn(r *http.Request, name, password string) (user int64, err error)
 	Bridges() []Bridge
@@ -126,6 +131,8 @@ type Options struct {
 	Lines   *Lines
 	// Desk keeps the migrations.
 	Desk *desk.Desk
+	// Manifest describes the app that Slack is to make, in YAML.
+	Manifest func() ([]byte, error)
 	// Claims keeps ties between remote people and accounts; nil: nobody does.
 	Claims Claims
 	Log    *slog.Logger
@@ -142,6 +149,7 @@ type Console struct {
 
 	drafts    kept[tokenDraft]
 	examinees kept[string] // entries of bridges that are being set up
+	manual    *manual.Manual
 	totals    remembered[store.Totals]
 	disk      remembered[map[string]int64]
 }
@@ -162,6 +170,7 @@ func New(o Options) (*Console, error) {
 	}
 	c := &Console{o: o, began: o.Now(), ended: make(chan struct{}), mux: http.NewServeMux()}
 	c.totals.now, c.disk.now = o.Now, o.Now
+	c.manual = manual.New(docsPath, docs.Pages, configs.Files)
 	var err error
 	if c.tmpl, err = o.Site.ParseWith(funcs, pages, "pages/*.html"); err != nil {
 		return nil, err
@@ -181,6 +190,7 @@ func (c *Console) routes() {
 	get("/users", c.users)
 	get("/users/show", c.user)
 	post("/users/do", c.userDo)
+	post("/users/create", c.userCreate)
 	get("/rooms", c.rooms)
 	get("/rooms/show", c.room)
 	post("/rooms/do", c.roomDo)
@@ -196,6 +206,7 @@ func (c *Console) routes() {
 	get("/bridges/show", c.bridge)
 	post("/bridges/do", c.bridgeDo)
 	post("/bridges/letters", c.lettersDo)
+	get("/bridges/progress", c.bridgeProgress)
 	get("/charts", c.charts)
 	get("/setup", c.setup)
 	get("/setup/irc", c.setupIRC)
@@ -210,6 +221,8 @@ func (c *Console) routes() {
 	get("/doctor", c.doctor)
 	get("/backups", c.backups)
 	post("/backups/do", c.backupDo)
+	get("/docs", c.docs)
+	get("/docs/{name...}", c.docs)
 	c.migrationRoutes(get, post)
 	get("/claims", c.claims)
 	post("/claims/do", c.claimsDo)
@@ -306,7 +319,7 @@ var sections = []page.Link{
 	{Text: "Overview", Path: Path + "/"}, {Text: "Users", Path: Path + "/users"}, {Text: "Rooms", Path: Path + "/rooms"}, {Text: "Bridges", Path: Path + "/bridges"},
 	{Text: "Set up", Path: Path + "/setup"}, {Text: "Migration", Path: Path + "/migrate"}, {Text: "Media", Path: Path + "/media"}, {Text: "Tokens", Path: Path + "/tokens"}, {Text: "Reports", Path: Path + "/reports"},
 	{Text: "Federation", Path: Path + "/federation"}, {Text: "Charts", Path: Path + "/charts"}, {Text: "Log", Path: Path + "/log"}, {Text: "Backups", Path: Path + "/backups"},
-	{Text: "Doctor", Path: Path + "/doctor"}, {Text: "Audit", Path: Path + "/audit"},
+	{Text: "Doctor", Path: Path + "/doctor"}, {Text: "Audit", Path: Path + "/audit"}, {Text: "Help", Path: docsPath},
 }
 
 // show shows a page of the console. here is the path of its section.

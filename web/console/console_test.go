@@ -16,6 +16,7 @@ import (
 // pagesToSee are all pages.
 var pagesToSee = []string{"/", "/users", "/users?all=yes", "/users?q=u5", "/users/show?id=%40berta%3Ax", "/rooms", "/rooms?q=room9", "/media", "/tokens", "/reports", "/federation", "/federation?all=yes&q=a",
 	"/bridges", "/bridges/show?id=irc", "/charts", "/charts?span=year", "/setup", "/setup/irc", "/log", "/audit", "/doctor?run=yes", "/backups",
+	"/bridges/show?id=irc&fresh=yes&of=3", "/bridges/progress?id=irc", "/setup/with/slack", "/setup/with/discord", "/docs", "/docs/quick-start", "/docs/decisions/0031-console-by-the-administrators-api", "/docs/configs/proxy/nginx.conf",
 	"/migrate", "/claims?bridge=irc", "/bridges/examine?id=irc", "/bridges/examine?id=irc&run=yes"}
 
 // TestWhoMaySee: nobody but administrators, and they not for ever.
@@ -163,7 +164,7 @@ func TestSetup(t *testing.T) {
 		{stepReview, nil, []string{"Pick a channel", "#go"}},
 		{stepReview, map[string]string{"others": "bad"}, []string{"line 3: it is bad", "#go"}},
 		{stepReview, map[string]string{"channel": "#go", "others": "rust, #Go"}, []string{"id: irc-ex", "address: irc.example.org:6697", "tls: true", "#irc-ex_ex_#rust:x", "landbridge.yaml"}},
-		{stepDone, map[string]string{"channel": "#go"}, []string{"redirect to /console/bridges/show?id=irc-ex"}},
+		{stepDone, map[string]string{"channel": "#go"}, []string{"redirect to /console/bridges/show?fresh=yes&id=irc-ex&of=1"}},
 	} {
 		got := post(test.step, test.change)
 		for _, want := range test.want {
@@ -255,7 +256,7 @@ func TestLines(t *testing.T) {
 	if !ok {
 		t.Fatal("can't follow")
 	}
-	for n := range linesKept + 10 {
+	for n := range LinesKept + 10 {
 		log.With("bridge", "irc").WithGroup("g").Info("line", "n", n)
 	}
 	log.Warn("beware", "of", "the dog")
@@ -268,7 +269,7 @@ func TestLines(t *testing.T) {
 	if len(newest) != 3 || newest[2].Text != `msg=beware of="the dog"` || newest[2].Level != slog.LevelWarn {
 		t.Errorf("%+v", newest)
 	}
-	if got := l.Newest(slog.LevelInfo, "", linesKept*2); len(got) != linesKept {
+	if got := l.Newest(slog.LevelInfo, "", LinesKept*2); len(got) != LinesKept {
 		t.Errorf("%d lines are kept", len(got))
 	}
 	if got := l.Newest(slog.LevelWarn, "DOG", 10); len(got) != 1 {

@@ -25,7 +25,7 @@ func (l Line) Matches(level slog.Level, text string) bool {
 
 // Bounds of the lines that are kept, each of them, and what a reader may be behind.
 const (
-	linesKept  = 2000
+	LinesKept  = 2000
 	lineMax    = 2000
 	readerKept = 256
 	readersMax = 50
@@ -100,10 +100,10 @@ func (l *Lines) add(at time.Time, level slog.Level, text string) {
 	defer l.mu.Unlock()
 	l.n++
 	line := Line{l.n, at, level, text}
-	if len(l.ring) < linesKept {
+	if len(l.ring) < LinesKept {
 		l.ring = append(l.ring, line)
 	} else {
-		l.ring[(l.n-1)%linesKept] = line
+		l.ring[(l.n-1)%LinesKept] = line
 	}
 	for c := range l.readers {
 		select {
@@ -119,7 +119,7 @@ func (l *Lines) Newest(level slog.Level, text string, limit int) []Line {
 	defer l.mu.Unlock()
 	var out []Line
 	for i := l.n; i > l.n-int64(len(l.ring)) && len(out) < limit; i-- {
-		if line := l.ring[(i-1)%linesKept]; line.Matches(level, text) {
+		if line := l.ring[(i-1)%LinesKept]; line.Matches(level, text) {
 			out = append(out, line)
 		}
 	}

@@ -107,6 +107,9 @@ type roomView struct {
 	Aliases []string
 	Blocked string // by whom, or ""
 	Local   int64
+	// Settings are those that can be changed, and Reading tells whether everybody may read the room on a page.
+	Settings []settingValue
+	Reading  bool
 }
 
 func (c *Console) room(v *visit) error {
@@ -132,6 +135,13 @@ func (c *Console) room(v *visit) error {
 	if out.Blocked, err = c.o.Store.RoomBlocked(v.ctx, id); err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
+	loaded, err := c.o.Store.LoadRoom(v.ctx, r.NID)
+	if err != nil {
+		return err
+	}
+	if out.Settings, out.Reading, err = c.settings(v.ctx, loaded.Root); err != nil {
+		return err
+	}
 	return v.show("/rooms", out.Title(), "room", out)
 }
 
@@ -143,6 +153,14 @@ func (c *Console) roomDo(v *visit) error {
 		return func() error { return v.api(method, path, body, nil) }
 	}
 	switch what {
+	case "set":
+		return c.roomSet(v, id, back)
+	case "redact":
+		return v.redact(id, f.Get("event"), strings.TrimSpace(f.Get("reason")), back)
+	case "admin":
+		return v.takeCharge(id, back)
+	case "purge":
+		return v.purge(id, back)
 	case "block", "unblock":
 		return v.act(what, id, "", back, "Done.", call(http.MethodPut, "/v1/rooms/"+path+"/block", map[string]any{"block": what == "block"}))
 	case "quarantine":

@@ -111,6 +111,11 @@ func (c *Console) measure(last map[string]float64) (map[string]float64, error) {
 			}
 		}
 	}
+	if claimed, err := c.o.Store.TieCounts(context.Background()); err == nil {
+		for service, n := range claimed {
+			out["claims/"+service] = float64(n)
+		}
+	}
 	for _, a := range c.sampledDisk() {
 		out["disk/"+a.Name] = float64(a.Bytes)
 	}

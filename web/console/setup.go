@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -163,10 +164,15 @@ func (c *Console) setupIRC(v *visit) error {
 		return c.ircPage(v, out)
 	}
 	id := "irc-" + out.ID
-	return v.act("set up", "bridge "+id, out.YAML, Path+"/bridges/show?"+url.Values{"id": {id}}.Encode(), "The bridge is written to "+out.File+" and has been started.", func() error {
+	return v.act("set up", "bridge "+id, out.YAML, freshBridge(id, len(out.all())), "The bridge is written to "+out.File+" and has been started.", func() error {
 		_, err := c.o.Backend.AddBridge(context.WithoutCancel(v.ctx), out.YAML)
 		return err
 	})
+}
+
+// freshBridge is the page of a bridge that was just set up, and is to make so many rooms; 0 if that is not known.
+func freshBridge(id string, rooms int) string {
+	return Path + "/bridges/show?" + url.Values{"id": {id}, "fresh": {"yes"}, "of": {strconv.Itoa(rooms)}}.Encode()
 }
 
 // ircChannels looks at the network and shows its channels, or, if that fails, the step before.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -33,7 +34,7 @@ type tokenField struct{ Key, Label, Begins string }
 // tokenKind is a network of this kind.
 type tokenKind struct {
 	Module, Title string
-	Steps         []string
+	Steps         []tokenStep
 	Fields        []tokenField
 	// entry makes the configuration. files are the tokens, or the files with them.
 	entry func(d tokenDraft, inline bool) any
@@ -41,12 +42,10 @@ type tokenKind struct {
 
 var tokenKinds = map[string]tokenKind{
 	"slack": {Module: "slack", Title: "Slack",
-		Steps: []string{"Open api.slack.com/apps and create an app from a manifest; docs/slack.md has the manifest.", "Install it to the workspace.",
-			"Under Basic Information, make an app-level token with the scope connections:write.", "Under OAuth & Permissions, copy the bot token.", "Invite the app to the channels: /invite @landbridge."},
+		Steps:  slackSteps,
 		Fields: []tokenField{{"app_token", "App-level token", "xapp-"}, {"bot_token", "Bot token", "xoxb-"}}, entry: slackEntry},
 	"discord": {Module: "discord", Title: "Discord",
-		Steps: []string{"Open discord.com/developers/applications, create an application, and in it a bot.", "Under Bot, switch on the intents for server members and for message content.",
-			"Under OAuth2, make an address with the scope bot and the permissions that docs/discord.md lists, and open it to invite the bot.", "Under Bot, reset the token and copy it."},
+		Steps:  discordSteps,
 		Fields: []tokenField{{"token", "Token of the bot", ""}}, entry: discordEntry},
 }
 
@@ -134,6 +133,18 @@ func (c *Console) setupToken(v *visit) error {
 	if !ok {
 		return problemf("There is no network %q to set up.", kind)
 	}
+	if c.o.Manifest != nil {
+		manifest, err := c.o.Manifest()
+		if err != nil {
+			return err
+		}
+		k.Steps = slices.Clone(k.Steps)
+		for i := range k.Steps {
+			if k.Steps[i].Code == "manifest" {
+				k.Steps[i].Code = string(manifest)
+			}
+		}
+	}
 	out := tokenView{Kind: kind, K: k, Step: stepConnect, ID: kind, Picked: map[string]bool{}}
 	f := v.r.PostForm
 	if f == nil {
@@ -207,7 +218,7 @@ func (c *Console) tokenConnect(v *visit, out tokenView, f url.Values) error {
 
 func (c *Console) tokenDone(v *visit, out tokenView, d tokenDraft) error {
 	id := d.bridge()
-	return v.act("set up", "bridge "+id, out.YAML, Path+"/bridges/show?"+url.Values{"id": {id}}.Encode(), "The bridge is written to "+out.File+" and has been started.", func() error {
+	return v.act("set up", "bridge "+id, out.YAML, freshBridge(id, len(d.Channels)), "The bridge is written to "+out.File+" and has been started.", func() error {
 		ctx := context.WithoutCancel(v.ctx)
 		for key, token := range d.tokens {
 			if err := c.o.Backend.SaveSecret(d.files[key], token); err != nil {

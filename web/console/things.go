@@ -55,6 +55,9 @@ func (c *Console) tokenDo(v *visit) error {
 		})
 	case "delete":
 		token := f.Get("token")
+		if !v.sure(question{Text: "Nobody can sign up with the token " + token + " any more.", Yes: "Delete the token", Back: back}) {
+			return nil
+		}
 		return v.act("delete", "registration token", "", back, "The token is deleted.", func() error {
 			return v.api(http.MethodDelete, "/v1/registration_tokens/"+url.PathEscape(token), nil, nil)
 		})
@@ -65,7 +68,12 @@ func (c *Console) tokenDo(v *visit) error {
 type reportRow struct {
 	store.Report
 	RoomID, UserID, ReporterID string
+	// EventID and Said are of the message that was reported; "" if it is not here, or no text.
+	EventID, Said string
 }
+
+// saidMax is how much of a reported message is shown, in bytes.
+const saidMax = 2000
 
 // reports shows what users have reported.
 func (c *Console) reports(v *visit) error {
@@ -87,6 +95,14 @@ func (c *Console) reports(v *visit) error {
 				return err
 			}
 		}
+		if p.Event != 0 {
+			if e, err := c.o.Store.Event(v.ctx, p.Event); err == nil {
+				said := e.ContentString("body")
+				r.EventID, r.Said = e.ID, strings.ToValidUTF8(said[:min(len(said), saidMax)], "")
+			} else if !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+		}
 		for nid, to := range map[int64]*string{p.User: &r.UserID, p.Reporter: &r.ReporterID} {
 			if nid == 0 {
 				continue
@@ -101,9 +117,16 @@ func (c *Console) reports(v *visit) error {
 }
 
 func (c *Console) reportDo(v *visit) error {
-	id, err := strconv.ParseInt(v.r.PostForm.Get("id"), 10, 64)
+	f := v.r.PostForm
+	if f.Get("do") == "redact" {
+		return v.redact(f.Get("room"), f.Get("event"), "", Path+"/reports")
+	}
+	id, err := strconv.ParseInt(f.Get("id"), 10, 64)
 	if err != nil {
 		return problemf("There is no such report.")
+	}
+	if !v.sure(question{Text: "The report is removed from the list. What was reported stays as it is.", Yes: "It is dealt with", Back: Path + "/reports"}) {
+		return nil
 	}
 	return v.act("dismiss", "report "+strconv.FormatInt(id, 10), "", Path+"/reports", "The report is dealt with.", func() error {
 		return c.o.Store.Write(v.ctx, func(t *store.Tx) error { return t.DeleteReport(id) })

@@ -180,9 +180,10 @@ var userActions = map[string]struct {
 	"lock":       {http.MethodPut, "/v2/users/%s", map[string]any{"locked": true}, "", "The account is locked."},
 	"unlock":     {http.MethodPut, "/v2/users/%s", map[string]any{"locked": false}, "", "The account is open again."},
 	"admin":      {http.MethodPut, "/v1/users/%s/admin", map[string]any{"admin": true}, "They will be able to do everything that you can do here.", "They are an administrator now."},
-	"unadmin":    {http.MethodPut, "/v1/users/%s/admin", map[string]any{"admin": false}, "", "They are no administrator any more."},
+	"unadmin":    {http.MethodPut, "/v1/users/%s/admin", map[string]any{"admin": false}, "They will not come into these pages any more.", "They are no administrator any more."},
 	"deactivate": {http.MethodPost, "/v1/deactivate/%s", map[string]any{"erase": false}, "The account is closed for good, and leaves all its rooms. What it said stays.", "The account is closed."},
 	"erase":      {http.MethodPost, "/v1/deactivate/%s", map[string]any{"erase": true}, "The account is closed for good, leaves all its rooms, and what it said is hidden from those who come later.", "The account is closed and erased."},
+	"redact":     {http.MethodPost, "/v1/user/%s/redact", map[string]any{"rooms": []string{}}, "Everything that they said in rooms of this server is removed for good.", "What they said is being removed."},
 	"quarantine": {http.MethodPost, "/v1/user/%s/media/quarantine", map[string]any{}, "Nobody will be able to see the files that they sent.", "Their files are in quarantine."},
 }
 
@@ -191,9 +192,21 @@ func (c *Console) userDo(v *visit) error {
 	id, what := f.Get("id"), f.Get("do")
 	back := Path + "/users/show?" + url.Values{"id": {id}}.Encode()
 	if what == "password" {
+		if !v.sure(question{Text: id + ": the old password is good no more, and all devices are logged out.", Yes: "Set the new password", Back: back}) {
+			return nil
+		}
 		password := f.Get("password")
 		return v.act("set the password of", id, "", back, "The password is changed, and all devices are logged out.", func() error {
 			return v.api(http.MethodPost, "/v1/reset_password/"+url.PathEscape(id), map[string]any{"new_password": password, "logout_devices": true}, nil)
+		})
+	}
+	if what == "device" {
+		device := f.Get("device")
+		if !v.sure(question{Text: id + ": the device " + device + " is signed out, and loses its encryption keys.", Yes: "Sign it out", Back: back}) {
+			return nil
+		}
+		return v.act("sign out a device of", id, device, back, "The device is signed out.", func() error {
+			return v.api(http.MethodDelete, "/v2/users/"+url.PathEscape(id)+"/devices/"+url.PathEscape(device), nil, nil)
 		})
 	}
 	a, ok := userActions[what]
@@ -208,6 +221,33 @@ func (c *Console) userDo(v *visit) error {
 	}
 	return v.act(what, id, "", back, a.said, func() error {
 		return v.api(a.method, strings.Replace(a.path, "%s", url.PathEscape(id), 1), a.body, nil)
+	})
+}
+
+// userCreate makes an account.
+func (c *Console) userCreate(v *visit) error {
+	f := v.r.PostForm
+	name := strings.ToLower(strings.TrimSpace(f.Get("name")))
+	if name == "" || strings.ContainsAny(name, "@: ") {
+		return problemf("Write the name alone, such as anna.")
+	}
+	id := "@" + name + ":" + c.o.Server
+	// The API would change an account that is there.
+	if nid, err := c.o.Store.UserNID(v.ctx, id); err == nil {
+		if _, err := c.o.Store.Account(v.ctx, nid); err == nil {
+			return problemf("There is an account %s already.", id)
+		}
+	}
+	body := map[string]any{"password": f.Get("password"), "admin": f.Get("admin") == "yes"}
+	if s := strings.TrimSpace(f.Get("displayname")); s != "" {
+		body["displayname"] = s
+	}
+	return v.act("create", id, "", Path+"/users/show?"+url.Values{"id": {id}}.Encode(), "The account is made.", func() error {
+		err := v.api(http.MethodPut, "/v2/users/"+url.PathEscape(id), body, nil)
+		if err != nil {
+			v.to = Path + "/users" // there is no page of it
+		}
+		return err
 	})
 }
 

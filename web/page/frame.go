@@ -63,7 +63,12 @@ func (s *Site) Parse(fsys fs.FS, patterns ...string) (*template.Template, error)
 
 // ParseWith is Parse with more functions.
 func (s *Site) ParseWith(funcs template.FuncMap, fsys fs.FS, patterns ...string) (*template.Template, error) {
-	return s.parse(funcs, fsys, patterns...)
+	return s.parse(nil, funcs, fsys, patterns...)
+}
+
+// ParseKeyed is ParseWith for templates that name their sentences by keys: keys has the English ones.
+func (s *Site) ParseKeyed(keys map[string]string, funcs template.FuncMap, fsys fs.FS, patterns ...string) (*template.Template, error) {
+	return s.parse(keys, funcs, fsys, patterns...)
 }
 
 // Show sends a page. Session is found by the request's cookie.

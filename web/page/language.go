@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"embed"
 	"encoding/json/v2"
 	"fmt"
@@ -119,23 +120,24 @@ func Translations() (map[string]map[string]string, error) {
 // translated are the templates of one ParseWith, by language.
 type translated []*template.Template
 
-// parse reads templates for each language. The first is what callers name them by. Templates that have a t of
-// their own are not translated.
-func (s *Site) parse(funcs template.FuncMap, fsys fs.FS, patterns ...string) (*template.Template, error) {
+// parse reads templates for each language. The first is what callers name them by. With keys, t takes the keys of
+// English sentences in their place.
+func (s *Site) parse(keys map[string]string, funcs template.FuncMap, fsys fs.FS, patterns ...string) (*template.Template, error) {
 	var all translated
 	for i := range s.languages.tags {
 		t := template.New("").Funcs(template.FuncMap{"path": s.Path, "asset": s.assetPath}).Funcs(s.languages.funcs(i)).Funcs(funcs)
+		if keys != nil {
+			t.Funcs(template.FuncMap{"t": func(key string, args ...any) string { return s.languages.text(i, cmp.Or(keys[key], key), args...) }})
+		}
 		t, err := t.ParseFS(fsys, patterns...)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, t)
 	}
-	if funcs["t"] == nil {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.templates[all[0]] = all
-	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.templates[all[0]] = all
 	return all[0], nil
 }
 

@@ -108,6 +108,16 @@ func Local(to string) bool {
 	return !strings.ContainsFunc(to, func(c rune) bool { return c == '\\' || c < ' ' || c == 0x7f })
 }
 
+// FileName makes a file's name of a text: letters and digits, and hyphens for everything else.
+func FileName(s string) string {
+	return strings.Trim(strings.Map(func(c rune) rune {
+		if c < 0x80 && (c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '_') {
+			return c
+		}
+		return '-'
+	}, s), "-.")
+}
+
 // Redirect sends a browser to a path of the server (without the path of PublicURL), by GET.
 func (s *Site) Redirect(w http.ResponseWriter, r *http.Request, to string) {
 	if !Local(to) {

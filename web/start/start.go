@@ -119,18 +119,36 @@ func (s *Start) list(ctx context.Context) []Room {
 type App struct {
 	Name, For string
 	Link      template.URL
+	// QR is the link as a QR code, for a phone's camera.
+	QR template.HTML
 }
+
+// code is a QR code; "" if the text is too long for one.
+func code(text, alt string) template.HTML {
+	out, err := qr.SVG(text, alt)
+	if err != nil {
+		return ""
+	}
+	return out
+}
+
+// roomCodes is how many of the largest spaces and rooms have QR codes: each is some kilobytes of the page.
+const roomCodes = 5
 
 // apps are common clients; the address is that of the server.
 func apps(server, address string) []App {
 	hs := url.QueryEscape(address)
-	return []App{
-		{"Element", "in the browser, on Windows, macOS and Linux", template.URL("https://app.element.io/#/login?hs_url=" + hs)},
-		{"Element X", "on Android and iPhone", template.URL("https://mobile.element.io/element/?account_provider=" + url.QueryEscape(server) + "&hs_url=" + hs)},
-		{"Cinny", "in the browser and on computers", template.URL("https://app.cinny.in/login/" + url.PathEscape(server) + "/")},
-		{"FluffyChat", "on phones, computers and in the browser", "https://fluffychat.im/"},
-		{"Nheko", "on computers, small and quick", "https://nheko-reborn.github.io/"},
+	all := []App{
+		{"Element", "in the browser, on Windows, macOS and Linux", template.URL("https://app.element.io/#/login?hs_url=" + hs), ""},
+		{"Element X", "on Android and iPhone", template.URL("https://mobile.element.io/element/?account_provider=" + url.QueryEscape(server) + "&hs_url=" + hs), ""},
+		{"Cinny", "in the browser and on computers", template.URL("https://app.cinny.in/login/" + url.PathEscape(server) + "/"), ""},
+		{"FluffyChat", "on phones, computers and in the browser", "https://fluffychat.im/", ""},
+		{"Nheko", "on computers, small and quick", "https://nheko-reborn.github.io/", ""},
 	}
+	for i := range all {
+		all[i].QR = code(string(all[i].Link), "QR code that opens "+all[i].Name)
+	}
+	return all
 }
 
 // shown is a room with the links that open it.
@@ -139,6 +157,8 @@ type shown struct {
 	// Here opens a client on this machine, and Anywhere lets one be chosen.
 	Here, Anywhere template.URL
 	First          string // letter, in the place of a picture
+	// QR is Anywhere as a QR code; "" for the smaller rooms.
+	QR template.HTML
 }
 
 func show(r Room) shown {
@@ -162,6 +182,14 @@ func show(r Room) shown {
 	return out
 }
 
+// withCode gives the last of a list a QR code, if it is one of the first.
+func withCode(list []shown) []shown {
+	if n := len(list); n <= roomCodes {
+		list[n-1].QR = code(string(list[n-1].Anywhere), "QR code of "+list[n-1].Name)
+	}
+	return list
+}
+
 // view is what the template is given.
 type view struct {
 	Options
@@ -174,17 +202,17 @@ type view struct {
 
 // ServeHTTP shows the page.
 func (s *Start) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	code, err := qr.SVG(s.o.Site.URL("/"), "QR code of this page's address, to open it on a phone")
+	picture, err := qr.SVG(s.o.Site.URL("/"), "QR code of this page's address, to open it on a phone")
 	if err != nil {
 		s.o.Log.WarnContext(r.Context(), "the start page has no QR code", "err", err)
 	}
 	policy := s.o.Policy()
-	v := view{Options: s.o, Open: policy == Open, Providers: policy == OpenIDs, QR: code, Apps: apps(s.o.Server, s.o.Address), Networks: s.o.Networks()}
+	v := view{Options: s.o, Open: policy == Open, Providers: policy == OpenIDs, QR: picture, Apps: apps(s.o.Server, s.o.Address), Networks: s.o.Networks()}
 	for _, room := range s.list(r.Context()) {
 		if room.Space {
-			v.Spaces = append(v.Spaces, show(room))
+			v.Spaces = withCode(append(v.Spaces, show(room)))
 		} else {
-			v.Rooms = append(v.Rooms, show(room))
+			v.Rooms = withCode(append(v.Rooms, show(room)))
 		}
 	}
 	s.o.Site.Show(w, r, http.StatusOK, page.Frame{Title: "Welcome to " + s.o.Server, Wide: true, Index: true, Template: s.tmpl, Name: "start", Data: v})

@@ -29,6 +29,8 @@ SELECT service, person, user_nid, since_ts, moving, rooms, notes FROM claim_tie 
 SELECT service, person, user_nid, since_ts, moving, rooms, notes FROM claim_tie WHERE user_nid = $1 ORDER BY since_ts, service, person
 -- name: claim_tie_list
 SELECT service, person, user_nid, since_ts, moving, rooms, notes FROM claim_tie WHERE service = $1 AND person > $2 ORDER BY person LIMIT $3
+-- name: claim_tie_count
+SELECT service, count(*) FROM claim_tie GROUP BY service
 -- name: claim_tie_moving
 SELECT service, person, user_nid, since_ts, moving, rooms, notes FROM claim_tie WHERE moving = 1 AND (service, person) > ($1, $2) ORDER BY service, person LIMIT $3
 -- name: claim_tie_settle

@@ -37,3 +37,5 @@ SELECT count(*) FROM account
 SELECT count(*) FROM room
 -- name: console_media_count
 SELECT count(*), coalesce(sum(size), 0) FROM media WHERE expires_ts = 0
+-- name: console_first_admin
+SELECT user_nid FROM account WHERE admin = 1 AND deactivated_ts = 0 AND service = '' ORDER BY created_ts, user_nid LIMIT 1

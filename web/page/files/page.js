@@ -4,6 +4,7 @@
   // A form is sent once, however often its button is pressed.
   document.addEventListener("submit", function (e) {
     var form = e.target;
+    if ("again" in form.dataset) return; // the answer is a file, and the page stays
     if (form.dataset.sent) {
       e.preventDefault();
       return;
