@@ -207,7 +207,7 @@ func (n *bot) fetchBans(ctx context.Context, guildID wire.ID) {
 
 // absent adds to the list of a room's members those ghosts who are in the room and not in the guild any more, or
 // banned in one of both alone. members are those of the room.
-func (n *bot) absent(g *guild, members map[id.UserID]*event.MemberEventContent, list bridgev2.ChatMemberMap) {
+func (n *bot) absent(g *guild, members map[id.UserID]roomMember, list bridgev2.ChatMemberMap) {
 	for mxid, have := range members {
 		ghost, ok := n.b.br.Matrix.ParseGhostMXID(mxid)
 		if !ok || !isUser(ghost) || wire.ID(ghost) == n.self {
@@ -218,7 +218,7 @@ func (n *bot) absent(g *guild, members map[id.UserID]*event.MemberEventContent, 
 		switch banned := g.banned[wire.ID(ghost)]; {
 		case banned && have.Membership != event.MembershipBan:
 			is.Membership = event.MembershipBan
-		case !banned && g.bansKnown && have.Membership == event.MembershipBan && !here:
+		case !banned && g.bansKnown && have.Membership == event.MembershipBan && !here && !have.settling:
 			is.Membership = event.MembershipLeave
 		case g.whole && !here && have.Membership == event.MembershipJoin:
 			is.Membership = event.MembershipLeave

@@ -60,6 +60,29 @@ func TestTimeouts(t *testing.T) {
 	r.wait("he may write again", func() bool { return r.level(room, ghost(m.User)) == 0 })
 }
 
+// TestBanUnderWay: a room that is compared with its channel while a ban from Matrix is on its way to the bridge does not take back who is
+// banned.
+func TestBanUnderWay(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "")
+	ben := r.dc.AddUser("ben")
+	r.dc.AddMember(r.guild, ben)
+	r.dc.Grant(r.guild, discordtest.BanMembers)
+	r.start()
+	room := r.room("general")
+	r.member(room, ghost(ben), "ben is there", is("join"))
+	r.late.Lock()
+	r.setMember(room, mia, ghost(ben), "ban")
+	r.dc.Grant(r.guild, discordtest.KickMembers) // whereupon the room is compared with the channel
+	r.dc.Say(r.general, r.anna, "after it", nil)
+	r.said(room, ghost(r.anna), "after it")
+	r.member(room, ghost(ben), "ben is banned", is("ban"))
+	r.late.Unlock()
+	if err := r.dc.Wait(r.ctx, func() bool { return r.dc.IsBanned(r.guild, ben) }); err != nil {
+		t.Errorf("ben is not banned: %v", err)
+	}
+}
+
 // TestModeration: kicks and bans in Matrix are done on Discord, if the bot may; if not, the moderator is told and all is
 // as it was.
 func TestModeration(t *testing.T) {

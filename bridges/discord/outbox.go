@@ -79,13 +79,10 @@ func (b *outbox) waiting(channel wire.ID) int {
 func (b *outbox) targets(guild wire.ID) map[wire.ID]bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var list map[wire.ID]bool
+	list := make(map[wire.ID]bool)
 	for _, j := range b.queues[guild] {
 		switch j.Kind {
 		case jobKick, jobBan, jobUnban:
-			if list == nil {
-				list = make(map[wire.ID]bool)
-			}
 			list[j.TargetID] = true
 		}
 	}

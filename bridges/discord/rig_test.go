@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -39,6 +41,7 @@ type rig struct {
 	extra  string
 	links  appservice.Links
 	bridge *discord.Bridge // the one that was made last
+	late   sync.RWMutex    // while it is locked, nothing of the homeserver comes to the bridge
 
 	owner, anna *discordtest.User
 	general     *discordtest.Channel
@@ -105,7 +108,11 @@ func (r *rig) start() {
 	if err != nil {
 		r.Fatal(err)
 	}
-	sv := appservicetest.Service{ID: reg.ID, ASToken: reg.ASToken, HSToken: reg.HSToken, SenderLocalpart: reg.SenderLocalpart, Transport: inproc.Transport(host.Handler("discord"))}
+	sv := appservicetest.Service{ID: reg.ID, ASToken: reg.ASToken, HSToken: reg.HSToken, SenderLocalpart: reg.SenderLocalpart, Transport: inproc.Transport(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		r.late.RLock()
+		defer r.late.RUnlock()
+		host.Handler("discord").ServeHTTP(w, req)
+	}))}
 	for _, ns := range reg.Namespaces.Users {
 		sv.Users = append(sv.Users, ns.Regex)
 	}

@@ -96,6 +96,11 @@ func (n *bot) channelInfo(ctx context.Context, id wire.ID, portal *bridgev2.Port
 		readOnly := everyone&permSend == 0
 		// Whoever is being kicked or banned from Matrix is not brought back before Discord has answered.
 		moderated := n.outbox.targets(g.ID)
+		for mxid, have := range present {
+			if ghost, ok := n.b.br.Matrix.ParseGhostMXID(mxid); ok && have.settling {
+				moderated[wire.ID(ghost)] = true
+			}
+		}
 		for user, m := range g.members {
 			if user == n.self || moderated[user] {
 				continue
@@ -108,7 +113,7 @@ func (n *bot) channelInfo(ctx context.Context, id wire.ID, portal *bridgev2.Port
 }
 
 // roomMembers are the members of a channel's room, none if it does not exist yet.
-func (n *bot) roomMembers(ctx context.Context, portal *bridgev2.Portal, ch *wire.Channel) map[id.UserID]*event.MemberEventContent {
+func (n *bot) roomMembers(ctx context.Context, portal *bridgev2.Portal, ch *wire.Channel) map[id.UserID]roomMember {
 	if portal.MXID == "" || ch.Type == wire.ChannelCategory {
 		return nil
 	}
@@ -120,23 +125,41 @@ func (n *bot) roomMembers(ctx context.Context, portal *bridgev2.Portal, ch *wire
 	return members
 }
 
+// roomMember is somebody who is in a room, or banned from it.
+type roomMember struct {
+	*event.MemberEventContent
+	// settling says that somebody in Matrix has banned them a moment ago: what that means for Discord may not have been begun yet.
+	settling bool
+}
+
+// settleTime is how long a ban may need to get from the homeserver to the bridge.
+const settleTime = time.Minute
+
 // membersNow are those who are in a room, or banned from it. The homeserver is asked: what the bridge remembers of members may
 // lack what happened when it was killed. It does not remember the answer, which may be older than what it has heard since.
-func (n *bot) membersNow(ctx context.Context, room id.RoomID) (map[id.UserID]*event.MemberEventContent, error) {
+func (n *bot) membersNow(ctx context.Context, room id.RoomID) (map[id.UserID]roomMember, error) {
+	list := make(map[id.UserID]roomMember)
 	intent, ok := n.b.br.Bot.(*matrix.ASIntent)
 	if !ok {
-		return n.b.br.Matrix.GetMembers(ctx, room)
+		members, err := n.b.br.Matrix.GetMembers(ctx, room)
+		for user, m := range members {
+			list[user] = roomMember{MemberEventContent: m}
+		}
+		return list, err
 	}
 	address := intent.Matrix.BuildURLWithQuery(mautrix.ClientURLPath{"v3", "rooms", room, "members"}, map[string]string{"not_membership": "leave"})
 	var all mautrix.RespMembers
 	if _, err := intent.Matrix.MakeRequest(ctx, http.MethodGet, address, nil, &all); err != nil {
 		return nil, fmt.Errorf("list the members of a room: %w", err)
 	}
-	list := make(map[id.UserID]*event.MemberEventContent, len(all.Chunk))
 	for _, e := range all.Chunk {
-		if err := e.Content.ParseRaw(e.Type); err == nil {
-			list[id.UserID(e.GetStateKey())] = e.Content.AsMember()
+		if err := e.Content.ParseRaw(e.Type); err != nil {
+			continue
 		}
+		m := roomMember{MemberEventContent: e.Content.AsMember()}
+		_, ghost := n.b.br.Matrix.ParseGhostMXID(e.Sender)
+		m.settling = m.Membership == event.MembershipBan && !ghost && e.Sender != n.b.br.Bot.GetMXID() && time.Since(time.UnixMilli(e.Timestamp)) < settleTime
+		list[id.UserID(e.GetStateKey())] = m
 	}
 	return list, nil
 }
