@@ -256,7 +256,7 @@ func (c *console) listSamples(ctx context.Context, q SamplesOf) (out AllSeries, 
 	if q.Hourly {
 		span = 3600
 	}
-	list, err := c.o.Store.Samples(ctx, span, q.Since)
+	list, err := c.o.Store.Samples(ctx, span, q.Since, 1)
 	out.Series = []Series{}
 	for _, p := range list {
 		i := slices.IndexFunc(out.Series, func(s Series) bool { return s.Name == p.Series })

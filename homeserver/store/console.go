@@ -62,9 +62,10 @@ func (t *Tx) AddSamples(span int64, list []Sample, forgetBefore int64) error {
 	return t.exec("sample_trim", span, forgetBefore)
 }
 
-// Samples lists values that stand for span seconds since a time, by series and time.
-func (s *Store) Samples(ctx context.Context, span, since int64) ([]Sample, error) {
-	return collect(ctx, s, "sample_list", scanSample, span, since)
+// Samples lists values that stand for span seconds since a time, by series and time: of each so many seconds (at least one)
+// the largest.
+func (s *Store) Samples(ctx context.Context, span, since, each int64) ([]Sample, error) {
+	return collect(ctx, s, "sample_list", scanSample, span, since, max(each, 1))
 }
 
 // MeanSamples gives the means of values in a time, all of them at its beginning.

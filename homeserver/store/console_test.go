@@ -71,9 +71,12 @@ func TestConsole(t *testing.T) {
 			return tx.AddSamples(60, []Sample{{"a", 60, 1}, {"a", 120, 3}, {"b", 60, 0.5}}, 0)
 		})
 		write(func(tx *Tx) error { return tx.AddSamples(60, []Sample{{"a", 180, 8}}, 100) })
-		samples, err := f.Samples(ctx, 60, 0)
+		samples, err := f.Samples(ctx, 60, 0, 1)
 		if err != nil || fmt.Sprint(samples) != "[{a 120 3} {a 180 8}]" {
 			t.Errorf("%v %v", samples, err)
+		}
+		if thinned, err := f.Samples(ctx, 60, 0, 100); err != nil || fmt.Sprint(thinned) != "[{a 120 8}]" {
+			t.Errorf("%v %v", thinned, err)
 		}
 		if mean, err := f.MeanSamples(ctx, 60, 100, 170); err != nil || fmt.Sprint(mean) != "[{a 100 3}]" {
 			t.Errorf("%v %v", mean, err)

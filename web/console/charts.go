@@ -69,7 +69,7 @@ func (c *Console) charts(v *visit) error {
 		return s.name == v.r.URL.Query().Get("span")
 	}), 0)
 	now := c.o.Now().Unix()
-	samples, err := c.o.Store.Samples(v.ctx, spans[i].step, now-spans[i].long)
+	samples, err := c.o.Store.Samples(v.ctx, spans[i].step, now-spans[i].long, spans[i].long/chartWidth)
 	if err != nil {
 		return err
 	}
@@ -124,7 +124,7 @@ func draw(title, unit string, say func(float64) string, list []store.Sample, fro
 		fmt.Fprintf(&b, `<line class="grid" x1="0" x2="%d" y1="%.1f" y2="%.1f"/>`, chartWidth, y(part*top), y(part*top))
 	}
 	for class, name := range names {
-		points := thin(list, name, (until-from)/chartWidth)
+		points := of(list, name)
 		var path strings.Builder
 		for i, p := range points {
 			verb := "L"
@@ -145,19 +145,15 @@ func draw(title, unit string, say func(float64) string, list []store.Sample, fro
 
 func at(ts int64) string { return time.Unix(ts, 0).UTC().Format("2 Jan 15:04") }
 
-// thin gives the samples of a series, at most one for each so many seconds: the largest.
-func thin(list []store.Sample, name string, each int64) (out []store.Sample) {
-	for _, p := range list {
-		if p.Series != name {
-			continue
-		}
-		if n := len(out); n > 0 && each > 0 && p.TS/each == out[n-1].TS/each {
-			out[n-1].Value = max(out[n-1].Value, p.Value)
-			continue
-		}
-		out = append(out, p)
+// of gives the samples of a series, which lie beside each other in the list.
+func of(list []store.Sample, name string) []store.Sample {
+	has := func(p store.Sample) bool { return p.Series == name }
+	begin := max(slices.IndexFunc(list, has), 0)
+	end := begin
+	for end < len(list) && has(list[end]) {
+		end++
 	}
-	return out
+	return list[begin:end]
 }
 
 // roundUp gives a round number that is not smaller.

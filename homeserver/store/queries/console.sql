@@ -8,7 +8,7 @@ DELETE FROM audit WHERE nid <= (SELECT coalesce(max(nid), 0) FROM audit) - CAST(
 -- name: sample_put
 INSERT INTO sample (series, span, ts, value) VALUES ($1, $2, $3, $4) ON CONFLICT (series, span, ts) DO UPDATE SET value = excluded.value
 -- name: sample_list
-SELECT series, ts, value FROM sample WHERE span = $1 AND ts >= $2 ORDER BY series, ts
+SELECT series, MIN(ts) AS first, MAX(value) FROM sample WHERE span = $1 AND ts >= $2 GROUP BY series, ts / $3 ORDER BY series, first
 -- name: sample_trim
 DELETE FROM sample WHERE span = $1 AND ts < $2
 -- name: sample_mean
