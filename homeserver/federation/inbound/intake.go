@@ -356,7 +356,12 @@ func (i *Intake) Run(ctx context.Context) error {
 	i.mu.Lock()
 	i.ctx = ctx
 	i.mu.Unlock()
-	defer i.wg.Wait()
+	defer func() {
+		i.mu.Lock()
+		i.ctx = nil // who asks for a lane from here on gets none, so there is nobody more to wait for
+		i.mu.Unlock()
+		i.wg.Wait()
+	}()
 	again, moment := time.NewTicker(lookAgain), time.NewTicker(filledPause)
 	defer again.Stop()
 	defer moment.Stop()

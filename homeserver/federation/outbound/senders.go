@@ -230,7 +230,12 @@ func (s *Senders) Run(ctx context.Context) error {
 	s.mu.Lock()
 	s.ctx = ctx
 	s.mu.Unlock()
-	defer s.wg.Wait()
+	defer func() {
+		s.mu.Lock()
+		s.ctx = nil // nothing is started from here on, so there is nobody more to wait for
+		s.mu.Unlock()
+		s.wg.Wait()
+	}()
 	if err := s.startAll(ctx); err != nil && ctx.Err() == nil {
 		return err
 	}
