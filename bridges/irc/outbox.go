@@ -252,8 +252,11 @@ func (b *outbox) take() *outgoing {
 	skip := make(map[string]bool) // channels that have a candidate or none, and those who have to wait in one
 	for i, o := range b.queue {
 		key := b.key(o.Channel)
+		if skip[key] { // first: with much that waits this is asked of nearly all of it
+			continue
+		}
 		waits := key + " " + string(o.Status.Sender)
-		if skip[key] || skip[waits] {
+		if skip[waits] {
 			continue
 		}
 		if !b.session.InChannel(o.Channel) {
