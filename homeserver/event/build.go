@@ -40,11 +40,23 @@ type Proto struct {
 // Build turns a proto-event into a signed event with its id. Content that no PDU may have
 // (floats, huge integers, duplicate keys, invalid UTF-8, too much of it) is refused with an
 // mxerror.
-func Build(p Proto, s Signer) (*Event, error) { return BuildFor(p, s, nil) }
+func Build(p Proto, s Signer) (*Event, error) { return assemble(p, &s, nil) }
 
-// BuildFor is Build of an event that is signed later, with others, unless later is nil. Its id is known: it does not depend on
-// the signature.
-func BuildFor(p Proto, s Signer, later *Unsigned) (*Event, error) {
+// Drafts are events of which there are many, and that most likely nobody but this server will ever see: history. They are not
+// signed until they leave it; see Event.JSON. Their ids are known: an id does not depend on signatures.
+type Drafts struct {
+	signer *Signer
+	// scratch is where texts are written that are needed for a moment.
+	scratch []byte
+}
+
+// NewDrafts makes drafts in the name of a signer.
+func NewDrafts(s Signer) *Drafts { return &Drafts{signer: &s} }
+
+// Build is the function Build, but that the event is signed when it leaves this server.
+func (d *Drafts) Build(p Proto) (*Event, error) { return assemble(p, d.signer, d) }
+
+func assemble(p Proto, s *Signer, d *Drafts) (*Event, error) {
 	if err := checkFields(p); err != nil {
 		return nil, err
 	}
@@ -67,11 +79,11 @@ func BuildFor(p Proto, s Signer, later *Unsigned) (*Event, error) {
 		r := id.EventID(p.Redacts)
 		u.Redacts = &r
 	}
-	eventID, err := s.seal(u, p.Version, later)
+	eventID, err := s.seal(u, p.Version, d)
 	if err != nil {
 		return nil, err
 	}
-	e := &Event{PDU: u, ID: eventID, InRoom: p.RoomID, Version: p.Version, Depth: p.Depth, tidy: true}
+	e := &Event{PDU: u, ID: eventID, InRoom: p.RoomID, Version: p.Version, Depth: p.Depth, tidy: true, signer: s}
 	if p.Type == "m.room.create" && p.Version.RoomIDIsCreateEventID() {
 		e.InRoom = "!" + e.ID[1:]
 	}
@@ -83,19 +95,19 @@ func badContent(err error) error {
 	return mxerror.BadJSON("The event's content is not valid: numbers must be integers within ±(2^53-1), text must be UTF-8 and keys must not repeat.").Because(err)
 }
 
-// seal gives an event whose content is canonical its hash and signature, and returns its id. It is what Sign and ID do, with the
-// event written twice instead of four times.
-func (s Signer) seal(u *pdu.PDU, v Version, later *Unsigned) (eventID string, err error) {
+// seal gives an event whose content is canonical its hash and, unless it is a draft, its signature, and returns its id. It is what
+// Sign and ID do, with the event written twice instead of four times.
+func (s *Signer) seal(u *pdu.PDU, v Version, d *Drafts) (eventID string, err error) {
 	var scratch []byte
-	if later != nil {
-		scratch = later.scratch
+	if d != nil {
+		scratch = d.scratch
 	}
 	raw, err := canonicalIn(scratch, u)
 	if err != nil {
 		return "", badContent(err)
 	}
-	if later != nil {
-		later.scratch = raw
+	if d != nil {
+		d.scratch = raw
 	}
 	hash := sha256.Sum256(raw)
 	u.Hashes = &pdu.Hashes{SHA256: hash[:]}
@@ -107,12 +119,10 @@ func (s Signer) seal(u *pdu.PDU, v Version, later *Unsigned) (eventID string, er
 			return "", badContent(err)
 		}
 	}
-	if raw, err = canonical(c); err != nil {
+	if raw, err = canonicalIn(raw, c); err != nil {
 		return "", badContent(err)
 	}
-	if later != nil {
-		later.add(u, raw)
-	} else {
+	if d == nil {
 		u.AddSignature(s.Server, id.KeyID(s.KeyID), base64.RawStdEncoding.EncodeToString(ed25519.Sign(s.Key, raw)))
 	}
 	return hashID(raw, v)
@@ -140,9 +150,12 @@ func checkFields(p Proto) error {
 }
 
 // CheckSize refuses an encoded event that is larger than the specification allows.
-func CheckSize(raw []byte) error {
-	if len(raw) > MaxSize {
-		return errTooLarge(len(raw))
+func CheckSize(raw []byte) error { return CheckLength(len(raw)) }
+
+// CheckLength is CheckSize of an event whose length is known.
+func CheckLength(n int) error {
+	if n > MaxSize {
+		return errTooLarge(n)
 	}
 	return nil
 }

@@ -1,12 +1,16 @@
 package event
 
 import (
+	"crypto/ed25519"
+	"encoding/base64"
 	"encoding/json/v2"
 	"fmt"
+	"maps"
 
 	"github.com/tidwall/gjson"
 	"maunium.net/go/mautrix/crypto/canonicaljson"
 	"maunium.net/go/mautrix/federation/pdu"
+	"maunium.net/go/mautrix/id"
 
 	"github.com/landbridge-im/landbridge/homeserver/statetree"
 )
@@ -97,6 +101,8 @@ type Event struct {
 
 	// tidy tells that the content is canonical.
 	tidy bool
+	// signer signs it in the name of this server when it leaves it, if that has not been done; nil where nobody can.
+	signer *Signer
 }
 
 // Now is the room's current state once the event was taken in.
@@ -148,13 +154,43 @@ func (e *Event) RedactsID() string {
 	return ""
 }
 
-// JSON is the event's canonical JSON, as it is stored and sent to other servers.
+// JSON is the event's canonical JSON, as it is sent to other servers and shown to whoever may see it as it is. This is the one way out
+// of the server: an event of ours that was kept without this server's signature (see Drafts) gets it here.
 func (e *Event) JSON() ([]byte, error) {
+	if !e.unsigned() {
+		return e.encode(e.PDU)
+	}
+	p := e.PDU.Clone()
+	p.Signatures = make(map[string]map[id.KeyID]string, len(e.Signatures)+1)
+	maps.Copy(p.Signatures, e.Signatures)
+	if err := e.signer.Sign(p, e.Version); err != nil {
+		return nil, fmt.Errorf("signing event %s: %w", e.ID, err)
+	}
+	return e.encode(p)
+}
+
+// Stored is the event's canonical JSON as it is kept by this server: like JSON, but a draft stays without its signature. size is how
+// large it is with that.
+func (e *Event) Stored() (raw []byte, size int, err error) {
+	raw, err = e.encode(e.PDU)
+	size = len(raw)
+	if e.unsigned() {
+		size += len(`"signatures":{"":{"":""}},`) + len(e.signer.Server) + len(e.signer.KeyID) + base64.RawStdEncoding.EncodedLen(ed25519.SignatureSize)
+	}
+	return raw, size, err
+}
+
+// unsigned tells that this server's signature is missing in an event by one of its users.
+func (e *Event) unsigned() bool {
+	return e.signer != nil && e.Signatures[e.signer.Server] == nil && e.Sender.Homeserver() == e.signer.Server
+}
+
+func (e *Event) encode(p *pdu.PDU) ([]byte, error) {
 	encode := canonical
 	if !e.tidy {
 		encode = func(p *pdu.PDU) ([]byte, error) { return canonicaljson.Marshal(p) }
 	}
-	raw, err := encode(e.PDU)
+	raw, err := encode(p)
 	if err != nil {
 		return nil, fmt.Errorf("encoding event %s: %w", e.ID, err)
 	}
@@ -164,11 +200,17 @@ func (e *Event) JSON() ([]byte, error) {
 // Parse reads the stored JSON of an event. The caller fills in the numbers. The id is given
 // because the store knows it; it is not computed again.
 func Parse(raw []byte, eventID, roomID string, v Version) (*Event, error) {
+	return ParseFor(raw, eventID, roomID, v, nil)
+}
+
+// ParseFor is Parse of an event that s signs when it leaves this server, if it was stored without a signature; see Drafts. Without
+// s it leaves without.
+func ParseFor(raw []byte, eventID, roomID string, v Version, s *Signer) (*Event, error) {
 	p := &pdu.PDU{}
 	if err := json.Unmarshal(raw, p); err != nil {
 		return nil, fmt.Errorf("parsing event %s: %w", eventID, err)
 	}
-	return &Event{PDU: p, ID: eventID, InRoom: roomID, Version: v, Depth: p.Depth}, nil
+	return &Event{PDU: p, ID: eventID, InRoom: roomID, Version: v, Depth: p.Depth, signer: s}, nil
 }
 
 // Pruned returns a copy with everything removed that a redaction removes.

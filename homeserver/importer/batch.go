@@ -32,7 +32,11 @@ func (i *Importer) Batch(ctx context.Context, q wire.Batch) (out wire.BatchDone,
 	}
 	select {
 	case i.slots <- struct{}{}:
-		defer func() { <-i.slots }()
+		i.heap.begin()
+		defer func() {
+			i.heap.end()
+			<-i.slots
+		}()
 	case <-ctx.Done():
 		return out, ctx.Err()
 	}

@@ -43,6 +43,7 @@ type Importer struct {
 	o     Options
 	mux   *http.ServeMux
 	slots chan struct{}
+	heap  collector
 	// making is held while a room is made.
 	making sync.Mutex
 

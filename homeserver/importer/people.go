@@ -3,7 +3,11 @@ package importer
 import (
 	"context"
 	"encoding/json/v2"
+	"errors"
 	"maps"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
 	"github.com/landbridge-im/landbridge/homeserver/importer/wire"
@@ -20,28 +24,42 @@ func (i *Importer) People(ctx context.Context, q wire.People) (out wire.PeopleMa
 	if len(q.People) > wire.MaxPeople {
 		return out, mxerror.TooLarge("One request can have at most %d people.", wire.MaxPeople)
 	}
+	// Side by side, so that they share commits.
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(peopleAtOnce)
+	var made atomic.Int64
 	for _, p := range q.People {
-		fresh, err := i.person(ctx, q.Service, p)
-		if err != nil {
-			return out, err
-		}
-		if fresh {
-			out.Fresh++
-		}
+		g.Go(func() error {
+			fresh, err := i.person(ctx, q.Service, p)
+			if fresh {
+				made.Add(1)
+			}
+			return err
+		})
 	}
-	return out, nil
+	err = g.Wait()
+	out.Fresh = int(made.Load())
+	return out, err
 }
+
+// peopleAtOnce is how many accounts are made at once.
+const peopleAtOnce = 32
 
 func (i *Importer) person(ctx context.Context, service string, p wire.Person) (fresh bool, err error) {
 	id, err := i.o.Accounts.UserID(p.Localpart, true)
 	if err != nil {
 		return false, err
 	}
-	_, err = i.o.Accounts.Register(ctx, accounts.Registration{Localpart: p.Localpart, Kind: "service", Service: service})
-	if fresh = err == nil; err != nil && !mxerror.Is(err, "M_USER_IN_USE") {
-		return false, err
-	}
 	nid, err := i.o.Store.UserNID(ctx, id)
+	if err == nil {
+		_, err = i.o.Store.Account(ctx, nid)
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		_, err = i.o.Accounts.Register(ctx, accounts.Registration{Localpart: p.Localpart, Kind: "service", Service: service})
+		if fresh = err == nil; err == nil || mxerror.Is(err, "M_USER_IN_USE") {
+			nid, err = i.o.Store.UserNID(ctx, id)
+		}
+	}
 	if err != nil {
 		return fresh, err
 	}

@@ -71,6 +71,10 @@ type actor struct {
 // currentMax bounds the cached state events of an actor.
 const currentMax = 2048
 
+// restPart is after which part of the time after which an idle actor ends it forgets the state that it has cached. Many rooms may have
+// been busy for a moment, e.g. with an import, and the members who spoke there take megabytes.
+const restPart = 20
+
 func newActor(m *Manager, nid int64) *actor {
 	return &actor{m: m, nid: nid, mailbox: make(chan turn, mailboxSize), ended: make(chan struct{}), current: map[store.StateKey]*event.Event{}, resolved: map[string]statetree.Ref{}, joined: map[string]int64{}, aloft: map[int64]*event.Event{}}
 }
@@ -80,6 +84,8 @@ func (a *actor) run() {
 	defer a.inFlight.Wait()
 	idle := time.NewTimer(a.m.o.Idle)
 	defer idle.Stop()
+	rest := time.NewTimer(a.m.o.Idle / restPart)
+	defer rest.Stop()
 	merge := time.NewTimer(a.m.o.MergeAfter)
 	merge.Stop()
 	defer merge.Stop()
@@ -88,6 +94,7 @@ func (a *actor) run() {
 		case t := <-a.mailbox:
 			a.turn(t)
 			idle.Reset(a.m.o.Idle)
+			rest.Reset(a.m.o.Idle / restPart)
 			if many := len(a.tips) > citeMax; many != waiting {
 				if waiting = many; many {
 					merge.Reset(a.m.o.MergeAfter)
@@ -98,6 +105,8 @@ func (a *actor) run() {
 		case <-merge.C:
 			waiting = false
 			a.merge()
+		case <-rest.C:
+			clear(a.current)
 		case <-idle.C:
 			if a.m.retire(a) {
 				return
@@ -114,7 +123,7 @@ func (a *actor) run() {
 
 // turn does one piece of work and answers, now or when the store has.
 func (a *actor) turn(t turn) {
-	b := &batch{}
+	b := &batch{drafts: event.NewDrafts(a.m.o.Signer)}
 	err := t.ctx.Err()
 	if err == nil {
 		err = a.load(t.ctx)
@@ -126,9 +135,7 @@ func (a *actor) turn(t turn) {
 	a.settle()
 	before := a.mark()
 	if err = t.build(t.ctx, a, b); err == nil && !b.empty() {
-		if err = b.unsigned.Sign(a.m.o.Signer); err == nil {
-			err = b.encode()
-		}
+		err = b.encode()
 	}
 	if err != nil {
 		a.restore(before, b)

@@ -20,8 +20,8 @@ type batch struct {
 	// late are events that come to their places by time.
 	late         []*event.Event
 	lateLandings []*landing
-	// unsigned are those of them all that still need their signatures.
-	unsigned event.Unsigned
+	// drafts makes those events of which there are many.
+	drafts *event.Drafts
 
 	packs     []statetree.Pack
 	pruned    []*event.Event
@@ -118,11 +118,11 @@ func encodeAll(events []*event.Event, landings []*landing) (err error) {
 }
 
 func encode(e *event.Event) ([]byte, error) {
-	raw, err := e.JSON()
+	raw, size, err := e.Stored()
 	if err != nil {
 		return nil, mxerror.BadJSON("The event's content is not valid JSON.").Because(err)
 	}
-	return raw, event.CheckSize(raw)
+	return raw, event.CheckLength(size)
 }
 
 // add puts an event in.

@@ -72,7 +72,7 @@ func (m *Manager) Import(ctx context.Context, room int64, past []Past, d Directi
 			var e *event.Event
 			if forward {
 				e, err = a.propose(ctx, b, Proposal{Sender: p.Sender, Type: p.Type, Content: p.Content, TS: p.TS, past: true, imported: !d.News})
-			} else if e, err = a.pastEvent(ctx, anchor, p, &b.unsigned); err == nil {
+			} else if e, err = a.pastEvent(ctx, anchor, p, b.drafts); err == nil {
 				b.past, b.pastLandings = append(b.past, e), append(b.pastLandings, &landing{})
 			}
 			if err != nil {
@@ -128,8 +128,8 @@ func (a *actor) firstTalk(ctx context.Context) (anchor *event.Event, quiet bool,
 // foundationMax bounds how many events are looked at to find where a room's making ends.
 const foundationMax = 200
 
-// pastEvent builds one event of history, which is signed with the others.
-func (a *actor) pastEvent(ctx context.Context, anchor *event.Event, p Past, later *event.Unsigned) (*event.Event, error) {
+// pastEvent builds one event of history.
+func (a *actor) pastEvent(ctx context.Context, anchor *event.Event, p Past, drafts *event.Drafts) (*event.Event, error) {
 	proto := event.Proto{Version: a.room.Version, RoomID: a.room.ID, Type: p.Type, Sender: p.Sender, Content: p.Content,
 		TS: p.TS, Depth: anchor.Depth + 1, Prev: []string{anchor.ID}}
 	auth, err := a.authEvents(ctx, proto)
@@ -139,7 +139,7 @@ func (a *actor) pastEvent(ctx context.Context, anchor *event.Event, p Past, late
 	for _, e := range auth {
 		proto.Auth = append(proto.Auth, e.ID)
 	}
-	e, err := event.BuildFor(proto, a.m.o.Signer, later)
+	e, err := drafts.Build(proto)
 	if err != nil {
 		return nil, err
 	}

@@ -33,7 +33,7 @@ func (s *Scribe) Insert(p Proposal, near *event.Event) (*event.Event, error) {
 	} else if at, err = s.placeOf(p.TS); err != nil {
 		return nil, err
 	}
-	e, err := s.a.pastEvent(s.ctx, at.anchor, Past{Sender: p.Sender, Type: p.Type, Content: p.Content, TS: p.TS}, &s.b.unsigned)
+	e, err := s.a.pastEvent(s.ctx, at.anchor, Past{Sender: p.Sender, Type: p.Type, Content: p.Content, TS: p.TS}, s.b.drafts)
 	if err != nil {
 		return nil, err
 	}

@@ -86,6 +86,7 @@ func NewManager(o Options) *Manager {
 	if o.MergeAfter == 0 {
 		o.MergeAfter = time.Minute
 	}
+	o.Store.SignBy(o.Signer)
 	return &Manager{o: o, actors: map[int64]*actor{}, making: map[string]bool{}, barred: map[int64]struct{}{}, stop: make(chan struct{})}
 }
 

@@ -171,11 +171,12 @@ func (a *actor) make(ctx context.Context, b *batch, p Proposal) (*event.Event, e
 	if err != nil {
 		return nil, err
 	}
-	var later *event.Unsigned
-	if plain && p.imported { // of which there are many, and at whose signatures nobody looks now
-		later = &b.unsigned
+	var e *event.Event
+	if plain && p.imported { // of which there are many
+		e, err = b.drafts.Build(proto)
+	} else {
+		e, err = event.Build(proto, a.m.o.Signer)
 	}
-	e, err := event.BuildFor(proto, a.m.o.Signer, later)
 	if err != nil {
 		return nil, err
 	}

@@ -41,7 +41,7 @@ func (m *mending) restore(ctx context.Context) error {
 				continue
 			}
 		}
-		parsed, err := event.Parse(u.JSON, was.ID, was.InRoom, was.Version)
+		parsed, err := event.ParseFor(u.JSON, was.ID, was.InRoom, was.Version, &m.m.o.Signer)
 		if err != nil {
 			return fmt.Errorf("reading what %s said before it was redacted: %w", was.ID, err)
 		}

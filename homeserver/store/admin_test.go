@@ -72,7 +72,7 @@ func TestAdminQueries(t *testing.T) {
 		if list, err := f.Peers(ctx, "y", "", "", false, 10); err != nil || len(list) != 0 {
 			t.Errorf("%v, %v", list, err)
 		}
-		if _, failing, err := f.PeerCounts(ctx); err != nil || failing != 1 {
+		if _, failing, err := f.PeerCounts(ctx, "x"); err != nil || failing != 1 {
 			t.Errorf("%d, %v", failing, err)
 		}
 		if _, err := f.LargestRooms(ctx, 3); err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -20,6 +21,9 @@ type dialect struct {
 	// param rewrites the parameters of queries, which are written $1, $2, ...
 	param func(string) string
 }
+
+// busyTimeout is how long a connection of SQLite waits for another, in milliseconds.
+const busyTimeout = 10_000
 
 var params = regexp.MustCompile(`\$(\d+)`)
 
@@ -67,10 +71,11 @@ func parseURI(uri string, full bool) (location, error) {
 		v := url.Values{"_pragma": {
 			// Space can only be given back by a database that was made for it: this comes first.
 			"auto_vacuum(2)",
-			"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(" + sync + ")",
+			"busy_timeout(" + strconv.Itoa(busyTimeout) + ")", "journal_mode(WAL)", "synchronous(" + sync + ")",
 			// Integrity is the writer's work; foreign keys would cost a look-up a row.
 			"foreign_keys(0)", "temp_store(MEMORY)", "cache_size(-8000)",
-			"wal_autocheckpoint(16000)", "journal_size_limit(67108864)",
+			// Checkpoints are the checkpointer's work, unless it can't.
+			"wal_autocheckpoint(64000)", "journal_size_limit(67108864)",
 		}}
 		return location{dialect: sqliteDialect(), dsn: "file:" + (&url.URL{Path: rest}).EscapedPath() + "?" + v.Encode(), path: rest}, nil
 	case "postgres", "postgresql":

@@ -73,6 +73,9 @@ func (t *Tx) insertEvent(e *event.Event, raw []byte) error {
 	if err != nil {
 		return err
 	}
+	if e.Has(event.Imported) {
+		t.w.s.imported.add(e.NID, e.Room, e.ID)
+	}
 	if err := t.addRelation(e); err != nil {
 		return err
 	}
@@ -120,7 +123,7 @@ func (s *Store) scanEvent(ctx context.Context, r scanner, mark int64) (*event.Ev
 	if err != nil {
 		return nil, err
 	}
-	e, err := event.Parse(raw, id, name.ID, name.Version)
+	e, err := event.ParseFor(raw, id, name.ID, name.Version, s.signer.Load())
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +153,14 @@ func (s *Store) Event(ctx context.Context, nid int64) (*event.Event, error) {
 
 // EventByID reads an event by its id; ErrNotFound if it is not known.
 func (s *Store) EventByID(ctx context.Context, id string) (*event.Event, error) {
-	e, err := s.readEvent(ctx, "event_by_id", id)
+	if nid, ok := s.imported.find(id); ok {
+		e, err := s.Event(ctx, nid)
+		if errors.Is(err, ErrNotFound) || err == nil && e.ID != id {
+			return nil, ErrNotFound
+		}
+		return e, err
+	}
+	e, err := s.readEvent(ctx, "event_by_id", id, prefixOf(id))
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return nil, fmt.Errorf("event %s: %w", id, err)
 	}

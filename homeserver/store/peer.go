@@ -24,7 +24,7 @@ func (s *Store) Peers(ctx context.Context, own, after, search string, failing bo
 	}, after, own, "%"+search+"%", least, limit)
 }
 
-// PeerCounts tells how many other servers share a room with this one, and how many servers can't be reached.
-func (s *Store) PeerCounts(ctx context.Context) (sharing, failing int64, err error) {
-	return sharing, failing, s.row(ctx, "peer_counts").Scan(&sharing, &failing)
+// PeerCounts tells how many servers other than our own share a room with it, and how many servers can't be reached.
+func (s *Store) PeerCounts(ctx context.Context, own string) (sharing, failing int64, err error) {
+	return sharing, failing, s.row(ctx, "peer_counts", own).Scan(&sharing, &failing)
 }

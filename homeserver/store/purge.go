@@ -71,7 +71,7 @@ func (t *Tx) DropEvents(events []Purged, packs bool) error {
 		if err := t.dropRelation(e.NID); err != nil {
 			return err
 		}
-		for _, q := range [...]string{"media_ref_lost", "media_ref_delete", "purge_event"} {
+		for _, q := range [...]string{"media_ref_lost", "media_ref_delete", "purge_imported_id", "purge_event"} {
 			if err := t.exec(q, e.NID); err != nil {
 				return err
 			}
@@ -87,7 +87,10 @@ func (t *Tx) DropEvents(events []Purged, packs bool) error {
 			}
 		}
 	}
-	t.after = append(t.after, func() { t.w.s.events.drop(nids) })
+	t.after = append(t.after, func() {
+		t.w.s.events.drop(nids)
+		t.w.s.imported.drop(nids)
+	})
 	return t.keepNumbers()
 }
 

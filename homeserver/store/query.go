@@ -59,8 +59,8 @@ func loadQueries(fsys fs.FS) (map[string]string, error) {
 	return queries, nil
 }
 
-// spelledOut is a list of parameters in short, e.g. {64 from 2} for $2,$3,...,$65.
-var spelledOut = regexp.MustCompile(`\{(\d+) from (\d+)\}`)
+// spelledOut is a list of parameters in short, e.g. {64 from 2} for $2,$3,...,$65, or {64 pairs} for ($1,$2),($3,$4),...,($127,$128).
+var spelledOut = regexp.MustCompile(`\{(\d+) (?:from (\d+)|pairs)\}`)
 
 func spellOut(short string) string {
 	m := spelledOut.FindStringSubmatch(short)
@@ -68,6 +68,10 @@ func spellOut(short string) string {
 	from, _ := strconv.Atoi(m[2])
 	list := make([]string, n)
 	for i := range list {
+		if m[2] == "" {
+			list[i] = "($" + strconv.Itoa(2*i+1) + ",$" + strconv.Itoa(2*i+2) + ")"
+			continue
+		}
 		list[i] = "$" + strconv.Itoa(from+i)
 	}
 	return strings.Join(list, ",")

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
 )
@@ -88,12 +90,26 @@ func (s *Store) RelationCounts(ctx context.Context, parents []string, upto int64
 
 // NewestEdits lists the newest edit of each type that each parent has by its own author.
 func (s *Store) NewestEdits(ctx context.Context, parents []string, upto int64) (children []int64, err error) {
-	return children, s.ofParents(ctx, "relation_edits", parents, func(r scanner) error {
-		var n int64
-		err := r.Scan(&n)
-		children = append(children, n)
-		return err
-	}, upto)
+	found, err := s.numbersOf(ctx, parents)
+	if err != nil {
+		return nil, err
+	}
+	for chunk := range slices.Chunk(slices.Sorted(maps.Values(found)), parentBatch) {
+		args := make([]any, 1+parentBatch)
+		args[0] = upto
+		for i := range parentBatch {
+			args[1+i] = int64(0) // no event's number
+			if i < len(chunk) {
+				args[1+i] = chunk[i]
+			}
+		}
+		list, err := collect(ctx, s, "relation_edits", scanInt, args...)
+		if err != nil {
+			return nil, err
+		}
+		children = append(children, list...)
+	}
+	return children, nil
 }
 
 // Child is an event that relates to another.
@@ -171,6 +187,9 @@ type Thread struct {
 // Threads lists the threads of a room whose newest reply is before a place, newest first: all, or
 // (participant not 0) those that somebody has begun or written in.
 func (s *Store) Threads(ctx context.Context, room int64, before Place, participant int64, limit int) ([]Thread, error) {
+	if err := s.imported.settle(ctx, room); err != nil {
+		return nil, err
+	}
 	return collect(ctx, s, "thread_list", func(r scanner) (t Thread, err error) {
 		return t, r.Scan(&t.Root, &t.Depth, &t.Pos, &t.Author)
 	}, room, before.Depth, before.Pos, participant, limit)

@@ -41,7 +41,11 @@ func (s *Store) ServiceEventName(ctx context.Context, service string, room int64
 	if has, err := s.hasNames(ctx, service); err != nil || !has {
 		return "", cmp.Or(err, ErrNotFound)
 	}
-	return name, s.row(ctx, "service_event_name", eventID, room, service).Scan(&name)
+	event, err := s.EventNID(ctx, eventID)
+	if err != nil {
+		return "", err
+	}
+	return name, s.row(ctx, "service_event_name", event, room, service).Scan(&name)
 }
 
 // hasNames reports whether a service has names of its own for any events: most have none, and need not be looked up.

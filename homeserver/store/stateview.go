@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 
 	"github.com/landbridge-im/landbridge/homeserver/event"
@@ -73,17 +74,24 @@ func (s *Store) ClientEvent(ctx context.Context, id string) (*event.Event, error
 
 // EventNID is the number of an event, in its place or not; ErrNotFound if it isn't known.
 func (s *Store) EventNID(ctx context.Context, id string) (nid int64, err error) {
-	return nid, s.row(ctx, "event_nid_by_id", id).Scan(&nid)
+	if nid, ok := s.imported.find(id); ok {
+		return nid, s.row(ctx, "event_nid_is", nid, id).Scan(&nid)
+	}
+	return nid, s.row(ctx, "event_nid_by_id", id, prefixOf(id)).Scan(&nid)
 }
 
 // EventNIDs finds the numbers of those of some events that are known and of a room, in their place or not.
 func (s *Store) EventNIDs(ctx context.Context, room int64, ids []string) (map[string]int64, error) {
-	out := make(map[string]int64, len(ids))
-	for chunk := range slices.Chunk(ids, eventBatch) {
+	found, err := s.numbersOf(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]int64, len(found))
+	for chunk := range slices.Chunk(slices.Collect(maps.Values(found)), eventBatch) {
 		args := make([]any, 1+eventBatch)
 		args[0] = room
 		for i := range eventBatch {
-			args[1+i] = "" // no event has that id
+			args[1+i] = int64(0) // no event has that number
 			if i < len(chunk) {
 				args[1+i] = chunk[i]
 			}

@@ -17,6 +17,7 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
+	"github.com/landbridge-im/landbridge/homeserver/event"
 	"github.com/landbridge-im/landbridge/homeserver/statetree"
 )
 
@@ -49,6 +50,7 @@ type Options struct {
 type Store struct {
 	loc     location
 	log     *slog.Logger
+	signer  atomic.Pointer[event.Signer]
 	queries map[string]string
 	read    *sql.DB
 	write   *sql.DB
@@ -65,9 +67,13 @@ type Store struct {
 	rooms  *roomNames
 	spans  spans
 
+	imported *importedIDs
+
 	counters counters
 	epoch    atomic.Int64
 	writer   *writer
+	// checkpointer is nil where the database needs none.
+	checkpointer *checkpointer
 
 	// toDeviceMax is ToDeviceMax, but in tests.
 	toDeviceMax     int64
@@ -148,7 +154,11 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
+	if s.checkpointer, err = newCheckpointer(s); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
 	s.writer = newWriter(s, conn, o.Publish)
+	s.imported.start()
 	return s, nil
 }
 
@@ -192,11 +202,15 @@ func (s *Store) start(ctx context.Context) error {
 	c.past = min(c.past, -floor)
 	c.published.Store(c.pos)
 	s.names.init()
+	s.imported = newImportedIDs(s)
 	if err := s.loadErased(ctx); err != nil {
 		return fmt.Errorf("reading who was erased: %w", err)
 	}
 	if err := s.loadSpans(ctx); err != nil {
 		return fmt.Errorf("reading which rooms are incomplete: %w", err)
+	}
+	if err := s.imported.load(ctx); err != nil {
+		return err
 	}
 	s.rooms = newRoomNames()
 	if s.links, err = lru.New[int64, Link](linkCache); err != nil {
@@ -214,9 +228,15 @@ const (
 
 // Close waits for the writes under way, then closes the database.
 func (s *Store) Close() error {
+	s.imported.close()
+	err := s.checkpointer.close()
 	s.writer.close()
-	return errors.Join(s.read.Close(), s.write.Close())
+	return errors.Join(err, s.read.Close(), s.write.Close())
 }
+
+// SignBy says who signs events of this server that were stored without a signature (see event.Drafts) when they leave it. Whoever stores
+// such events has to say so before.
+func (s *Store) SignBy(signer event.Signer) { s.signer.Store(&signer) }
 
 // State gives access to the state trees.
 func (s *Store) State() *statetree.Forest { return s.state }

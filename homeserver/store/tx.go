@@ -99,6 +99,7 @@ func (t *Tx) execCount(name string, args ...any) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	t.w.executed++
 	res, err := st.ExecContext(t.ctx, args...)
 	if err != nil {
 		return 0, t.note(fmt.Errorf("query %s: %w", name, err))

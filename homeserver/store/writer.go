@@ -35,6 +35,10 @@ type writer struct {
 	stmts   map[string]*sql.Stmt
 
 	queue chan op
+	// pauses are what others do on the connection between two transactions.
+	pauses chan pause
+	// executed counts the statements since the last checkpoint.
+	executed int
 	// closing is held for reading while something is put into the queue.
 	closing sync.RWMutex
 	closed  bool
@@ -48,7 +52,7 @@ func newWriter(s *Store, conn *sql.Conn, publish func([]Entry)) *writer {
 		publish = func([]Entry) {}
 	}
 	w := &writer{s: s, conn: conn, publish: publish, stmts: map[string]*sql.Stmt{},
-		queue: make(chan op, writeQueue), ended: make(chan struct{})}
+		queue: make(chan op, writeQueue), pauses: make(chan pause), ended: make(chan struct{})}
 	go w.run()
 	return w
 }
@@ -77,10 +81,49 @@ func (w *writer) put(ctx context.Context, o op) error {
 	}
 }
 
+// pause is something that is done between two transactions.
+type pause struct {
+	do   func(context.Context, *sql.Conn) error
+	done chan error
+}
+
+// between has the writer do something on its connection, outside of a transaction. Writes wait meanwhile.
+func (w *writer) between(ctx context.Context, do func(context.Context, *sql.Conn) error) error {
+	p := pause{do, make(chan error, 1)}
+	select {
+	case w.pauses <- p:
+		return <-p.done
+	case <-w.ended:
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// next is the first write of the next group.
+func (w *writer) next() (o op, ok bool) {
+	for {
+		select {
+		case o, ok = <-w.queue:
+			return o, ok
+		case p := <-w.pauses:
+			err := error(nil)
+			if w.conn != nil {
+				err = p.do(context.Background(), w.conn)
+			}
+			p.done <- err
+		}
+	}
+}
+
 func (w *writer) run() {
 	defer close(w.ended)
 	group := make([]op, 0, groupMax)
-	for first := range w.queue {
+	for {
+		first, ok := w.next()
+		if !ok {
+			break
+		}
 		group = append(group[:0], first)
 	gather:
 		for len(group) < groupMax {
@@ -184,12 +227,17 @@ func (w *writer) try(group []op, errs []error, savepoints bool) error {
 			return err
 		}
 	}
+	if w.executed >= checkpointAfter && w.s.checkpointer != nil {
+		w.executed = 0
+		w.s.checkpointer.due()
+	}
 	for _, fn := range tx.after {
 		fn()
 	}
 	if len(tx.entries) > 0 {
 		c.published.Store(c.pos)
 		w.publish(tx.entries)
+		w.s.imported.logged(c.pos)
 	}
 	if broken != nil {
 		// Only now: who sees the new epoch will read anew, and must find what was just committed.

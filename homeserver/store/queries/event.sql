@@ -11,7 +11,9 @@ UPDATE event SET flags = $2, redacted_by = $3, json = $4 WHERE nid = $1
 -- name: event_by_nid
 SELECT nid, room_nid, id, pos, depth, author, state_key, ts, root, replaces, flags, redacted_by, txn_scope, txn, json, current, prev, auth FROM event WHERE nid = $1
 -- name: event_by_id
-SELECT nid, room_nid, id, pos, depth, author, state_key, ts, root, replaces, flags, redacted_by, txn_scope, txn, json, current, prev, auth FROM event WHERE id = $1
+SELECT nid, room_nid, id, pos, depth, author, state_key, ts, root, replaces, flags, redacted_by, txn_scope, txn, json, current, prev, auth FROM event WHERE id = $1 AND (flags & 256) = 0
+UNION ALL SELECT e.nid, e.room_nid, e.id, e.pos, e.depth, e.author, e.state_key, e.ts, e.root, e.replaces, e.flags, e.redacted_by, e.txn_scope, e.txn, e.json, e.current, e.prev, e.auth FROM imported_id i JOIN event e ON e.nid = i.event_nid
+WHERE i.prefix = $2 AND e.id = $1
 -- name: event_by_txn
 SELECT nid, room_nid, id, pos, depth, author, state_key, ts, root, replaces, flags, redacted_by, txn_scope, txn, json, current, prev, auth FROM event WHERE txn_scope = $1 AND txn = $2 AND room_nid = $3
 -- name: event_by_nids

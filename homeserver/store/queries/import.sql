@@ -1,3 +1,14 @@
+-- name: imported_id_insert
+INSERT INTO imported_id (prefix, event_nid) VALUES {64 pairs}
+ON CONFLICT (prefix, event_nid) DO NOTHING
+
+-- name: imported_id_unfiled
+SELECT e.nid, e.room_nid, e.id FROM log l JOIN event e ON e.nid = l.ref
+WHERE l.pos > $1 AND l.kind IN ($2, $3) AND (e.flags & 256) <> 0 ORDER BY l.pos
+
+-- name: purge_imported_id
+DELETE FROM imported_id WHERE prefix = (SELECT substr(id, 2, 8) FROM event WHERE nid = $1) AND event_nid = $1
+
 -- name: import_source_get
 SELECT nid FROM import_source WHERE name = $1
 

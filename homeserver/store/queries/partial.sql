@@ -35,7 +35,7 @@ SELECT DISTINCT d.user_nid, d.device_id FROM device_update d JOIN account a ON a
 JOIN membership m ON m.user_nid = d.user_nid AND m.room_nid = $1 AND m.membership = 'join'
 WHERE d.pos > $2 ORDER BY d.user_nid, d.device_id
 -- name: event_nids_of_room
-SELECT id, nid FROM event WHERE room_nid = $1 AND id IN ({64 from 2})
+SELECT id, nid FROM event WHERE room_nid = $1 AND nid IN ({64 from 2})
 -- name: unpruned_event_put
 INSERT INTO unpruned_event (room_nid, event_nid, by_nid, json) VALUES ($1, $2, $3, $4) ON CONFLICT (room_nid, event_nid) DO NOTHING
 -- name: unpruned_event_list

@@ -11,4 +11,4 @@ LEFT JOIN server_name n ON n.id = p.id LEFT JOIN destination d ON d.server_nid =
 WHERE p.id > $1 AND p.id <> $2 AND p.id LIKE $3 AND coalesce(b.failures, 0) >= $4
 ORDER BY p.id LIMIT $5
 -- name: peer_counts
-SELECT (SELECT count(DISTINCT server_nid) FROM room_server WHERE joined > 0), (SELECT count(*) FROM destination_backoff WHERE failures > 0)
+SELECT (SELECT count(DISTINCT server_nid) FROM room_server WHERE joined > 0 AND server_nid NOT IN (SELECT nid FROM server_name WHERE id = $1)), (SELECT count(*) FROM destination_backoff WHERE failures > 0)

@@ -19,8 +19,8 @@ GROUP BY parent, room_nid, rel_type, author
 -- name: relation_edits
 SELECT child FROM (
   SELECT r.child AS child, row_number() OVER (PARTITION BY r.parent, r.type ORDER BY r.ts DESC, r.id DESC) AS n
-  FROM relation r JOIN event e ON e.id = r.parent AND e.author = r.author AND e.room_nid = r.room_nid
-  WHERE r.pos <= $1 AND r.rel_type = 'm.replace' AND r.usable = 1 AND r.parent IN ({64 from 2})
+  FROM event e JOIN relation r ON r.parent = e.id AND r.author = e.author AND r.room_nid = e.room_nid
+  WHERE r.pos <= $1 AND r.rel_type = 'm.replace' AND r.usable = 1 AND e.nid IN ({64 from 2})
 ) newest WHERE n = 1
 
 -- name: relation_references
@@ -87,7 +87,8 @@ ORDER BY depth DESC, pos DESC LIMIT 1
 -- name: thread_list
 SELECT e.nid, t.depth, t.pos,
   coalesce((SELECT n.author FROM event n WHERE n.room_nid = t.room_nid AND n.pos = t.pos), 0)
-FROM thread t JOIN event e ON e.id = t.root AND e.room_nid = t.room_nid
+FROM thread t JOIN event e ON e.room_nid = t.room_nid AND e.nid = coalesce((SELECT o.nid FROM event o WHERE o.id = t.root AND (o.flags & 256) = 0),
+  (SELECT m.nid FROM imported_id i JOIN event m ON m.nid = i.event_nid WHERE i.prefix = substr(t.root, 2, 8) AND m.id = t.root LIMIT 1))
 WHERE t.room_nid = $1 AND (t.depth, t.pos) < ($2, $3)
   AND (CAST($4 AS BIGINT) = 0 OR e.author = CAST($4 AS BIGINT) OR EXISTS (SELECT 1 FROM relation r WHERE r.parent = t.root AND r.room_nid = t.room_nid AND r.rel_type = 'm.thread' AND r.author = CAST($4 AS BIGINT)))
 ORDER BY t.depth DESC, t.pos DESC LIMIT $5

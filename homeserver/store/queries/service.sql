@@ -11,7 +11,7 @@ WHERE s.service = $1 AND s.room_nid = $2 AND s.name IN ({64 from 3})
 
 -- name: service_event_name
 SELECT s.name FROM service_event s JOIN event e ON e.nid = s.event_nid
-WHERE e.id = $1 AND s.room_nid = $2 AND s.event_nid = e.nid AND s.service = $3
+WHERE e.nid = $1 AND s.room_nid = $2 AND s.event_nid = e.nid AND s.service = $3
 
 -- name: purge_service_event
 DELETE FROM service_event WHERE room_nid = $1

@@ -102,7 +102,14 @@ UPDATE event SET pos = $2, depth = $3, root = $4, current = $5, replaces = $6, f
 -- name: event_links
 SELECT nid, state_key, flags, prev, auth FROM event WHERE nid IN ({64 from 1})
 -- name: event_nid_by_id
-SELECT nid FROM event WHERE id = $1
+SELECT nid FROM event WHERE id = $1 AND (flags & 256) = 0
+UNION ALL SELECT e.nid FROM imported_id i JOIN event e ON e.nid = i.event_nid WHERE i.prefix = $2 AND e.id = $1
+-- name: event_nid_is
+SELECT nid FROM event WHERE nid = $1 AND id = $2
+-- name: event_nids_by_id
+SELECT id, nid FROM event WHERE (flags & 256) = 0 AND id IN ({64 from 1})
+UNION ALL SELECT e.id, e.nid FROM imported_id i JOIN event e ON e.nid = i.event_nid
+WHERE i.prefix IN ({64 from 65}) AND e.id IN ({64 from 1})
 -- name: room_server_count
 SELECT joined FROM room_server WHERE server_nid = $1 AND room_nid = $2
 -- name: room_server_move
