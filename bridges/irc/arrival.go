@@ -70,6 +70,9 @@ func (n *network) onNames(e *names) {
 	}
 	n.outbox.unblock(ch.Name)
 	topic := plainTopic(e.topic)
+	if was, closed := n.frozen.of(ch.Name); closed {
+		topic = plainTopic(was.Topic)
+	}
 	meta := n.meta(bridgev2.RemoteEventChatResync, ch, e.time, "", "")
 	meta.CreatePortal = true
 	meta.PostHandleFunc = func(ctx context.Context, portal *bridgev2.Portal) { n.takeOver(ctx, portal, ch, e.members) }

@@ -34,6 +34,7 @@ func (c *Connector) Start(ctx context.Context) error {
 	c.b.store = st
 	c.b.servePages()
 	c.watchMembers()
+	c.watchModes()
 	c.watchReactions()
 	c.watchTyping()
 	return c.b.startDemo()

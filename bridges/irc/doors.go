@@ -19,6 +19,14 @@ func (n *network) followModes(ctx context.Context, portal *bridgev2.Portal, mode
 	n.followSecret(ctx, portal, modes.Has('s') || modes.Has('p'))
 }
 
+// doorOf is the join rule of a channel's room.
+func doorOf(modes session.Modes) event.JoinRule {
+	if modes.Has('i') || modes.Has('k') {
+		return event.JoinRuleInvite
+	}
+	return event.JoinRulePublic
+}
+
 // followDoor lets into a room who may enter its channel: everybody, or, if the channel
 // is for those who are invited or know its key (modes i and k), those who are invited
 // in Matrix. Who is in stays. A rule that is not the last one set here is an
@@ -29,10 +37,7 @@ func (n *network) followDoor(ctx context.Context, portal *bridgev2.Portal, modes
 	if !ok || client == nil || portal.MXID == "" {
 		return
 	}
-	want := event.JoinRulePublic
-	if modes.Has('i') || modes.Has('k') {
-		want = event.JoinRuleInvite
-	}
+	want := doorOf(modes)
 	last := meta.JoinRule
 	if last == "" {
 		last = event.JoinRulePublic // as the room was made
@@ -46,8 +51,8 @@ func (n *network) followDoor(ctx context.Context, portal *bridgev2.Portal, modes
 		if err := client.Client.StateEvent(ctx, portal.MXID, event.StateJoinRules, "", &now); err != nil {
 			return err
 		}
-		if now.JoinRule != last {
-			return nil
+		if now.JoinRule != last || want != event.JoinRulePublic && now.JoinRule != event.JoinRulePublic {
+			return nil // an administrator's choice, or closed already in a way of its own (knock, restricted)
 		}
 		content := &event.Content{Parsed: &event.JoinRulesEventContent{JoinRule: want}}
 		if _, err := portal.Bridge.Bot.SendState(ctx, portal.MXID, event.StateJoinRules, "", content, time.Time{}); err != nil {

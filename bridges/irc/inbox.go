@@ -2,6 +2,7 @@ package irc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -30,6 +31,9 @@ type inbox struct {
 	in  chan *entry // not yet stored
 	out chan *entry // stored
 
+	// heard is when something was said last, by channel, of what an earlier run has left.
+	heard map[string]time.Time
+
 	ready []*entry // by run: stored and not yet taken
 	next  int64    // by run: the last number given
 
@@ -53,8 +57,11 @@ func (b *inbox) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.ready, b.stopped = nil, make(chan struct{})
+	b.ready, b.stopped, b.heard = nil, make(chan struct{}), make(map[string]time.Time)
 	for _, l := range list {
+		if l.Kind == lineMessage && len(l.Channels) == 1 && l.Time.After(b.heard[l.Channels[0]]) {
+			b.heard[l.Channels[0]] = l.Time
+		}
 		b.ready = append(b.ready, &entry{line: l})
 		b.next = l.seq
 	}
@@ -80,6 +87,20 @@ func (b *inbox) sync() {
 	select {
 	case <-e.stored:
 	case <-b.stopped:
+	}
+}
+
+// drained returns when all that was put in before has been handed to its rooms.
+func (b *inbox) drained(ctx context.Context) error {
+	e := &entry{reached: make(chan struct{})}
+	b.put(e)
+	select {
+	case <-e.reached:
+		return nil
+	case <-b.stopped:
+		return errors.New("the bridge is being stopped")
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -179,7 +200,7 @@ func (b *inbox) turn(ctx context.Context, first *entry) {
 			close(e.stored)
 			continue
 		}
-		if e.line != nil || e.event != nil || e.names != nil {
+		if e.line != nil || e.event != nil || e.names != nil || e.reached != nil {
 			b.ready = append(b.ready, e)
 		}
 	}

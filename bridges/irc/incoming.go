@@ -90,6 +90,8 @@ func (n *network) handle(ctx context.Context, e *entry) {
 		n.onNames(e.names)
 	case e.event != nil:
 		n.handleState(e.event)
+	case e.reached != nil:
+		close(e.reached)
 	}
 }
 
@@ -115,7 +117,9 @@ func (n *network) handleState(e session.Event) {
 		}
 	case session.ChannelModes:
 		if ch := n.channel(e.Channel); ch != nil {
-			n.queueTurn(ch, func(ctx context.Context, portal *bridgev2.Portal) { n.followModes(ctx, portal, e.Modes) })
+			n.queueTurn(ch, func(ctx context.Context, portal *bridgev2.Portal) {
+				n.followModes(ctx, portal, n.withoutFrozen(ch.Name, e.Modes))
+			})
 		}
 	case session.Mode:
 		if ch := n.channel(e.Channel); ch != nil {
@@ -434,6 +438,10 @@ func refused(err error) bool {
 
 // queueTopic takes over a new topic of a channel.
 func (n *network) queueTopic(ch *channel, l *line) {
+	if _, closed := n.frozen.of(ch.Name); closed {
+		n.inbox.done(l.seq, false) // its room stays as it was
+		return
+	}
 	topic := plainTopic(l.Text)
 	meta := n.meta(bridgev2.RemoteEventChatInfoChange, ch, l.Time, l.ID, l.ByGhost)
 	meta.PostHandleFunc = func(context.Context, *bridgev2.Portal) { n.lineDone(l, true) }

@@ -90,6 +90,8 @@ type entry struct {
 	// stored, if not nil, is closed when what came before is stored. Such an entry
 	// holds nothing else.
 	stored chan struct{}
+	// reached, if not nil, is closed when what came before was handed to its rooms. Such an entry holds nothing else.
+	reached chan struct{}
 }
 
 // entry makes an entry of an event, or nil if there is nothing to do. It is called

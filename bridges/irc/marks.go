@@ -46,7 +46,7 @@ func (n *network) isOther(ctx context.Context, o *outgoing, msgID string) bool {
 	return err == nil && row != nil && row.MXID != o.EventID
 }
 
-// heardLast is when somebody on IRC was heard in a channel last, as far as that is in Matrix.
+// heardLast is when somebody on IRC was heard in a channel last, as far as that is in Matrix, or was stored by an earlier run.
 func (n *network) heardLast(channel string) time.Time {
 	ch := n.channel(channel)
 	if ch == nil || n.b.br.DB == nil {
@@ -62,9 +62,13 @@ func (n *network) heardLast(channel string) time.Time {
 		if !errors.Is(err, sql.ErrNoRows) {
 			n.log.Warn("what was said while the bridge was away is not asked for", "channel", ch.Name, "error", err)
 		}
-		return time.Time{}
 	}
-	return time.Unix(0, at)
+	// What is stored is on its way to Matrix: after each of many crashes all of it would be asked for once more.
+	last := n.inbox.heard[ch.Name]
+	if at > 0 && time.Unix(0, at).After(last) {
+		last = time.Unix(0, at)
+	}
+	return last
 }
 
 // tagsEntry makes an entry of a reaction, or of somebody's typing.

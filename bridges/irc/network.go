@@ -40,6 +40,7 @@ type network struct {
 	gate     *gate
 	opening  sync.Mutex // held while a channel is added or ended
 	speakers *speakers
+	frozen   freezer
 
 	mu sync.Mutex
 	// ranksDue are the channels whose ranks are about to be shown.
@@ -154,6 +155,9 @@ func (n *network) load(ctx context.Context) bool {
 		}
 		if err == nil {
 			err = n.puppets.load(ctx)
+		}
+		if err == nil {
+			err = n.loadFrozen(ctx)
 		}
 		if err == nil || ctx.Err() != nil {
 			return ctx.Err() == nil

@@ -16,8 +16,14 @@ import (
 // told of a failure.
 func (n *network) settled(ctx context.Context, o *outgoing, err error) error {
 	ctx = context.WithoutCancel(ctx)
+	if o.isOrder() {
+		return n.ordered(ctx, o, err)
+	}
 	if o.Command == "TOPIC" && err != nil {
 		n.restoreTopic(o)
+	}
+	if err != nil && (o.Status.Type == event.StatePowerLevels || o.Status.Type == event.StateJoinRules) {
+		n.rightsRefused(o)
 	}
 	status := bridgev2.MessageStatus{Status: event.MessageStatusSuccess}
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"slices"
@@ -13,6 +12,8 @@ import (
 	"time"
 
 	"gopkg.in/irc.v4"
+
+	"github.com/landbridge-im/landbridge/internal/sentence"
 )
 
 // Found is what Probe has learned of a network.
@@ -50,11 +51,11 @@ func Probe(ctx context.Context, address string, encrypted bool, nick string) (fo
 	defer cancel()
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
-		return found, fmt.Errorf("%q is no host and port, such as irc.libera.chat:6697", address)
+		return found, sentence.Errorf("%q is no host and port, such as irc.libera.chat:6697", address)
 	}
 	raw, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err != nil {
-		return found, fmt.Errorf("nobody answers at %s: %w", address, err)
+		return found, sentence.Errorf("nobody answers at %s: %s", address, err)
 	}
 	defer func() { err = errors.Join(err, raw.Close()) }()
 	stop := context.AfterFunc(ctx, func() { _ = raw.SetDeadline(time.Unix(1, 0)) }) // ends what waits
@@ -63,7 +64,7 @@ func Probe(ctx context.Context, address string, encrypted bool, nick string) (fo
 	if encrypted {
 		secure := tls.Client(raw, &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12})
 		if err := secure.HandshakeContext(ctx); err != nil {
-			return found, fmt.Errorf("there is no TLS at %s, or its certificate is wrong: %w", address, err)
+			return found, sentence.Errorf("there is no TLS at %s, or its certificate is wrong: %s", address, err)
 		}
 		conn = secure
 	}
@@ -72,7 +73,7 @@ func Probe(ctx context.Context, address string, encrypted bool, nick string) (fo
 		io.Writer
 	}{io.LimitReader(conn, probeBytes), conn}), found: Found{Nick: nick, Encrypted: encrypted}}
 	if err := p.talk(); err != nil {
-		return found, fmt.Errorf("talking to %s: %w", address, err)
+		return found, sentence.Errorf("talking to %s: %s", address, err)
 	}
 	slices.SortFunc(p.found.Channels, func(a, b FoundChannel) int {
 		if a.People != b.People {
@@ -117,17 +118,17 @@ func (p *probe) handle(m *irc.Message) (done bool, err error) {
 	case "PING":
 		return false, p.conn.WriteMessage(&irc.Message{Command: "PONG", Params: m.Params})
 	case "ERROR":
-		return false, fmt.Errorf("the server says: %s", m.Trailing())
+		return false, sentence.Errorf("the server says: %s", m.Trailing())
 	case "432":
-		return false, fmt.Errorf("the nick %q is not allowed there", p.found.Nick)
+		return false, sentence.Errorf("the nick %q is not allowed there", p.found.Nick)
 	case "433", "437":
 		if p.tries++; p.tries > 3 {
-			return false, fmt.Errorf("the nick %q is in use", p.found.Nick)
+			return false, sentence.Errorf("the nick %q is in use", p.found.Nick)
 		}
 		p.found.Nick += "_"
 		return false, p.conn.Write("NICK " + p.found.Nick)
 	case "464", "465":
-		return false, fmt.Errorf("the server lets nobody in without a password, or not from here: %s", m.Trailing())
+		return false, sentence.Errorf("the server lets nobody in without a password, or not from here: %s", m.Trailing())
 	case "005":
 		for _, param := range m.Params {
 			if name, ok := strings.CutPrefix(param, "NETWORK="); ok {

@@ -308,7 +308,7 @@ func (b *outbox) settleDoubt(ctx context.Context, o *outgoing) bool {
 }
 
 // historyLimit is how much of the past is asked for to settle a doubt.
-const historyLimit = 500
+const historyLimit = 5000
 
 // joined is a message of several lines as it is heard.
 func (o *outgoing) joined() string {

@@ -40,13 +40,15 @@ type pending []heard
 type heard struct {
 	session.Message
 	at time.Time
+	// old says that the listener's connection has ended since.
+	old bool
 }
 
 func (p *pending) add(e session.Message) {
 	if len(*p) == maxPending {
 		*p = slices.Delete(*p, 0, 1)
 	}
-	*p = append(*p, heard{e, time.Now()})
+	*p = append(*p, heard{Message: e, at: time.Now()})
 }
 
 // expire removes what was heard longer ago than that.
@@ -57,6 +59,17 @@ func (p *pending) expire(after time.Duration) {
 		i++
 	}
 	*p = slices.Delete(*p, 0, i)
+}
+
+// age says that the listener's connection has ended, and dropOld removes what was heard before it did.
+func (p *pending) age() {
+	for i := range *p {
+		(*p)[i].old = true
+	}
+}
+
+func (p *pending) dropOld() {
+	*p = slices.DeleteFunc(*p, func(h heard) bool { return h.old })
 }
 
 // remove removes what is the same as e and was heard within a time, and reports whether it was there.
@@ -140,15 +153,22 @@ func (ss *standbys) hears(p *puppet, e session.Message) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	s := ss.channels[ss.n.fold(e.Channel)]
-	if s == nil || s.by != p || s.ahead.remove(e, pendingTime) {
-		return
-	}
-	if s.alone {
+	if s != nil && s.by == p && s.hears(e) {
 		ss.take(e)
+	}
+}
+
+// hears is called with what the standby hears, and reports whether it is to be taken from it now.
+func (s *standby) hears(e session.Message) bool {
+	switch {
+	case s.ahead.remove(e, pendingTime):
+		return false
+	case s.alone:
 		s.said.add(e)
-		return
+		return true
 	}
 	s.held.add(e)
+	return false
 }
 
 // listenerHears is called with what the listener hears, and reports whether it was taken from the standby already.
@@ -159,9 +179,11 @@ func (ss *standbys) listenerHears(e session.Message) bool {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	s := ss.channels[ss.n.fold(e.Channel)]
-	if s == nil {
-		return false
-	}
+	return s != nil && s.listenerHears(e)
+}
+
+// listenerHears is called with what the listener hears, and reports whether it was taken from the standby already.
+func (s *standby) listenerHears(e session.Message) bool {
 	if s.said.remove(e, pendingTime) {
 		return true
 	}
@@ -186,8 +208,7 @@ func (ss *standbys) listenerGone(channel string) {
 	defer ss.mu.Unlock()
 	for key, s := range ss.channels {
 		if channel == "" || ss.n.fold(channel) == key {
-			ss.flush(s)
-			s.alone = true
+			ss.takeAll(s.listenerGone())
 		}
 	}
 }
@@ -198,18 +219,37 @@ func (ss *standbys) listenerJoined(p *puppet, channel string) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	if s := ss.channels[ss.n.fold(channel)]; s != nil && s.by == p {
-		ss.flush(s)
-		s.alone, s.said, s.ahead = false, nil, nil
+		ss.takeAll(s.listenerJoined())
 	}
 }
 
-// flush takes what the standby has heard and the listener has not; ss.mu must be held.
-func (ss *standbys) flush(s *standby) {
+// listenerGone begins the time in which the standby is alone, and returns what it has heard and the listener has not.
+func (s *standby) listenerGone() pending {
+	s.alone = true
+	s.ahead.age()
+	return s.flush()
+}
+
+// listenerJoined ends it, and returns what the standby has heard and the listener has not.
+func (s *standby) listenerJoined() pending {
+	s.alone, s.said = false, nil
+	// What the listener has heard since its join the standby is about to hear.
+	s.ahead.dropOld()
+	return s.flush()
+}
+
+func (s *standby) flush() pending {
 	s.held.expire(heldTime)
-	for _, h := range s.held {
+	list := s.held
+	s.held = nil
+	return list
+}
+
+// takeAll takes what is waiting from a standby; ss.mu must be held.
+func (ss *standbys) takeAll(list pending) {
+	for _, h := range list {
 		ss.take(h.Message)
 	}
-	s.held = nil
 }
 
 // take takes something from a standby.

@@ -78,18 +78,19 @@ type outgoing struct {
 	RelayPrefix string `json:"relay_prefix,omitempty"`
 	// Relay, Whole and Concat go with Fixed: the nick under which the lines are relayed; that they are one message;
 	// which of them go on with the line before.
-	Relay     string `json:"relay,omitempty"`
-	Whole     bool   `json:"whole,omitempty"`
-	Concat    []int  `json:"concat,omitempty"`
-	Anybody   bool   `json:"anybody,omitempty"` // a topic by somebody who is no moderator
-	waiting   int    // by the outbox: lines handed to the session
-	failed    error  // by the outbox: the first failure of a line
-	again     bool   // by the outbox: lines remain to be sent
-	msgID     string // by the outbox: of the first line
-	mark      *mark  // by the outbox: its place in the ledger, or nil
-	doubt     bool   // by the outbox: lines were written and not confirmed
-	unrelayed bool   // by the outbox: the server has refused to relay it
-	known     bool   // by the outbox: an earlier run has the server's confirmation
+	Relay     string      `json:"relay,omitempty"`
+	Whole     bool        `json:"whole,omitempty"`
+	Concat    []int       `json:"concat,omitempty"`
+	Anybody   bool        `json:"anybody,omitempty"` // a topic by somebody who is no moderator
+	waiting   int         // by the outbox: lines handed to the session
+	failed    error       // by the outbox: the first failure of a line
+	again     bool        // by the outbox: lines remain to be sent
+	msgID     string      // by the outbox: of the first line
+	mark      *mark       // by the outbox: its place in the ledger, or nil
+	doubt     bool        // by the outbox: lines were written and not confirmed
+	unrelayed bool        // by the outbox: the server has refused to relay it
+	known     bool        // by the outbox: an earlier run has the server's confirmation
+	told      func(error) // of an order: hears once what became of it
 }
 
 // eventInfo is what a status of an event needs.

@@ -83,6 +83,9 @@ func (n *network) HandleMatrixRoomTopic(ctx context.Context, msg *bridgev2.Matri
 	if ch == nil {
 		return false, n.refuse(ctx, msg.Event, errNoChannel)
 	}
+	if _, closed := n.frozen.of(ch.Name); closed {
+		return true, nil // what the channel has now says where everybody went
+	}
 	topic := strings.Join(format.FromText(msg.Content.Topic), " ")
 	if max := n.session.Support().TopicLen; max > 0 {
 		topic = cutBytes(topic, max)

@@ -42,6 +42,12 @@ func BansOf(channel string) Question {
 	return Question{Command: "MODE", Params: []string{channel, "b"}, Lines: []string{"367"}, Ends: []string{"368", "403", "442", "482"}}
 }
 
+// ModesOf asks for the modes of a channel; the last line of the answer has them, or says that there is no such channel or
+// that they are for those who are in it.
+func ModesOf(channel string) Question {
+	return Question{Command: "MODE", Params: []string{channel}, Ends: []string{"324", "401", "403", "442", "437", "476", "479", "263"}}
+}
+
 // WhoOf asks for the hosts and accounts of a channel's people (WHOX where the server knows it).
 func WhoOf(channel string, whox bool) Question {
 	q := Question{Command: "WHO", Params: []string{channel}, Lines: []string{"352", "354"}, Ends: []string{"315", "403", "263"}}

@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	// historyPage is how much history is asked for at a time, and maxHistory how much for one gap.
-	historyPage = 100
-	maxHistory  = 2000
+	// gapPage is how much history is asked for at a time to fill a gap, and maxHistory how much for one.
+	gapPage    = 100
+	maxHistory = 2000
 	// holdTime is how long what is said now waits for what was said before, and maxHold how many
 	// messages do.
 	holdTime = 15 * time.Second
@@ -53,7 +53,7 @@ func (c *conn) catchUp(channel string) {
 }
 
 func historyLine(channel, after string) string {
-	return fmt.Sprintf("CHATHISTORY AFTER %s %s %d", channel, after, historyPage)
+	return fmt.Sprintf("CHATHISTORY AFTER %s %s %d", channel, after, gapPage)
 }
 
 // afterMessage is where history goes on after a message: by its id, where the server takes one, because several
@@ -119,7 +119,7 @@ func (c *conn) releaseLate() {
 func (c *conn) caughtUp(b *batch) {
 	target := b.param(0)
 	folded := c.state.fold(target)
-	if c.answerHistory(folded, b.past, nil) {
+	if c.answerHistory(folded, historyAnswer{said: b.past, number: b.number}) {
 		return
 	}
 	cu := c.catching[folded]
@@ -136,7 +136,7 @@ func (c *conn) caughtUp(b *batch) {
 		cu.past++
 		c.emit(e)
 	}
-	if b.number >= historyPage && cu.past < maxHistory && last != nil {
+	if b.number >= gapPage && cu.past < maxHistory && last != nil {
 		cu.asked = time.Now()
 		c.control(historyLine(cu.channel, c.afterMessage(*last)))
 		return
@@ -152,7 +152,7 @@ func (c *conn) historyFailed(m *irc.Message) {
 	refusal := &Refusal{Code: m.Param(1), Text: truncate(m.Trailing(), 300)}
 	if len(m.Params) > 4 {
 		folded := c.state.fold(m.Param(3))
-		if c.answerHistory(folded, nil, refusal) {
+		if c.answerHistory(folded, historyAnswer{err: refusal}) {
 			return
 		}
 		if cu := c.catching[folded]; cu != nil {
@@ -161,7 +161,7 @@ func (c *conn) historyFailed(m *irc.Message) {
 		}
 	}
 	// It does not say which.
-	c.answerHistory("", nil, refusal)
+	c.answerHistory("", historyAnswer{err: refusal})
 	for _, cu := range c.catching {
 		c.release(cu)
 	}
@@ -174,18 +174,19 @@ type asked struct {
 }
 
 type historyAnswer struct {
-	said []Message
-	err  error
+	said   []Message
+	number int // of lines, of whatever kind
+	err    error
 }
 
 // answerHistory answers the oldest question about a target (any, if empty).
-func (c *conn) answerHistory(folded string, said []Message, err error) bool {
+func (c *conn) answerHistory(folded string, answer historyAnswer) bool {
 	c.sendMu.Lock()
 	defer c.sendMu.Unlock()
 	for i, a := range c.histories {
 		if folded == "" || a.target == folded {
 			c.histories = append(c.histories[:i], c.histories[i+1:]...)
-			a.answer <- historyAnswer{said, err}
+			a.answer <- answer
 			return true
 		}
 	}
@@ -195,8 +196,11 @@ func (c *conn) answerHistory(folded string, said []Message, err error) bool {
 // ErrNoHistory says that the server cannot be asked what was said before.
 var ErrNoHistory = errors.New("the server keeps no history")
 
+// pageAsked is how many messages History asks for at a time, if the server allows as many.
+const pageAsked = 500
+
 // History asks the server what was said in a channel after a time, up to so many messages, the oldest first.
-func (s *Session) History(ctx context.Context, target string, after time.Time, limit int) ([]Message, error) {
+func (s *Session) History(ctx context.Context, target string, after time.Time, limit int) (said []Message, err error) {
 	c := s.current()
 	switch {
 	case c == nil:
@@ -204,21 +208,46 @@ func (s *Session) History(ctx context.Context, target string, after time.Time, l
 	case !c.hasHistory():
 		return nil, ErrNoHistory
 	}
-	folded := c.state.fold(target)
-	a := &asked{target: folded, answer: make(chan historyAnswer, 1)}
+	page := pageAsked
+	for _, token := range []string{"CHATHISTORY", "draft/CHATHISTORY"} {
+		if most, err := strconv.Atoi(c.state.support().Tokens[token]); err == nil && most > 0 {
+			page = min(page, most)
+		}
+	}
+	for from := timestampParam(after); len(said) < limit; {
+		got, err := c.historyPage(ctx, target, from, page)
+		if err != nil {
+			return nil, err
+		}
+		said = append(said, got.said...)
+		if got.number < page || len(got.said) == 0 {
+			break
+		}
+		next := c.afterMessage(got.said[len(got.said)-1])
+		if next == from {
+			break // as many in one millisecond
+		}
+		from = next
+	}
+	return said, nil
+}
+
+// historyPage asks for a page of history.
+func (c *conn) historyPage(ctx context.Context, target, after string, number int) (historyAnswer, error) {
+	a := &asked{target: c.state.fold(target), answer: make(chan historyAnswer, 1)}
 	c.sendMu.Lock()
 	if len(c.histories) >= 64 {
 		c.sendMu.Unlock()
-		return nil, errors.New("too many questions for history are open")
+		return historyAnswer{}, errors.New("too many questions for history are open")
 	}
 	c.histories = append(c.histories, a)
 	c.sendMu.Unlock()
-	c.control("CHATHISTORY AFTER " + target + " " + timestampParam(after) + " " + strconv.Itoa(limit))
+	c.control("CHATHISTORY AFTER " + target + " " + after + " " + strconv.Itoa(number))
 	select {
 	case got := <-a.answer:
-		return got.said, got.err
+		return got, got.err
 	case <-c.closed:
-		return nil, ErrDisconnected
+		return historyAnswer{}, ErrDisconnected
 	case <-ctx.Done():
 		c.sendMu.Lock()
 		for i, other := range c.histories {
@@ -228,7 +257,7 @@ func (s *Session) History(ctx context.Context, target string, after time.Time, l
 			}
 		}
 		c.sendMu.Unlock()
-		return nil, ctx.Err()
+		return historyAnswer{}, ctx.Err()
 	}
 }
 

@@ -20,6 +20,9 @@ func (c *conn) onMessage(m *irc.Message, from User, self bool) {
 	if ev.From.Relay != "" && c.state.isSelf(ev.From.Relay) {
 		self, ev.Echo = true, true
 	}
+	if !self && c.isPast(m) && (c.wasSelf(from) || ev.From.Relay != "" && c.wasSelf(User{Nick: ev.From.Relay, Host: from.Host})) {
+		ev.Echo = true // of an earlier connection
+	}
 	if channel := isup.splitStatus(ev.Target); isup.IsChannel(channel) {
 		ev.Channel = channel
 	}

@@ -257,7 +257,7 @@ func (c *conn) handleRegistration(m *irc.Message) error {
 // a number, cut to what the server allows.
 func (c *conn) nextNick(m *irc.Message) error {
 	c.nickTries++
-	if c.nickTries > 12 {
+	if c.nickTries > maxNickTries {
 		return fmt.Errorf("no nick like %s is free: %s", c.s.wantedNick(), truncate(m.Trailing(), 200))
 	}
 	limit := c.state.nickLimit(m.Param(1))
@@ -267,6 +267,28 @@ func (c *conn) nextNick(m *irc.Message) error {
 	}
 	c.state.setNick(nick)
 	return c.write("NICK " + nick)
+}
+
+// maxNickTries is how many nicks like the wanted one are tried.
+const maxNickTries = 12
+
+// wasSelf reports whether something of the past was said by an earlier connection of the session: under its nick, or one that it takes
+// when that is in use, and from its host.
+func (c *conn) wasSelf(from User) bool {
+	if host := c.s.OwnHost(); host == "" || host != from.Host {
+		return false
+	}
+	wanted, limit := c.s.wantedNick(), c.state.support().NickLen
+	for try := range maxNickTries + 1 {
+		nick := wanted
+		if try > 0 {
+			nick = altNick(wanted, try, limit)
+		}
+		if c.state.same(from.Nick, nick) {
+			return true
+		}
+	}
+	return false
 }
 
 // altNick returns the nick for the given try (from 1), at most limit bytes long

@@ -209,12 +209,17 @@ func (s *Session) Topic(channel string) (string, bool) {
 // TopicLock returns whether only a channel's operators may change its topic, and
 // whether that is known.
 func (s *Session) TopicLock(channel string) (on, known bool) {
+	modes, known := s.Modes(channel)
+	return modes.Has('t'), known
+}
+
+// Modes returns the modes of a channel, and whether they are known.
+func (s *Session) Modes(channel string) (modes Modes, known bool) {
 	c := s.current()
 	if c == nil {
-		return false, false
+		return "", false
 	}
-	modes, known := c.state.modes(channel)
-	return modes.Has('t'), known
+	return c.state.modes(channel)
 }
 
 // InChannelWith reports whether the session is in a channel, and somebody else too.
