@@ -120,6 +120,8 @@ type Detail struct {
 	Notes []string `json:"notes,omitempty"`
 	// Error is why the last attempt failed; it is made again.
 	Error string `json:"error,omitempty"`
+	// Closing is set before the network's side is closed, so that undoing opens it also if that was cut off.
+	Closing bool `json:"closing,omitempty"`
 	// CaughtUp is set when all that was said on the network is here.
 	CaughtUp bool `json:"caught_up,omitempty"`
 	// At says when states were reached, in milliseconds.
@@ -191,6 +193,9 @@ func (c *Cutover) Want(ctx context.Context, w Wish) (Report, error) {
 			}
 			if len(w.Admins) > 0 {
 				d.Admins = w.Admins
+			}
+			if w.State == StateFrozen && row.State == StateFrozen {
+				row.State, d.Notes = StateAnnounced, nil // once more: what could not be closed may be possible now
 			}
 			if w.State == StateDetached && len(d.Admins) == 0 {
 				return store.Refuse(mxerror.MissingParam("Who is to own the rooms? Name at least one administrator."))

@@ -132,6 +132,10 @@ func (c *Cutover) announce(ctx context.Context, b Bridges, service string, d Det
 
 // freeze closes the network's side.
 func (c *Cutover) freeze(ctx context.Context, b Bridges, service string, d Detail) error {
+	// What fails or is cut off may have closed some of it already; it is no longer open, so that there is something to undo.
+	if err := c.set(ctx, service, func(row *store.Cutover, d *Detail) { row.State, d.Closing = StateAnnounced, true }); err != nil {
+		return err
+	}
 	undone, err := b.Freeze(ctx, service, d.Notice)
 	if err != nil {
 		return fmt.Errorf("closing the old side: %w", err)
@@ -306,7 +310,10 @@ func (c *Cutover) back(ctx context.Context, b Bridges, row store.Cutover, d Deta
 			return err
 		}
 		return b.Attach(ctx, service)
-	case StateFrozen:
+	case StateConfirmed:
+		return errors.New("what was confirmed can't be undone")
+	}
+	if row.State == StateFrozen || d.Closing {
 		if err := b.Attach(ctx, service); err != nil { // perhaps it was cut off before
 			return err
 		}
@@ -314,10 +321,12 @@ func (c *Cutover) back(ctx context.Context, b Bridges, row store.Cutover, d Deta
 		if err != nil {
 			return fmt.Errorf("opening the old side: %w", err)
 		}
-		return c.set(ctx, service, func(row *store.Cutover, d *Detail) { row.State, d.Notes = StateAnnounced, nil; note(d, undone...) })
-	default:
-		return c.o.Store.Write(ctx, func(t *store.Tx) error { return t.DeleteCutover(service) })
+		return c.set(ctx, service, func(row *store.Cutover, d *Detail) {
+			row.State, d.Notes, d.Closing = StateAnnounced, nil, false
+			note(d, undone...)
+		})
 	}
+	return c.o.Store.Write(ctx, func(t *store.Tx) error { return t.DeleteCutover(service) })
 }
 
 // refused tells that a server will say the same again.

@@ -2,6 +2,7 @@ package claims_test
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
@@ -120,5 +121,29 @@ func TestCutover(t *testing.T) {
 	alice.Tell(town, "life goes on")
 	if out := s.Run("migrate", "report", "-bridge", "lines", "-json"); !strings.Contains(out, `"state":"confirmed"`) {
 		t.Error(out)
+	}
+}
+
+// TestHalfClosed: what could not be closed wholly is opened again by undoing, and what is closed can be closed once more.
+func TestHalfClosed(t *testing.T) {
+	t.Parallel()
+	s, n, mod := start(t, "[town]")
+	s.Person("alice").Enter("#lines_town:" + apptest.Domain) // the bridge runs
+	mod.mu.Lock()
+	mod.fails = errors.New("the network is away")
+	mod.mu.Unlock()
+	if out, code := s.Try("migrate", "freeze", "-bridge", "lines", "-notice", "Closed."); code == 0 || !strings.Contains(out, "the network is away") {
+		t.Errorf("code %d: %s", code, out)
+	}
+	n.Hears("town bridge Closed.")
+	s.Run("migrate", "undo", "-bridge", "lines")
+	n.Hears("town bridge This channel is open again.")
+
+	mod.mu.Lock()
+	mod.fails = nil
+	mod.mu.Unlock()
+	for _, notice := range []string{"Closed.", "Closed for good."} {
+		s.Run("migrate", "freeze", "-bridge", "lines", "-notice", notice)
+		n.Hears("town bridge " + notice)
 	}
 }

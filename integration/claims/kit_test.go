@@ -2,6 +2,7 @@ package claims_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -24,6 +25,8 @@ type spy struct {
 	mu    sync.Mutex
 	br    *bridgev2.Bridge
 	links appservice.Links
+	// fails has closing the network's side fail when it is done.
+	fails error
 }
 
 func newSpy() *spy {
@@ -63,6 +66,14 @@ func (b spied) Start(ctx context.Context, br *bridgev2.Bridge) error {
 	b.s.br = br
 	b.s.mu.Unlock()
 	return b.abilities.Start(ctx, br)
+}
+
+// Freeze implements appservice.Freezer.
+func (b spied) Freeze(ctx context.Context, notice string) ([]string, error) {
+	undone, err := b.abilities.Freeze(ctx, notice)
+	b.s.mu.Lock()
+	defer b.s.mu.Unlock()
+	return undone, errors.Join(err, b.s.fails)
 }
 
 func (s *spy) bridge() *bridgev2.Bridge {
