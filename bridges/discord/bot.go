@@ -68,10 +68,14 @@ type bot struct {
 	asks      chan func(context.Context) // to be done by the pump
 	pastSlots chan struct{}              // holds a token for each channel whose history is fetched
 	questions chan struct{}              // holds a token for each request in the background
+	// askedAgain holds one for each that is made again.
+	askedAgain chan struct{}
 
 	choices map[wire.ID]bool // by the pump: what commands have said of channels
 
 	ahead   ahead         // about messages that have not come yet
+	reacted reacted       // by the pump: what was told last of reactions
+	roots   roots         // by the pump: of threads
 	waiting []*entry      // by the pump: about messages that may be being sent
 	again   chan struct{} // they are to be looked at
 
@@ -107,7 +111,7 @@ func newBot(ctx context.Context, b *Bridge, login *bridgev2.UserLogin) (*bot, er
 		dressed: make(map[[2]wire.ID]look), timeouts: newTimeouts(), asks: make(chan func(context.Context)), errands: make(chan struct{}, errands),
 		presences: make(chan [2]string, 256), polls: make(map[wire.ID]bool), again: make(chan struct{}, 1),
 		changed: make(map[wire.ID]bool), snapshots: make(chan *snapshot), pages: make(chan *pastPage), pastSlots: make(chan struct{}, historyAtOnce),
-		questions: make(chan struct{}, questionsAtOnce),
+		questions: make(chan struct{}, questionsAtOnce), askedAgain: make(chan struct{}, againAtOnce),
 	}
 	var err error
 	wanted := intents
@@ -170,6 +174,7 @@ func (n *bot) startLocked() {
 	n.seeking, n.sought = make(map[wire.ID][]*entry), make(map[wire.ID]bool)
 	n.stop, n.ctx, n.pasts, n.gaps = hangUp, ctx, make(map[wire.ID]*past), make(map[wire.ID]*gap)
 	n.held, n.stale, n.waiting, n.ahead = make(map[wire.ID][]*entry), make(map[wire.ID]bool), nil, ahead{} // all of it is in the inbox
+	n.reacted, n.roots = reacted{}, roots{}
 	if err := n.outbox.load(ctx); err != nil {
 		n.log.Error("messages of an earlier run are not sent", "error", err)
 	}
@@ -179,7 +184,13 @@ func (n *bot) startLocked() {
 	n.report(status.StateConnecting, "", "")
 	n.work.Go(func() {
 		defer cancel()
-		err := n.api.Run(online, func(e api.Event) { n.inbox.put(&entry{kind: e.Type, data: e.Data}) })
+		err := n.api.Run(online, func(e api.Event) {
+			told := e.Seq
+			if told <= 0 {
+				told = unnumbered
+			}
+			n.inbox.put(&entry{kind: e.Type, data: e.Data, told: told})
+		})
 		var fatal *api.Fatal
 		if errors.As(err, &fatal) {
 			n.log.Error("Discord refuses the bot", "code", fatal.Code, "reason", fatal.Msg)

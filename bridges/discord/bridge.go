@@ -1,11 +1,13 @@
 package discord
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"sync/atomic"
 	"time"
 
@@ -41,6 +43,7 @@ type Bridge struct {
 
 	br    *bridgev2.Bridge
 	store *store
+	drawn *drawnStickers
 
 	bot    atomic.Pointer[bot]
 	failed chan error
@@ -58,7 +61,33 @@ func New(_ context.Context, cfg *yaml.Node, deps Deps) (*Bridge, error) {
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Bridge{cfg: parsed, deps: deps, log: deps.Log, failed: make(chan error, 1)}, nil
+	if parsed.Proxy != "" {
+		if deps.HTTP, err = proxied(deps.HTTP, parsed.Proxy); err != nil {
+			return nil, fmt.Errorf("configuration of the Discord bridge: proxy: %w", err)
+		}
+	}
+	return &Bridge{cfg: parsed, deps: deps, log: deps.Log, drawn: newDrawnStickers(), failed: make(chan error, 1)}, nil
+}
+
+// proxied is a client that makes all its connections through a proxy.
+func proxied(client *http.Client, address string) (*http.Client, error) {
+	proxy, err := url.Parse(address)
+	if err != nil {
+		return nil, err
+	}
+	out, base := &http.Client{}, http.DefaultTransport
+	if client != nil {
+		*out = *client
+		base = cmp.Or(client.Transport, base)
+	}
+	t, ok := base.(*http.Transport)
+	if !ok {
+		return nil, errors.New("the host's connections cannot go through one")
+	}
+	t = t.Clone()
+	t.Proxy = http.ProxyURL(proxy)
+	out.Transport = t
+	return out, nil
 }
 
 // Connector returns the NetworkConnector.

@@ -15,6 +15,7 @@ import (
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
+	"github.com/landbridge-im/landbridge/appservice"
 	"github.com/landbridge-im/landbridge/bridges/discord/wire"
 )
 
@@ -39,8 +40,7 @@ func (n *bot) onEdit(ctx context.Context, e *entry, at place, room, thread wire.
 	edit.ConvertEditFunc = func(ctx context.Context, _ *bridgev2.Portal, _ bridgev2.MatrixAPI, existing []*database.Message, m *wire.Message) (*bridgev2.ConvertedEdit, error) {
 		return n.convertEdit(ctx, existing, m, room)
 	}
-	edit.PostHandleFunc = n.finish(e, handled{})
-	n.queue(edit)
+	n.turn(e, room, func(ctx context.Context, portal *bridgev2.Portal) error { return n.deliver(ctx, portal, edit) })
 }
 
 // convertEdit finds what of a message has changed.
@@ -93,6 +93,10 @@ func (n *bot) onReaction(ctx context.Context, e *entry, at place, room wire.ID) 
 		n.inbox.done(handled{seq: e.seq})
 		return
 	}
+	if n.reacted.older(e, &r) {
+		n.inbox.done(handled{seq: e.seq})
+		return
+	}
 	if n.early(ctx, e, room, r.MessageID) {
 		return
 	}
@@ -108,8 +112,40 @@ func (n *bot) onReaction(ctx context.Context, e *entry, at place, room wire.ID) 
 	}
 	ev.Emoji, ev.ExtraContent = n.reactionKey(ctx, r.Emoji)
 	ev.MutateContextFunc = with("reaction/" + strconv.FormatInt(e.seq, 10) + "/" + string(r.MessageID) + "/" + string(r.UserID) + "/" + string(ev.EmojiID))
-	ev.PostHandleFunc = n.finish(e, handled{})
-	n.queue(ev)
+	n.turn(e, room, func(ctx context.Context, portal *bridgev2.Portal) error {
+		err := n.deliver(ctx, portal, ev)
+		if kind == bridgev2.RemoteEventReaction && appservice.HasReaction(err) {
+			return appservice.AdoptReaction(ctx, portal, ev.TargetMessage, ev.Sender.Sender, ev.EmojiID, ev.Emoji)
+		}
+		return err
+	})
+}
+
+// turn has something be done in a turn of a room, again and again until it succeeds or is refused for good.
+func (n *bot) turn(e *entry, room wire.ID, f func(context.Context, *bridgev2.Portal) error) {
+	meta := n.meta(bridgev2.RemoteEventUnknown, channelKey(room), time.Now(), "")
+	meta.PreHandleFunc = func(ctx context.Context, portal *bridgev2.Portal) {
+		if n.insist(ctx, func() error { return f(ctx, portal) }) {
+			n.inbox.done(handled{seq: e.seq})
+		}
+	}
+	n.queue(&meta)
+}
+
+// deliver has the framework handle an event, in a turn of its room.
+func (n *bot) deliver(ctx context.Context, portal *bridgev2.Portal, ev bridgev2.RemoteEvent) error {
+	if m, ok := ev.(bridgev2.RemoteEventWithContextMutation); ok {
+		ctx = m.MutateContext(ctx)
+	}
+	//lint:ignore SA1019 the portal's queue has no way to say that handling failed, and nothing must be lost
+	res := portal.Internal().HandleRemoteEvent(ctx, n.login, ev.GetType(), ev)
+	switch {
+	case res.Success || res.Ignored:
+		return nil
+	case res.Error != nil:
+		return res.Error
+	}
+	return errNotTaken
 }
 
 // clearReactions takes reactions away that a moderator has removed.

@@ -1,6 +1,7 @@
 package discord
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -44,6 +45,7 @@ func (b *Bridge) addCommands() {
 	add("timeout", "_user_ _duration_ [_reason_]", "Silence somebody of Discord for a time such as 10m or 2h; `0` ends it.", commands.FullHandler{RequiresPortal: true}, (*bot).commandTimeout)
 	add("bridge", "_channel id_", "Bridge a channel, whatever the configuration says.", commands.FullHandler{RequiresAdmin: true}, (*bot).commandBridge)
 	add("unbridge", "[_channel id_]", "Bridge a channel no more, whatever the configuration says.", commands.FullHandler{RequiresAdmin: true}, (*bot).commandBridge)
+	add("history", "", "See how far the history of channels is that is being brought in.", commands.FullHandler{RequiresAdmin: true}, (*bot).commandHistory)
 	add("bot-invite", "", "Show the address by which the bot is invited to a Discord server.", commands.FullHandler{RequiresAdmin: true}, func(n *bot, ce *commands.Event) {
 		ce.Reply("Who may manage the Discord server opens: %s", InviteURL(string(n.appID())))
 	})
@@ -291,4 +293,32 @@ func (n *bot) commandTimeout(ce *commands.Event) {
 		j.Until = time.Now().Add(length)
 	}
 	n.addJob(ce, j)
+}
+
+// commandHistory is "history".
+func (n *bot) commandHistory(ce *commands.Event) {
+	var lines []string
+	err := n.ask(ce.Ctx, func(context.Context) {
+		for _, h := range n.pasts {
+			line := "* " + escapeMarkdown(h.channel.Name) + ": "
+			if h.total == 0 {
+				line += "waits for others"
+			} else {
+				line += fmt.Sprintf("%d messages, up to %s", h.total, h.at.UTC().Format("2006-01-02 15:04 MST"))
+			}
+			lines = append(lines, line)
+		}
+	})
+	slices.Sort(lines)
+	if more := len(lines) - maxListed; more > 0 {
+		lines = append(lines[:maxListed], fmt.Sprintf("* and %d more", more))
+	}
+	switch {
+	case err != nil:
+		ce.Reply("The bridge is starting; please try again.")
+	case len(lines) == 0:
+		ce.Reply("The history of all channels is there.")
+	default:
+		ce.Reply("%s", strings.Join(lines, "\n"))
+	}
 }

@@ -21,6 +21,8 @@ type Config struct {
 	// APIURL is the base of the REST API, with its version; GatewayURL replaces what
 	// the API names as its gateway if it is not empty; CDNURL is the base of files.
 	APIURL, GatewayURL, CDNURL string
+	// Proxy is the address of a proxy for all connections to Discord; "" for the one that the environment names, if any.
+	Proxy string
 	// Guilds are those that are bridged; all that the bot is in if there are none.
 	Guilds []wire.ID
 	// Include are the channels and categories that are bridged, all if there are
@@ -85,6 +87,7 @@ func ParseConfig(node *yaml.Node) (*Config, error) {
 		"api_url":          address(&cfg.APIURL, "http", "https"),
 		"gateway_url":      address(&cfg.GatewayURL, "ws", "wss"),
 		"cdn_url":          address(&cfg.CDNURL, "http", "https"),
+		"proxy":            address(&cfg.Proxy, "http", "https", "socks5"),
 		"public_media_url": address(&cfg.PublicMediaURL, "http", "https"),
 		"guilds":           ids(&cfg.Guilds),
 		"channels": func(n *yaml.Node, key string) error {

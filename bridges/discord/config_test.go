@@ -57,6 +57,7 @@ func TestConfigMistakes(t *testing.T) {
 		"token_file: /does/not/exist":                      "no such file",
 		"token: x\napi_url: discord":                       "line 2: api_url: is \"discord\", but must be an address",
 		"token: x\ngateway_url: http://x":                  "line 2: gateway_url:",
+		"token: x\nproxy: far":                             "line 2: proxy: is \"far\", but must be an address that begins with http:// or https:// or socks5://",
 		"token: x\nguilds: 5":                              "line 2: guilds: must be a list",
 		"token: x\nguilds: [abc]":                          "line 2: guilds[0]: is \"abc\", but must be an id",
 		"token: x\nvisibility: all":                        "line 2: visibility: is \"all\", but must be public or invite",

@@ -21,18 +21,7 @@ const (
 
 // early reports whether an event is about a message that may be being sent, and lets it wait if so. Called by the pump.
 func (n *bot) early(ctx context.Context, e *entry, room, message wire.ID) bool {
-	known := func() bool {
-		row, err := n.b.br.DB.Message.GetFirstPartByID(ctx, "", n.firstPart(ctx, message))
-		return err != nil || row != nil
-	}
-	if message == "" || !message.After(wire.IDAt(time.Now().Add(-youngest))) || known() {
-		return false
-	}
-	queue := room
-	if ch, ok := n.guilds.channel(room); ok {
-		queue = queueOf(&ch)
-	}
-	if n.outbox.waiting(queue) == 0 {
+	if !n.sending(ctx, room, message) {
 		return false // what was sent a moment ago is known by now; see retry
 	}
 	if len(n.waiting) >= maxEarly {
@@ -41,6 +30,39 @@ func (n *bot) early(ctx context.Context, e *entry, room, message wire.ID) bool {
 	}
 	n.waiting = append(n.waiting, e)
 	return true
+}
+
+// sending reports whether a message is not known that may be being sent.
+func (n *bot) sending(ctx context.Context, room, message wire.ID) bool {
+	if message == "" || !message.After(wire.IDAt(time.Now().Add(-youngest))) {
+		return false
+	}
+	row, err := n.b.br.DB.Message.GetFirstPartByID(ctx, "", n.firstPart(ctx, message))
+	if err != nil || row != nil {
+		return false
+	}
+	queue := room
+	if ch, ok := n.guilds.channel(room); ok {
+		queue = queueOf(&ch)
+	}
+	return n.outbox.waiting(queue) > 0
+}
+
+const (
+	// maxSending is how long an answer waits for the message that it answers to be known.
+	maxSending = 5 * time.Second
+	// sendingPause is how often that is looked at.
+	sendingPause = 20 * time.Millisecond
+)
+
+// awaitSent has a turn of a room wait for a message that may be being sent, so that an answer to it, or a thread that begins
+// with it, finds it.
+func (n *bot) awaitSent(ctx context.Context, room, message wire.ID) {
+	for end := time.Now().Add(maxSending); n.sending(ctx, room, message) && time.Now().Before(end); {
+		if !pause(ctx, sendingPause) {
+			return
+		}
+	}
 }
 
 // retry handles what was early once more. Called by the pump.

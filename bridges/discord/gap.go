@@ -63,7 +63,7 @@ func (n *bot) catchUp(ctx context.Context, ch *wire.Channel) {
 		n.inbox.done(handled{channel: ch.ID, message: after})
 		return
 	}
-	n.recheck(*ch, after, recheckTries)
+	n.recheck(*ch, after, recheckTries, recheckPages)
 	if ch.LastMessageID.After(after) {
 		n.fillGap(ctx, ch, after, nil)
 	}
@@ -86,14 +86,19 @@ func (n *bot) catchUpThread(ctx context.Context, t *wire.Channel) {
 	}
 	after, known := n.cursors[t.ID]
 	if !known {
-		if parent := n.cursors[t.ParentID]; parent == "" || !t.ID.After(parent) {
+		parent := n.cursors[t.ParentID]
+		switch {
+		case parent != "" && t.ID.After(parent):
+			after = wire.ID(prevID(t.ID)) // begun meanwhile
+		case parent != "" && t.LastMessageID.After(parent):
+			after = parent // begun meanwhile, too, at an older message, or nothing was said in it for long
+		default:
 			n.cursors[t.ID] = t.LastMessageID
 			n.inbox.done(handled{channel: t.ID, message: t.LastMessageID})
 			return
 		}
-		after = wire.ID(prevID(t.ID)) // begun meanwhile
 	} else {
-		n.recheck(*t, after, recheckTries)
+		n.recheck(*t, after, recheckTries, recheckPages)
 	}
 	if t.LastMessageID.After(after) {
 		n.fillGap(ctx, t, after, nil)
@@ -141,8 +146,11 @@ func (n *bot) fillGap(ctx context.Context, ch *wire.Channel, after wire.ID, then
 
 // fetchGap fetches what a gap hides, page by page, as fast as its room takes it.
 func (n *bot) fetchGap(ctx context.Context, g *gap, after wire.ID) {
-	for {
-		page, err := n.fetchPage(ctx, &g.stream, after)
+	for first := true; ; first = false {
+		page, err := n.fetchPage(ctx, &g.stream, after, nil)
+		if first && g.stream.IsThread() && len(page) > 0 {
+			n.bringRoot(ctx, &g.stream, page[0].raw)
+		}
 		if ctx.Err() != nil {
 			return // it is begun anew by the next run
 		}
@@ -240,7 +248,7 @@ func (n *bot) behindGap(e *entry, at place, room wire.ID) bool {
 	switch {
 	case g == nil:
 		return false
-	case e.kind == "MESSAGE_CREATE" && g.stream.ID == at.ChannelID && (g.again || len(g.held) >= maxHeld):
+	case e.kind == "MESSAGE_CREATE" && g.stream.ID == at.ChannelID && !n.passed(at) && (g.again || len(g.held) >= maxHeld):
 		g.again = true
 		n.inbox.done(handled{seq: e.seq}) // it will be met
 	case len(g.held) >= 2*maxHeld:

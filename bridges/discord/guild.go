@@ -228,14 +228,22 @@ func (g *guild) permissions(user wire.ID, roles []wire.ID, ch *wire.Channel) int
 	if ch.IsThread() {
 		return g.threadPermissions(user, roles, ch)
 	}
+	if have = overwritten(have, g.ID, user, roles, ch); have&permView == 0 {
+		return 0
+	}
+	return have
+}
+
+// overwritten is what a channel makes of permissions in the guild.
+func overwritten(have int64, guildID, user wire.ID, roles []wire.ID, ch *wire.Channel) int64 {
 	var allow, deny int64
 	for _, o := range ch.Overwrites {
-		if o.ID == g.ID {
+		if o.ID == guildID {
 			have = have&^int64(o.Deny) | int64(o.Allow)
 		}
 	}
 	for _, o := range ch.Overwrites {
-		if o.Type == wire.OverwriteRole && o.ID != g.ID && slices.Contains(roles, o.ID) {
+		if o.Type == wire.OverwriteRole && o.ID != guildID && slices.Contains(roles, o.ID) {
 			allow, deny = allow|int64(o.Allow), deny|int64(o.Deny)
 		}
 	}
@@ -245,8 +253,23 @@ func (g *guild) permissions(user wire.ID, roles []wire.ID, ch *wire.Channel) int
 			have = have&^int64(o.Deny) | int64(o.Allow)
 		}
 	}
-	if have&permView == 0 {
-		return 0
+	return have
+}
+
+// common are the permissions of everybody who is in a channel or a thread, also of one that not everybody sees: who is in its
+// room was let in by somebody who may.
+func (g *guild) common(ch *wire.Channel) int64 {
+	parent := *ch
+	if ch.IsThread() {
+		parent = g.channels[ch.ParentID]
+	}
+	have := int64(g.roles[g.ID].Permissions)
+	if have&permAdministrator != 0 {
+		return permAll
+	}
+	have = overwritten(have, g.ID, "", nil, &parent)
+	if ch.IsThread() {
+		have = inThread(have, ch)
 	}
 	return have
 }
@@ -265,6 +288,11 @@ func (g *guild) threadPermissions(user wire.ID, roles []wire.ID, t *wire.Channel
 	if t.Type == wire.ThreadPrivate && have&permManageThreads == 0 {
 		return 0
 	}
+	return inThread(have, t)
+}
+
+// inThread is what permissions in a channel are in a thread of it: those with another one for writing.
+func inThread(have int64, t *wire.Channel) int64 {
 	have &^= permSend
 	if have&permSendInThreads != 0 && !(t.Metadata.Locked && have&permManageThreads == 0) {
 		have |= permSend

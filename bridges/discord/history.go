@@ -11,7 +11,6 @@ import (
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 
-	"github.com/landbridge-im/landbridge/bridges/discord/api"
 	"github.com/landbridge-im/landbridge/bridges/discord/wire"
 )
 
@@ -26,8 +25,6 @@ const (
 	historyPage = 100
 	// historyAtOnce is of how many channels the past is fetched at a time.
 	historyAtOnce = 4
-	// questionsAtOnce is how much is asked at a time of what was said.
-	questionsAtOnce = 4
 	// maxLate bounds what is kept of what happens meanwhile to messages that are being
 	// brought in.
 	maxLate = 1000
@@ -61,6 +58,7 @@ type past struct {
 	// authors are those who said something.
 	authors map[wire.ID]bool
 	total   int
+	at      time.Time // of what was said last of what is there
 	told    time.Time // when progress was told last
 }
 
@@ -95,17 +93,16 @@ func (n *bot) beginPast(ch wire.Channel) {
 	})
 	n.log.Info("bringing in the history of a channel", "channel", ch.ID)
 	n.work.Go(func() {
-		select {
-		case n.pastSlots <- struct{}{}:
-			defer func() { <-n.pastSlots }()
-			n.fetchPast(n.ctx, ch, cursors, threads)
-		case <-n.ctx.Done():
+		slot := &slot{all: n.pastSlots}
+		defer slot.give()
+		if slot.take(n.ctx) {
+			n.fetchPast(n.ctx, ch, cursors, threads, slot)
 		}
 	})
 }
 
 // fetchPast fetches the history of a channel, page by page, and hands it to the pump.
-func (n *bot) fetchPast(ctx context.Context, ch wire.Channel, cursors map[wire.ID]wire.ID, active []wire.Channel) {
+func (n *bot) fetchPast(ctx context.Context, ch wire.Channel, cursors map[wire.ID]wire.ID, active []wire.Channel, slot *slot) {
 	hand := func(p *pastPage) bool {
 		p.room, p.done = ch.ID, make(chan struct{})
 		select {
@@ -120,7 +117,7 @@ func (n *bot) fetchPast(ctx context.Context, ch wire.Channel, cursors map[wire.I
 			return false
 		}
 	}
-	if !ch.IsForum() && !n.fetchStream(ctx, ch, cursors[ch.ID], hand) {
+	if !ch.IsForum() && !n.fetchStream(ctx, ch, cursors[ch.ID], slot, hand) {
 		return
 	}
 	threads := append(active, n.archivedThreads(ctx, &ch)...)
@@ -137,7 +134,7 @@ func (n *bot) fetchPast(ctx context.Context, ch wire.Channel, cursors map[wire.I
 			continue
 		}
 		t.GuildID = ch.GuildID
-		if !n.fetchStream(ctx, t, after, hand) {
+		if !n.fetchStream(ctx, t, after, slot, hand) {
 			return
 		}
 	}
@@ -148,9 +145,12 @@ func (n *bot) fetchPast(ctx context.Context, ch wire.Channel, cursors map[wire.I
 
 // fetchStream fetches what is newer than after of a channel or a thread. It returns false
 // when the bridge is stopping.
-func (n *bot) fetchStream(ctx context.Context, stream wire.Channel, after wire.ID, hand func(*pastPage) bool) bool {
-	for {
-		page, err := n.fetchPage(ctx, &stream, after)
+func (n *bot) fetchStream(ctx context.Context, stream wire.Channel, after wire.ID, slot *slot, hand func(*pastPage) bool) bool {
+	for first := true; ; first = false {
+		page, err := n.fetchPage(ctx, &stream, after, slot)
+		if first && stream.IsThread() && len(page) > 0 {
+			n.bringRoot(ctx, &stream, page[0].raw)
+		}
 		if ctx.Err() != nil {
 			return false
 		}
@@ -176,55 +176,6 @@ func (n *bot) fetchStream(ctx context.Context, stream wire.Channel, after wire.I
 	}
 }
 
-// tryTime is how long one question may take, the waiting for a limit of rates included, before others have their turn.
-const tryTime = 20 * time.Second
-
-// question asks Discord for something of a channel, taking its turn among all that are asked in the background.
-func (n *bot) question(ctx context.Context, path, bucket string, out any) error {
-	select {
-	case n.questions <- struct{}{}:
-		defer func() { <-n.questions }()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	ctx, cancel := context.WithTimeout(ctx, tryTime)
-	defer cancel()
-	return n.api.Do(ctx, "GET", path, bucket, nil, out)
-}
-
-// fetchPage fetches the messages of a channel that follow one, oldest first. It tries
-// again until it is refused.
-func (n *bot) fetchPage(ctx context.Context, ch *wire.Channel, after wire.ID) (page wire.List[rawMessage], err error) {
-	path := "/channels/" + string(ch.ID) + "/messages"
-	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
-		page = nil
-		err := n.question(ctx, path+"?limit=100&after="+string(after), path, &page)
-		if err == nil {
-			slices.SortFunc(page, func(a, b rawMessage) int { return cmp.Compare(a.id.Uint(), b.id.Uint()) })
-			return page, nil
-		}
-		if api.Refused(err) || ctx.Err() != nil {
-			return nil, err
-		}
-		n.log.Warn("what was said in a channel cannot be fetched, trying again", "channel", ch.ID, "error", err, "in", wait)
-		if !pause(ctx, wait) {
-			return nil, ctx.Err()
-		}
-	}
-}
-
-// pause waits; it returns false when ctx is done first.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
 // pastReactions are the reactions to a message, as the gateway would have told them. Those
 // of more than a hundred people with one emoji are cut.
 func (n *bot) pastReactions(ctx context.Context, ch *wire.Channel, m rawMessage) (list []*entry) {
@@ -246,13 +197,13 @@ func (n *bot) pastReactions(ctx context.Context, ch *wire.Channel, m rawMessage)
 		}
 		var users wire.List[wire.User]
 		path := "/channels/" + string(ch.ID) + "/messages/" + string(m.id) + "/reactions/" + url.PathEscape(name) + "?limit=100"
-		if err := n.question(ctx, path, "/channels/"+string(ch.ID)+"/reactions", &users); err != nil {
+		if err := n.question(ctx, path, "/channels/"+string(ch.ID)+"/reactions", false, &users); err != nil {
 			n.log.Warn("who reacted to a message cannot be fetched", "channel", ch.ID, "message", m.id, "error", err)
 			continue
 		}
 		if r.Counts.Burst > 0 { // super reactions are another list
 			var more wire.List[wire.User]
-			if err := n.question(ctx, path+"&type=1", "/channels/"+string(ch.ID)+"/reactions", &more); err == nil {
+			if err := n.question(ctx, path+"&type=1", "/channels/"+string(ch.ID)+"/reactions", false, &more); err == nil {
 				for _, u := range more {
 					if !slices.ContainsFunc(users, func(have wire.User) bool { return have.ID == u.ID }) {
 						users = append(users, u)
@@ -361,6 +312,7 @@ func (n *bot) countPast(h *past, e *entry) {
 	if m.WebhookID == "" && m.Author.ID != "" {
 		h.authors[m.Author.ID] = true
 	}
+	h.at = m.Timestamp.Time
 	if time.Since(h.told) >= tellEvery {
 		h.told = time.Now()
 		n.log.Info("bringing in the history of a channel", "channel", h.channel.ID, "messages", h.total, "at", m.Timestamp.Time)
@@ -375,6 +327,9 @@ func (n *bot) meanwhile(e *entry, at place, room wire.ID) bool {
 		return false
 	}
 	if e.kind == "MESSAGE_CREATE" {
+		if n.passed(at) {
+			return false
+		}
 		if at.ChannelID != room {
 			h.dirty[at.ChannelID] = true
 		}
@@ -388,6 +343,13 @@ func (n *bot) meanwhile(e *entry, at place, room wire.ID) bool {
 		h.late = h.late[1:]
 	}
 	return true
+}
+
+// passed reports whether a message is not newer than its channel's cursor. One that was left over by an earlier run may be: it will not
+// be met when what is newer is fetched.
+func (n *bot) passed(at place) bool {
+	cursor, known := n.cursors[at.ChannelID]
+	return known && !at.ID.After(cursor)
 }
 
 // endPast ends the history of a channel: what was said last is fetched while nothing new can come, and from then on

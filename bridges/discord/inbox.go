@@ -23,7 +23,11 @@ type entry struct {
 	kind string
 	data json.RawMessage
 	seq  int64 // place in the inbox; 0 for what is not stored
+	told int64 // the gateway's number in its session, or unnumbered; 0 for what it has not told, or not in this run
 }
+
+// unnumbered is the number of what a gateway has told without one.
+const unnumbered = -1
 
 // stored reports whether an event is kept until Matrix has it. Others say how things
 // are, and the gateway says so again when a session begins.

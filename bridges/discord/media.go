@@ -78,29 +78,22 @@ func waveform(encoded string) []int {
 	return out
 }
 
-// sticker takes a sticker over. Lottie, which Matrix cannot show, is named.
+// sticker takes a sticker over. One that cannot be had is named.
 func (n *bot) sticker(ctx context.Context, intent bridgev2.MatrixAPI, room id.RoomID, s wire.Sticker) *event.MessageEventContent {
 	content := &event.MessageEventContent{MsgType: event.MsgText, Body: "[sticker: " + s.Name + "]", Mentions: &event.Mentions{}}
-	path, kind := "/stickers/"+string(s.ID)+".png", "image/png"
-	switch s.Format {
-	case 3:
-		return content
-	case 4:
-		path, kind = "/stickers/"+string(s.ID)+".gif", "image/gif"
-	}
-	raw, _, err := n.api.Download(ctx, n.api.CDN(path), maxAvatar)
+	f, err := n.stickerFile(ctx, s)
 	if err != nil {
 		n.log.Warn("a sticker cannot be taken over", "error", err)
 		return content
 	}
-	uri, file, err := intent.UploadMedia(ctx, room, raw, s.Name, kind)
+	uri, file, err := intent.UploadMedia(ctx, room, f.raw, s.Name, f.kind)
 	if err != nil {
 		n.log.Warn("a sticker cannot be uploaded", "error", err)
 		return content
 	}
 	return &event.MessageEventContent{
 		MsgType: event.CapMsgSticker, Body: s.Name, URL: uri, File: file,
-		Info: &event.FileInfo{MimeType: kind, Size: len(raw), Width: 160, Height: 160}, Mentions: &event.Mentions{},
+		Info: &event.FileInfo{MimeType: f.kind, Size: len(f.raw), Width: f.width, Height: f.height, IsAnimated: f.animated}, Mentions: &event.Mentions{},
 	}
 }
 

@@ -68,7 +68,7 @@ func (n *bot) placeMember(guildID wire.ID, m *wire.Member) {
 	for _, ch := range n.bridgedChannels(guildID) {
 		list := bridgev2.ChatMemberMap{}
 		n.guilds.read(guildID, func(g *guild) {
-			n.addMember(list, g, &ch, *m, g.permissions("", nil, &ch)&permSend == 0)
+			n.addMember(list, g, &ch, *m, g.common(&ch)&permSend == 0)
 		})
 		n.changeMembers(channelKey(ch.ID), list)
 	}

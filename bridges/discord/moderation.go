@@ -155,7 +155,7 @@ func (n *bot) restore(portal *bridgev2.Portal, kind jobKind, user wire.ID) {
 		if ch, ok := n.guilds.channel(channel); ok {
 			if m, here := n.guilds.member(ch.GuildID, user); here {
 				n.guilds.read(ch.GuildID, func(g *guild) {
-					n.addMember(list, g, &ch, m, g.permissions("", nil, &ch)&permSend == 0)
+					n.addMember(list, g, &ch, m, g.common(&ch)&permSend == 0)
 				})
 				if is, ok := list[ghost]; ok && is.Membership == event.MembershipJoin {
 					is.PrevMembership = ""

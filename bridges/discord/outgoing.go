@@ -32,8 +32,9 @@ var (
 	errNoChannel = errors.New("this room is not connected to a Discord channel")
 )
 
-// channelOf returns the channel of a portal, if people from Matrix may write in it.
-func (n *bot) channelOf(portal *bridgev2.Portal) (wire.Channel, error) {
+// channelOf returns the channel of a portal, if somebody from Matrix may write in it: everybody may, or they may as who they are
+// on Discord.
+func (n *bot) channelOf(ctx context.Context, portal *bridgev2.Portal, sender id.UserID) (wire.Channel, error) {
 	_, id := splitPortal(portal.ID)
 	ch, ok := n.guilds.channel(id)
 	if !ok {
@@ -48,11 +49,24 @@ func (n *bot) channelOf(portal *bridgev2.Portal) (wire.Channel, error) {
 		return ch, errNoChannel
 	}
 	may := true
-	n.guilds.read(ch.GuildID, func(g *guild) { may = g.permissions("", nil, &ch)&permSend != 0 })
-	if !may {
+	n.guilds.read(ch.GuildID, func(g *guild) { may = g.common(&ch)&permSend != 0 })
+	if !may && !n.writesAs(n.personOf(ctx, sender), &ch) {
 		return ch, errReadOnly
 	}
 	return ch, nil
+}
+
+// writesAs reports whether a person of Discord may write in a channel.
+func (n *bot) writesAs(person wire.ID, ch *wire.Channel) (may bool) {
+	if person == "" {
+		return false
+	}
+	n.guilds.read(ch.GuildID, func(g *guild) {
+		if m, ok := g.members[person]; ok {
+			may = g.permissions(person, m.Roles, ch)&permSend != 0
+		}
+	})
+	return may
 }
 
 // queueOf is the channel in whose queue something for a channel or a thread waits: that of the webhook.
@@ -66,7 +80,7 @@ func queueOf(ch *wire.Channel) wire.ID {
 // HandleMatrixMessage implements bridgev2.NetworkAPI: it stores the message in the
 // outbox and does not wait for Discord.
 func (n *bot) HandleMatrixMessage(ctx context.Context, msg *bridgev2.MatrixMessage) (*bridgev2.MatrixMessageResponse, error) {
-	ch, err := n.channelOf(msg.Portal)
+	ch, err := n.channelOf(ctx, msg.Portal, msg.Event.Sender)
 	if err != nil {
 		return nil, refusal(err)
 	}
@@ -362,7 +376,7 @@ func (n *bot) quote(_ context.Context, j *job, ch *wire.Channel, target *databas
 
 // HandleMatrixEdit implements bridgev2.EditHandlingNetworkAPI.
 func (n *bot) HandleMatrixEdit(ctx context.Context, msg *bridgev2.MatrixEdit) error {
-	ch, err := n.channelOf(msg.Portal)
+	ch, err := n.channelOf(ctx, msg.Portal, msg.Event.Sender)
 	if err != nil {
 		return refusal(err)
 	}
@@ -396,7 +410,7 @@ func (n *bot) HandleMatrixEdit(ctx context.Context, msg *bridgev2.MatrixEdit) er
 
 // HandleMatrixMessageRemove implements bridgev2.RedactionHandlingNetworkAPI.
 func (n *bot) HandleMatrixMessageRemove(ctx context.Context, msg *bridgev2.MatrixMessageRemove) error {
-	ch, err := n.channelOf(msg.Portal)
+	ch, err := n.channelOf(ctx, msg.Portal, msg.Event.Sender)
 	if err != nil && !errors.Is(err, errReadOnly) {
 		return refusal(err)
 	}

@@ -44,6 +44,12 @@ func (n *bot) partEvent(m *wire.Message, id networkid.MessageID, p part, room wi
 		return bridgev2.UpsertResult{ContinueMessageHandling: !has}, nil
 	}
 	msg.ConvertMessageFunc = func(ctx context.Context, portal *bridgev2.Portal, intent bridgev2.MatrixAPI, m *wire.Message) (*bridgev2.ConvertedMessage, error) {
+		if root != nil {
+			n.awaitSent(ctx, room, wire.ID(*root))
+		}
+		if m.Reference != nil {
+			n.awaitSent(ctx, room, m.Reference.MessageID)
+		}
 		content, extra := p.convert(ctx, intent, portal.MXID)
 		kind := event.EventMessage
 		if content.MsgType == event.CapMsgSticker {
@@ -369,17 +375,17 @@ func (n *bot) insist(ctx context.Context, f func() error) bool {
 			return true
 		}
 		if refusedByMatrix(err) {
-			n.log.Error("the homeserver refuses a message from Discord; it is lost", "error", err)
+			n.log.Error("the homeserver refuses something from Discord; it is lost", "error", err)
 			return true
 		}
 		if ctx.Err() != nil || n.ctx.Err() != nil {
 			return false
 		}
 		if waited += wait; waited > maxInsist {
-			n.log.Error("the homeserver does not take a message from Discord; it is tried again when the bridge starts", "error", err)
+			n.log.Error("the homeserver does not take something from Discord; it is tried again when the bridge starts", "error", err)
 			return false
 		}
-		n.log.Warn("the homeserver has not taken a message from Discord, trying again", "error", err, "in", wait)
+		n.log.Warn("the homeserver has not taken something from Discord, trying again", "error", err, "in", wait)
 		timer := time.NewTimer(wait)
 		select {
 		case <-n.ctx.Done():

@@ -152,7 +152,7 @@ func (b *Bridge) onMatrixPoll(ctx context.Context, evt *event.Event) {
 
 // sendPoll puts a poll into the outbox.
 func (n *bot) sendPoll(ctx context.Context, portal *bridgev2.Portal, evt *event.Event) error {
-	ch, err := n.channelOf(portal)
+	ch, err := n.channelOf(ctx, portal, evt.Sender)
 	if err != nil {
 		return err
 	}

@@ -57,6 +57,11 @@ func (b *Bridge) onMatrixReaction(ctx context.Context, evt *event.Event) {
 	//lint:ignore SA1019 the portal's queue drops the reactions of relayed users
 	if res := portal.Internal().HandleMatrixReaction(ctx, n.login, evt); !res.Success && res.Error != nil {
 		b.log.Warn("a reaction is not relayed", "event_id", evt.ID, "error", res.Error)
+		status := refusal(res.Error)
+		if info := bridgev2.StatusEventInfoFromEvent(evt); !errors.Is(res.Error, bridgev2.ErrTargetMessageNotFound) { // as the bot's own are not
+			n.tellSender(ctx, &status, info)
+			b.br.Matrix.SendMessageStatus(ctx, &status, info)
+		}
 	}
 }
 
@@ -144,7 +149,7 @@ func (n *bot) HandleMatrixReactionRemove(ctx context.Context, msg *bridgev2.Matr
 
 // react puts a change of the bot's reactions into the outbox.
 func (n *bot) react(ctx context.Context, kind jobKind, portal *bridgev2.Portal, evt *event.Event, target *database.Message, key string) error {
-	ch, err := n.channelOf(portal)
+	ch, err := n.channelOf(ctx, portal, evt.Sender)
 	if err != nil && !errors.Is(err, errReadOnly) {
 		return refusal(err)
 	}

@@ -14,9 +14,15 @@ import (
 )
 
 // A gateway that was not listened to does not tell afterwards what was edited, deleted or
-// reacted to. So the newest messages of each channel are compared with what Matrix has when
-// a session begins, and what differs is handled as if the gateway had told it. That is
+// reacted to. So the messages of the last week of each channel are compared with what Matrix has when
+// a session begins, newest first and in pages, and what differs is handled as if the gateway had told it. That is
 // harmless if it is told twice.
+
+const (
+	// recheckAge is how old messages may be that are compared, but for the newest page, and recheckPages how many pages they may be.
+	recheckAge   = 7 * 24 * time.Hour
+	recheckPages = 10
+)
 
 // recheckTries is how often a channel is looked at anew because something happened to it
 // meanwhile.
@@ -33,33 +39,49 @@ type snapshot struct {
 }
 
 // recheck begins to compare a channel with what Matrix has of it. Called by the pump.
-func (n *bot) recheck(ch wire.Channel, upto wire.ID, tries int) {
+func (n *bot) recheck(ch wire.Channel, upto wire.ID, tries, pages int) {
 	if upto.Uint() == 0 || tries == 0 {
 		return
 	}
 	delete(n.changed, ch.ID)
 	n.work.Go(func() {
-		page, err := n.fetchNewest(n.ctx, &ch, upto)
-		if err != nil {
-			if n.ctx.Err() == nil {
-				n.log.Warn("what was changed in a channel meanwhile cannot be fetched", "channel", ch.ID, "error", err)
+		for range pages {
+			s := n.lookBack(n.ctx, ch, upto, tries-1)
+			if s == nil {
+				return
 			}
-			return
-		}
-		s := &snapshot{stream: ch, upto: upto, page: page, tries: tries - 1, reacted: make(map[wire.ID][]*entry)}
-		have, err := n.b.store.reactions(n.ctx, channelKey(n.streamRoom(&ch)), s.oldest())
-		if err != nil {
-			n.log.Error("the reactions of a channel cannot be compared with those of its room", "channel", ch.ID, "error", err)
-			return
-		}
-		for _, m := range page {
-			s.reacted[m.id] = n.reactionChanges(n.ctx, &ch, m, have[m.id])
-		}
-		select {
-		case n.snapshots <- s:
-		case <-n.ctx.Done():
+			oldest := s.oldest()
+			select {
+			case n.snapshots <- s:
+			case <-n.ctx.Done():
+				return
+			}
+			if upto = wire.ID(prevID(oldest)); oldest.Uint() == 0 || time.Since(oldest.Time()) > recheckAge {
+				return
+			}
 		}
 	})
+}
+
+// lookBack is what a page of a channel is like, up to a message; nil if that cannot be had.
+func (n *bot) lookBack(ctx context.Context, ch wire.Channel, upto wire.ID, tries int) *snapshot {
+	page, err := n.fetchNewest(ctx, &ch, upto)
+	if err != nil {
+		if ctx.Err() == nil {
+			n.log.Warn("what was changed in a channel meanwhile cannot be fetched", "channel", ch.ID, "error", err)
+		}
+		return nil
+	}
+	s := &snapshot{stream: ch, upto: upto, page: page, tries: tries, reacted: make(map[wire.ID][]*entry)}
+	have, err := n.b.store.reactions(ctx, channelKey(n.streamRoom(&ch)), s.oldest())
+	if err != nil {
+		n.log.Error("the reactions of a channel cannot be compared with those of its room", "channel", ch.ID, "error", err)
+		return nil
+	}
+	for _, m := range page {
+		s.reacted[m.id] = n.reactionChanges(ctx, &ch, m, have[m.id])
+	}
+	return s
 }
 
 // oldest is the id from which on a snapshot has all messages.
@@ -77,7 +99,7 @@ const newestTries = 5
 func (n *bot) fetchNewest(ctx context.Context, ch *wire.Channel, upto wire.ID) (page wire.List[rawMessage], err error) {
 	path := "/channels/" + string(ch.ID) + "/messages"
 	for try := range newestTries {
-		if err = n.question(ctx, path+"?limit=100&before="+nextID(upto), path, &page); err == nil || api.Refused(err) {
+		if err = n.question(ctx, path+"?limit=100&before="+nextID(upto), path, try > 0, &page); err == nil || api.Refused(err) {
 			break
 		}
 		if !pause(ctx, time.Second<<try) {
@@ -91,7 +113,7 @@ func (n *bot) fetchNewest(ctx context.Context, ch *wire.Channel, upto wire.ID) (
 // onSnapshot handles what is different from what Matrix has. Called by the pump.
 func (n *bot) onSnapshot(ctx context.Context, s *snapshot) {
 	if n.changed[s.stream.ID] {
-		n.recheck(s.stream, s.upto, s.tries) // it may be older than what was handled since
+		n.recheck(s.stream, s.upto, s.tries, 1) // it may be older than what was handled since
 		return
 	}
 	list, err := n.differences(ctx, s)
@@ -119,7 +141,7 @@ func (n *bot) differences(ctx context.Context, s *snapshot) (list []*entry, err 
 	if len(s.page) >= historyPage {
 		from = oldest.Time().Add(-time.Hour) // the row of a message from Matrix has Matrix's time
 	}
-	rows, err := n.b.br.DB.Message.GetMessagesBetweenTimeQuery(ctx, channelKey(room), from, time.Now().Add(time.Hour))
+	rows, err := n.b.br.DB.Message.GetMessagesBetweenTimeQuery(ctx, channelKey(room), from, s.upto.Time().Add(time.Hour))
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +192,7 @@ func (n *bot) lookFor(ch *wire.Channel, list []wire.ID) {
 	n.work.Go(func() {
 		path := "/channels/" + string(ch.ID) + "/messages/"
 		for _, id := range list {
-			if err := n.question(n.ctx, path+string(id), path+"id", nil); api.IsCode(err, codeUnknownMessage) {
+			if err := n.question(n.ctx, path+string(id), path+"id", false, nil); api.IsCode(err, codeUnknownMessage) {
 				n.inbox.put(deleted(ch, id))
 			}
 		}

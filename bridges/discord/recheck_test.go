@@ -27,8 +27,14 @@ func TestChangedMeanwhile(t *testing.T) {
 	r.hs.SendText(room, mia, "from Matrix")
 	sent := r.onDiscord(r.general.ID, content("from Matrix"))
 	own := r.event(room, "m.room.message", "my own", func(e *appservicetest.Event) bool { return e.Get("body") == "from Matrix" })
-	r.dc.Say(r.general, r.anna, "the last", nil)
+	// An answer that finds it: the bridge knows under which id it is on Discord.
+	r.dc.Say(r.general, r.anna, "the last", func(m *discordtest.Message) {
+		m.Type, m.Reference = 19, &discordtest.Reference{MessageID: sent.ID, ChannelID: sent.ChannelID, GuildID: sent.GuildID}
+	})
 	last := r.said(room, ghost(r.anna), "the last")
+	if relation(last).ReplyTo.EventID != string(own.ID) {
+		t.Errorf("the last answers to %+v", relation(last))
+	}
 	r.host.StopAll()
 
 	r.dc.Edit(list[1], func(m *discordtest.Message) { m.Content = "edited meanwhile" })

@@ -53,7 +53,12 @@ func newRig(t *testing.T, extra string) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(dc.Close)
+	t.Cleanup(func() {
+		dc.Close()
+		if list := dc.Unknown(); len(list) > 0 {
+			t.Errorf("Discord was asked for what the stand-in does not know: %q", list)
+		}
+	})
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	t.Cleanup(cancel)
 	r := &rig{T: t, ctx: ctx, dir: t.TempDir(), hs: appservicetest.New(domain), dc: dc, extra: extra}

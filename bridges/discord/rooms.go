@@ -92,8 +92,9 @@ func (n *bot) channelInfo(ctx context.Context, id wire.ID, portal *bridgev2.Port
 			topic += "Slow mode on Discord: " + (time.Duration(ch.SlowMode) * time.Second).String()
 		}
 		info.Topic = &topic
-		info.Members.PowerLevels = powerLevels(everyone)
-		readOnly := everyone&permSend == 0
+		common := g.common(&ch)
+		info.Members.PowerLevels = powerLevels(common, everyone&permView != 0)
+		readOnly := common&permSend == 0
 		// Whoever is being kicked or banned from Matrix is not brought back before Discord has answered.
 		moderated := n.outbox.targets(g.ID)
 		for mxid, have := range present {
@@ -191,18 +192,18 @@ func (n *bot) addMember(list bridgev2.ChatMemberMap, g *guild, ch *wire.Channel,
 	list[ghost] = member
 }
 
-// powerLevels are what is needed for what in a room, by what everybody may do in the
-// channel.
-func powerLevels(everyone int64) *bridgev2.PowerLevelOverrides {
+// powerLevels are what is needed for what in a room, by what everybody who is in the
+// channel may do there, and whether everybody sees it.
+func powerLevels(common int64, visible bool) *bridgev2.PowerLevelOverrides {
 	need := func(permission int64) int {
-		if everyone&permission == 0 {
+		if common&permission == 0 {
 			return levelWriter
 		}
 		return 0
 	}
 	write, moderate := need(permSend), levelModerator
 	invite := 0
-	if everyone&permView == 0 {
+	if !visible {
 		invite = levelModerator
 	}
 	users := 0

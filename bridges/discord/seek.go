@@ -42,7 +42,7 @@ func (n *bot) askWhat(ctx context.Context, at place) {
 	var raw json.RawMessage
 	var err error
 	for try := range seekTries {
-		if err = n.question(ctx, "/channels/"+string(at.ChannelID), "", &raw); err == nil || api.Refused(err) {
+		if err = n.question(ctx, "/channels/"+string(at.ChannelID), "", try > 0, &raw); err == nil || api.Refused(err) {
 			break
 		}
 		if !pause(ctx, time.Second<<try) {

@@ -19,6 +19,7 @@ func (n *bot) onReady(ctx context.Context, e *entry) {
 			ID wire.ID `json:"id"`
 		}] `json:"guilds"`
 	}
+	n.reacted.forget()
 	if n.decode(e, &ready) && ready.User.ID != "" {
 		n.self, n.app = ready.User.ID, ready.Application.ID
 		if n.app == "" {

@@ -57,19 +57,20 @@ type place struct {
 // handleStored takes an event to the room that it concerns. An event of a guild that is
 // not known yet waits for that.
 func (n *bot) handleStored(ctx context.Context, e *entry) {
-	n.handleEvent(ctx, e, func(e *entry, at place, room wire.ID) bool {
+	n.handleEvent(ctx, e, false, func(e *entry, at place, room wire.ID) bool {
 		return n.meanwhile(e, at, room) || n.behindGap(e, at, room)
 	})
 }
 
 // handleKnown takes an event to its room while the room's history, or what fills a gap, is being
-// brought in, of which it is a part.
+// brought in, of which it is a part. It does not wait for what a new session tells of the guild: what waits is taken for new
+// afterwards, and would be left to a page that was fetched already.
 func (n *bot) handleKnown(ctx context.Context, e *entry) {
-	n.handleEvent(ctx, e, func(*entry, place, wire.ID) bool { return false })
+	n.handleEvent(ctx, e, true, func(*entry, place, wire.ID) bool { return false })
 }
 
 // handleEvent does both; meanwhile may take an event away.
-func (n *bot) handleEvent(ctx context.Context, e *entry, meanwhile func(*entry, place, wire.ID) bool) {
+func (n *bot) handleEvent(ctx context.Context, e *entry, fetched bool, meanwhile func(*entry, place, wire.ID) bool) {
 	defer n.survive(e)
 	var at place
 	if !n.decode(e, &at) {
@@ -89,7 +90,7 @@ func (n *bot) handleEvent(ctx context.Context, e *entry, meanwhile func(*entry, 
 		n.inbox.done(handled{seq: e.seq})
 		return
 	}
-	if n.stale[at.GuildID] || !n.guilds.read(at.GuildID, func(*guild) {}) {
+	if n.stale[at.GuildID] && !fetched || !n.guilds.read(at.GuildID, func(*guild) {}) {
 		n.held[at.GuildID] = append(n.held[at.GuildID], e)
 		return
 	}
@@ -125,6 +126,9 @@ func (n *bot) handleEvent(ctx context.Context, e *entry, meanwhile func(*entry, 
 		if n.isAhead(ctx, e, cmp.Or(at.MessageID, at.ID)) {
 			return
 		}
+	}
+	if thread != "" && n.seekRoot(ctx, e, at, room, thread) {
+		return
 	}
 	switch e.kind {
 	case "MESSAGE_CREATE":
@@ -180,7 +184,6 @@ func (n *bot) onMessage(ctx context.Context, e *entry, at place, room, thread wi
 	if thread != "" && m.ID != thread {
 		id := messageID(thread)
 		root = &id
-		n.ensureRoot(ctx, &m, room, thread)
 	}
 	id := messageID(m.ID)
 	if m.Type == wire.MessageThreadCreated && m.Reference != nil && m.Reference.ChannelID != "" {
@@ -244,7 +247,7 @@ func (n *bot) letWrite(m *wire.Message, room wire.ID, author networkid.UserID) {
 	}
 	readOnly, l := false, levelWriter
 	n.guilds.read(m.GuildID, func(g *guild) {
-		readOnly = g.permissions("", nil, &ch)&permSend == 0
+		readOnly = g.common(&ch)&permSend == 0
 		if m.Member != nil {
 			l = max(l, level(g.permissions(m.Author.ID, m.Member.Roles, &ch), true))
 		} else if known, ok := g.members[m.Author.ID]; ok {
@@ -263,42 +266,6 @@ func (n *bot) letWrite(m *wire.Message, room wire.ID, author networkid.UserID) {
 	}})
 }
 
-// rootTime is how long the message that a thread hangs on is asked for.
-const rootTime = 10 * time.Second
-
-// ensureRoot sees to it that there is a message for a thread to hang on.
-func (n *bot) ensureRoot(ctx context.Context, m *wire.Message, room, thread wire.ID) {
-	have, err := n.b.br.DB.Message.GetFirstPartByID(ctx, "", messageID(thread))
-	if err != nil || have != nil {
-		return
-	}
-	ch, known := n.guilds.channel(room)
-	var root wire.Message
-	where := room
-	if known && ch.IsForum() {
-		where = thread
-	}
-	// The pump does not wait for long: others would wait with it.
-	asking, cancel := context.WithTimeout(ctx, rootTime)
-	defer cancel()
-	err = n.api.Do(asking, "GET", "/channels/"+string(where)+"/messages/"+string(thread), "/channels/"+string(where)+"/messages/id", nil, &root)
-	if err != nil || root.ID == "" {
-		t, _ := n.guilds.channel(thread)
-		root = wire.Message{ID: thread, ChannelID: room, Author: m.Author, Member: m.Member, Type: wire.MessageThreadCreated, Content: t.Name}
-		root.Timestamp.Time = thread.Time()
-	}
-	root.GuildID = m.GuildID
-	if n.isOurs(&root) {
-		return // on its way to be known
-	}
-	author := n.meetAuthor(ctx, &root, room)
-	for i, p := range n.parts(&root, room) {
-		msg := n.partEvent(&root, messageID(thread), p, room, author, nil, i == 0)
-		msg.PostHandleFunc = func(ctx context.Context, portal *bridgev2.Portal) { n.ensureTaken(ctx, portal, msg, p.id) }
-		n.queue(msg)
-	}
-}
-
 // onDelete takes deletions to their room.
 func (n *bot) onDelete(e *entry, room wire.ID) {
 	var d wire.DeleteEvent
@@ -314,13 +281,16 @@ func (n *bot) onDelete(e *entry, room wire.ID) {
 		n.inbox.done(handled{seq: e.seq})
 		return
 	}
-	for i, id := range list {
-		ev := &simplevent.MessageRemove{EventMeta: n.meta(bridgev2.RemoteEventMessageRemove, channelKey(room), time.Now(), ""), TargetMessage: messageID(id)}
-		if i == len(list)-1 {
-			ev.PostHandleFunc = n.finish(e, handled{})
+	n.turn(e, room, func(ctx context.Context, portal *bridgev2.Portal) error {
+		for len(list) > 0 {
+			ev := &simplevent.MessageRemove{EventMeta: n.meta(bridgev2.RemoteEventMessageRemove, channelKey(room), time.Now(), ""), TargetMessage: messageID(list[0])}
+			if err := n.deliver(ctx, portal, ev); err != nil && !refusedByMatrix(err) {
+				return err
+			}
+			list = list[1:]
 		}
-		n.queue(ev)
-	}
+		return nil
+	})
 }
 
 // with gives what a room sends a transaction id by which a repetition is known.

@@ -197,8 +197,9 @@ func TestSpecialMessages(t *testing.T) {
 func TestEarlyReactions(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, "")
+	other := r.dc.AddChannel(r.guild, 0, "second", "")
 	r.start()
-	room := r.room("general")
+	room, second := r.room("general"), r.room("second")
 	r.hs.SendText(room, mia, "first")
 	r.onDiscord(r.general.ID, content("first"))
 	// The answer is late: what is said is there, and reacted to, before it.
@@ -212,6 +213,20 @@ func TestEarlyReactions(t *testing.T) {
 	r.event(room, "m.reaction", "the early reaction", func(ev *appservicetest.Event) bool {
 		return ev.Sender == ghost(r.anna) && relation(ev).EventID == string(evt)
 	})
+
+	// So is an answer to it.
+	r.dc.HoldAnswers("/webhooks/")
+	evt = r.hs.SendText(room, mia, "answer this")
+	sent = r.onDiscord(r.general.ID, content("answer this"))
+	r.dc.Say(r.general, r.owner, "at once", func(a *discordtest.Message) {
+		a.Type, a.Reference = 19, &discordtest.Reference{MessageID: sent.ID, ChannelID: sent.ChannelID, GuildID: sent.GuildID}
+	})
+	r.dc.Say(other, r.anna, "elsewhere", nil) // when that is there, the answer was taken to its room
+	r.said(second, ghost(r.anna), "elsewhere")
+	r.dc.ReleaseAnswers()
+	if rel := relation(r.said(room, ghost(r.owner), "at once")); rel.ReplyTo.EventID != string(evt) {
+		t.Errorf("the early answer relates to %+v", rel)
+	}
 
 	long := r.hs.SendText(room, mia, strings.Repeat("many words ", 400)+"the end")
 	last := r.onDiscord(r.general.ID, func(m *discordtest.Message) bool { return strings.HasSuffix(m.Content, "the end") })

@@ -60,8 +60,7 @@ func TestPrivateThreads(t *testing.T) {
 	r := newRig(t, "")
 	r.start()
 	room := r.room("general")
-	thread := r.dc.StartThread(r.general, nil, r.owner, "Secret")
-	r.dc.UpdateChannel(thread, func(ch *discordtest.Channel) { ch.Type = 12 })
+	thread := r.dc.StartPrivateThread(r.general, r.owner, "Secret")
 	r.dc.Say(thread, r.anna, "whispered", nil)
 	var private id.RoomID
 	r.wait("a room of its own", func() bool { private = r.hs.RoomByName("Secret"); return private != "" })

@@ -14,6 +14,7 @@ import (
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
+	"github.com/landbridge-im/landbridge/appservice"
 	"github.com/landbridge-im/landbridge/appservice/txnid"
 )
 
@@ -261,8 +262,8 @@ func (w *workspace) onReaction(ctx context.Context, e *entry, r *reactionEvent, 
 			},
 			TargetMessage: id, EmojiID: networkid.EmojiID(r.Reaction), Emoji: reaction.key, ExtraContent: reaction.extra,
 		})
-		if added && hasReaction(err) {
-			return w.adoptReaction(ctx, portal, id, ghostID(r.User), r.Reaction, reaction.key)
+		if added && appservice.HasReaction(err) {
+			return appservice.AdoptReaction(ctx, portal, id, ghostID(r.User), networkid.EmojiID(r.Reaction), reaction.key)
 		}
 		return err
 	})

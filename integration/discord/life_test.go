@@ -3,11 +3,13 @@ package discord_test
 import (
 	"fmt"
 	"net/http"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/landbridge-im/landbridge/bridges/discord/discordtest"
+	"github.com/landbridge-im/landbridge/integration/testserver"
 )
 
 // A bot in many guilds has several connections; each guild talks over its own, also after they were lost.
@@ -28,9 +30,7 @@ func TestShards(t *testing.T) {
 	for i, ch := range list {
 		rooms[i] = w.join(mia, ch)
 	}
-	if n := w.dc.Connections(); n != 3 {
-		t.Errorf("there are %d connections", n)
-	}
+	w.eventually("three connections", func() bool { return w.dc.Connections() == 3 })
 	for i, ch := range list {
 		w.talk(mia, rooms[i], ch, w.anna, fmt.Sprint("one", i))
 	}
@@ -49,44 +49,16 @@ func TestShards(t *testing.T) {
 func TestTwoBots(t *testing.T) {
 	t.Parallel()
 	var here, there *discordtest.Channel
-	other, err := discordtest.New("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(other.Close)
-	ben := other.AddUser("ben")
-	there = other.AddChannel(other.AddGuild("Other", ben), 0, "there", "")
+	var other *world
 	w := newWorld(t, func(w *world) {
 		here = w.dc.AddChannel(w.guild, 0, "here", "")
-		w.more = fmt.Sprintf(`  - id: second
-    module: discord
-    config:
-      token: %s
-      api_url: %s
-      cdn_url: %s
-`, other.Token, other.URL(), other.CDN())
+		other = w.beside("second", "")
+		there = other.dc.AddChannel(other.guild, 0, "there", "")
 	})
+	other.server = w.server
 	mia := w.user("mia")
 	w.talk(mia, w.join(mia, here), here, w.anna, "first")
-	room := ""
-	w.eventually("the second bot's room", func() bool {
-		var err error
-		room, err = mia.Join(w.ctx, "#second_"+there.ID+":"+w.server.Name())
-		return err == nil
-	})
-	other.Say(there, ben, "hello from the second", nil)
-	w.await(mia, room, "@second_"+ben.ID+":"+w.server.Name(), "hello from the second")
-	w.send(mia, room, "m.room.message", obj{"msgtype": "m.text", "body": "hello second"})
-	if err := other.Wait(w.ctx, func() bool {
-		for _, m := range other.Messages(there.ID) {
-			if m.Content == "hello second" {
-				return true
-			}
-		}
-		return false
-	}); err != nil {
-		t.Errorf("to the second: %v", err)
-	}
+	other.talk(mia, other.join(mia, there), there, other.anna, "second")
 }
 
 // A channel of which Discord says nothing for now holds up no other, neither at once nor when what was said while nobody
@@ -195,6 +167,10 @@ func TestRefusals(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.eventually("the reason in the log", func() bool { return strings.Contains(w.server.Log(), test.want) })
+			w.eventually("the reason in the state of the bridge", func() bool {
+				out, err := exec.CommandContext(w.ctx, testserver.Binary(), "status", "-c", w.server.Config()).CombinedOutput()
+				return err == nil && strings.Contains(string(out), test.want)
+			})
 		})
 	}
 }

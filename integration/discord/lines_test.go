@@ -290,13 +290,14 @@ func TestMessagesFromDiscord(t *testing.T) {
 	for id, path := range map[string]string{"901": "/stickers/901.png", "902": "/stickers/902.png", "904": "/stickers/904.gif"} {
 		w.dc.AddFile(path, []byte(png+id))
 	}
+	w.dc.AddFile("/stickers/903.json", growing())
 	for i, kind := range []int{1, 2, 3, 4} {
 		name := fmt.Sprint("sticker", kind)
 		w.dc.Say(general, w.anna, "", func(m *discordtest.Message) {
 			m.StickerItems = []map[string]any{{"id": fmt.Sprint(901 + i), "name": name, "format_type": kind}}
 		})
 		if kind == 3 {
-			w.says(mia, room, anna, "[sticker: sticker3]")
+			w.lottie(mia, room, name)
 			continue
 		}
 		w.event(mia, room, "m.sticker", name, func(e bridgetest.Event) bool { return e.Body() == name && strings.HasPrefix(e.Field("url"), "mxc://") })

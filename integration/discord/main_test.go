@@ -3,6 +3,7 @@ package discord_test
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"net/http"
 	"os"
@@ -16,7 +17,15 @@ import (
 	"github.com/landbridge-im/landbridge/integration/testserver"
 )
 
-func TestMain(m *testing.M) { os.Exit(testserver.Main(m)) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	parallel := false
+	flag.Visit(func(f *flag.Flag) { parallel = parallel || f.Name == "test.parallel" })
+	if !parallel && !long() {
+		_ = flag.Set("test.parallel", "6") // what these tests do most is wait
+	}
+	os.Exit(testserver.Main(m))
+}
 
 // patience bounds a whole test's waiting.
 const patience = 2 * time.Minute
@@ -29,18 +38,57 @@ type world struct {
 	guild  *discordtest.Guild
 	anna   *discordtest.User
 	server *testserver.Server
+	id     string // of the bridge
 	// api and cdn are where the bridge looks for Discord, if not at the stand-in itself; extra are further lines of its
 	// configuration, and more are further bridges.
 	api, cdn, extra, more string
+	env                   []string // of the program
 }
 
-func newWorld(t *testing.T, build func(*world)) *world {
+// standIn is a stand-in of Discord that ends with the test.
+func standIn(t *testing.T) *discordtest.Server {
 	t.Helper()
 	dc, err := discordtest.New("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(dc.Close)
+	t.Cleanup(func() {
+		dc.Close()
+		if list := dc.Unknown(); len(list) > 0 {
+			t.Errorf("Discord was asked for what the stand-in does not know, and what is held against no description: %q", list)
+		}
+	})
+	return dc
+}
+
+// beside is a further bridge of the same program, to a Discord of its own, with further lines of its configuration. It is
+// called by what builds a world; the server is there when that is.
+func (w *world) beside(id, extra string) *world {
+	w.Helper()
+	o := &world{T: w.T, ctx: w.ctx, dc: standIn(w.T), id: id}
+	o.anna = o.dc.AddUser("anna")
+	o.guild = o.dc.AddGuild("Guild of "+id, o.anna)
+	w.more += fmt.Sprintf(`  - id: %s
+    module: discord
+    permissions: {"*": relay, "@admin:test": admin}
+    config:
+      token: %s
+      api_url: %s
+      cdn_url: %s
+%s`, id, o.dc.Token, o.dc.URL(), o.dc.CDN(), extra)
+	return o
+}
+
+// in is the world for a part of its test.
+func (w *world) in(t *testing.T) *world {
+	part := *w
+	part.T = t
+	return &part
+}
+
+func newWorld(t *testing.T, build func(*world)) *world {
+	t.Helper()
+	dc := standIn(t)
 	most := patience
 	if long() {
 		most *= 5
@@ -50,7 +98,7 @@ func newWorld(t *testing.T, build func(*world)) *world {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), most)
 	t.Cleanup(cancel)
-	w := &world{T: t, ctx: ctx, dc: dc, anna: dc.AddUser("anna")}
+	w := &world{T: t, ctx: ctx, dc: dc, id: "discord", anna: dc.AddUser("anna")}
 	w.guild = dc.AddGuild("Guild", w.anna)
 	w.api, w.cdn = dc.URL(), dc.CDN()
 	build(w)
@@ -63,7 +111,7 @@ func newWorld(t *testing.T, build func(*world)) *world {
       api_url: %s
       cdn_url: %s
       public_media_url: https://media.example
-%s%s`, dc.Token, w.api, w.cdn, w.extra, w.more)})
+%s%s`, dc.Token, w.api, w.cdn, w.extra, w.more), Env: w.env})
 	return w
 }
 
@@ -85,7 +133,7 @@ func (w *world) user(name string) *bridgetest.Matrix {
 func (w *world) join(m *bridgetest.Matrix, ch *discordtest.Channel) string {
 	w.Helper()
 	for {
-		room, err := m.Join(w.ctx, "#discord_"+ch.ID+":"+w.server.Name())
+		room, err := m.Join(w.ctx, "#"+w.id+"_"+ch.ID+":"+w.server.Name())
 		if err == nil {
 			return room
 		}
@@ -126,7 +174,7 @@ func (w *world) onDiscord(channel, text string) discordtest.Message {
 }
 
 func (w *world) ghost(u *discordtest.User) string {
-	return "@discord_" + u.ID + ":" + w.server.Name()
+	return "@" + w.id + "_" + u.ID + ":" + w.server.Name()
 }
 
 // relayed are the texts that came from Matrix, in order.
@@ -203,7 +251,8 @@ func doJSON(req *http.Request, out any) error {
 // boss makes somebody an administrator of a room.
 func (w *world) boss(m *bridgetest.Matrix, room string) {
 	w.Helper()
-	admin, err := (&client.Client{URL: w.server.URL()}).RegisterAdmin(w.ctx, "boss", testserver.SharedSecret)
+	name, _, _ := strings.Cut(m.UserID[1:], ":")
+	admin, err := (&client.Client{URL: w.server.URL()}).RegisterAdmin(w.ctx, "boss-of-"+name, testserver.SharedSecret)
 	if err != nil {
 		w.Fatal(err)
 	}

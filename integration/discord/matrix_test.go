@@ -2,7 +2,6 @@ package discord_test
 
 import (
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -26,21 +25,7 @@ func TestMessagesFromMatrix(t *testing.T) {
 	if _, err := admin.Join(w.ctx, room); err != nil {
 		t.Fatal(err)
 	}
-	upload := func(name, kind, data string) string {
-		var answer struct {
-			URI string `json:"content_uri"`
-		}
-		req, err := http.NewRequestWithContext(w.ctx, "POST", w.server.URL()+"/_matrix/media/v3/upload?filename="+name, strings.NewReader(data))
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Authorization", "Bearer "+mia.Token)
-		req.Header.Set("Content-Type", kind)
-		if err := doJSON(req, &answer); err != nil {
-			t.Fatal(err)
-		}
-		return answer.URI
-	}
+	upload := func(name, kind, data string) string { return w.upload(mia, name, kind, data) }
 	// Name and picture.
 	face := upload("face.png", "image/png", png)
 	for key, value := range map[string]string{"displayname": "Mia of Matrix", "avatar_url": face} {

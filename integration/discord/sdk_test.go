@@ -29,7 +29,10 @@ func TestStandInWithDiscordJS(t *testing.T) {
 	owner, anna := dc.AddUser("owner"), dc.AddUser("anna")
 	guild := dc.AddGuild("Guild", owner)
 	general := dc.AddChannel(guild, 0, "general", "")
+	dc.AddChannel(guild, 15, "forum", "")
 	dc.AddMember(guild, anna)
+	dc.AddMember(guild, dc.AddUser("victim"))
+	dc.Grant(guild, discordtest.KickMembers|discordtest.BanMembers|discordtest.ModerateMembers|discordtest.ManageChannels|discordtest.ManageRoles|discordtest.ManageThreads)
 
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
@@ -116,7 +119,12 @@ func TestStandInWithDiscordJS(t *testing.T) {
 	if err := cmd.Wait(); err != nil || !done {
 		t.Fatalf("discord.js: %v\n%s", err, complaints.String())
 	}
-	if len(checked) < 34 {
+	for _, route := range dc.Routes() {
+		if dc.Answered(route) == 0 {
+			t.Errorf("%s was not answered well, and so held against nothing", route)
+		}
+	}
+	if len(checked) < 68 {
 		t.Errorf("only %d kinds of answers and events were looked at: %v", len(checked), fmt.Sprint(checked))
 	}
 }

@@ -197,3 +197,11 @@ func count(m *bridgetest.Matrix, room, sender, body string) (n int) {
 	}
 	return n
 }
+
+// content reads the content of an event.
+func (w *world) content(e bridgetest.Event, into any) {
+	w.Helper()
+	if err := json.Unmarshal(e.Content, into); err != nil {
+		w.Fatal(err)
+	}
+}

@@ -20,6 +20,8 @@ import (
 type Event struct {
 	Type string
 	Data json.RawMessage
+	// Seq is the gateway's number of the event in its session; 0 if it has none.
+	Seq int64
 }
 
 // String implements fmt.Stringer: the type alone, for contents are not logged.

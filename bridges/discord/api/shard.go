@@ -299,7 +299,7 @@ func (s *shard) dispatch(f frame) (begun bool) {
 		begun = true
 	}
 	if f.Type != "" && !s.seen.before(f) {
-		s.handle(Event{Type: f.Type, Data: f.Data})
+		s.handle(Event{Type: f.Type, Data: f.Data, Seq: int64(f.Seq)})
 	}
 	// After it was handed on: what was not is told again.
 	s.seen.done(int64(f.Seq), f.Type == "READY")

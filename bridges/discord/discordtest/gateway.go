@@ -273,14 +273,37 @@ func (s *Server) identify(c *conn, raw json.RawMessage) *session {
 	if large == 0 {
 		large = 50
 	}
-	for _, g := range s.guilds {
-		if !se.hears(g.ID) {
-			continue
+	tell := func() {
+		for _, g := range s.guilds {
+			if se.hears(g.ID) {
+				se.send("GUILD_CREATE", s.guildCreate(g, d.Intents, large))
+			}
 		}
-		se.send("GUILD_CREATE", s.guildCreate(g, d.Intents, large))
+	}
+	if s.guildsHeld {
+		s.untold = append(s.untold, tell)
+	} else {
+		tell()
 	}
 	s.notify()
 	return se
+}
+
+// HoldGuilds has new sessions be told of their guilds only by ReleaseGuilds.
+func (s *Server) HoldGuilds() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.guildsHeld = true
+}
+
+// ReleaseGuilds tells what HoldGuilds has held back.
+func (s *Server) ReleaseGuilds() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, tell := range s.untold {
+		tell()
+	}
+	s.guildsHeld, s.untold = false, nil
 }
 
 func (s *Server) guildCreate(g *Guild, intents, large int) map[string]any {

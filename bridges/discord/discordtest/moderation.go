@@ -33,11 +33,19 @@ func (s *Server) moderationRoutes(handle func(string, bool, func(*request) (any,
 		return list, nil
 	})
 	handle("GET /guilds/{guild}", true, inGuild(func(_ *request, g *Guild) (any, *failure) {
-		return map[string]any{"id": g.ID, "name": g.Name, "owner_id": g.OwnerID, "roles": g.Roles}, nil
+		out := s.guildCreate(g, 0, 50)
+		for _, name := range []string{"channels", "threads", "members", "member_count", "large", "joined_at", "unavailable", "presences", "voice_states", "stage_instances", "guild_scheduled_events"} {
+			delete(out, name) // which the gateway alone tells
+		}
+		for _, name := range []string{"home_header", "widget_channel_id", "max_presences"} {
+			out[name] = nil
+		}
+		out["nsfw"], out["max_video_channel_users"], out["max_stage_video_channel_users"] = false, 25, 50
+		return out, nil
 	}))
 	handle("GET /guilds/{guild}/channels", true, inGuild(func(_ *request, g *Guild) (any, *failure) { return g.Channels, nil }))
 	handle("GET /guilds/{guild}/threads/active", true, inGuild(func(_ *request, g *Guild) (any, *failure) {
-		return map[string]any{"threads": g.active(), "members": []any{}}, nil
+		return map[string]any{"threads": g.active(), "members": []any{}, "has_more": false}, nil
 	}))
 	member := func(r *request, g *Guild) *Member {
 		for _, m := range g.Members {

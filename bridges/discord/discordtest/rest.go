@@ -7,6 +7,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -58,6 +59,9 @@ func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	handle := func(pattern string, auth bool, f func(*request) (any, *failure)) {
 		method, path, _ := strings.Cut(pattern, " ")
+		if !slices.Contains(s.patterns, pattern) { // it may listen again
+			s.patterns = append(s.patterns, pattern)
+		}
 		mux.HandleFunc(method+" /api/v10"+path, func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, pattern, auth, f) })
 	}
 	mux.HandleFunc("GET /gateway", s.serveGateway)
@@ -171,6 +175,9 @@ func (s *Server) routes() http.Handler {
 		return nil, nil
 	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		s.unknown = append(s.unknown, r.Method+" "+r.URL.Path)
+		s.mu.Unlock()
 		answer(w, 404, map[string]any{"message": "404: Not Found", "code": 0})
 	})
 	return mux
@@ -219,6 +226,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, pattern string, a
 	}
 	out, fail := f(req)
 	var raw []byte
+	if fail == nil {
+		s.answered[pattern]++
+	}
 	if fail == nil && out != nil {
 		raw, _ = json.Marshal(out) // while nothing changes
 	}
@@ -245,7 +255,11 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, pattern string, a
 		answer(w, 204, nil)
 		return
 	}
-	answer(w, 200, json.RawMessage(raw))
+	status = http.StatusOK
+	if strings.HasSuffix(pattern, "/threads") {
+		status = http.StatusCreated
+	}
+	answer(w, status, json.RawMessage(raw))
 }
 
 // limited answers requests that come too often; s.mu is held.
@@ -461,9 +475,10 @@ func (s *Server) ownReaction(r *request, add bool) (any, *failure) {
 
 // react changes the reactions of a message; s.mu is held.
 func (s *Server) react(m *Message, user, emoji string, add bool) {
+	emoji, animated := strings.CutPrefix(emoji, "a:")
 	e := Emoji{Name: emoji}
 	if name, id, ok := strings.Cut(emoji, ":"); ok {
-		e = Emoji{Name: name, ID: &id}
+		e = Emoji{Name: name, ID: &id, Animated: animated}
 	}
 	var r *Reaction
 	for _, have := range m.Reactions {
@@ -531,13 +546,18 @@ func (s *Server) postThread(r *request) (any, *failure) {
 
 // thread makes a thread; s.mu is held.
 func (s *Server) thread(parent *Channel, id string, u *User, name string) *Channel {
+	kind := 11
+	if parent.Type == 5 {
+		kind = 10
+	}
+	return s.threadOf(parent, kind, id, u, name)
+}
+
+func (s *Server) threadOf(parent *Channel, kind int, id string, u *User, name string) *Channel {
 	t := &Channel{
-		ID: id, Type: 11, GuildID: parent.GuildID, Name: name, ParentID: &parent.ID, OwnerID: u.ID,
+		ID: id, Type: kind, GuildID: parent.GuildID, Name: name, ParentID: &parent.ID, OwnerID: u.ID,
 		ThreadMetadata: &ThreadMetadata{AutoArchiveDuration: 4320, ArchiveTimestamp: stamp(time.Now())},
 		MessageCount:   ptr(0), MemberCount: ptr(1), TotalMessages: ptr(0),
-	}
-	if parent.Type == 5 {
-		t.Type = 10
 	}
 	g := s.guilds[parent.GuildID]
 	g.Threads = append(g.Threads, t)

@@ -36,11 +36,17 @@ type Server struct {
 	conns    map[*conn]bool
 	limits   map[string]*limit
 	requests map[string]int
+	patterns []string       // of requests that are known
+	answered map[string]int // requests by pattern that were not refused
+	unknown  []string       // requests that are not known
 	fail     func(r *http.Request) int
 	late     func(r *http.Request) bool
 	// held is closed when answers to what begins with heldPrefix are given again; nil for at once.
 	held       chan struct{}
 	heldPrefix string
+	// guildsHeld says that new sessions are not told of guilds yet, by untold.
+	guildsHeld bool
+	untold     []func()
 	// Allowed are the privileged intents that the application may ask for.
 	allowed int
 	nonces  int
@@ -63,7 +69,7 @@ func New(address string) (*Server, error) {
 		changed: make(chan struct{}), users: map[string]*User{}, guilds: map[string]*Guild{},
 		messages: map[string][]*Message{}, webhooks: map[string]*Webhook{}, files: map[string][]byte{},
 		sessions: map[string]*session{}, conns: map[*conn]bool{}, limits: map[string]*limit{},
-		requests: map[string]int{}, allowed: 1<<1 | 1<<8 | 1<<15, shards: 1, sessionsLeft: 999,
+		requests: map[string]int{}, answered: map[string]int{}, allowed: 1<<1 | 1<<8 | 1<<15, shards: 1, sessionsLeft: 999,
 		directs: map[string]string{}, interactions: map[string]string{}, answers: map[string]string{},
 	}
 	s.bot = &User{ID: s.AppID, Username: "landbridge", Discriminator: "0", Bot: true}
@@ -331,7 +337,7 @@ func (s *Server) Delete(list ...*Message) {
 	s.dispatch(list[0].GuildID, "MESSAGE_DELETE_BULK", map[string]any{"ids": ids, "channel_id": list[0].ChannelID, "guild_id": list[0].GuildID})
 }
 
-// React adds a reaction of a user, or removes it. A custom emoji is "name:id".
+// React adds a reaction of a user, or removes it. A custom emoji is "name:id", or "a:name:id" if it is animated.
 func (s *Server) React(m *Message, u *User, emoji string, add bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -372,6 +378,13 @@ func (s *Server) StartThread(ch *Channel, m *Message, u *User, name string) *Cha
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.startThread(ch, m, u, name)
+}
+
+// StartPrivateThread starts a thread that not everybody sees who sees the channel.
+func (s *Server) StartPrivateThread(ch *Channel, u *User, name string) *Channel {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.threadOf(ch, 12, s.id(), u, name)
 }
 
 // Post starts a post of a forum.
@@ -487,6 +500,27 @@ func (s *Server) Requests(pattern string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.requests[pattern]
+}
+
+// Routes are the patterns of all requests that the server knows.
+func (s *Server) Routes() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.patterns)
+}
+
+// Answered is how many requests to a pattern were not refused.
+func (s *Server) Answered(pattern string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.answered[pattern]
+}
+
+// Unknown are the requests that the server does not know.
+func (s *Server) Unknown() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.unknown)
 }
 
 // DeleteWebhooks deletes all webhooks of a channel, as somebody in its settings would.

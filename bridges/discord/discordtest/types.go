@@ -39,16 +39,18 @@ type Member struct {
 
 // Role is a role.
 type Role struct {
-	ID          string `json:"id"`
-	Name        string `json:"name"`
-	Color       int    `json:"color"`
-	Colors      Colors `json:"colors"`
-	Hoist       bool   `json:"hoist"`
-	Position    int    `json:"position"`
-	Permissions string `json:"permissions"`
-	Managed     bool   `json:"managed"`
-	Mentionable bool   `json:"mentionable"`
-	Flags       int    `json:"flags"`
+	ID          string  `json:"id"`
+	Name        string  `json:"name"`
+	Color       int     `json:"color"`
+	Colors      Colors  `json:"colors"`
+	Hoist       bool    `json:"hoist"`
+	Position    int     `json:"position"`
+	Permissions string  `json:"permissions"`
+	Managed     bool    `json:"managed"`
+	Mentionable bool    `json:"mentionable"`
+	Icon        *string `json:"icon"`
+	Emoji       *string `json:"unicode_emoji"`
+	Flags       int     `json:"flags"`
 }
 
 // Colors are those of a role.

@@ -160,7 +160,14 @@ func (s *Server) execute(r *request) (any, *failure) {
 		if _, ok := m.Poll["question"].(map[string]any); !ok {
 			return nil, invalid("poll.question: This field is required")
 		}
-		m.Poll["expiry"] = stamp(time.Now().Add(time.Hour))
+		answers, _ := m.Poll["answers"].([]any)
+		for i, a := range answers {
+			if a, ok := a.(map[string]any); ok {
+				a["answer_id"] = i + 1
+			}
+		}
+		delete(m.Poll, "duration")
+		m.Poll["expiry"], m.Poll["results"] = stamp(time.Now().Add(time.Hour)), map[string]any{"is_finalized": false, "answer_counts": []any{}}
 	}
 	if m.Content == "" && len(m.Attachments) == 0 && m.Poll == nil {
 		return nil, &failure{400, 50006, "Cannot send an empty message"}

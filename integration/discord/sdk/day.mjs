@@ -5,7 +5,7 @@
 //
 //   node day.mjs API TOKEN GUILD CHANNEL
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { Client, GatewayIntentBits, Events, PermissionFlagsBits } from 'discord.js';
@@ -14,45 +14,52 @@ import * as spec from 'discord-api-spec/zod';
 const [api, token, guildID, channelID] = process.argv.slice(2);
 const say = (line) => console.log(JSON.stringify(line));
 
-// What an answer must be, by method and path.
-const schemas = [
-  ['GET', /^\/gateway\/bot$/, 'GatewayBotResponse'],
-  ['GET', /^\/users\/@me$/, 'UserPIIResponse'],
-  ['GET', /^\/applications\/@me$/, 'PrivateApplicationResponse'],
-  ['GET', /^\/channels\/\d+$/, 'GuildChannelResponse|ThreadResponse'],
-  ['GET', /^\/channels\/\d+\/messages$/, '[]MessageResponse'],
-  ['POST', /^\/channels\/\d+\/messages\/\d+\/threads$/, 'ThreadResponse'],
-  ['GET', /^\/channels\/\d+\/messages\/\d+$/, 'MessageResponse'],
-  ['GET', /^\/channels\/\d+\/messages\/\d+\/reactions\/[^/]+$/, '[]UserResponse'],
-  ['GET', /^\/channels\/\d+\/pins$/, '[]MessageResponse'],
-  ['GET', /^\/channels\/\d+\/threads\/archived\/\w+$/, 'ThreadsResponse'],
-  ['GET', /^\/channels\/\d+\/webhooks$/, '[]GuildIncomingWebhookResponse'],
-  ['POST', /^\/channels\/\d+\/webhooks$/, 'GuildIncomingWebhookResponse'],
-  ['POST', /^\/webhooks\/\d+\/[^/]+$/, 'MessageResponse'],
-  ['PATCH', /^\/webhooks\/\d+\/[^/]+\/messages\/\d+$/, 'MessageResponse'],
-  ['POST', /^\/users\/@me\/channels$/, 'PrivateChannelResponse'],
-  ['POST', /^\/channels\/\d+\/messages$/, 'MessageResponse'],
-  ['POST', /^\/applications\/\d+\/commands$/, 'ApplicationCommandResponse'],
-  ['PATCH', /^\/webhooks\/\d+\/[^/]+\/messages\/@original$/, 'MessageResponse'],
-  ['GET', /^\/guilds\/\d+\/members$/, '[]GuildMemberResponse'],
-];
+// What an answer must be, by method and path: Discord's description has, below each path and method, the types of its answers
+// by their status.
+const described = [];
+{
+  let path, method, answer;
+  for (const line of readFileSync(fileURLToPath(import.meta.resolve('discord-api-spec')).replace(/js$/, 'ts'), 'utf8').split('\n')) {
+    let m;
+    if ((m = line.match(/^  "(\/[^"]*)": \{$/))) path = m[1];
+    else if ((m = line.match(/^    (get|put|post|patch|delete): \{$/)) && path) {
+      const parts = path.replace(/[.]/g, '\\.').replace(/\{\w+\}/g, '[^/]+');
+      described.push({ method: m[1].toUpperCase(), path, fits: new RegExp(`^${parts}$`), open: path.split('{').length, answers: {} });
+    } else if ((m = line.match(/^        "(2\d\d)":(.*)$/)) && path) {
+      answer = m[1];
+      described.at(-1).answers[answer] = m[2];
+      if (m[2].includes(';')) answer = undefined;
+    } else if (answer) {
+      described.at(-1).answers[answer] += line;
+      if (line.includes(';')) answer = undefined;
+    } else if (line === '};') path = undefined;
+  }
+  described.sort((a, b) => a.open - b.open); // a path that says more goes first
+}
 
-// The schemas want times in UTC to end with Z; Discord writes +00:00.
+// The schemas want times in UTC to end with Z; Discord writes +00:00. They do not know forwards, which discord-api-types has.
 function dates(value) {
+  if (value?.message_reference?.type === 1) value = { ...value, message_reference: { ...value.message_reference, type: 0 } };
   if (typeof value === 'string') return value.replace(/^(\d{4}-\d\d-\d\dT[\d:.]+)\+00:00$/, '$1Z');
   if (Array.isArray(value)) return value.map(dates);
   if (value && typeof value === 'object') return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, dates(v)]));
   return value;
 }
 
-function check(method, path, body) {
-  const known = schemas.find(([m, p]) => m === method && p.test(path));
-  if (!known) {
-    say({ kind: 'unchecked', method, path });
+function check(method, path, status, body) {
+  const known = described.find((d) => d.method === method && d.fits.test(path));
+  const answer = known?.answers[status];
+  if (!answer) {
+    say({ kind: 'unchecked', method, path: `${path} ${status}` });
     return;
   }
-  const list = known[2].startsWith('[]');
-  const names = known[2].replace('[]', '').split('|');
+  if (status === 204) {
+    say({ kind: 'checked', method, path: known.path });
+    return;
+  }
+  const list = answer.includes('[]');
+  const names = answer.match(/[A-Z]\w+/g);
+  assert.ok(Array.isArray(body) || !list, `${method} ${path} is no list`);
   for (const value of list ? body : [body]) {
     const problems = [];
     const fits = names.some((name) => {
@@ -62,7 +69,7 @@ function check(method, path, body) {
       if (!result.success) problems.push(name, ...result.error.issues.slice(0, 6).map((i) => `${i.path.join('.')}: ${i.message} ${JSON.stringify(i.errors ?? '').slice(0, 400)}`));
       return result.success;
     });
-    say(fits ? { kind: 'checked', method, path: known[2] } : { kind: 'mismatch', method, path, problems });
+    say(fits ? { kind: 'checked', method, path: known.path } : { kind: 'mismatch', method, path: known.path, problems });
   }
 }
 
@@ -71,9 +78,9 @@ const client = new Client({
     api: api.replace(/\/v10$/, ''), retries: 0,
     async makeRequest(url, init) {
       const response = await fetch(url, init);
-      if (response.status === 200) {
+      if (response.ok) {
         const path = decodeURIComponent(new URL(url).pathname).slice(new URL(api).pathname.length);
-        check(init.method, path, await response.clone().json());
+        check(init.method, path, response.status, response.status === 204 ? undefined : await response.clone().json());
       }
       return response;
     },
@@ -181,6 +188,43 @@ const direct = await first.author.createDM();
 await direct.send('in private');
 await direct.messages.fetch({ limit: 10 });
 await client.rest.post(`/applications/${client.application.id}/commands`, { body: { name: 'matrix', description: 'The bridge' } });
+
+
+// What the bridge asks for beside.
+const { rest } = client;
+await rest.get('/gateway');
+await rest.get('/gateway/bot');
+await rest.get('/users/@me/guilds');
+await rest.get(`/guilds/${guild.id}`);
+await rest.get(`/guilds/${guild.id}/channels`);
+await rest.get(`/guilds/${guild.id}/members/${client.user.id}`);
+await rest.get(`/guilds/${guild.id}/threads/active`);
+await rest.post(`/channels/${channel.id}/typing`);
+await channel.send('by the bot itself').then((m) => m.delete());
+await first.reactions.resolve('👍').users.remove(client.user.id);
+await rest.patch(`/channels/${channel.id}`, { body: { topic: 'A topic' } });
+await rest.patch(`/channels/${thread.id}`, { body: { archived: true } });
+await rest.patch(`/channels/${thread.id}`, { body: { archived: false } });
+await rest.put(`/channels/${channel.id}/permissions/${guild.id}`, { body: { type: 0, allow: '0', deny: '2048' } });
+await rest.delete(`/channels/${channel.id}/permissions/${guild.id}`);
+const victim = members.find((m) => m.user.username === 'victim');
+await rest.patch(`/guilds/${guild.id}/members/${victim.id}`, { body: { communication_disabled_until: new Date(Date.now() + 60_000).toISOString() } });
+await rest.patch(`/guilds/${guild.id}/members/${victim.id}`, { body: { communication_disabled_until: null } });
+await rest.delete(`/guilds/${guild.id}/members/${victim.id}`);
+await rest.put(`/guilds/${guild.id}/bans/${victim.id}`, { body: {} });
+assert.equal((await rest.get(`/guilds/${guild.id}/bans?limit=10`)).length, 1);
+await rest.delete(`/guilds/${guild.id}/bans/${victim.id}`);
+// A file that is exchanged, a message in a thread that is changed, a post in a forum, a poll.
+const changed = await hook.send({ content: 'in the thread too', threadId: thread.id, files: [{ attachment: Buffer.from('old'), name: 'a.txt' }] });
+await hook.editMessage(changed.id, { threadId: thread.id, attachments: [], files: [{ attachment: Buffer.from('new'), name: 'b.txt' }] });
+const forum = client.channels.cache.find((c) => c.name === 'forum');
+const posts = await forum.createWebhook({ name: 'Posts' });
+await posts.send({ content: 'a post', threadName: 'A post' });
+await rest.post(`/webhooks/${hook.id}/${hook.token}?wait=true`, { auth: false, body: { poll: {
+  question: { text: 'Tea?' }, answers: [{ poll_media: { text: 'yes' } }, { poll_media: { text: 'no' } }], duration: 1, allow_multiselect: false, layout_type: 1,
+} } });
+await rest.get(`/channels/${channel.id}/messages?limit=100`);
+await rest.get(`/channels/${channel.id}/messages/${first.id}/reactions/${encodeURIComponent('🎉')}?limit=100&type=1`).catch(() => {});
 
 await client.destroy();
 

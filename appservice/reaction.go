@@ -1,4 +1,4 @@
-package slack
+package appservice
 
 import (
 	"context"
@@ -15,15 +15,16 @@ import (
 	"maunium.net/go/mautrix/event"
 )
 
-// hasReaction reports whether the homeserver does not take a reaction because it is there. Client-Server API, PUT .../send/...:
+// HasReaction reports whether the homeserver does not take a reaction because it is there. Client-Server API, PUT .../send/...:
 // "M_DUPLICATE_ANNOTATION: The request is an attempt to send a duplicate annotation".
-func hasReaction(err error) bool {
+func HasReaction(err error) bool {
 	return errors.Is(err, mautrix.RespError{ErrCode: "M_DUPLICATE_ANNOTATION"})
 }
 
-// adoptReaction takes note of a reaction that a room has: a crash has kept that from being recorded when it was sent, and what was
-// missed meanwhile tells of it in another way. Otherwise it could not be taken back.
-func (w *workspace) adoptReaction(ctx context.Context, portal *bridgev2.Portal, target networkid.MessageID, sender networkid.UserID, name, key string) error {
+// AdoptReaction takes note of a reaction of a ghost that a room has, with an emoji that is key in Matrix: a crash has kept that from
+// being recorded when it was sent, and the network tells of it again. Otherwise it could not be taken back. A reaction that is not found is no
+// error. It is called in a turn of the portal.
+func AdoptReaction(ctx context.Context, portal *bridgev2.Portal, target networkid.MessageID, sender networkid.UserID, emoji networkid.EmojiID, key string) error {
 	row, err := portal.Bridge.DB.Message.GetFirstPartByID(ctx, portal.Receiver, target)
 	if err != nil || row == nil {
 		return err
@@ -43,12 +44,12 @@ func (w *workspace) adoptReaction(ctx context.Context, portal *bridgev2.Portal, 
 			if e.Sender != mxid || e.Content.Parsed == nil && e.Content.ParseRaw(event.EventReaction) != nil {
 				continue
 			}
-			if bare(e.Content.AsReaction().RelatesTo.Key) != bare(key) {
+			if bareEmoji(e.Content.AsReaction().RelatesTo.Key) != bareEmoji(key) {
 				continue
 			}
 			return portal.Bridge.DB.Reaction.Upsert(ctx, &database.Reaction{
 				Room: portal.PortalKey, MessageID: row.ID, MessagePartID: row.PartID, SenderID: sender, SenderMXID: e.Sender,
-				EmojiID: networkid.EmojiID(name), MXID: e.ID, Timestamp: time.UnixMilli(e.Timestamp),
+				EmojiID: emoji, MXID: e.ID, Timestamp: time.UnixMilli(e.Timestamp),
 			})
 		}
 		if from = page.NextBatch; from == "" || len(page.Chunk) == 0 {
@@ -57,5 +58,5 @@ func (w *workspace) adoptReaction(ctx context.Context, portal *bridgev2.Portal, 
 	}
 }
 
-// bare is an emoji without the sign that says that it is one.
-func bare(key string) string { return strings.ReplaceAll(key, "\ufe0f", "") }
+// bareEmoji is an emoji without the sign that says that it is one.
+func bareEmoji(key string) string { return strings.ReplaceAll(key, "\ufe0f", "") }
