@@ -3,13 +3,13 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 
 	"github.com/landbridge-im/landbridge/bridges/irc"
 	"github.com/landbridge-im/landbridge/config"
+	"github.com/landbridge-im/landbridge/internal/sentence"
 	"github.com/landbridge-im/landbridge/web/console"
 )
 
@@ -40,7 +40,7 @@ func (s *serving) withBridge(ctx context.Context, entry string) (out changed, er
 		out.file = defaultFile(s.current.Load())
 		text = []byte("# Made by the console. `landbridge config example` has every key.\nbridges:\n  - id: irc\n    module: irc\n")
 	} else if text, err = os.ReadFile(out.file); err != nil {
-		return out, fmt.Errorf("reading the configuration: %w", err)
+		return out, sentence.Errorf("reading the configuration: %s", err)
 	}
 	if text, err = config.AddBridge(text, entry); err != nil {
 		return out, err
@@ -51,7 +51,7 @@ func (s *serving) withBridge(ctx context.Context, entry string) (out changed, er
 	}
 	f, err := os.CreateTemp(filepath.Dir(out.file), ".landbridge-*.yaml")
 	if err != nil {
-		return out, fmt.Errorf("writing the configuration: %w", err)
+		return out, sentence.Errorf("writing the configuration: %s", err)
 	}
 	out.temp = f.Name()
 	_, err = f.Write(text)
@@ -86,7 +86,7 @@ func (b backend) AddBridge(ctx context.Context, entry string) (string, error) {
 		return c.file, err
 	}
 	if err := os.Rename(c.temp, c.file); err != nil {
-		return c.file, errors.Join(fmt.Errorf("writing the configuration: %w", err), os.Remove(c.temp))
+		return c.file, errors.Join(sentence.Errorf("writing the configuration: %s", err), os.Remove(c.temp))
 	}
 	if s.file() == "" {
 		s.cfg.Bridges = []config.Bridge{demoBridge} // it is in the file now

@@ -27,6 +27,7 @@ func runBridge(ctx context.Context, args []string, std stdio) error {
 		{"run", "run the bridges beside another homeserver; what `landbridge bridge -c FILE` does", runBridgeHost},
 		{"registration", "write the registration files for the other homeserver", runBridgeRegistration},
 		{"plan", "tell what the configuration would make, move, rename and leave out, and change nothing", runBridgePlan},
+		{"channels", "list the channels of a network before it is bridged", runBridgeChannels},
 		{"add", "write a bridge into the configuration of the running server, and start it", runBridgeAdd},
 		{"start", "start a bridge that was stopped", setBridgeCommand("start", "is started")},
 		{"stop", "stop a bridge; what is said on Matrix meanwhile is delivered afterwards", setBridgeCommand("stop", "is stopped")},

@@ -3,13 +3,13 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"time"
 
 	"github.com/landbridge-im/landbridge/homeserver/claims"
 	"github.com/landbridge-im/landbridge/homeserver/cutover"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
+	"github.com/landbridge-im/landbridge/internal/sentence"
 	"github.com/landbridge-im/landbridge/web/console"
 )
 
@@ -21,10 +21,10 @@ type claimPages struct{ s *serving }
 
 var _ console.Claims = claimPages{}
 
-// sentence is an error as people read it.
-func sentence(err error) error {
+// plainError is an error as people read it.
+func plainError(err error) error {
 	if e, ok := mxerror.As(err); ok {
-		return errors.New(e.Message)
+		return &sentence.Error{Text: e.Said(), Cause: err}
 	}
 	return err
 }
@@ -32,13 +32,13 @@ func sentence(err error) error {
 // Overview implements console.Claims.
 func (p claimPages) Overview(ctx context.Context, bridge string) (claims.Overview, error) {
 	o, err := p.s.hs.Claims().Overview(ctx, bridge)
-	return o, sentence(err)
+	return o, plainError(err)
 }
 
 // List implements console.Claims.
 func (p claimPages) List(ctx context.Context, q claims.Query) (claims.People, error) {
 	list, err := p.s.hs.Claims().List(ctx, q)
-	return list, sentence(err)
+	return list, plainError(err)
 }
 
 // Invite implements console.Claims.
@@ -49,18 +49,18 @@ func (p claimPages) Invite(ctx context.Context, q claims.Invitations) (claims.In
 			return claims.Invited{}, err
 		}
 		if q.People = invitees(people); len(q.People) == 0 {
-			return claims.Invited{}, fmt.Errorf("no export that was brought in by these pages for the bridge %s names anybody to invite", q.Service)
+			return claims.Invited{}, sentence.Errorf("no export that was brought in by these pages for the bridge %s names anybody to invite", q.Service)
 		}
 	}
 	out, err := p.s.hs.Claims().Invite(ctx, q)
-	return out, sentence(err)
+	return out, plainError(err)
 }
 
 // Links implements console.Claims.
 func (p claimPages) Links(ctx context.Context, bridge string, w io.Writer) error {
 	out, err := p.s.hs.Claims().Invite(ctx, claims.Invitations{Service: bridge, By: claims.ByList})
 	if err != nil {
-		return sentence(err)
+		return plainError(err)
 	}
 	return linksCSV(w, out.Links)
 }
@@ -68,25 +68,25 @@ func (p claimPages) Links(ctx context.Context, bridge string, w io.Writer) error
 // Remind implements console.Claims.
 func (p claimPages) Remind(ctx context.Context, bridge string) (int, error) {
 	n, err := p.s.hs.Claims().Remind(ctx, bridge)
-	return n, sentence(err)
+	return n, plainError(err)
 }
 
 // Unlink implements console.Claims.
 func (p claimPages) Unlink(ctx context.Context, bridge, person string) error {
-	return sentence(p.s.hs.Claims().Unlink(ctx, bridge, person))
+	return plainError(p.s.hs.Claims().Unlink(ctx, bridge, person))
 }
 
 // Report implements console.Claims.
 func (p claimPages) Report(ctx context.Context, bridge string) (cutover.Report, error) {
 	r, err := p.s.hs.Cutover().Report(ctx, bridge)
-	return r, sentence(err)
+	return r, plainError(err)
 }
 
 // Want implements console.Claims.
 func (p claimPages) Want(ctx context.Context, w cutover.Wish) (cutover.Report, error) {
 	r, err := p.s.hs.Cutover().Want(ctx, w)
 	if err != nil {
-		return r, sentence(err)
+		return r, plainError(err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, pageWait)
 	defer cancel()

@@ -119,9 +119,9 @@ func tellFindings(std stdio, found []doctor.Finding, asJSON, quiet bool) error {
 			}
 			continue
 		}
-		fmt.Fprintf(std.Out, "%s%s: %s\n", marks[f.Verdict], plainText(f.Area), plainText(f.Text))
-		if f.Mend != "" {
-			fmt.Fprintf(std.Out, "      -> %s\n", plainText(f.Mend))
+		fmt.Fprintf(std.Out, "%s%s: %s\n", marks[f.Verdict], plainText(f.Area.String()), plainText(f.Text.String()))
+		if !f.Mend.IsZero() {
+			fmt.Fprintf(std.Out, "      -> %s\n", plainText(f.Mend.String()))
 		}
 	}
 	if asJSON {

@@ -16,6 +16,7 @@ import (
 	"github.com/landbridge-im/landbridge/appservice"
 	"github.com/landbridge-im/landbridge/config"
 	"github.com/landbridge-im/landbridge/doctor"
+	"github.com/landbridge-im/landbridge/internal/sentence"
 )
 
 // newBridge has a module make a bridge, which is not started. It may keep files of its own in dir.
@@ -42,16 +43,16 @@ var verdicts = map[appservice.Verdict]doctor.Verdict{appservice.Good: doctor.Goo
 func examineBridge(ctx context.Context, b config.Bridge, modules []appservice.Module, dataDir string, tell func(doctor.Finding)) {
 	ctx, cancel := context.WithTimeout(ctx, examineTime)
 	defer cancel()
-	area := "bridge " + b.ID
+	area := sentence.Say("bridge %s", b.ID)
 	made, err := newBridge(ctx, b, modules, filepath.Join(dataDir, "bridges", b.ID))
 	if err != nil {
-		tell(doctor.Finding{Area: area, Verdict: doctor.Bad, Text: "The configuration is not good: " + err.Error(), Mend: "Change it; landbridge config check names the line."})
+		tell(doctor.Finding{Area: area, Verdict: doctor.Bad, Text: sentence.Say("The configuration is not good: %s", err), Mend: sentence.Say("Change it; landbridge config check names the line.")})
 		return
 	}
-	tell(doctor.Finding{Area: area, Verdict: doctor.Good, Text: "The configuration is good."})
+	tell(doctor.Finding{Area: area, Verdict: doctor.Good, Text: sentence.Say("The configuration is good.")})
 	x, ok := made.(appservice.Examiner)
 	if !ok {
-		tell(doctor.Finding{Area: area, Verdict: doctor.Skipped, Text: "The module " + b.Module + " can't look further."})
+		tell(doctor.Finding{Area: area, Verdict: doctor.Skipped, Text: sentence.Say("The module %s can't look further.", b.Module)})
 		return
 	}
 	err = x.Examine(ctx, func(f appservice.Finding) {
@@ -59,14 +60,14 @@ func examineBridge(ctx context.Context, b config.Bridge, modules []appservice.Mo
 		if !ok {
 			v = doctor.Doubt
 		}
-		tell(doctor.Finding{Area: area + ": " + f.What, Verdict: v, Text: f.Detail, Mend: f.Remedy})
+		tell(doctor.Finding{Area: sentence.Say("%s: %s", area, sentence.Say(f.What)), Verdict: v, Text: sentence.Say(f.Detail), Mend: sentence.Say(f.Remedy)})
 	})
 	if err != nil {
-		text := "The examination could not be finished: " + err.Error()
+		text := sentence.Say("The examination could not be finished: %s", err)
 		if errors.Is(err, context.DeadlineExceeded) {
-			text = fmt.Sprintf("The examination took longer than %s.", examineTime)
+			text = sentence.Say("The examination took longer than %s.", examineTime)
 		}
-		tell(doctor.Finding{Area: area, Verdict: doctor.Bad, Text: text, Mend: "Look whether the network can be reached from here, and try again."})
+		tell(doctor.Finding{Area: area, Verdict: doctor.Bad, Text: text, Mend: sentence.Say("Look whether the network can be reached from here, and try again.")})
 	}
 }
 
@@ -100,7 +101,7 @@ func examineNamed(ctx context.Context, cfg *config.Config, names []string, std s
 		examineBridge(ctx, b, std.build.Modules, cfg.DataDir, func(f doctor.Finding) {
 			all = append(all, f)
 			if !asJSON && !quiet {
-				fmt.Fprintf(std.Err, "\r\033[Klooked at %s", plainText(f.Area))
+				fmt.Fprintf(std.Err, "\r\033[Klooked at %s", plainText(f.Area.String()))
 			}
 		})
 	}
@@ -129,7 +130,7 @@ func (b backend) ExamineBridge(ctx context.Context, id string, tell func(doctor.
 			return nil
 		}
 	}
-	return fmt.Errorf("there is no bridge %q", id)
+	return sentence.Errorf("There is no bridge %q.", id)
 }
 
 // ExamineEntry implements console.Backend.

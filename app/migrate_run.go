@@ -40,6 +40,9 @@ func runMigrateRun(ctx context.Context, args []string, std stdio) error {
 			defer func() { err = errors.Join(err, b.Close()) }()
 			o.Recorder = b
 		}
+		if to.running {
+			beModest()
+		}
 		s, err := runShown(ctx, migrationrun.New(o), std)
 		if err != nil {
 			return fmt.Errorf("%w\nNothing is lost: run the same command again to go on", err)

@@ -3,12 +3,12 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"path/filepath"
 
 	"github.com/landbridge-im/landbridge/appservice"
 	"github.com/landbridge-im/landbridge/internal/inproc"
+	"github.com/landbridge-im/landbridge/internal/sentence"
 	"github.com/landbridge-im/landbridge/migration/desk"
 	migrationrun "github.com/landbridge-im/landbridge/migration/run"
 )
@@ -44,13 +44,13 @@ func (s *serving) tellBridge(ctx context.Context, o *desk.Opened) (_ migrationru
 	m := &migrating{cfg: s.current.Load(), export: o.Export, mapping: o.Mapping, network: o.Export.Source().Network}
 	m.bridge(m.network, o.Bridge)
 	if m.configured == nil {
-		return nil, nil, fmt.Errorf("there is no bridge %s in the configuration any more", o.Bridge)
+		return nil, nil, sentence.Errorf("there is no bridge %s in the configuration any more", o.Bridge)
 	}
 	s.held.Store(&o.Bridge)
 	end := func(context.Context) error { s.held.Store(nil); return nil }
 	if s.runs(o.Bridge) {
 		if err := s.host.Stop(o.Bridge); err != nil {
-			return nil, nil, errors.Join(fmt.Errorf("stopping the bridge: %w", err), end(ctx))
+			return nil, nil, errors.Join(sentence.Errorf("stopping the bridge: %s", err), end(ctx))
 		}
 		end = func(life context.Context) error {
 			s.held.Store(nil)
@@ -73,7 +73,7 @@ func (s *serving) tellBridge(ctx context.Context, o *desk.Opened) (_ migrationru
 }
 
 // errHeld says that a bridge is being told what a migration brings in.
-var errHeld = errors.New("a migration is telling the bridge what it brings in; it is started by itself afterwards")
+var errHeld = sentence.Errorf("a migration is telling the bridge what it brings in; it is started by itself afterwards")
 
 // runs tells whether a bridge of this process was started.
 func (s *serving) runs(id string) bool {

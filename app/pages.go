@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"net/http"
 	"os"
@@ -20,6 +19,7 @@ import (
 	"github.com/landbridge-im/landbridge/doctor"
 	"github.com/landbridge-im/landbridge/homeserver/oauth"
 	"github.com/landbridge-im/landbridge/homeserver/store"
+	"github.com/landbridge-im/landbridge/internal/sentence"
 	"github.com/landbridge-im/landbridge/web/console"
 	"github.com/landbridge-im/landbridge/web/page"
 	"github.com/landbridge-im/landbridge/web/reading"
@@ -164,7 +164,7 @@ func (b backend) Portals(ctx context.Context, id, search string, offset, limit i
 	}
 	list, err := br.DB.Portal.GetAllWithMXID(ctx)
 	if err != nil {
-		return nil, 0, fmt.Errorf("listing the portals of %s: %w", id, err)
+		return nil, 0, sentence.Errorf("listing the portals of %s: %s", id, err)
 	}
 	search = strings.ToLower(search)
 	list = slices.DeleteFunc(list, func(p *database.Portal) bool {
@@ -189,7 +189,7 @@ func (b backend) Portals(ctx context.Context, id, search string, offset, limit i
 		err := br.DB.QueryRow(ctx, "SELECT count(*), coalesce(max(timestamp), 0) FROM message WHERE bridge_id = $1 AND room_id = $2 AND room_receiver = $3",
 			id, p.ID, p.Receiver).Scan(&row.Messages, &last)
 		if err != nil {
-			return nil, 0, fmt.Errorf("counting the messages of a portal of %s: %w", id, err)
+			return nil, 0, sentence.Errorf("counting the messages of a portal of %s: %s", id, err)
 		}
 		row.LastTS = last / int64(time.Millisecond)
 		out = append(out, row)
@@ -236,7 +236,7 @@ func (b backend) SetBridge(ctx context.Context, id, action string) error {
 	case "stop":
 		return b.s.host.Stop(id)
 	}
-	return errors.New("there is no such action")
+	return sentence.Errorf("there is no such action")
 }
 
 // Services implements console.Backend.
@@ -261,7 +261,7 @@ func (b backend) Retry(ctx context.Context, server string) error {
 func (b backend) Doctor(ctx context.Context) []doctor.Finding {
 	o, err := doctorOptions(b.s.current.Load(), b.s.std.build.Version)
 	if err != nil {
-		return []doctor.Finding{{Area: "configuration", Verdict: doctor.Bad, Text: err.Error(), Mend: "landbridge config check"}}
+		return []doctor.Finding{{Area: sentence.Say("configuration"), Verdict: doctor.Bad, Text: sentence.Of(err), Mend: sentence.Data("landbridge config check")}}
 	}
 	o.Ask = func(context.Context) (*doctor.Running, error) {
 		r := b.s.running()

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json/v2"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -14,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/landbridge-im/landbridge/internal/sentence"
 	"github.com/landbridge-im/landbridge/web/console"
 )
 
@@ -32,10 +32,10 @@ func (b backend) SecretFile(name string) string {
 // SaveSecret implements console.Backend.
 func (b backend) SaveSecret(file, secret string) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		return fmt.Errorf("keeping a secret: %w", err)
+		return sentence.Errorf("keeping a secret: %s", err)
 	}
 	if err := os.WriteFile(file, []byte(secret+"\n"), 0o600); err != nil {
-		return fmt.Errorf("keeping a secret: %w", err)
+		return sentence.Errorf("keeping a secret: %s", err)
 	}
 	return nil
 }
@@ -70,7 +70,7 @@ func ask(ctx context.Context, method, address, authorization string, form url.Va
 		return 0, err
 	}
 	if err := json.Unmarshal(raw, out); err != nil && res.StatusCode == http.StatusOK {
-		return 0, fmt.Errorf("%s answers something other than JSON", req.URL.Redacted())
+		return 0, sentence.Errorf("%s answers something other than JSON", req.URL.Redacted())
 	}
 	return res.StatusCode, nil
 }
@@ -87,17 +87,17 @@ func probeSlack(ctx context.Context, tokens map[string]string, api string) (out 
 		}
 		var all map[string]any
 		if _, err := ask(ctx, http.MethodPost, api+"/"+method, "Bearer "+token, form, &all); err != nil {
-			return fmt.Errorf("asking Slack: %w", err)
+			return sentence.Errorf("asking Slack: %s", err)
 		}
 		text, err := json.Marshal(all)
 		if err != nil {
 			return err
 		}
 		if err := errors.Join(json.Unmarshal(text, &raw), json.Unmarshal(text, into)); err != nil {
-			return fmt.Errorf("reading Slack's answer: %w", err)
+			return sentence.Errorf("reading Slack's answer: %s", err)
 		}
 		if !raw.OK {
-			return fmt.Errorf("to %s Slack says %s: %s", method, raw.Error, cmp.Or(slackWords[raw.Error], "see api.slack.com/methods/"+method))
+			return sentence.Errorf("to %s Slack says %s: %s", method, raw.Error, cmp.Or(slackWords[raw.Error], "see api.slack.com/methods/"+method))
 		}
 		return nil
 	}
@@ -105,10 +105,10 @@ func probeSlack(ctx context.Context, tokens map[string]string, api string) (out 
 		Team string `json:"team"`
 	}
 	if err := call("auth.test", tokens["bot_token"], url.Values{}, &who); err != nil {
-		return out, fmt.Errorf("the bot token: %w", err)
+		return out, sentence.Errorf("the bot token: %s", err)
 	}
 	if err := call("apps.connections.open", tokens["app_token"], url.Values{}, &struct{}{}); err != nil {
-		return out, fmt.Errorf("the app-level token: %w", err)
+		return out, sentence.Errorf("the app-level token: %s", err)
 	}
 	out.Name = cmp.Or(who.Team, "Slack")
 	var list struct {
@@ -123,7 +123,7 @@ func probeSlack(ctx context.Context, tokens map[string]string, api string) (out 
 		} `json:"channels"`
 	}
 	if err := call("conversations.list", tokens["bot_token"], url.Values{"limit": {"200"}, "exclude_archived": {"true"}, "types": {"public_channel,private_channel"}}, &list); err != nil {
-		out.Doubts = append(out.Doubts, "The channels could not be listed: "+err.Error())
+		out.Doubts = append(out.Doubts, sentence.Say("The channels could not be listed: %s", err))
 	}
 	for _, c := range list.Channels {
 		out.Channels = append(out.Channels, console.TokenChannel{ID: c.ID, Name: "#" + c.Name, Topic: c.Topic.Value, People: c.Members, Ready: c.In})
@@ -142,11 +142,11 @@ func probeDiscord(ctx context.Context, token, api string) (out console.TokenFoun
 		status, err := ask(ctx, http.MethodGet, api+path, "Bot "+token, nil, into)
 		switch {
 		case err != nil:
-			return fmt.Errorf("asking Discord: %w", err)
+			return sentence.Errorf("asking Discord: %s", err)
 		case status == http.StatusUnauthorized:
-			return errors.New("the token is wrong, says Discord")
+			return sentence.Errorf("the token is wrong, says Discord")
 		case status != http.StatusOK:
-			return fmt.Errorf("the answer of Discord to %s is %d", path, status)
+			return sentence.Errorf("the answer of Discord to %s is %d", path, status)
 		}
 		return nil
 	}
@@ -162,10 +162,10 @@ func probeDiscord(ctx context.Context, token, api string) (out console.TokenFoun
 	}
 	if err := get("/applications/@me", &app); err == nil {
 		if app.Flags&flagMembers == 0 {
-			out.Doubts = append(out.Doubts, "The intent for server members is off: switch it on under Bot, or nobody's name is known.")
+			out.Doubts = append(out.Doubts, sentence.Say("The intent for server members is off: switch it on under Bot, or nobody's name is known."))
 		}
 		if app.Flags&flagContent == 0 {
-			out.Doubts = append(out.Doubts, "The intent for message content is off: switch it on under Bot, or all messages are empty.")
+			out.Doubts = append(out.Doubts, sentence.Say("The intent for message content is off: switch it on under Bot, or all messages are empty."))
 		}
 	}
 	var guilds []struct {
@@ -176,7 +176,7 @@ func probeDiscord(ctx context.Context, token, api string) (out console.TokenFoun
 		return out, nil // then all of them are bridged
 	}
 	if len(guilds) == 0 {
-		out.Doubts = append(out.Doubts, "The bot is in no server yet: invite it.")
+		out.Doubts = append(out.Doubts, sentence.Say("The bot is in no server yet: invite it."))
 	}
 	for _, g := range guilds[:min(len(guilds), 10)] {
 		var channels []struct {

@@ -19,6 +19,8 @@ func runUser(ctx context.Context, args []string, std stdio) error {
 		{"list", "list the accounts", runUserList},
 		{"show", "show an account with its devices", runUserShow},
 		{"password", "set a new password", runUserPassword},
+		{"sign-out", "sign out one device of an account", runUserSignOut},
+		{"redact", "remove all that somebody said in rooms of this server", runUserRedact},
 		{"deactivate", "close an account for good", runUserDeactivate},
 		{"suspend", "let somebody look but not act; -undo ends it", runUserSuspend},
 		{"lock", "shut somebody out; -undo lets them in", runUserLock},

@@ -3,7 +3,6 @@ package doctor
 import (
 	"context"
 	"crypto/x509"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -14,6 +13,7 @@ import (
 	"github.com/landbridge-im/landbridge/config"
 	"github.com/landbridge-im/landbridge/homeserver/federation/discovery"
 	"github.com/landbridge-im/landbridge/internal/safedial"
+	"github.com/landbridge-im/landbridge/internal/sentence"
 )
 
 // Verdict is how a check came out.
@@ -33,12 +33,12 @@ const (
 // Finding is one thing that was looked at.
 type Finding struct {
 	// Area is what it belongs to: "dns", "tls", "database", "bridge irc".
-	Area    string  `json:"area"`
-	Verdict Verdict `json:"verdict"`
+	Area    sentence.Text `json:"area"`
+	Verdict Verdict       `json:"verdict"`
 	// Text is what was found.
-	Text string `json:"text"`
+	Text sentence.Text `json:"text"`
 	// Mend says what to do; empty if there is nothing to do.
-	Mend string `json:"mend,omitempty"`
+	Mend sentence.Text `json:"mend,omitzero"`
 }
 
 // Bridge is what a running server says of one of its bridges or application services.
@@ -152,8 +152,8 @@ func Examine(ctx context.Context, o Options) []Finding {
 			defer cancel()
 			found[i] = a.look(d, ctx)
 			for j := range found[i] {
-				if found[i][j].Area == "" {
-					found[i][j].Area = a.name
+				if found[i][j].Area.IsZero() {
+					found[i][j].Area = sentence.Say(a.name)
 				}
 			}
 		})
@@ -179,19 +179,29 @@ func Worst(list []Finding) Verdict {
 }
 
 func good(format string, args ...any) []Finding {
-	return []Finding{{Verdict: Good, Text: fmt.Sprintf(format, args...)}}
+	return []Finding{{Verdict: Good, Text: sentence.Say(format, args...)}}
 }
 
 func skipped(format string, args ...any) []Finding {
-	return []Finding{{Verdict: Skipped, Text: fmt.Sprintf(format, args...)}}
+	return []Finding{{Verdict: Skipped, Text: sentence.Say(format, args...)}}
 }
 
-func doubt(mend, format string, args ...any) []Finding {
-	return []Finding{{Verdict: Doubt, Text: fmt.Sprintf(format, args...), Mend: mend}}
+// remedy is what is to be done: a string or a sentence.Text.
+type remedy interface{ string | sentence.Text }
+
+func toMend[R remedy](r R) sentence.Text {
+	if t, ok := any(r).(sentence.Text); ok {
+		return t
+	}
+	return sentence.Say(any(r).(string))
 }
 
-func bad(mend, format string, args ...any) []Finding {
-	return []Finding{{Verdict: Bad, Text: fmt.Sprintf(format, args...), Mend: mend}}
+func doubt[R remedy](mend R, format string, args ...any) []Finding {
+	return []Finding{{Verdict: Doubt, Text: sentence.Say(format, args...), Mend: toMend(mend)}}
+}
+
+func bad[R remedy](mend R, format string, args ...any) []Finding {
+	return []Finding{{Verdict: Bad, Text: sentence.Say(format, args...), Mend: toMend(mend)}}
 }
 
 // finder finds servers as other servers do.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"io/fs"
 	"net"
 	"net/url"
@@ -18,6 +17,7 @@ import (
 	"github.com/landbridge-im/landbridge/backup"
 	"github.com/landbridge-im/landbridge/homeserver/federation/keyring"
 	"github.com/landbridge-im/landbridge/homeserver/store"
+	"github.com/landbridge-im/landbridge/internal/sentence"
 )
 
 // folder looks at the data folder.
@@ -40,7 +40,7 @@ func (d *doctor) folder(context.Context) []Finding {
 		return bad("look at the disk", "%v", err)
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
-		return doubt("chmod 700 "+dir, "others on this machine may look into %s (mode %o), which holds secrets", dir, mode)
+		return doubt(sentence.Data("chmod 700 "+dir), "others on this machine may look into %s (mode %o), which holds secrets", dir, mode)
 	}
 	return good("%s can be written, by us alone", dir)
 }
@@ -77,7 +77,7 @@ func (d *doctor) disk(context.Context) []Finding {
 		}
 		free, all := int64(s.Bavail)*int64(s.Bsize), int64(s.Blocks)*int64(s.Bsize)
 		const mend = "make room, or move media.path or backup.folder to another disk; `landbridge backup list` shows what backups take"
-		text := fmt.Sprintf("%.1f of %.1f GiB are free in %s", float64(free)/(1<<30), float64(all)/(1<<30), dir)
+		text := sentence.Say("%.1f of %.1f GiB are free in %s", float64(free)/(1<<30), float64(all)/(1<<30), dir)
 		switch {
 		case free < noSpace:
 			out = append(out, bad(mend, "%s", text)...)
@@ -172,7 +172,7 @@ func (d *doctor) key(context.Context) []Finding {
 		return bad("restore the file from a backup: a new key would make the server another one for the rest of the world", "%v", err)
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
-		return bad("chmod 600 "+path, "others on this machine may read %s (mode %o)", path, mode)
+		return bad(sentence.Data("chmod 600 "+path), "others on this machine may read %s (mode %o)", path, mode)
 	}
 	return good("%s, readable by us alone", own.Signer().KeyID)
 }
@@ -269,12 +269,12 @@ func (d *doctor) server(ctx context.Context) []Finding {
 		out = append(out, doubt("look at the speed of the disk (database.synchronous: normal spares it)", "%d writes wait for the database", r.Queue)...)
 	}
 	for _, b := range r.Bridges {
-		f := Finding{Area: "bridge " + b.ID, Verdict: Good, Text: b.Text}
+		f := Finding{Area: sentence.Say("bridge %s", b.ID), Verdict: Good, Text: sentence.Data(b.Text)}
 		switch {
 		case !b.Up:
-			f.Verdict, f.Mend = Bad, "its log lines have bridge="+b.ID+"; `landbridge config check` looks at its configuration"
+			f.Verdict, f.Mend = Bad, sentence.Say("its log lines have bridge=%s; `landbridge config check` looks at its configuration", b.ID)
 		case b.Behind > 1000:
-			f.Verdict, f.Text, f.Mend = Doubt, fmt.Sprintf("%s; %d entries behind", b.Text, b.Behind), "it works, but slowly: look at its log"
+			f.Verdict, f.Text, f.Mend = Doubt, sentence.Say("%s; %d entries behind", b.Text, b.Behind), sentence.Say("it works, but slowly: look at its log")
 		}
 		out = append(out, f)
 	}

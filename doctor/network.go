@@ -21,6 +21,7 @@ import (
 
 	"github.com/landbridge-im/landbridge/homeserver/federation/discovery"
 	"github.com/landbridge-im/landbridge/homeserver/federation/keyring"
+	"github.com/landbridge-im/landbridge/internal/sentence"
 )
 
 // maxAnswer bounds what is read of an answer.
@@ -41,18 +42,18 @@ func local(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
-// private says why the checks from the world's side make no sense, or "".
-func (d *doctor) private() string {
+// private says why the checks from the world's side make no sense, or nothing.
+func (d *doctor) private() sentence.Text {
 	u, err := d.address()
 	if err == nil && local(u.Hostname()) {
-		return "the public address " + u.String() + " is this machine's alone"
+		return sentence.Say("the public address %s is this machine's alone", u.String())
 	}
-	return ""
+	return sentence.Text{}
 }
 
 // dns looks up the public address.
 func (d *doctor) dns(ctx context.Context) []Finding {
-	if why := d.private(); why != "" {
+	if why := d.private(); !why.IsZero() {
 		return skipped("%s", why)
 	}
 	u, err := d.address()
@@ -96,9 +97,9 @@ func (d *doctor) tls(ctx context.Context) []Finding {
 		case errors.As(err, &unknown):
 			return bad("serve the whole chain of certificates (fullchain.pem), or get one of Let's Encrypt", "the certificate is of nobody whom others trust: %v", err)
 		case errors.As(err, &wrong):
-			return bad("get a certificate for "+u.Hostname(), "%v", err)
+			return bad(sentence.Say("get a certificate for %s", u.Hostname()), "%v", err)
 		}
-		return bad("let port "+port+" through the firewall to the reverse proxy, and see that it runs", "%v", err)
+		return bad(sentence.Say("let port %s through the firewall to the reverse proxy, and see that it runs", port), "%v", err)
 	}
 	defer conn.Close()
 	chain := conn.ConnectionState().PeerCertificates
@@ -145,12 +146,12 @@ func (d *doctor) public(ctx context.Context) []Finding {
 	address := d.Config.PublicURL() + "/_matrix/client/versions"
 	err := d.get(ctx, address, &out)
 	switch {
-	case err != nil && d.private() != "":
+	case err != nil && !d.private().IsZero():
 		return doubt("start the server", "%v", err)
 	case err != nil:
-		return bad("the reverse proxy must pass /_matrix on to "+strings.Join(d.Config.Server.Listen, ", "), "clients can't reach the server: %v", err)
+		return bad(sentence.Say("the reverse proxy must pass /_matrix on to %s", strings.Join(d.Config.Server.Listen, ", ")), "clients can't reach the server: %v", err)
 	case len(out.Versions) == 0:
-		return bad("the reverse proxy must pass /_matrix on to "+strings.Join(d.Config.Server.Listen, ", "), "%s is something else", address)
+		return bad(sentence.Say("the reverse proxy must pass /_matrix on to %s", strings.Join(d.Config.Server.Listen, ", ")), "%s is something else", address)
 	}
 	return good("%s answers", d.Config.PublicURL())
 }
@@ -162,7 +163,7 @@ func (d *doctor) wellKnown(ctx context.Context) []Finding {
 		return skipped("the server is called %s", d.Config.Server.Name)
 	}
 	address := "https://" + d.Config.Server.Name + "/.well-known/matrix/client"
-	mend := fmt.Sprintf(`serve {"m.homeserver": {"base_url": %q}} there, or let the web server of %s pass /.well-known/matrix/ on`, d.Config.PublicURL(), d.Config.Server.Name)
+	mend := sentence.Say(`serve {"m.homeserver": {"base_url": %q}} there, or let the web server of %s pass /.well-known/matrix/ on`, d.Config.PublicURL(), d.Config.Server.Name)
 	var out struct {
 		Homeserver struct {
 			BaseURL string `json:"base_url"`

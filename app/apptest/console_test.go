@@ -138,6 +138,33 @@ func TestConsoleByCommands(t *testing.T) {
 		t.Errorf("%d %s", code, out)
 	}
 	s.Run("charts", "-json")
+
+	// Somebody's devices, and all that they said.
+	berta := s.Person("berta")
+	garden := berta.Enter("#echo_town:" + apptest.Domain)
+	berta.Tell(garden, "a lot of it")
+	said := alice.Hears(garden, "@berta:test", "a lot of it").ID
+	if out, code := s.Try("user", "sign-out", "berta", "NONE"); code == 0 || !strings.Contains(out, "has no device NONE") {
+		t.Errorf("%d %s", code, out)
+	}
+	s.Run("user", "redact", "berta", "-reason", "spam", "-json")
+	if _, _, err := alice.Await(t.Context(), 0, garden, "the redaction", func(e bridgetest.Event) bool {
+		return e.Type == "m.room.redaction" && (e.Redacts == said || strings.Contains(string(e.Content), said))
+	}); err != nil {
+		t.Error(err)
+	}
+	var shown struct {
+		Devices []struct {
+			ID string `json:"device_id"`
+		} `json:"devices"`
+	}
+	if err := json.Unmarshal([]byte(s.Run("user", "show", "berta", "-json")), &shown); err != nil || len(shown.Devices) != 1 {
+		t.Fatalf("%v %v", shown, err)
+	}
+	s.Run("user", "sign-out", "berta", shown.Devices[0].ID)
+	if err := berta.Do(t.Context(), "GET", "/v3/account/whoami", nil, nil); err == nil {
+		t.Error("the device is still signed in")
+	}
 	s.Run("room", "block", "#garden:test")
 	s.Run("room", "block", "#garden:test", "-undo", "-as", "anna")
 	if out, code := s.Try("room", "block", "#garden:test", "-as", "alice"); code == 0 || !strings.Contains(out, "is no administrator") {
@@ -150,7 +177,7 @@ func TestConsoleByCommands(t *testing.T) {
 	// Each change is in the audit log.
 	audit := s.Run("audit", "-json")
 	for _, want := range []string{"create user", "make an administrator of", "change the settings of", "m.room.topic=Trees", "remove the message", "dismiss report", "stop", "start", "restart", "set up",
-		"retry federation", "block", "unblock", "purge the history of", "delete", "change the settings of (failed)", "command line, as @anna:test"} {
+		"retry federation", "redact", "sign out a device of", "block", "unblock", "purge the history of", "delete", "change the settings of (failed)", "command line, as @anna:test"} {
 		if !strings.Contains(audit, want) {
 			t.Errorf("%q is not in the audit log:\n%s", want, audit)
 		}

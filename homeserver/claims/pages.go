@@ -12,6 +12,7 @@ import (
 
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 	"github.com/landbridge-im/landbridge/homeserver/store"
+	"github.com/landbridge-im/landbridge/internal/sentence"
 	"github.com/landbridge-im/landbridge/web/page"
 )
 
@@ -58,29 +59,29 @@ func (c *Claims) openPages() (err error) {
 	return nil
 }
 
-func (c *Claims) show(w http.ResponseWriter, r *http.Request, status int, name, title string, data any) {
+func (c *Claims) show(w http.ResponseWriter, r *http.Request, status int, name string, title sentence.Text, data any) {
 	c.o.Pages.Show(w, r, status, page.Frame{Title: title, Template: c.tmpl, Name: name, Data: data})
 }
 
 // showError tells a person what went wrong. What is not meant for the public goes to the log; the address of the
 // page, which is a secret, goes nowhere.
 func (c *Claims) showError(w http.ResponseWriter, r *http.Request, err error) {
-	status, text := http.StatusInternalServerError, "The server could not do this. Please try again later."
+	status, text := http.StatusInternalServerError, sentence.Say("The server could not do this. Please try again later.")
 	switch m, ok := mxerror.As(err); {
 	case errors.Is(err, page.ErrForeignForm):
-		status, text = http.StatusForbidden, "The form is too old, or comes from another page. Please go back and try again."
+		status, text = http.StatusForbidden, sentence.Say("The form is too old, or comes from another page. Please go back and try again.")
 	case errors.Is(err, ErrBadCode):
-		status, text = http.StatusNotFound, "This invitation is not valid: it has been used, or it is too old. Ask the bot for a new one by writing \"link\" to it."
+		status, text = http.StatusNotFound, sentence.Say("This invitation is not valid: it has been used, or it is too old. Ask the bot for a new one by writing “link” to it.")
 	case errors.Is(err, ErrLinked):
-		status, text = http.StatusConflict, "This person has an account here already."
+		status, text = http.StatusConflict, sentence.Say("This person has an account here already.")
 	case errors.Is(err, ErrNoBridge):
-		status, text = http.StatusNotFound, "This network is not connected any more."
+		status, text = http.StatusNotFound, sentence.Say("This network is not connected any more.")
 	case ok && m.Status < 500:
-		status, text = m.Status, m.Message
+		status, text = m.Status, m.Said()
 	default:
 		c.o.Log.ErrorContext(r.Context(), "a page of claims failed", "method", r.Method, "err", err)
 	}
-	c.show(w, r, status, "claimerror", "That did not work", text)
+	c.show(w, r, status, "claimerror", sentence.Say("That did not work"), text)
 }
 
 // Linked is one who somebody is on a network.
@@ -102,7 +103,7 @@ type homeData struct {
 	Linked    []Linked
 	Networks  []networkOf
 	Code      string // as it was typed
-	Complaint string
+	Complaint sentence.Text
 	Moving    bool
 }
 
@@ -180,7 +181,7 @@ func (c *Claims) homePage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	c.show(w, r, http.StatusOK, "claimhome", "Who you are on other networks", d)
+	c.show(w, r, http.StatusOK, "claimhome", sentence.Say("Who you are on other networks"), d)
 	return nil
 }
 
@@ -199,8 +200,8 @@ func (c *Claims) codePage(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		d.Code, d.Complaint = typed[:min(len(typed), 64)], "This code is not valid: it is mistyped, used or too old."
-		c.show(w, r, http.StatusNotFound, "claimhome", "Who you are on other networks", d)
+		d.Code, d.Complaint = typed[:min(len(typed), 64)], sentence.Say("This code is not valid: it is mistyped, used or too old.")
+		c.show(w, r, http.StatusNotFound, "claimhome", sentence.Say("Who you are on other networks"), d)
 		return nil
 	} else if err != nil {
 		return err
@@ -216,7 +217,7 @@ type offerData struct {
 	Name, Network   string
 	SignIn, SignUp  string
 	Other           string // where to sign in as somebody else
-	Until           string
+	Until           sentence.Text
 	NoPages, Linked bool
 }
 
@@ -226,7 +227,7 @@ func (c *Claims) offerData(r *http.Request, offer store.ClaimPerson) (d offerDat
 		return d, err
 	}
 	d = offerData{Token: c.token(offer), Network: network, Name: c.nameOf(r.Context(), offer.Service, offer.Person, offer.Name),
-		Until: time.UnixMilli(offer.ExpiresTS).UTC().Format("2 January 2006"), NoPages: c.o.SignIn == nil}
+		Until: sentence.Date(time.UnixMilli(offer.ExpiresTS).UTC()), NoPages: c.o.SignIn == nil}
 	here := PathClaim + "/" + d.Token
 	if !d.NoPages {
 		d.SignIn, d.SignUp = c.o.SignIn(here), c.o.SignUp(here, userName(d.Name))
@@ -264,7 +265,7 @@ func (c *Claims) offerPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	c.show(w, r, http.StatusOK, "claimoffer", "Welcome, "+d.Name, d)
+	c.show(w, r, http.StatusOK, "claimoffer", sentence.Say("Welcome, %s", d.Name), d)
 	return nil
 }
 
@@ -294,7 +295,7 @@ func (c *Claims) acceptPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	c.o.Pages.SetFlash(w, page.Flash{Text: "You are linked: what you say on " + network + " from now on is said here by " + s.UserID + "."})
+	c.o.Pages.SetFlash(w, r, page.Flash{Text: sentence.Say("You are linked: what you say on %s from now on is said here by %s.", network, s.UserID)})
 	c.o.Pages.Redirect(w, r, PathClaim)
 	return nil
 }
@@ -321,7 +322,7 @@ func (c *Claims) askPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	c.show(w, r, http.StatusOK, "claimask", "Tell the bot who you are", struct{ Network, Code, Account string }{network, code, s.UserID})
+	c.show(w, r, http.StatusOK, "claimask", sentence.Say("Tell the bot who you are"), struct{ Network, Code, Account string }{network, code, s.UserID})
 	return nil
 }
 
@@ -347,7 +348,7 @@ func (c *Claims) unlinkPage(w http.ResponseWriter, r *http.Request) error {
 	if err := c.Unlink(r.Context(), service, person); err != nil {
 		return err
 	}
-	c.o.Pages.SetFlash(w, page.Flash{Text: "The link is gone. You stay in the rooms; what is said on the network is shown as said there."})
+	c.o.Pages.SetFlash(w, r, page.Flash{Text: sentence.Say("The link is gone. You stay in the rooms; what is said on the network is shown as said there.")})
 	c.o.Pages.Redirect(w, r, PathClaim)
 	return nil
 }
@@ -365,7 +366,7 @@ func (c *Claims) stopPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	c.show(w, r, http.StatusOK, "claimstop", "No more messages", d)
+	c.show(w, r, http.StatusOK, "claimstop", sentence.Say("No more messages"), d)
 	return nil
 }
 
@@ -387,6 +388,6 @@ func (c *Claims) stop(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	c.show(w, r, http.StatusOK, "claimstopped", "No more messages", nil)
+	c.show(w, r, http.StatusOK, "claimstopped", sentence.Say("No more messages"), nil)
 	return nil
 }

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/landbridge-im/landbridge/internal/sentence"
 )
 
 // Error is an error with a public face.
@@ -18,6 +20,7 @@ type Error struct {
 	Code string
 	// Message is one helpful sentence; it must hold nothing private.
 	Message string
+	said    sentence.Text // what Message was made of
 	// Fields are further members of the reply, as some errcodes have them.
 	Fields map[string]any
 	// RetryAfter, when positive, goes out as the Retry-After header.
@@ -58,7 +61,17 @@ func (e *Error) With(name string, value any) *Error {
 
 // New makes an error of any status and errcode. The message is formatted as by fmt.Sprintf.
 func New(status int, code, format string, args ...any) *Error {
-	return &Error{Status: status, Code: code, Message: fmt.Sprintf(format, args...)}
+	e := &Error{Status: status, Code: code, said: sentence.Say(format, args...)}
+	e.Message = e.said.String()
+	return e
+}
+
+// Said is the message for pages, which put it into the reader's language.
+func (e *Error) Said() sentence.Text {
+	if e.said.String() == e.Message {
+		return e.said
+	}
+	return sentence.Data(e.Message) // Message was set by itself
 }
 
 // As finds the public error in a chain.

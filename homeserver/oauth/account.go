@@ -12,6 +12,7 @@ import (
 
 	"github.com/landbridge-im/landbridge/homeserver/media"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
+	"github.com/landbridge-im/landbridge/internal/sentence"
 	"github.com/landbridge-im/landbridge/web/page"
 )
 
@@ -104,7 +105,7 @@ func (p *Provider) profile(w http.ResponseWriter, r *http.Request, s *page.Sessi
 
 // saved goes back to a page, which says that something was done.
 func (p *Provider) saved(w http.ResponseWriter, r *http.Request, text, to string) error {
-	p.o.Pages.SetFlash(w, page.Flash{Text: p.text.get(text)})
+	p.o.Pages.SetFlash(w, r, page.Flash{Text: p.text.get(text)})
 	p.o.Pages.Redirect(w, r, to)
 	return nil
 }
@@ -192,15 +193,16 @@ func (p *Provider) setAvatar(w http.ResponseWriter, r *http.Request, s *page.Ses
 
 // passwordData is what the password page shows.
 type passwordData struct {
-	UserID, Error string
-	Has           bool
+	UserID string
+	Error  sentence.Text
+	Has    bool
 }
 
 func (p *Provider) passwordPage(w http.ResponseWriter, r *http.Request, s *page.Session) error {
-	return p.showPassword(w, r, s, http.StatusOK, "")
+	return p.showPassword(w, r, s, http.StatusOK, sentence.Text{})
 }
 
-func (p *Provider) showPassword(w http.ResponseWriter, r *http.Request, s *page.Session, status int, said string) error {
+func (p *Provider) showPassword(w http.ResponseWriter, r *http.Request, s *page.Session, status int, said sentence.Text) error {
 	if p.settings().NoPasswordLogin {
 		return mxerror.Forbidden("This server has no passwords.")
 	}

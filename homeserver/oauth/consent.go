@@ -10,6 +10,7 @@ import (
 
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 	"github.com/landbridge-im/landbridge/homeserver/store"
+	"github.com/landbridge-im/landbridge/internal/sentence"
 	"github.com/landbridge-im/landbridge/web/page"
 )
 
@@ -131,7 +132,10 @@ func (p *Provider) link(w http.ResponseWriter, r *http.Request) error {
 	return p.showConsent(w, r, s, consent{Client: c, Grant: grant{Device: d.Device, Scope: d.Scope}, UserCode: shown, Action: pathLink + "?" + url.Values{"user_code": {shown}}.Encode()})
 }
 
-type linkData struct{ Error, Code string }
+type linkData struct {
+	Error sentence.Text
+	Code  string
+}
 
 // waiting finds the device that shows a code, and its client.
 func (p *Provider) waiting(r *http.Request, typed string) (store.OAuthCode, *client, error) {

@@ -11,6 +11,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 	"github.com/landbridge-im/landbridge/homeserver/store"
+	"github.com/landbridge-im/landbridge/internal/sentence"
 	"github.com/landbridge-im/landbridge/web/page"
 )
 
@@ -82,7 +83,7 @@ func (p *Provider) devicePage(w http.ResponseWriter, r *http.Request, s *page.Se
 	d, err := p.device(r, s)
 	if mxerror.Is(err, "M_NOT_FOUND") {
 		// It may have been removed in another window.
-		p.o.Pages.SetFlash(w, page.Flash{Bad: true, Text: p.text.get("device.unknown")})
+		p.o.Pages.SetFlash(w, r, page.Flash{Bad: true, Text: p.text.get("device.unknown")})
 		p.o.Pages.Redirect(w, r, pathDevices)
 		return nil
 	}
@@ -97,7 +98,7 @@ func (p *Provider) devicePage(w http.ResponseWriter, r *http.Request, s *page.Se
 		return err
 	}
 	data := p.deviceData(r, d, sessions)
-	p.show(w, r, http.StatusOK, "device", data.Name, data, p.nav(pathDevices))
+	p.show(w, r, http.StatusOK, "device", sentence.Data(data.Name), data, p.nav(pathDevices))
 	return nil
 }
 

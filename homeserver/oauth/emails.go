@@ -6,14 +6,16 @@ import (
 
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
+	"github.com/landbridge-im/landbridge/internal/sentence"
 	"github.com/landbridge-im/landbridge/web/page"
 )
 
 // emailsData is what the page of a user's e-mail addresses shows.
 type emailsData struct {
-	Emails      []string
-	Error, Step string
-	Proof       emailProof
+	Emails []string
+	Error  sentence.Text
+	Step   string
+	Proof  emailProof
 }
 
 // emailsOf lists a user's e-mail addresses.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/landbridge-im/landbridge/homeserver/edge"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
+	"github.com/landbridge-im/landbridge/internal/sentence"
 	"github.com/landbridge-im/landbridge/web/page"
 )
 
@@ -34,20 +35,18 @@ func loadTexts() (texts, error) {
 
 // get is a text, with what belongs in it. It is an error of the program to ask for one that there is
 // not; it shows as the key.
-func (t texts) get(key string, args ...any) string {
+func (t texts) get(key string, args ...any) sentence.Text {
 	s, ok := t[key]
-	switch {
-	case !ok:
-		return key
-	case len(args) == 0:
-		return s
+	if !ok {
+		return sentence.Data(key)
 	}
-	return fmt.Sprintf(s, args...)
+	return sentence.Say(s, args...)
 }
 
 // date writes a time in milliseconds.
-func date(ms int64) string {
-	return time.UnixMilli(ms).UTC().Format("2 January 2006, 15:04 UTC")
+func date(ms int64) sentence.Text {
+	at := time.UnixMilli(ms).UTC()
+	return sentence.Say("%s, %s", sentence.Date(at), at.Format("15:04 UTC"))
 }
 
 func (p *Provider) pageRoutes(mux *http.ServeMux) {
@@ -91,7 +90,7 @@ func (p *Provider) pageRoutes(mux *http.ServeMux) {
 }
 
 // show sends a page of this package.
-func (p *Provider) show(w http.ResponseWriter, r *http.Request, status int, name, title string, data any, more ...func(*page.Frame)) {
+func (p *Provider) show(w http.ResponseWriter, r *http.Request, status int, name string, title sentence.Text, data any, more ...func(*page.Frame)) {
 	f := page.Frame{Title: title, Template: p.tmpl, Name: name, Data: data}
 	for _, m := range more {
 		m(&f)
@@ -107,12 +106,12 @@ func (p *Provider) showError(w http.ResponseWriter, r *http.Request, err error) 
 	case errors.Is(err, page.ErrForeignForm):
 		status, text = http.StatusForbidden, p.text.get("error.form")
 	case errors.As(err, &e):
-		status, text = e.status, e.text
+		status, text = e.status, sentence.Say(e.text)
 		if status == http.StatusUnauthorized {
 			status = http.StatusBadRequest // nothing that a browser could log in to
 		}
 	case ok && m.Status < 500:
-		status, text = m.Status, m.Message
+		status, text = m.Status, m.Said()
 	default:
 		p.o.Log.ErrorContext(r.Context(), "a page failed", "id", edge.RequestID(r.Context()), "method", r.Method, "route", r.URL.Path, "err", err)
 	}
@@ -120,11 +119,11 @@ func (p *Provider) showError(w http.ResponseWriter, r *http.Request, err error) 
 }
 
 // complaint is what a form's page says of what was wrong with it; other errors are passed on.
-func complaint(err error) (string, error) {
+func complaint(err error) (sentence.Text, error) {
 	if m, ok := mxerror.As(err); ok && m.Status < 500 {
-		return m.Message, nil
+		return m.Said(), nil
 	}
-	return "", err
+	return sentence.Text{}, err
 }
 
 // form reads a form of a page of ours.
@@ -187,7 +186,7 @@ func (p *Provider) fresh(w http.ResponseWriter, r *http.Request, s *page.Session
 	if p.o.Now().Sub(s.Since) < freshFor {
 		return true
 	}
-	p.o.Pages.SetFlash(w, page.Flash{Text: p.text.get("signin.again")})
+	p.o.Pages.SetFlash(w, r, page.Flash{Text: p.text.get("signin.again")})
 	p.toSignIn(w, r, pathSignIn, r.URL.RequestURI(), s.UserID)
 	return false
 }

@@ -5,12 +5,14 @@ import (
 
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
+	"github.com/landbridge-im/landbridge/internal/sentence"
 )
 
 // resetData is what the page for a forgotten password shows.
 type resetData struct {
-	Next, Error, Step string
-	Proof             emailProof
+	Next, Step string
+	Error      sentence.Text
+	Proof      emailProof
 }
 
 // canReset refuses where nobody can show by mail who they are.

@@ -8,13 +8,15 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
 	"github.com/landbridge-im/landbridge/homeserver/sso"
+	"github.com/landbridge-im/landbridge/internal/sentence"
 )
 
 // signInData is what the pages for signing in and up show.
 type signInData struct {
-	Next, User, Error string
-	Passwords         bool
-	Providers         []upstreamLink
+	Next, User string
+	Error      sentence.Text
+	Passwords  bool
+	Providers  []upstreamLink
 	// SignUp and Reset are the paths of the other pages, or "".
 	SignUp, Reset string
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/landbridge-im/landbridge/homeserver/accounts"
 	"github.com/landbridge-im/landbridge/homeserver/mxerror"
+	"github.com/landbridge-im/landbridge/internal/sentence"
 	"github.com/landbridge-im/landbridge/web/page"
 )
 
@@ -52,7 +53,10 @@ func (p *Provider) resetKeys(w http.ResponseWriter, r *http.Request, s *page.Ses
 	return nil
 }
 
-type closeData struct{ UserID, Error string }
+type closeData struct {
+	UserID string
+	Error  sentence.Text
+}
 
 func (p *Provider) closePage(w http.ResponseWriter, r *http.Request, s *page.Session) error {
 	if !p.fresh(w, r, s) {

@@ -8,10 +8,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/landbridge-im/landbridge/integration/tools"
+	"github.com/landbridge-im/landbridge/web/page"
+	"github.com/landbridge-im/landbridge/web/page/pagetest"
 )
 
 // browser is headless Chromium, driven by browser.mjs.
@@ -19,6 +22,19 @@ type browser struct {
 	t   *testing.T
 	in  io.Writer
 	out *bufio.Scanner
+	// pseudo tells that pages are asked for in the language in which what can't be translated stands out, and known
+	// is what they show by right: names, and what people have said.
+	pseudo bool
+	known  []string
+}
+
+// how says how a browser is used.
+type how struct {
+	// Keyboard is for hands that use nothing else.
+	Keyboard bool
+	// Known are names and other data on the pages; with it, pages are asked for in the language page.Pseudo, unless
+	// pictures are wanted.
+	Known []string
 }
 
 // step is one thing that the browser does; see browser.mjs.
@@ -37,6 +53,11 @@ const browserTime = 8 * time.Minute
 // pictures of what was looked at.
 func newBrowser(t *testing.T, origin string) *browser {
 	t.Helper()
+	return newBrowserWith(t, origin, how{})
+}
+
+func newBrowserWith(t *testing.T, origin string, h how) *browser {
+	t.Helper()
 	node := tools.NewNode(t, ".")
 	program := tools.Chromium(t)
 	dir := t.TempDir()
@@ -51,7 +72,15 @@ func newBrowser(t *testing.T, origin string) *browser {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), browserTime)
-	cmd := exec.CommandContext(ctx, node.Program, filepath.Join(dir, "browser.mjs"), program, origin, os.Getenv("LANDBRIDGE_TEST_SCREENSHOTS"))
+	shots, language := os.Getenv("LANDBRIDGE_TEST_SCREENSHOTS"), page.Pseudo
+	if shots != "" || h.Known == nil {
+		language = "en"
+	}
+	given, err := json.Marshal(map[string]any{"program": program, "origin": origin, "shots": shots, "language": language, "keyboard": h.Keyboard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(ctx, node.Program, filepath.Join(dir, "browser.mjs"), string(given))
 	cmd.Stderr = os.Stderr
 	cmd.WaitDelay = 5 * time.Second
 	in, err := cmd.StdinPipe()
@@ -74,7 +103,7 @@ func newBrowser(t *testing.T, origin string) *browser {
 	})
 	lines := bufio.NewScanner(out)
 	lines.Buffer(nil, 8<<20)
-	return &browser{t, in, lines}
+	return &browser{t: t, in: in, out: lines, pseudo: language == page.Pseudo, known: h.Known}
 }
 
 // do does a step, and fails the test if it can't be done or the browser or the checker of
@@ -101,9 +130,21 @@ func (b *browser) do(s step) string {
 	return answer.Text
 }
 
+// look looks at the page in each width and scheme, as a screen reader does, with the keyboard, and for what can't be
+// translated.
+func (b *browser) look(name string) {
+	b.t.Helper()
+	b.do(step{Do: "look", Text: name})
+	if !b.pseudo || strings.HasPrefix(name, "docs") { // the documentation is in English
+		return
+	}
+	for _, s := range pagetest.Untranslated(b.do(step{Do: "html"}), append(b.known, "Element X", "Element", "Cinny", "FluffyChat", "Nheko", "localhost", "test")...) {
+		b.t.Errorf("%s: %q can't be translated", name, s)
+	}
+}
+
 func (b *browser) goTo(path string)       { b.t.Helper(); b.do(step{Do: "go", Path: path}) }
 func (b *browser) fill(at, text string)   { b.t.Helper(); b.do(step{Do: "fill", At: at, Text: text}) }
 func (b *browser) click(at string)        { b.t.Helper(); b.do(step{Do: "click", At: at}) }
 func (b *browser) see(text string)        { b.t.Helper(); b.do(step{Do: "see", Text: text}) }
-func (b *browser) look(name string)       { b.t.Helper(); b.do(step{Do: "look", Text: name}) }
 func (b *browser) visit(path, see string) { b.t.Helper(); b.goTo(path); b.see(see) }

@@ -89,7 +89,10 @@ func (b *bare) command(t *testing.T, args ...string) {
 	}
 }
 
-// TestFirstHour is a newcomer's: with no configuration, and but for a Matrix client in the browser alone, they make their
+// firstHourNames are on the pages.
+var firstHourNames = []string{"anna", "Bob Builder", "bob", "Acme", "acme", "guild", "Guild", "general", "talk", "carol", "irc", "workspace", "slack", "discord", "Demo"}
+
+// TestFirstHour is a newcomer's: with no configuration, and but for a Matrix client in the browser alone, and with the keyboard alone, they make their
 // account, talk with the demonstration, set Slack and Discord up, bring an export in, have somebody claim who they are, and
 // make a backup; restored elsewhere, everything is there.
 func TestFirstHour(t *testing.T) {
@@ -107,7 +110,7 @@ func TestFirstHour(t *testing.T) {
 	ctx := t.Context()
 
 	s := startBare(t, shortDir(t))
-	b := newBrowser(t, s.url)
+	b := newBrowserWith(t, s.url, how{Keyboard: true, Known: firstHourNames})
 	b.visit("/", "Get an account.")
 	s.await(t, "registration token is")
 	token := regexp.MustCompile(`registration token is\s+(\S+)`).FindStringSubmatch(s.out.String())[1]
@@ -197,7 +200,7 @@ func TestFirstHour(t *testing.T) {
 		text, _ := o["text"].(string)
 		return strings.Contains(text, "/claim/")
 	})["text"].(string)
-	his := newBrowser(t, s.url)
+	his := newBrowserWith(t, s.url, how{Keyboard: true, Known: firstHourNames})
 	his.visit("/claim/"+regexp.MustCompile(`/claim/([\w-]+)`).FindStringSubmatch(invitation)[1], "You are invited as")
 	his.click("text=Make an account")
 	his.fill("#user", "robert")

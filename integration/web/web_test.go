@@ -2,6 +2,9 @@ package web
 
 import (
 	"fmt"
+	"log/slog"
+	"math"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -9,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/landbridge-im/landbridge/homeserver/store"
 	"github.com/landbridge-im/landbridge/integration/client"
 	"github.com/landbridge-im/landbridge/integration/testserver"
 )
@@ -85,11 +89,46 @@ func setUpIRC(t *testing.T, b *browser, s *testserver.Server) {
 	}
 }
 
+// measured gives a server what it would have measured in a day with a bridge.
+func measured(t *testing.T, s *testserver.Server) {
+	t.Helper()
+	if err := s.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	st, err := store.Open(t.Context(), store.Options{URI: filepath.Join(s.DataDir(), "landbridge.db"), Relaxed: true, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []store.Sample
+	end := time.Now().Unix() / 60 * 60
+	for ts := end - 86400; ts < end; ts += 300 {
+		part := float64(ts-end+86400) / 86400
+		wave := 1 + math.Sin(part*math.Pi*8)
+		for series, value := range map[string]float64{"messages/irc to remote": 20 * wave, "messages/irc to matrix": 35*wave + 3, "messages/slack-acme to matrix": 12 * part, "latency/irc": 8 + 5*wave, "latency/slack-acme": 90 - 40*part,
+			"queue/irc": 2 * wave, "claims/slack-acme": math.Floor(part * part * 40), "writes/all": 300 * wave, "memory/resident": 7e7 + 1e7*part, "memory/heap": 3e7 + 1e7*wave, "disk/database": 1e8 * part, "disk/media": 4e7, "disk/search": 1e7 * part} {
+			if series == "latency/irc" && ts%1800 != 0 {
+				continue // nobody said anything
+			}
+			list = append(list, store.Sample{Series: series, TS: ts, Value: value})
+		}
+	}
+	if err := st.Write(t.Context(), func(tx *store.Tx) error { return tx.AddSamples(60, list, end-2*86400) }); err != nil {
+		t.Fatal(err)
+	}
+	if err := st.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestPages goes through all pages as an administrator would.
 func TestPages(t *testing.T) {
 	t.Parallel()
 	s := testserver.New(t, testserver.Options{Dir: shortDir(t), Extra: "bridges:\n  - id: irc # the demonstration\n    module: irc\n"})
 	ctx := t.Context()
+	measured(t, s)
 	anna, err := (&client.Client{URL: s.URL()}).RegisterAdmin(ctx, "anna", testserver.SharedSecret)
 	if err != nil {
 		t.Fatal(err)
@@ -123,16 +162,34 @@ func TestPages(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	// A file, with a long name.
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL()+"/_matrix/media/v3/upload?filename=a-photograph-of-the-roses-in-the-back-of-the-garden-2026-05-01-evening.png", strings.NewReader("no picture"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+berta.Token)
+	req.Header.Set("Content-Type", "image/png")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil || res.StatusCode != http.StatusOK {
+		t.Fatalf("%v %v", res, err)
+	}
+	res.Body.Close()
 	secret, err := berta.CreateRoom(ctx, map[string]any{"name": "Not for you", "preset": "public_chat", "visibility": "public"})
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	b := newBrowser(t, s.URL())
+	b := newBrowserWith(t, s.URL(), how{Known: []string{"irc to remote", "irc to matrix", "slack-acme to matrix", "slack-acme", "all", "resident", "heap", "database", "media", "search", "Not for you", "The garden", "Roses, and other things", "anna", "berta", "for everybody to read:", "<script>alert(1)</script>\nand a second line", "<script>alert(1)</script>", "and a second line", "IRC (Demonstration network)",
+		"irc: running; Demonstration network connected", "Demonstration network", "Second network", "It is too short.", "hello", "demo", "irc", "dial tcp 127.0.0.1:1: connect: connection refused", "Vegetables, flowers and the weather",
+		"Welcome to the demonstration network. Say hello!"}})
 	b.visit("/read", "The garden")
 	b.look("read")
 	b.visit("/read/garden:test", "https://example.org/roses")
 	b.see("<script>alert(1)</script>")
+	b.do(step{Do: "press", Text: "Tab"}) // past the navigation
+	b.do(step{Do: "focus", At: ".skip"})
+	b.do(step{Do: "press", Text: "Enter"})
+	b.do(step{Do: "focus", At: "main"})
 	if text := b.do(step{Do: "text"}); strings.Contains(text, "hello") {
 		t.Errorf("what was said before the room was opened is shown: %s", text)
 	}
@@ -170,7 +227,7 @@ func TestPages(t *testing.T) {
 		{"/console/tokens", "New token", "tokens"},
 		{"/console/reports", "It is too short.", "reports"},
 		{"/console/federation", "All servers that were tried", "federation"},
-		{"/console/charts?span=day", "Disk by use", "charts"},
+		{"/console/charts?span=day", "people who have come", "charts"},
 		{"/console/log", "live", "log"},
 		{"/console/backups", "Make a backup now", "backups"},
 		{"/console/doctor?run=yes", "data folder", "doctor"},
@@ -191,6 +248,14 @@ func TestPages(t *testing.T) {
 		b.look(p.name)
 	}
 
+	// Of a user's files each can be taken away.
+	b.visit("/console/users/show?id=%40berta%3Atest", "a-photograph-of-the-roses")
+	b.click("#files ~ * button[value=quarantine]")
+	b.see("quarantined")
+	b.click("#files ~ * button[value=delete]")
+	b.click("text=Delete the file")
+	b.see("The file is deleted.")
+
 	setUpIRC(t, b, s)
 	joinSoon(t, anna, "#irc-second_second_#lobby:test")
 
@@ -202,8 +267,23 @@ func TestPages(t *testing.T) {
 	b.click("button[value=deactivate]")
 	b.see("Are you sure?")
 	b.look("sure")
+	// With the keyboard: the safe answer has the focus, Escape gives it too, and leads back to where one was.
+	b.do(step{Do: "focus", At: "a[data-back]"})
+	b.do(step{Do: "press", Text: "Escape"})
+	b.see("suspended")
+	b.do(step{Do: "focus", At: "button[value=deactivate]"})
+	b.do(step{Do: "press", Text: "Enter"})
+	b.see("Are you sure?")
 	b.click("text=No, go back")
 	b.see("suspended")
+	b.do(step{Do: "focus", At: "button[value=deactivate]"})
+	b.click("button[value=quarantine]")
+	b.see("Are you sure?")
+	b.do(step{Do: "press", Text: "Shift+Tab"})
+	b.do(step{Do: "focus", At: "button[value=yes]"})
+	b.do(step{Do: "press", Text: "Enter"})
+	b.see("Their files are in quarantine.")
+	b.do(step{Do: "focus", At: "#flash"})
 	b.goTo("/console/rooms/show?id=" + room)
 	b.fill("#set-topic", "Tulips")
 	b.click("button[value=set]")

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -15,6 +14,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/landbridge-im/landbridge/internal/sentence"
 	"github.com/landbridge-im/landbridge/migration/model"
 	"github.com/landbridge-im/landbridge/migration/plan"
 	"github.com/landbridge-im/landbridge/migration/run"
@@ -140,7 +140,7 @@ func (d *Desk) Exports() (out []Found, err error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("looking for exports: %w", err)
+		return nil, sentence.Errorf("looking for exports: %s", err)
 	}
 	for _, e := range list[:min(len(list), exportsShown)] {
 		info, err := e.Info()
@@ -164,7 +164,7 @@ func (d *Desk) Add(name string, c Choice) (Migration, error) {
 	}
 	i := slices.IndexFunc(list, func(f Found) bool { return f.Name == name })
 	if i < 0 {
-		return Migration{}, fmt.Errorf("there is no export %q in %s", name, d.o.Exports)
+		return Migration{}, sentence.Errorf("there is no export %q in %s", name, d.o.Exports)
 	}
 	return d.add(Migration{File: name, Choice: c, State: Ready})
 }
@@ -173,11 +173,11 @@ func (d *Desk) add(m Migration) (Migration, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(d.of) >= migrationsMax {
-		return m, fmt.Errorf("there are %d migrations already; remove one", len(d.of))
+		return m, sentence.Errorf("there are %d migrations already; remove one", len(d.of))
 	}
 	m.ID = newID()
 	if err := os.MkdirAll(d.folder(m.ID), 0o700); err != nil {
-		return m, fmt.Errorf("making a folder for the migration: %w", err)
+		return m, sentence.Errorf("making a folder for the migration: %s", err)
 	}
 	e := &entry{Migration: m}
 	if err := d.save(e); err != nil {
@@ -194,7 +194,7 @@ func (d *Desk) folder(id string) string { return filepath.Join(d.o.Dir, id) }
 // save writes what a migration is. mu is held.
 func (d *Desk) save(e *entry) error {
 	if err := writeJSON(filepath.Join(d.folder(e.ID), stateFile), e.Migration); err != nil {
-		return fmt.Errorf("writing down the migration: %w", err)
+		return sentence.Errorf("writing down the migration: %s", err)
 	}
 	return nil
 }

@@ -3,16 +3,16 @@ package desk
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 
+	"github.com/landbridge-im/landbridge/internal/sentence"
 	"github.com/landbridge-im/landbridge/migration/plan"
 )
 
 // ErrNoPlan says that a migration was not planned yet.
-var ErrNoPlan = errors.New("the export was not looked at yet")
+var ErrNoPlan = sentence.Errorf("the export was not looked at yet")
 
 // Mapping gives the mapping of a migration, and the text of its file. ErrNoPlan if there is none yet.
 func (d *Desk) Mapping(id string) (m *plan.Mapping, text []byte, err error) {
@@ -24,7 +24,7 @@ func (d *Desk) Mapping(id string) (m *plan.Mapping, text []byte, err error) {
 		return nil, nil, ErrNoPlan
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading the mapping: %w", err)
+		return nil, nil, sentence.Errorf("reading the mapping: %s", err)
 	}
 	m, err = plan.Parse(mappingFile, text)
 	return m, text, err
@@ -41,14 +41,14 @@ func (d *Desk) SetMapping(id string, text []byte) error {
 	return d.change(id, func(e *entry) error {
 		raw, err := os.ReadFile(d.mappingFile(id))
 		if err != nil {
-			return fmt.Errorf("reading the mapping: %w", err)
+			return sentence.Errorf("reading the mapping: %s", err)
 		}
 		old, err := plan.Parse(mappingFile, raw)
 		if err != nil {
 			return err
 		}
 		if old.Source != next.Source {
-			return fmt.Errorf("the mapping is of %s, and the export of %s", next.Source, old.Source)
+			return sentence.Errorf("the mapping is of %s, and the export of %s", next.Source, old.Source)
 		}
 		if bytes.Equal(raw, text) {
 			return nil

@@ -3,11 +3,11 @@ package desk
 import (
 	"encoding/json/v2"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"time"
 
+	"github.com/landbridge-im/landbridge/internal/sentence"
 	"github.com/landbridge-im/landbridge/migration/run"
 	"github.com/landbridge-im/landbridge/migration/verify"
 )
@@ -93,9 +93,9 @@ const (
 // Errors of migrations.
 var (
 	// ErrUnknown says that there is no such migration.
-	ErrUnknown = errors.New("there is no such migration")
+	ErrUnknown = sentence.Errorf("there is no such migration")
 	// ErrBusy says that a migration is being worked on.
-	ErrBusy = errors.New("the migration is being worked on; stop it first")
+	ErrBusy = sentence.Errorf("the migration is being worked on; stop it first")
 )
 
 // write puts a file into its place whole, or not at all.
@@ -128,7 +128,7 @@ func readJSON(name string, v any) error {
 		return err
 	}
 	if err := json.Unmarshal(raw, v); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return sentence.Errorf("%s: %s", name, err)
 	}
 	return nil
 }

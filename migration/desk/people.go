@@ -2,8 +2,8 @@ package desk
 
 import (
 	"errors"
-	"fmt"
 
+	"github.com/landbridge-im/landbridge/internal/sentence"
 	"github.com/landbridge-im/landbridge/migration/model"
 	"github.com/landbridge-im/landbridge/migration/plan"
 )
@@ -18,14 +18,14 @@ func (d *Desk) People(bridge string) (out []model.Person, err error) {
 		}
 		mapping, _, err := d.Mapping(m.ID)
 		if err != nil {
-			return nil, fmt.Errorf("the export %s: %w", m.File, err)
+			return nil, sentence.Errorf("the export %s: %s", m.File, err)
 		}
 		if mapping.Naming.Service != bridge {
 			continue
 		}
 		list, err := d.peopleOf(m)
 		if err != nil {
-			return nil, fmt.Errorf("the export %s: %w", m.File, err)
+			return nil, sentence.Errorf("the export %s: %s", m.File, err)
 		}
 		for _, p := range Others(list, mapping) {
 			if !seen[p.Ghost] {

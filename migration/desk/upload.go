@@ -2,12 +2,13 @@ package desk
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/landbridge-im/landbridge/internal/sentence"
 )
 
 // PartMax is the most bytes that one call of Put takes.
@@ -20,10 +21,10 @@ var uploadTypes = []string{".zip", ".json", ".log", ".txt", ".weechatlog"}
 func (d *Desk) Receive(name string, size int64, c Choice) (Migration, error) {
 	name = filepath.Base(filepath.ToSlash(name))
 	if !slices.Contains(uploadTypes, strings.ToLower(filepath.Ext(name))) || len(name) > 200 {
-		return Migration{}, fmt.Errorf("an export is a file whose name ends with one of %s; pack a folder into a ZIP file", strings.Join(uploadTypes, ", "))
+		return Migration{}, sentence.Errorf("an export is a file whose name ends with one of %s; pack a folder into a ZIP file", strings.Join(uploadTypes, ", "))
 	}
 	if size <= 0 {
-		return Migration{}, errors.New("the file is empty")
+		return Migration{}, sentence.Errorf("the file is empty")
 	}
 	all := size
 	for _, m := range d.List() {
@@ -32,7 +33,7 @@ func (d *Desk) Receive(name string, size int64, c Choice) (Migration, error) {
 		}
 	}
 	if limit := d.o.MaxUpload(); all > limit {
-		return Migration{}, fmt.Errorf("with it, uploaded exports would be %d MiB, and %d MiB are allowed (migration.max_upload). Remove a migration, or put the export into %s",
+		return Migration{}, sentence.Errorf("with it, uploaded exports would be %d MiB, and %d MiB are allowed (migration.max_upload). Remove a migration, or put the export into %s",
 			all>>20, limit>>20, d.o.Exports)
 	}
 	return d.add(Migration{File: name, Uploaded: true, Size: size, Choice: c, State: Receiving})
@@ -58,19 +59,19 @@ func (d *Desk) Put(id string, offset int64, part io.Reader) (have int64, err err
 		err = errors.Join(err, d.save(e))
 	}()
 	if offset != have {
-		return have, fmt.Errorf("the next part begins at byte %d", have)
+		return have, sentence.Errorf("the next part begins at byte %d", have)
 	}
 	f, err := os.OpenFile(d.export(m), os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
-		return have, fmt.Errorf("keeping a part of the export: %w", err)
+		return have, sentence.Errorf("keeping a part of the export: %s", err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	if _, err := f.Seek(have, io.SeekStart); err != nil {
-		return have, fmt.Errorf("keeping a part of the export: %w", err)
+		return have, sentence.Errorf("keeping a part of the export: %s", err)
 	}
 	n, err := io.Copy(f, io.LimitReader(part, min(PartMax, m.Size-have)))
 	if err = errors.Join(err, f.Sync()); err != nil {
-		err = fmt.Errorf("keeping a part of the export: %w", err)
+		err = sentence.Errorf("keeping a part of the export: %s", err)
 	}
 	have += n
 	return have, err
@@ -84,9 +85,9 @@ func (d *Desk) beginPut(id string) (Migration, error) {
 	case !ok:
 		return Migration{}, ErrUnknown
 	case e.State != Receiving:
-		return e.Migration, errors.New("the whole export is here already")
+		return e.Migration, sentence.Errorf("the whole export is here already")
 	case e.putting:
-		return e.Migration, errors.New("another part is on its way")
+		return e.Migration, sentence.Errorf("another part is on its way")
 	}
 	e.putting = true
 	return e.Migration, nil

@@ -3,13 +3,13 @@ package desk
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime/debug"
 	"time"
 
+	"github.com/landbridge-im/landbridge/internal/sentence"
 	"github.com/landbridge-im/landbridge/migration/plan"
 	"github.com/landbridge-im/landbridge/migration/run"
 	"github.com/landbridge-im/landbridge/migration/verify"
@@ -20,16 +20,16 @@ func (d *Desk) Start(id string, step Step, alone bool) error {
 	return d.change(id, func(e *entry) error {
 		switch {
 		case e.State == Receiving:
-			return fmt.Errorf("the export is not all here: %d of %d bytes are", e.Have, e.Size)
+			return sentence.Errorf("the export is not all here: %d of %d bytes are", e.Have, e.Size)
 		case step != Plan && e.Planned.IsZero():
 			return ErrNoPlan
 		case step == Verify && e.Ran.IsZero():
-			return errors.New("nothing was brought in yet")
+			return sentence.Errorf("nothing was brought in yet")
 		}
 		select {
 		case d.tasks <- id:
 		default:
-			return errors.New("too much waits to be done")
+			return sentence.Errorf("too much waits to be done")
 		}
 		e.State, e.Step, e.Error, e.watch = Waiting, step, "", watched{}
 		if step == Run {
@@ -117,7 +117,7 @@ func (d *Desk) step(ctx, life context.Context, m Migration) (done func(*Migratio
 	defer func() {
 		if p := recover(); p != nil {
 			d.o.Log.ErrorContext(ctx, "a migration has panicked", "id", m.ID, "panic", p, "stack", string(debug.Stack()))
-			err = fmt.Errorf("something in the export is not understood (%v); the log has more", p)
+			err = sentence.Errorf("something in the export is not understood (%v); the log has more", p)
 		}
 	}()
 	mapping := d.mappingFile(m.ID)
@@ -140,7 +140,7 @@ func (d *Desk) step(ctx, life context.Context, m Migration) (done func(*Migratio
 		r.Problems = r.Problems[:min(len(r.Problems), keptProblems)]
 		return func(m *Migration) { m.Verified, m.Compared = time.Now(), &r }, err
 	}
-	return nil, fmt.Errorf("there is no step %q", m.Step)
+	return nil, sentence.Errorf("there is no step %q", m.Step)
 }
 
 func (d *Desk) plan(ctx context.Context, m Migration, o *Opened) (func(*Migration), error) {
@@ -153,12 +153,12 @@ func (d *Desk) plan(ctx context.Context, m Migration, o *Opened) (func(*Migratio
 		return nil, err
 	}
 	if err := write(d.mappingFile(m.ID), text); err != nil {
-		return nil, fmt.Errorf("writing the mapping: %w", err)
+		return nil, sentence.Errorf("writing the mapping: %s", err)
 	}
 	r.Mapping = nil // it is in its own file
 	r.Problems = r.Problems[:min(len(r.Problems), keptProblems)]
 	if err := writeJSON(filepath.Join(d.folder(m.ID), reportFile), r); err != nil {
-		return nil, fmt.Errorf("writing the report: %w", err)
+		return nil, sentence.Errorf("writing the report: %s", err)
 	}
 	return func(m *Migration) {
 		m.Planned, m.Title, m.Messages, m.Choice.Network = time.Now(), r.Source.Name, int64(r.Messages), r.Source.Network

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
+
+	"github.com/landbridge-im/landbridge/internal/sentence"
 )
 
 // traffic is what a bridge has carried since the server was started.
@@ -30,7 +32,7 @@ func (c *Console) bridges(v *visit) error {
 	for _, b := range c.o.Backend.Bridges() {
 		rows = append(rows, bridgeRow{b, counted[b.ID]})
 	}
-	return v.show("/bridges", "Bridges", "bridges", map[string]any{"Bridges": rows, "Services": c.o.Backend.Services()})
+	return v.show("/bridges", say("Bridges"), "bridges", map[string]any{"Bridges": rows, "Services": c.o.Backend.Services()})
 }
 
 // label is a label's value.
@@ -118,7 +120,7 @@ func (c *Console) bridge(v *visit) error {
 		if next := from + len(out.Portals); next < out.Total && len(out.Portals) > 0 {
 			out.Next = Path + "/bridges/show?" + url.Values{"id": {b.ID}, "q": {out.Search}, "from": {strconv.Itoa(next)}}.Encode()
 		}
-		return v.show("/bridges", "Bridge "+b.ID, "bridge", out)
+		return v.show("/bridges", say("Bridge %s", b.ID), "bridge", out)
 	}
 	return problemf("There is no bridge %q.", q.Get("id"))
 }
@@ -130,13 +132,13 @@ func (c *Console) bridgeDo(v *visit) error {
 	switch what {
 	case "start", "restart":
 	case "stop":
-		if !v.sure(question{Text: "Until you start it again, nothing goes through the bridge " + id + ". What is said meanwhile on Matrix is delivered afterwards.", Yes: "Stop it", Back: back}) {
+		if !v.sure(question{Text: say("Until you start it again, nothing goes through the bridge %s. What is said meanwhile on Matrix is delivered afterwards.", id), Yes: say("Stop it"), Back: back}) {
 			return nil
 		}
 	default:
 		return problemf("There is no action %q.", what)
 	}
-	return v.act(what, "bridge "+id, "", back, "Done: "+what+".", func() error { return c.o.Backend.SetBridge(v.ctx, id, what) })
+	return v.act(what, "bridge "+id, "", back, say("Done: %s.", say(what)), func() error { return c.o.Backend.SetBridge(v.ctx, id, what) })
 }
 
 // bridgeProgress tells how far a bridge is that was just started, for the script of its page.
@@ -156,7 +158,7 @@ func (c *Console) bridgeProgress(v *visit) error {
 				up++
 			}
 		}
-		return v.json(map[string]any{"state": b.State, "error": b.Error, "connected": up, "logins": len(b.Logins), "rooms": total})
+		return v.json(map[string]any{"state": b.State, "shown": v.say(say(b.State)), "error": b.Error, "connected": up, "logins": len(b.Logins), "rooms": total})
 	}
 	return problemf("There is no bridge %q.", id)
 }
@@ -169,15 +171,15 @@ func (c *Console) lettersDo(v *visit) error {
 	var n int
 	switch f.Get("do") {
 	case "retry":
-		return v.actSaid("retry dead letters of", "bridge "+id, strings.Join(events, " "), back, func() string { return strconv.Itoa(n) + " are tried again." }, func() (err error) {
+		return v.actSaid("retry dead letters of", "bridge "+id, strings.Join(events, " "), back, func() sentence.Text { return say("%d are tried again.", n) }, func() (err error) {
 			n, err = c.o.Backend.RetryLetters(v.ctx, id, events)
 			return err
 		})
 	case "drop":
-		if !v.sure(question{Text: "What did not get across the bridge " + id + " is not tried again. The messages themselves stay in their rooms.", Yes: "Forget them", Back: back}) {
+		if !v.sure(question{Text: say("What did not get across the bridge %s is not tried again. The messages themselves stay in their rooms.", id), Yes: say("Forget them"), Back: back}) {
 			return nil
 		}
-		return v.actSaid("drop dead letters of", "bridge "+id, strings.Join(events, " "), back, func() string { return strconv.Itoa(n) + " are forgotten." }, func() (err error) {
+		return v.actSaid("drop dead letters of", "bridge "+id, strings.Join(events, " "), back, func() sentence.Text { return say("%d are forgotten.", n) }, func() (err error) {
 			n, err = c.o.Backend.DropLetters(v.ctx, id, events)
 			return err
 		})

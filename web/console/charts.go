@@ -9,14 +9,18 @@ import (
 	"time"
 
 	"github.com/landbridge-im/landbridge/homeserver/store"
+	"github.com/landbridge-im/landbridge/internal/sentence"
 )
 
 // chart is a picture of some series over a time.
 type chart struct {
-	Title, Unit string
-	SVG         template.HTML
-	Legend      []legend
-	Empty       bool
+	Title, Unit sentence.Text
+	// SVG is what is in the picture, which is chartWidth by chartHeight.
+	SVG template.HTML
+	// From and Until are the ends of the axis of time, and Top that of the other one.
+	From, Until, Top string
+	Legend           []legend
+	Empty            bool
 }
 
 type legend struct {
@@ -53,8 +57,9 @@ type chartsView struct {
 }
 
 type spanLink struct {
-	Name, Link string
-	Here       bool
+	Name sentence.Text
+	Link string
+	Here bool
 }
 
 func (c *Console) charts(v *visit) error {
@@ -75,7 +80,7 @@ func (c *Console) charts(v *visit) error {
 	}
 	out := chartsView{Span: spans[i].name}
 	for j, s := range spans {
-		out.Spans = append(out.Spans, spanLink{s.name, Path + "/charts?span=" + s.name, j == i})
+		out.Spans = append(out.Spans, spanLink{say(s.name), Path + "/charts?span=" + s.name, j == i})
 	}
 	for _, g := range groups {
 		var own []store.Sample
@@ -85,9 +90,9 @@ func (c *Console) charts(v *visit) error {
 				own = append(own, p)
 			}
 		}
-		out.Charts = append(out.Charts, draw(g.title, g.unit, g.text, own, now-spans[i].long, now, spans[i].step))
+		out.Charts = append(out.Charts, draw(say(g.title), say(g.unit), g.text, own, now-spans[i].long, now, spans[i].step))
 	}
-	return v.show("/charts", "Charts", "charts", out)
+	return v.show("/charts", say("Charts"), "charts", out)
 }
 
 // Measures of a chart, in its own units, and how many series it shows.
@@ -99,7 +104,7 @@ const (
 )
 
 // draw makes a chart of samples, which are ordered by series and time.
-func draw(title, unit string, say func(float64) string, list []store.Sample, from, until, step int64) chart {
+func draw(title, unit sentence.Text, write func(float64) string, list []store.Sample, from, until, step int64) chart {
 	out := chart{Title: title, Unit: unit, Empty: len(list) == 0}
 	if out.Empty {
 		return out
@@ -119,26 +124,29 @@ func draw(title, unit string, say func(float64) string, list []store.Sample, fro
 	}
 	y := func(v float64) float64 { return chartHeight - 20 - v/top*(chartHeight-40) }
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg class="chart" role="img" aria-label="%s; the table below has the numbers" viewBox="0 0 %d %d" preserveAspectRatio="none">`, template.HTMLEscapeString(title), chartWidth, chartHeight)
 	for _, part := range []float64{0, 0.5, 1} {
 		fmt.Fprintf(&b, `<line class="grid" x1="0" x2="%d" y1="%.1f" y2="%.1f"/>`, chartWidth, y(part*top), y(part*top))
 	}
 	for class, name := range names {
 		points := of(list, name)
 		var path strings.Builder
+		// far tells that nothing was measured between a point and the one before.
+		far := func(i int) bool { return points[i].TS-points[i-1].TS > 3*max(step, (until-from)/chartWidth) }
 		for i, p := range points {
 			verb := "L"
-			if i == 0 || p.TS-points[i-1].TS > 3*max(step, (until-from)/chartWidth) {
-				verb = "M" // nothing was measured in between
+			if i == 0 || far(i) {
+				verb = "M"
 			}
 			fmt.Fprintf(&path, "%s%.1f %.1f", verb, x(p.TS), y(p.Value))
+			if verb == "M" && (i == len(points)-1 || far(i+1)) {
+				path.WriteString("h0") // a dot, alone
+			}
 		}
 		fmt.Fprintf(&b, `<path class="line c%d" d="%s" vector-effect="non-scaling-stroke"/>`, class, path.String())
 		most := slices.MaxFunc(points, func(p, q store.Sample) int { return int(math.Copysign(1, p.Value-q.Value)) })
-		out.Legend = append(out.Legend, legend{class, name, say(points[len(points)-1].Value), say(most.Value)})
+		out.Legend = append(out.Legend, legend{class, name, write(points[len(points)-1].Value), write(most.Value)})
 	}
-	b.WriteString(`</svg>`)
-	fmt.Fprintf(&b, `<div class="axis" aria-hidden="true"><span>%s</span><span>at most %s</span><span>%s</span></div>`, at(from), template.HTMLEscapeString(say(top)), at(until))
+	out.From, out.Until, out.Top = at(from), at(until), write(top)
 	out.SVG = template.HTML(b.String())
 	return out
 }

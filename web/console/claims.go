@@ -13,6 +13,7 @@ import (
 	"github.com/landbridge-im/landbridge/homeserver/claims"
 	"github.com/landbridge-im/landbridge/homeserver/cutover"
 	"github.com/landbridge-im/landbridge/homeserver/store"
+	"github.com/landbridge-im/landbridge/internal/sentence"
 )
 
 // Claims is what the pages ask of those who keep the ties between people of a bridged network and accounts
@@ -97,7 +98,7 @@ func (c *Console) claims(v *visit) error {
 	if next := from + len(list.People); next < list.Total && len(list.People) > 0 {
 		out.Next = Path + "/claims?" + url.Values{"bridge": {bridge}, "state": {out.State}, "q": {out.Search}, "from": {strconv.Itoa(next)}}.Encode()
 	}
-	return v.show("/migrate", "Who has come", "claims", out)
+	return v.show("/migrate", say("Who has come"), "claims", out)
 }
 
 // drawDays makes the chart of how many had come by which day.
@@ -115,7 +116,7 @@ func drawDays(days []claims.Day) chart {
 	if len(list) == 0 {
 		return chart{Empty: true}
 	}
-	return draw("Who has come", "people", plain, list, list[0].TS, list[len(list)-1].TS, day)
+	return draw(say("Who has come"), say("people"), plain, list, list[0].TS, list[len(list)-1].TS, day)
 }
 
 func (c *Console) claimsDo(v *visit) error {
@@ -128,7 +129,7 @@ func (c *Console) claimsDo(v *visit) error {
 	whom := "people of " + bridge
 	switch do := f.Get("do"); do {
 	case "invite":
-		if len(f["person"]) == 0 && !v.sure(question{Text: "Everybody who can be written to and has not been invited yet gets a message by the bridge's bot, with a link by which they claim their account.", Yes: "Invite them", Back: back}) {
+		if len(f["person"]) == 0 && !v.sure(question{Text: say("Everybody who can be written to and has not been invited yet gets a message by the bridge's bot, with a link by which they claim their account."), Yes: say("Invite them"), Back: back}) {
 			return nil
 		}
 		q := claims.Invitations{Service: bridge, By: claims.ByMessage, Again: len(f["person"]) > 0}
@@ -136,53 +137,53 @@ func (c *Console) claimsDo(v *visit) error {
 			q.People = append(q.People, claims.Invitee{Person: id})
 		}
 		var out claims.Invited
-		return v.actSaid("invite", whom, strings.Join(f["person"], " "), back, func() string { return invitedSaid(out) }, func() (err error) {
+		return v.actSaid("invite", whom, strings.Join(f["person"], " "), back, func() sentence.Text { return invitedSaid(out) }, func() (err error) {
 			out, err = c.o.Claims.Invite(v.ctx, q)
 			return err
 		})
 	case "mail":
-		if !v.sure(question{Text: "Everybody with an e-mail address in the exports that were brought in here, who has not been invited so and has not come, gets an e-mail with a link by which they claim their account.", Yes: "Send the e-mails", Back: back}) {
+		if !v.sure(question{Text: say("Everybody with an e-mail address in the exports that were brought in here, who has not been invited so and has not come, gets an e-mail with a link by which they claim their account."), Yes: say("Send the e-mails"), Back: back}) {
 			return nil
 		}
 		var out claims.Invited
-		return v.actSaid("invite by e-mail", whom, "", back, func() string { return invitedSaid(out) }, func() (err error) {
+		return v.actSaid("invite by e-mail", whom, "", back, func() sentence.Text { return invitedSaid(out) }, func() (err error) {
 			out, err = c.o.Claims.Invite(v.ctx, claims.Invitations{Service: bridge, By: claims.ByMail})
 			return err
 		})
 	case "links":
 		return c.claimLinks(v, bridge)
 	case "remind":
-		if !v.sure(question{Text: "Everybody who was invited and has not come is written to once more.", Yes: "Remind them", Back: back}) {
+		if !v.sure(question{Text: say("Everybody who was invited and has not come is written to once more."), Yes: say("Remind them"), Back: back}) {
 			return nil
 		}
 		n := 0
-		return v.actSaid("remind", whom, "", back, func() string { return number(int64(n)) + " people are reminded now, one after the other." }, func() (err error) {
+		return v.actSaid("remind", whom, "", back, func() sentence.Text { return say("%s people are reminded now, one after the other.", number(int64(n))) }, func() (err error) {
 			n, err = c.o.Claims.Remind(v.ctx, bridge)
 			return err
 		})
 	case "unlink":
 		person := f.Get("person")
-		if !v.sure(question{Text: "What " + person + " says on the network is said by a place holder again. The account stays, and so does what was said.", Yes: "Unlink", Back: back}) {
+		if !v.sure(question{Text: say("What %s says on the network is said by a place holder again. The account stays, and so does what was said.", person), Yes: say("Unlink"), Back: back}) {
 			return nil
 		}
-		return v.act("unlink", whom, person, back, "The link is gone.", func() error { return c.o.Claims.Unlink(v.ctx, bridge, person) })
+		return v.act("unlink", whom, person, back, say("The link is gone."), func() error { return c.o.Claims.Unlink(v.ctx, bridge, person) })
 	default:
 		return c.cutoverDo(v, bridge, do, back)
 	}
 }
 
 // invitedSaid tells what became of invitations.
-func invitedSaid(i claims.Invited) string {
-	out := []string{number(int64(i.Queued)) + " people are written to now, one after the other."}
+func invitedSaid(i claims.Invited) sentence.Text {
+	out := []sentence.Text{say("%s people are written to now, one after the other.", number(int64(i.Queued)))}
 	for _, n := range []struct {
 		count int
 		text  string
-	}{{i.Linked, "have an account already"}, {i.Before, "were invited before"}, {i.Stopped, "want no messages"}, {i.NoAddress, "have no e-mail address in the export"}} {
+	}{{i.Linked, "%s have an account already."}, {i.Before, "%s were invited before."}, {i.Stopped, "%s want no messages."}, {i.NoAddress, "%s have no e-mail address in the export."}} {
 		if n.count > 0 {
-			out = append(out, number(int64(n.count))+" "+n.text+".")
+			out = append(out, say(n.text, number(int64(n.count))))
 		}
 	}
-	return strings.Join(out, " ")
+	return sentence.Join(out...)
 }
 
 // claimLinks gives a table of links to hand out.
@@ -232,16 +233,16 @@ func (c *Console) cutoverDo(v *visit, bridge, do, back string) error {
 			return problemf("Who is to own the rooms? Name at least one administrator.")
 		}
 	}
-	if !v.sure(question{Text: step.ask, Yes: step.yes, Back: back}) {
+	if !v.sure(question{Text: say(step.ask), Yes: say(step.yes), Back: back}) {
 		return nil
 	}
 	var r cutover.Report
 	more := strings.TrimSpace(w.Text + w.Notice + " " + strings.Join(w.Admins, " "))
-	return v.actSaid(do+" the end of", "bridge "+bridge, more, back, func() string {
+	return v.actSaid(do+" the end of", "bridge "+bridge, more, back, func() sentence.Text {
 		if r.Working() {
-			return "The server is at it, and goes on by itself."
+			return say("The server is at it, and goes on by itself.")
 		}
-		return step.said
+		return say(step.said)
 	}, func() (err error) {
 		r, err = c.o.Claims.Want(v.ctx, w)
 		return err

@@ -18,6 +18,7 @@ import (
 	"github.com/landbridge-im/landbridge/docs"
 	"github.com/landbridge-im/landbridge/doctor"
 	"github.com/landbridge-im/landbridge/homeserver/store"
+	"github.com/landbridge-im/landbridge/internal/sentence"
 	"github.com/landbridge-im/landbridge/migration/desk"
 	"github.com/landbridge-im/landbridge/web/manual"
 	"github.com/landbridge-im/landbridge/web/page"
@@ -272,15 +273,15 @@ func (c *Console) adminWith(read func(http.ResponseWriter, *http.Request) error,
 			c.o.Site.Redirect(w, r, c.o.SignIn(r.URL.RequestURI()))
 			return
 		case who == nil:
-			v.message(http.StatusForbidden, "Not signed in", "Your sign-in has ended. Sign in again; nothing was changed.")
+			v.message(http.StatusForbidden, say("Not signed in"), say("Your sign-in has ended. Sign in again; nothing was changed."))
 			return
 		case !who.Admin:
-			v.message(http.StatusForbidden, "Not for you", "These pages are for administrators of this server, and "+who.UserID+" is none.")
+			v.message(http.StatusForbidden, say("Not for you"), say("These pages are for administrators of this server, and %s is none.", who.UserID))
 			return
 		}
 		if r.Method == http.MethodPost {
 			if err := read(w, r); err != nil {
-				v.message(http.StatusForbidden, "The form was refused", err.Error())
+				v.message(http.StatusForbidden, say("The form was refused"), sentence.Of(err))
 				return
 			}
 		}
@@ -293,37 +294,45 @@ func (c *Console) adminWith(read func(http.ResponseWriter, *http.Request) error,
 // problem is an error that is the administrator's to read.
 type problem struct{ error }
 
-func problemf(format string, args ...any) error { return problem{fmt.Errorf(format, args...)} }
+func (p problem) Unwrap() error { return p.error }
+
+func problemf(format string, args ...any) error { return problem{sentence.Errorf(format, args...)} }
+
+// say makes a sentence.
+func say(key string, args ...any) sentence.Text { return sentence.Say(key, args...) }
 
 func (v *visit) fail(err error) {
 	var p problem
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		v.message(http.StatusNotFound, "Not found", "There is no such thing, or not any more.")
+		v.message(http.StatusNotFound, say("Not found"), say("There is no such thing, or not any more."))
 	case errors.As(err, &p):
-		v.message(http.StatusBadRequest, "That does not work", err.Error())
+		v.message(http.StatusBadRequest, say("That does not work"), sentence.Of(err))
 	case v.ctx.Err() != nil: // the browser is gone
 	default:
 		v.c.o.Log.ErrorContext(v.ctx, "a page of the console", "path", v.r.URL.Path, "err", err)
-		v.message(http.StatusInternalServerError, "Something went wrong", "The page could not be made. The log has the reason.")
+		v.message(http.StatusInternalServerError, say("Something went wrong"), say("The page could not be made. The log has the reason."))
 	}
 }
 
 // message shows a page with one sentence.
-func (v *visit) message(status int, title, text string) {
+func (v *visit) message(status int, title, text sentence.Text) {
 	v.c.o.Site.Show(v.w, v.r, status, page.Frame{Title: title, Template: v.c.tmpl, Name: "message", Data: text})
 }
 
 // sections are the navigation.
 var sections = []page.Link{
-	{Text: "Overview", Path: Path + "/"}, {Text: "Users", Path: Path + "/users"}, {Text: "Rooms", Path: Path + "/rooms"}, {Text: "Bridges", Path: Path + "/bridges"},
-	{Text: "Set up", Path: Path + "/setup"}, {Text: "Migration", Path: Path + "/migrate"}, {Text: "Media", Path: Path + "/media"}, {Text: "Tokens", Path: Path + "/tokens"}, {Text: "Reports", Path: Path + "/reports"},
-	{Text: "Federation", Path: Path + "/federation"}, {Text: "Charts", Path: Path + "/charts"}, {Text: "Log", Path: Path + "/log"}, {Text: "Backups", Path: Path + "/backups"},
-	{Text: "Doctor", Path: Path + "/doctor"}, {Text: "Audit", Path: Path + "/audit"}, {Text: "Help", Path: docsPath},
+	{Text: say("Overview"), Path: Path + "/"}, {Text: say("Users"), Path: Path + "/users"}, {Text: say("Rooms"), Path: Path + "/rooms"}, {Text: say("Bridges"), Path: Path + "/bridges"},
+	{Text: say("Set up"), Path: Path + "/setup"}, {Text: say("Migration"), Path: Path + "/migrate"}, {Text: say("Media"), Path: Path + "/media"}, {Text: say("Tokens"), Path: Path + "/tokens"}, {Text: say("Reports"), Path: Path + "/reports"},
+	{Text: say("Federation"), Path: Path + "/federation"}, {Text: say("Charts"), Path: Path + "/charts"}, {Text: say("Log"), Path: Path + "/log"}, {Text: say("Backups"), Path: Path + "/backups"},
+	{Text: say("Doctor"), Path: Path + "/doctor"}, {Text: say("Audit"), Path: Path + "/audit"}, {Text: say("Help"), Path: docsPath},
 }
 
+// say puts a sentence into the reader's language.
+func (v *visit) say(t sentence.Text) string { return v.c.o.Site.In(v.r, t) }
+
 // show shows a page of the console. here is the path of its section.
-func (v *visit) show(here, title, name string, data any) error {
+func (v *visit) show(here string, title sentence.Text, name string, data any) error {
 	nav := make([]page.Link, len(sections))
 	for i, s := range sections {
 		s.Here = s.Path == Path+here
@@ -334,15 +343,15 @@ func (v *visit) show(here, title, name string, data any) error {
 }
 
 // done leads back to a page with a word on what was done.
-func (v *visit) done(to, text string) error {
-	v.c.o.Site.SetFlash(v.w, page.Flash{Text: text})
+func (v *visit) done(to string, text sentence.Text) error {
+	v.c.o.Site.SetFlash(v.w, v.r, page.Flash{Text: text})
 	v.c.o.Site.Redirect(v.w, v.r, to)
 	return nil
 }
 
 // act does something, writes it into the audit log with its outcome, and leads to a page.
-func (v *visit) act(what, whom, more, to, said string, do func() error) error {
-	return v.actSaid(what, whom, more, to, func() string { return said }, do)
+func (v *visit) act(what, whom, more, to string, said sentence.Text, do func() error) error {
+	return v.actSaid(what, whom, more, to, func() sentence.Text { return said }, do)
 }
 
 // written writes into the audit log what was done.
@@ -357,7 +366,7 @@ func (v *visit) written(what, whom, more string) error {
 }
 
 // actSaid is act where only what was done tells what there is to say.
-func (v *visit) actSaid(what, whom, more, to string, said func() string, do func() error) error {
+func (v *visit) actSaid(what, whom, more, to string, said func() sentence.Text, do func() error) error {
 	err := do()
 	if err != nil {
 		what += " (failed)"
@@ -370,7 +379,7 @@ func (v *visit) actSaid(what, whom, more, to string, said func() string, do func
 		to = v.to
 	}
 	if err != nil {
-		v.c.o.Site.SetFlash(v.w, page.Flash{Bad: true, Text: err.Error()})
+		v.c.o.Site.SetFlash(v.w, v.r, page.Flash{Bad: true, Text: sentence.Of(err)})
 		v.c.o.Site.Redirect(v.w, v.r, to)
 		return nil
 	}
@@ -379,7 +388,7 @@ func (v *visit) actSaid(what, whom, more, to string, said func() string, do func
 
 // question is what is asked before something that can't be undone.
 type question struct {
-	Text, Yes string
+	Text, Yes sentence.Text
 	Back      string
 	Action    string
 	Fields    map[string]string
@@ -396,7 +405,7 @@ func (v *visit) sure(q question) bool {
 			q.Fields[k] = v.r.PostForm.Get(k)
 		}
 	}
-	v.c.o.Site.Show(v.w, v.r, http.StatusOK, page.Frame{Title: "Are you sure?", Template: v.c.tmpl, Name: "sure", Data: q})
+	v.c.o.Site.Show(v.w, v.r, http.StatusOK, page.Frame{Title: say("Are you sure?"), Template: v.c.tmpl, Name: "sure", Data: q})
 	return false
 }
 

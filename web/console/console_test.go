@@ -284,8 +284,8 @@ func TestDraw(t *testing.T) {
 		list = append(list, store.Sample{Series: "a <b>", TS: int64(n * 60), Value: float64(n)})
 	}
 	list = append(list, store.Sample{Series: "a <b>", TS: 20000, Value: 3})
-	c := draw("Title", "", plain, list, 0, 24000, 60)
-	if c.Empty || strings.Count(string(c.SVG), "M") != 2 || len(c.Legend) != 1 || c.Legend[0].Now != "3" || c.Legend[0].Most != "99" {
+	c := draw(say("Title"), say(""), plain, list, 0, 24000, 60)
+	if c.Empty || strings.Count(string(c.SVG), "M") != 2 || strings.Count(string(c.SVG), "h0") != 1 || len(c.Legend) != 1 || c.Legend[0].Now != "3" || c.Legend[0].Most != "99" {
 		t.Errorf("%+v", c)
 	}
 	for f, want := range map[float64]float64{0: 1, 0.3: 0.5, 7: 10, 10: 10, 101: 200, 4e9: 5e9} {

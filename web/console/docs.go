@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/landbridge-im/landbridge/internal/sentence"
 	"github.com/landbridge-im/landbridge/web/manual"
 )
 
@@ -31,14 +32,14 @@ func (c *Console) docs(v *visit) error {
 		if err != nil {
 			return problemf("There is no such page.")
 		}
-		return v.show("/docs", name, "doc", docsView{Here: name, Raw: string(raw)})
+		return v.show("/docs", sentence.Data(name), "doc", docsView{Here: name, Raw: string(raw)})
 	}
 	if name != "" {
 		heading, content, err := c.manual.Page(name, c.o.Site.Path)
 		if err != nil {
 			return problemf("There is no such page.")
 		}
-		return v.show("/docs", heading, "doc", docsView{Here: name, Content: content})
+		return v.show("/docs", sentence.Data(heading), "doc", docsView{Here: name, Content: content})
 	}
 	var out docsView
 	var err error
@@ -55,5 +56,5 @@ func (c *Console) docs(v *visit) error {
 	if out.Decisions, err = c.manual.List("decisions/0*.md"); err != nil {
 		return err
 	}
-	return v.show("/docs", "Documentation", "docs", out)
+	return v.show("/docs", say("Documentation"), "docs", out)
 }

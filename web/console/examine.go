@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/landbridge-im/landbridge/doctor"
+	"github.com/landbridge-im/landbridge/internal/sentence"
 )
 
 // examineView is a page with what an examination finds. With a script it is shown as it comes; without, when
@@ -19,7 +20,7 @@ type examineView struct {
 // examineBridge examines a bridge that is configured.
 func (c *Console) examineBridge(v *visit) error {
 	id := v.r.URL.Query().Get("id")
-	return c.examine(v, "Bridge "+id, Path+"/bridges/show?id="+id, func(ctx context.Context, tell func(doctor.Finding)) error {
+	return c.examine(v, say("Bridge %s", id), Path+"/bridges/show?id="+id, func(ctx context.Context, tell func(doctor.Finding)) error {
 		return c.o.Backend.ExamineBridge(ctx, id, tell)
 	})
 }
@@ -30,12 +31,12 @@ func (c *Console) examineEntry(v *visit) error {
 	if !ok {
 		return problemf("That took too long; begin anew.")
 	}
-	return c.examine(v, "What the doctor says", Path+"/setup", func(ctx context.Context, tell func(doctor.Finding)) error {
+	return c.examine(v, say("What the doctor says"), Path+"/setup", func(ctx context.Context, tell func(doctor.Finding)) error {
 		return c.o.Backend.ExamineEntry(ctx, entry, tell)
 	})
 }
 
-func (c *Console) examine(v *visit, title, back string, do func(context.Context, func(doctor.Finding)) error) error {
+func (c *Console) examine(v *visit, title sentence.Text, back string, do func(context.Context, func(doctor.Finding)) error) error {
 	q := v.r.URL.Query()
 	if q.Get("stream") == "yes" {
 		return v.examineStream(do)
@@ -47,6 +48,11 @@ func (c *Console) examine(v *visit, title, back string, do func(context.Context,
 		}
 	}
 	return v.show("/setup", title, "examine", out)
+}
+
+// found is a finding for a script, in the reader's language.
+func (v *visit) found(f doctor.Finding) doctor.Finding {
+	return doctor.Finding{Area: sentence.Data(v.say(f.Area)), Verdict: f.Verdict, Text: sentence.Data(v.say(f.Text)), Mend: sentence.Data(v.say(f.Mend))}
 }
 
 // examineStream sends findings as server-sent events; the last one is {"end": true}.
@@ -66,10 +72,10 @@ func (v *visit) examineStream(do func(context.Context, func(doctor.Finding)) err
 			cancel() // the browser is gone
 		}
 	}
-	err := do(ctx, func(f doctor.Finding) { send(f) })
+	err := do(ctx, func(f doctor.Finding) { send(v.found(f)) })
 	last := map[string]any{"end": true}
 	if err != nil {
-		last["error"] = err.Error()
+		last["error"] = v.say(sentence.Of(err))
 	}
 	send(last)
 	return nil

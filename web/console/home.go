@@ -5,21 +5,24 @@ import (
 	"time"
 
 	"github.com/landbridge-im/landbridge/homeserver/store"
+	"github.com/landbridge-im/landbridge/internal/sentence"
 )
 
 // light is how something does: good, doubt or bad.
 type light struct {
-	State, Name, Text string
-	Link              string
+	State      string
+	Name, Text sentence.Text
+	Link       string
 }
 
 type homeView struct {
-	Server, Version, Up, Go string
-	Lights                  []light
-	Totals                  store.Totals
-	Disk                    []amount
-	DiskAll                 int64
-	Audits                  []store.Audit
+	Server, Version, Go string
+	Up                  sentence.Text
+	Lights              []light
+	Totals              store.Totals
+	Disk                []amount
+	DiskAll             int64
+	Audits              []store.Audit
 }
 
 type amount struct {
@@ -42,7 +45,7 @@ func (c *Console) home(v *visit) error {
 	if out.Disk, out.DiskAll, err = c.diskUse(); err != nil {
 		return err
 	}
-	return v.show("/", "Overview", "home", out)
+	return v.show("/", say("Overview"), "home", out)
 }
 
 // diskUse tells what takes how much of the disk, most first.
@@ -64,19 +67,19 @@ func (c *Console) diskUse() (list []amount, all int64, err error) {
 // lights tell at a glance whether something is wrong.
 func (c *Console) lights() (out []light) {
 	w := c.o.Store.WriterStats()
-	db := light{"good", "Database", "writes are taken at once", Path + "/charts"}
+	db := light{"good", say("Database"), say("writes are taken at once"), Path + "/charts"}
 	if w.Waiting > w.WaitingMax/10 {
-		db.State, db.Text = "doubt", number(int64(w.Waiting))+" writes wait"
+		db.State, db.Text = "doubt", say("%s writes wait", number(int64(w.Waiting)))
 	}
 	out = append(out, db)
 	for _, b := range c.o.Backend.Bridges() {
-		l := light{"good", "Bridge " + b.ID, b.Module + ", running", Path + "/bridges/show?id=" + b.ID}
+		l := light{"good", say("Bridge %s", b.ID), say("%s, running", b.Module), Path + "/bridges/show?id=" + b.ID}
 		if b.State != "running" {
-			l.State, l.Text = "bad", b.State
+			l.State, l.Text = "bad", say(b.State)
 		}
 		for _, login := range b.Logins {
 			if login.State != "CONNECTED" {
-				l.State, l.Text = "bad", login.Name+" is "+lower(login.State)
+				l.State, l.Text = "bad", say("%s is %s", login.Name, say(lower(login.State)))
 			}
 		}
 		out = append(out, l)
@@ -85,11 +88,11 @@ func (c *Console) lights() (out []light) {
 		if s.Own {
 			continue
 		}
-		l := light{"good", "Service " + s.ID, "reachable", Path + "/bridges"}
+		l := light{"good", say("Service %s", s.ID), say("reachable"), Path + "/bridges"}
 		if !s.Reachable {
-			l.State, l.Text = "bad", "not reachable since "+ago(c.o.Now().Sub(s.Since))
+			l.State, l.Text = "bad", say("not reachable since %s", ago(c.o.Now().Sub(s.Since)))
 		} else if s.Behind > 1000 {
-			l.State, l.Text = "doubt", number(s.Behind)+" entries behind"
+			l.State, l.Text = "doubt", say("%s entries behind", number(s.Behind))
 		}
 		out = append(out, l)
 	}
@@ -97,13 +100,13 @@ func (c *Console) lights() (out []light) {
 }
 
 func (c *Console) backupLight() light {
-	l := light{"doubt", "Backups", "there is none yet", Path + "/backups"}
+	l := light{"doubt", say("Backups"), say("there is none yet"), Path + "/backups"}
 	list, err := c.o.Backend.Backups()
 	if err != nil {
-		l.State, l.Text = "bad", err.Error()
+		l.State, l.Text = "bad", sentence.Of(err)
 	} else if len(list) > 0 {
 		age := c.o.Now().Sub(list[0].At)
-		l.Text = "the newest is " + ago(age) + " old"
+		l.Text = say("the newest is %s old", ago(age))
 		if age < 48*time.Hour {
 			l.State = "good"
 		}

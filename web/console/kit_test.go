@@ -81,7 +81,7 @@ func (f *fake) Services() []Service {
 }
 func (f *fake) Retry(_ context.Context, server string) error { return f.note("retry " + server) }
 func (f *fake) Doctor(context.Context) []doctor.Finding {
-	return []doctor.Finding{{Area: "disk", Verdict: doctor.Bad, Text: "it is full", Mend: "make room"}}
+	return []doctor.Finding{{Area: say("disk"), Verdict: doctor.Bad, Text: say("it is full"), Mend: say("make room")}}
 }
 func (f *fake) Backup(context.Context) (string, error) { return "x", f.note("backup") }
 func (f *fake) Backups() ([]backup.Stored, error)      { return nil, nil }
@@ -131,12 +131,12 @@ func (f *fake) DropLetters(_ context.Context, bridge string, events []string) (i
 func (f *fake) LastFailure(string) (string, time.Time) { return "connection refused", time.Unix(1, 0) }
 
 func (f *fake) ExamineBridge(_ context.Context, id string, tell func(doctor.Finding)) error {
-	tell(doctor.Finding{Area: "bridge " + id + ": the token", Verdict: doctor.Bad, Text: "it was revoked", Mend: "make another"})
+	tell(doctor.Finding{Area: say("bridge %s: the token", id), Verdict: doctor.Bad, Text: say("it was revoked"), Mend: say("make another")})
 	return nil
 }
 
 func (f *fake) ExamineEntry(_ context.Context, entry string, tell func(doctor.Finding)) error {
-	tell(doctor.Finding{Area: "entry", Verdict: doctor.Good, Text: strings.SplitN(entry, "\n", 2)[0]})
+	tell(doctor.Finding{Area: say("entry"), Verdict: doctor.Good, Text: say(strings.SplitN(entry, "\n", 2)[0])})
 	return nil
 }
 

@@ -53,7 +53,7 @@ func (c *Console) log(v *visit) error {
 	for _, l := range c.o.Lines.Newest(level, text, linesShown) {
 		lines = append(lines, shownOf(l))
 	}
-	return v.show("/log", "Log", "log", map[string]any{"Level": name, "Search": text, "Lines": lines, "Levels": []string{"debug", "info", "warn", "error"}, "Query": v.r.URL.RawQuery})
+	return v.show("/log", say("Log"), "log", map[string]any{"Level": name, "Search": text, "Lines": lines, "Levels": []string{"debug", "info", "warn", "error"}, "Query": v.r.URL.RawQuery})
 }
 
 // Times of the stream: a comment is sent so often when there is nothing to say, and after so long the

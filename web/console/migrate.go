@@ -1,12 +1,14 @@
 package console
 
 import (
+	"cmp"
 	"encoding/json/v2"
 	"errors"
 	"net/http"
 	"net/url"
 	"time"
 
+	"github.com/landbridge-im/landbridge/internal/sentence"
 	"github.com/landbridge-im/landbridge/migration/desk"
 	"github.com/landbridge-im/landbridge/migration/plan"
 )
@@ -43,7 +45,7 @@ func (c *Console) migrations(v *visit) error {
 	if err != nil {
 		return problem{err}
 	}
-	return v.show("/migrate", "Move a community in", "migrations", migrationsView{c.o.Desk.List(), found, c.o.Desk.Folder(), desk.PartMax})
+	return v.show("/migrate", say("Move a community in"), "migrations", migrationsView{c.o.Desk.List(), found, c.o.Desk.Folder(), desk.PartMax})
 }
 
 // choice reads what a form says of an export.
@@ -60,7 +62,7 @@ func (c *Console) migrationNew(v *visit) error {
 	f := v.r.PostForm
 	var m desk.Migration
 	to := pathMigrate
-	return v.act("begin a migration of", f.Get("export"), "", to, "", func() (err error) {
+	return v.act("begin a migration of", f.Get("export"), "", to, sentence.Text{}, func() (err error) {
 		if m, err = c.o.Desk.Add(f.Get("export"), choice(f)); err == nil {
 			v.to = migrationPage("show", m.ID)
 			err = c.o.Desk.Start(m.ID, desk.Plan, false)
@@ -113,11 +115,7 @@ func (c *Console) migration(v *visit) error {
 			return err
 		}
 	}
-	title := m.Title
-	if title == "" {
-		title = m.File
-	}
-	return v.show("/migrate", title, "migration", out)
+	return v.show("/migrate", sentence.Data(cmp.Or(m.Title, m.File)), "migration", out)
 }
 
 // migrationProgress is what the page's script asks for.
@@ -155,18 +153,18 @@ func (c *Console) migrationDo(v *visit) error {
 	switch what := f.Get("do"); what {
 	case "plan", "run", "verify":
 		step := desk.Step(what)
-		if step == desk.Run && m.Ran.IsZero() && m.State == desk.Ready && !v.sure(question{Text: "Rooms and people are made as the plan and the mapping say, and what was said is written into the rooms. It can be stopped and gone on with at any time; what is in the rooms stays.",
-			Yes: "Bring it in", Back: back}) {
+		if step == desk.Run && m.Ran.IsZero() && m.State == desk.Ready && !v.sure(question{Text: say("Rooms and people are made as the plan and the mapping say, and what was said is written into the rooms. It can be stopped and gone on with at any time; what is in the rooms stays."),
+			Yes: say("Bring it in"), Back: back}) {
 			return nil
 		}
-		return v.act(what, whom, "", back, stepsSaid[step], func() error { return c.o.Desk.Start(m.ID, step, f.Get("alone") == "yes") })
+		return v.act(what, whom, "", back, say(stepsSaid[step]), func() error { return c.o.Desk.Start(m.ID, step, f.Get("alone") == "yes") })
 	case "stop":
-		return v.act("stop", whom, "", back, "It stops. It can be gone on with.", func() error { return c.o.Desk.Stop(m.ID) })
+		return v.act("stop", whom, "", back, say("It stops. It can be gone on with."), func() error { return c.o.Desk.Stop(m.ID) })
 	case "remove":
-		if !v.sure(question{Text: "The mapping, the reports and an export that was uploaded are deleted. Rooms and people that were brought in stay.", Yes: "Remove the migration", Back: back}) {
+		if !v.sure(question{Text: say("The mapping, the reports and an export that was uploaded are deleted. Rooms and people that were brought in stay."), Yes: say("Remove the migration"), Back: back}) {
 			return nil
 		}
-		return v.act("remove", whom, "", pathMigrate, "The migration is removed.", func() error { return c.o.Desk.Remove(m.ID) })
+		return v.act("remove", whom, "", pathMigrate, say("The migration is removed."), func() error { return c.o.Desk.Remove(m.ID) })
 	}
 	return problemf("There is no action %q.", f.Get("do"))
 }
@@ -196,7 +194,7 @@ type refused struct {
 func (c *Console) readUpload(w http.ResponseWriter, r *http.Request) error {
 	r.Body = http.MaxBytesReader(w, r.Body, desk.PartMax+1<<20)
 	if err := r.ParseMultipartForm(1 << 20); err != nil {
-		return errors.New("the part could not be read: without the page's script, a file may have at most 16 MiB")
+		return sentence.Errorf("the part could not be read: without the page's script, a file may have at most 16 MiB")
 	}
 	return c.o.Site.Form(w, r)
 }
@@ -211,14 +209,14 @@ func (c *Console) migrationUpload(v *visit) error {
 	out, err := c.upload(v, script, id, offset)
 	if script {
 		if err != nil {
-			out.Error = err.Error()
+			out.Error = v.say(sentence.Of(err))
 		}
 		return v.json(out)
 	}
 	if err != nil {
 		return problem{err}
 	}
-	return v.done(migrationPage("show", out.ID), "The export is here.")
+	return v.done(migrationPage("show", out.ID), say("The export is here."))
 }
 
 func (c *Console) upload(v *visit, script bool, id string, offset int64) (out refused, err error) {

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/landbridge-im/landbridge/homeserver/store"
+	"github.com/landbridge-im/landbridge/internal/sentence"
 	"github.com/landbridge-im/landbridge/migration/model"
 	"github.com/landbridge-im/landbridge/migration/plan"
 )
@@ -36,7 +37,7 @@ const (
 
 type editView struct {
 	ID, Title, Part string
-	Error           string
+	Error           sentence.Text
 	M               *plan.Mapping
 	Admins          string
 	People          []plan.Person
@@ -88,7 +89,7 @@ func (c *Console) migrationEdit(v *visit) error {
 		}
 	}
 	if out.M = next; err != nil {
-		out.Error = err.Error()
+		out.Error = sentence.Of(err)
 		return c.editPage(v, out)
 	}
 	changes, err := old.Changes(next)
@@ -98,7 +99,7 @@ func (c *Console) migrationEdit(v *visit) error {
 	back := migrationPage("edit", m.ID) + "&" + url.Values{"part": {out.Part}, "q": {out.Search}, "from": {strconv.Itoa(out.From)}}.Encode()
 	switch {
 	case changes == "":
-		return v.done(back, "Nothing is different.")
+		return v.done(back, say("Nothing is different."))
 	case f.Get("step") != stepDone:
 		out.Changes = changes
 		for k := range f {
@@ -107,9 +108,9 @@ func (c *Console) migrationEdit(v *visit) error {
 			}
 		}
 		slices.SortFunc(out.Form, func(a, b formField) int { return strings.Compare(a.Key, b.Key) })
-		return v.show("/migrate", "Look the changes over", "migration-changes", out)
+		return v.show("/migrate", say("Look the changes over"), "migration-changes", out)
 	}
-	return v.act("change the mapping of", "migration "+m.ID+" ("+m.File+")", changes[:min(len(changes), 4000)], back, "The mapping is written.", func() error {
+	return v.act("change the mapping of", "migration "+m.ID+" ("+m.File+")", changes[:min(len(changes), 4000)], back, say("The mapping is written."), func() error {
 		return c.o.Desk.SetMapping(m.ID, text)
 	})
 }
@@ -203,7 +204,7 @@ func (c *Console) editPage(v *visit, out editView) error {
 		out.Channels = pageOf(&out, out.Channels)
 	}
 	out.Admins = strings.Join(out.M.Admins, " ")
-	return v.show("/migrate", title, "migration-"+out.Part, out)
+	return v.show("/migrate", say(title), "migration-"+out.Part, out)
 }
 
 // pageOf cuts the page out of a list that is to be shown.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/landbridge-im/landbridge/homeserver/store"
+	"github.com/landbridge-im/landbridge/internal/sentence"
 )
 
 type roomRow struct {
@@ -99,7 +100,7 @@ func (c *Console) rooms(v *visit) error {
 		}
 		out.List = append(out.List, r)
 	}
-	return v.show("/rooms", "Rooms", "rooms", out)
+	return v.show("/rooms", say("Rooms"), "rooms", out)
 }
 
 type roomView struct {
@@ -142,7 +143,7 @@ func (c *Console) room(v *visit) error {
 	if out.Settings, out.Reading, err = c.settings(v.ctx, loaded.Root); err != nil {
 		return err
 	}
-	return v.show("/rooms", out.Title(), "room", out)
+	return v.show("/rooms", sentence.Data(out.Title()), "room", out)
 }
 
 func (c *Console) roomDo(v *visit) error {
@@ -162,17 +163,17 @@ func (c *Console) roomDo(v *visit) error {
 	case "purge":
 		return v.purge(id, back)
 	case "block", "unblock":
-		return v.act(what, id, "", back, "Done.", call(http.MethodPut, "/v1/rooms/"+path+"/block", map[string]any{"block": what == "block"}))
+		return v.act(what, id, "", back, say("Done."), call(http.MethodPut, "/v1/rooms/"+path+"/block", map[string]any{"block": what == "block"}))
 	case "quarantine":
-		if !v.sure(question{Text: "Nobody will be able to see the files that were sent in " + id + ".", Yes: "Put them in quarantine", Back: back}) {
+		if !v.sure(question{Text: say("Nobody will be able to see the files that were sent in %s.", id), Yes: say("Put them in quarantine"), Back: back}) {
 			return nil
 		}
-		return v.act("quarantine the media of", id, "", back, "The files are in quarantine.", call(http.MethodPost, "/v1/room/"+path+"/media/quarantine", map[string]any{}))
+		return v.act("quarantine the media of", id, "", back, say("The files are in quarantine."), call(http.MethodPost, "/v1/room/"+path+"/media/quarantine", map[string]any{}))
 	case "delete":
-		if !v.sure(question{Text: "Everybody here leaves " + id + ", and what was said in it is deleted from this server.", Yes: "Delete the room", Back: back}) {
+		if !v.sure(question{Text: say("Everybody here leaves %s, and what was said in it is deleted from this server.", id), Yes: say("Delete the room"), Back: back}) {
 			return nil
 		}
-		return v.act("delete", id, "", Path+"/rooms", "The room is being deleted.", call(http.MethodDelete, "/v2/rooms/"+path, map[string]any{"purge": true, "block": f.Get("block") == "yes"}))
+		return v.act("delete", id, "", Path+"/rooms", say("The room is being deleted."), call(http.MethodDelete, "/v2/rooms/"+path, map[string]any{"purge": true, "block": f.Get("block") == "yes"}))
 	}
 	return problemf("There is no action %q.", what)
 }

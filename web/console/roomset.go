@@ -116,7 +116,7 @@ func (c *Console) roomSet(v *visit, id, back string) error {
 			continue
 		}
 		if len(s.Choices) > 0 && !slices.ContainsFunc(s.Choices, func(ch option) bool { return ch.Value == want }) {
-			return problemf("%q is no value of “%s”.", want, s.Label)
+			return problemf("%q is no value of “%s”.", want, say(s.Label))
 		}
 		changes = append(changes, s.Type+"="+want)
 		acts = append(acts, func() error { return v.asked(http.MethodPut, path+s.Type, map[string]string{s.Field: want}) })
@@ -135,9 +135,9 @@ func (c *Console) roomSet(v *visit, id, back string) error {
 		})
 	}
 	if len(acts) == 0 {
-		return v.done(back, "Nothing is other than it was.")
+		return v.done(back, say("Nothing is other than it was."))
 	}
-	return v.act("change the settings of", id, strings.Join(changes, ", "), back, "The room is changed.", func() error {
+	return v.act("change the settings of", id, strings.Join(changes, ", "), back, say("The room is changed."), func() error {
 		for _, do := range acts {
 			if err := do(); err != nil {
 				return noPower(err)
@@ -153,10 +153,10 @@ func (v *visit) redact(room, event, reason, back string) error {
 	if !strings.HasPrefix(event, "$") || len(event) > 255 {
 		return problemf("Write the id of the event; it begins with $.")
 	}
-	if !v.sure(question{Text: "The contents of the event " + event + " are removed for good, here and on all servers that take part.", Yes: "Remove the message", Back: back}) {
+	if !v.sure(question{Text: say("The contents of the event %s are removed for good, here and on all servers that take part.", event), Yes: say("Remove the message"), Back: back}) {
 		return nil
 	}
-	return v.act("remove the message", event+" in "+room, reason, back, "The message is removed.", func() error {
+	return v.act("remove the message", event+" in "+room, reason, back, say("The message is removed."), func() error {
 		body := map[string]string{}
 		if reason != "" {
 			body["reason"] = reason
@@ -167,7 +167,7 @@ func (v *visit) redact(room, event, reason, back string) error {
 
 // takeCharge makes the administrator one of the room as well.
 func (v *visit) takeCharge(id, back string) error {
-	return v.act("become an administrator of", id, "", back, "You are an administrator of the room.", func() error {
+	return v.act("become an administrator of", id, "", back, say("You are an administrator of the room."), func() error {
 		if err := v.api(http.MethodPost, "/v1/rooms/"+url.PathEscape(id)+"/make_room_admin", map[string]any{}, nil); err != nil {
 			return err
 		}
@@ -181,11 +181,11 @@ func (v *visit) purge(id, back string) error {
 	if err != nil || days < 1 || days > 36500 {
 		return problemf("%q is no number of days.", v.r.PostForm.Get("days"))
 	}
-	if !v.sure(question{Text: "What was said in " + id + " more than " + strconv.Itoa(days) + " days ago is deleted from this server.", Yes: "Delete it", Back: back}) {
+	if !v.sure(question{Text: say("What was said in %s more than %d days ago is deleted from this server.", id, days), Yes: say("Delete it"), Back: back}) {
 		return nil
 	}
 	before := v.c.o.Now().Add(-time.Duration(days) * 24 * time.Hour).UnixMilli()
-	return v.act("purge the history of", id, "older than "+strconv.Itoa(days)+" days", back, "The old history is being deleted.", func() error {
+	return v.act("purge the history of", id, "older than "+strconv.Itoa(days)+" days", back, say("The old history is being deleted."), func() error {
 		return v.api(http.MethodPost, "/v1/purge_history/"+url.PathEscape(id), map[string]any{"purge_up_to_ts": before, "delete_local_events": true}, nil)
 	})
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/landbridge-im/landbridge/internal/sentence"
 )
 
 // IRCFound is what was learned of an IRC network.
@@ -25,7 +27,9 @@ type IRCChannel struct {
 }
 
 // setup shows what can be set up.
-func (c *Console) setup(v *visit) error { return v.show("/setup", "Set up a bridge", "setup", nil) }
+func (c *Console) setup(v *visit) error {
+	return v.show("/setup", say("Set up a bridge"), "setup", nil)
+}
 
 // ircDraft is an IRC network as it is being described. All of it is in the form: nothing is kept
 // here between the steps.
@@ -47,7 +51,7 @@ const (
 type ircView struct {
 	ircDraft
 	Step   string
-	Error  string
+	Error  sentence.Text
 	Found  IRCFound
 	Picked map[string]bool
 	YAML   string
@@ -140,14 +144,14 @@ func (c *Console) setupIRC(v *visit) error {
 	}
 	out := ircView{ircDraft: draftOf(f), Step: stepConnect}
 	if err := out.check(); err != nil {
-		out.Error = err.Error()
+		out.Error = sentence.Of(err)
 		return c.ircPage(v, out)
 	}
 	if f.Get("step") == stepChannels {
 		return c.ircChannels(v, out)
 	}
 	if len(out.all()) == 0 {
-		out.Error = "Pick a channel, or write one."
+		out.Error = say("Pick a channel, or write one.")
 		return c.ircChannels(v, out)
 	}
 	var err error
@@ -156,7 +160,7 @@ func (c *Console) setupIRC(v *visit) error {
 	}
 	out.Rooms = out.rooms(c.o.Server)
 	if out.File, err = c.o.Backend.CheckBridge(v.ctx, out.YAML); err != nil {
-		out.Error = err.Error()
+		out.Error = sentence.Of(err)
 		return c.ircChannels(v, out)
 	}
 	if out.Step = stepReview; f.Get("step") != stepDone {
@@ -164,7 +168,7 @@ func (c *Console) setupIRC(v *visit) error {
 		return c.ircPage(v, out)
 	}
 	id := "irc-" + out.ID
-	return v.act("set up", "bridge "+id, out.YAML, freshBridge(id, len(out.all())), "The bridge is written to "+out.File+" and has been started.", func() error {
+	return v.act("set up", "bridge "+id, out.YAML, freshBridge(id, len(out.all())), say("The bridge is written to %s and has been started.", out.File), func() error {
 		_, err := c.o.Backend.AddBridge(context.WithoutCancel(v.ctx), out.YAML)
 		return err
 	})
@@ -179,7 +183,7 @@ func freshBridge(id string, rooms int) string {
 func (c *Console) ircChannels(v *visit, out ircView) error {
 	found, err := c.o.Backend.ProbeIRC(v.ctx, out.Address, out.TLS, out.Nick)
 	if err != nil {
-		out.Error, out.Step = err.Error(), stepConnect
+		out.Error, out.Step = sentence.Of(err), stepConnect
 		return c.ircPage(v, out)
 	}
 	out.Found, out.Step = found, stepChannels
@@ -191,6 +195,6 @@ func (c *Console) ircPage(v *visit, out ircView) error {
 	for _, name := range out.Channels {
 		out.Picked[name] = true
 	}
-	titles := map[string]string{stepConnect: "Set up IRC: the network", stepChannels: "Set up IRC: the channels", stepReview: "Set up IRC: look it over"}
+	titles := map[string]sentence.Text{stepConnect: say("Set up IRC: the network"), stepChannels: say("Set up IRC: the channels"), stepReview: say("Set up IRC: look it over")}
 	return v.show("/setup", titles[out.Step], "setup-irc", out)
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/landbridge-im/landbridge/internal/sentence"
 )
 
 // TokenFound is what was learned of a network that lets apps in with tokens.
@@ -17,7 +19,7 @@ type TokenFound struct {
 	// Channels are those that can be bridged; none if they can't be listed.
 	Channels []TokenChannel
 	// Doubts are things that are missing, with what to do.
-	Doubts []string
+	Doubts []sentence.Text
 }
 
 // TokenChannel is a channel of such a network.
@@ -117,7 +119,8 @@ func (d tokenDraft) bridge() string { return d.kind + "-" + d.ID }
 type tokenView struct {
 	Kind              string
 	K                 tokenKind
-	Step, Error, Key  string
+	Step, Key         string
+	Error             sentence.Text
 	ID, API           string
 	Found             TokenFound
 	Picked            map[string]bool
@@ -155,7 +158,7 @@ func (c *Console) setupToken(v *visit) error {
 	}
 	d, ok := c.drafts.get(c.o.Now(), f.Get("key"), v.who.User)
 	if !ok {
-		out.Error = "That took too long; paste the tokens again."
+		out.Error = say("That took too long; paste the tokens again.")
 		return c.tokenPage(v, out)
 	}
 	out.Key, out.Found, out.ID, out.API = f.Get("key"), d.found, d.ID, d.API
@@ -166,7 +169,7 @@ func (c *Console) setupToken(v *visit) error {
 		}
 	}
 	if !out.All && len(d.Channels) == 0 {
-		out.Step, out.Error = stepChannels, "Pick a channel, or choose all."
+		out.Step, out.Error = stepChannels, say("Pick a channel, or choose all.")
 		return c.tokenPage(v, out)
 	}
 	secret, err := d.yaml(true)
@@ -174,7 +177,7 @@ func (c *Console) setupToken(v *visit) error {
 		return err
 	}
 	if out.File, err = c.o.Backend.CheckBridge(v.ctx, secret); err != nil {
-		out.Step, out.Error = stepChannels, err.Error()
+		out.Step, out.Error = stepChannels, sentence.Of(err)
 		return c.tokenPage(v, out)
 	}
 	d.files = map[string]string{}
@@ -198,17 +201,19 @@ func (c *Console) tokenConnect(v *visit, out tokenView, f url.Values) error {
 	for _, field := range out.K.Fields {
 		d.tokens[field.Key] = strings.TrimSpace(f.Get(field.Key))
 		if t := d.tokens[field.Key]; t == "" || !strings.HasPrefix(t, field.Begins) || strings.ContainsAny(t, " \r\n\t") {
-			out.Error = "The field “" + field.Label + "” does not have one" + map[bool]string{true: ": it begins with " + field.Begins}[field.Begins != ""] + "."
+			if out.Error = say("The field “%s” does not have one.", say(field.Label)); field.Begins != "" {
+				out.Error = say("The field “%s” does not have one: it begins with %s.", say(field.Label), field.Begins)
+			}
 			return c.tokenPage(v, out)
 		}
 	}
 	if err := (ircDraft{ID: d.ID, Address: "x", Nick: "x"}).check(); err != nil {
-		out.Error = err.Error()
+		out.Error = sentence.Of(err)
 		return c.tokenPage(v, out)
 	}
 	found, err := c.o.Backend.ProbeTokens(v.ctx, out.Kind, d.tokens, d.API)
 	if err != nil {
-		out.Error = err.Error()
+		out.Error = sentence.Of(err)
 		return c.tokenPage(v, out)
 	}
 	d.found, out.Found = found, found
@@ -218,7 +223,7 @@ func (c *Console) tokenConnect(v *visit, out tokenView, f url.Values) error {
 
 func (c *Console) tokenDone(v *visit, out tokenView, d tokenDraft) error {
 	id := d.bridge()
-	return v.act("set up", "bridge "+id, out.YAML, freshBridge(id, len(d.Channels)), "The bridge is written to "+out.File+" and has been started.", func() error {
+	return v.act("set up", "bridge "+id, out.YAML, freshBridge(id, len(d.Channels)), say("The bridge is written to %s and has been started.", out.File), func() error {
 		ctx := context.WithoutCancel(v.ctx)
 		for key, token := range d.tokens {
 			if err := c.o.Backend.SaveSecret(d.files[key], token); err != nil {
@@ -234,6 +239,6 @@ func (c *Console) tokenDone(v *visit, out tokenView, d tokenDraft) error {
 }
 
 func (c *Console) tokenPage(v *visit, out tokenView) error {
-	titles := map[string]string{stepConnect: "the app", stepChannels: "the channels", stepReview: "look it over"}
-	return v.show("/setup", "Set up "+out.K.Title+": "+titles[out.Step], "setup-token", out)
+	titles := map[string]string{stepConnect: "Set up %s: the app", stepChannels: "Set up %s: the channels", stepReview: "Set up %s: look it over"}
+	return v.show("/setup", say(titles[out.Step], out.K.Title), "setup-token", out)
 }

@@ -9,17 +9,19 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/landbridge-im/landbridge/internal/sentence"
 )
 
 // funcs are what the templates can call.
 var funcs = template.FuncMap{"when": when, "bytes": size, "number": number, "lower": lower, "ago": ago}
 
 // when writes a time in milliseconds.
-func when(ms int64) string {
+func when(ms int64) sentence.Text {
 	if ms <= 0 {
-		return "never"
+		return say("never")
 	}
-	return time.UnixMilli(ms).UTC().Format("2006-01-02 15:04")
+	return sentence.Data(time.UnixMilli(ms).UTC().Format("2006-01-02 15:04"))
 }
 
 // number writes a number with spaces between thousands.
@@ -43,17 +45,17 @@ func size(n int64) string {
 	return fmt.Sprintf("%.1f %ciB", f, names[0])
 }
 
-// ago writes a time span.
-func ago(d time.Duration) string {
+// ago writes a time span. Seconds, minutes and hours have signs that need no translation.
+func ago(d time.Duration) sentence.Text {
 	switch {
 	case d < time.Minute:
-		return strconv.Itoa(int(d/time.Second)) + " s"
+		return sentence.Data(strconv.Itoa(int(d/time.Second)) + " s")
 	case d < time.Hour:
-		return strconv.Itoa(int(d/time.Minute)) + " min"
+		return sentence.Data(strconv.Itoa(int(d/time.Minute)) + " min")
 	case d < 48*time.Hour:
-		return strconv.Itoa(int(d/time.Hour)) + " h"
+		return sentence.Data(strconv.Itoa(int(d/time.Hour)) + " h")
 	}
-	return strconv.Itoa(int(d/(24*time.Hour))) + " days"
+	return say("%d days", int(d/(24*time.Hour)))
 }
 
 func lower(s string) string { return strings.ReplaceAll(strings.ToLower(s), "_", " ") }

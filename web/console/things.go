@@ -27,7 +27,7 @@ func (c *Console) tokens(v *visit) error {
 	for i, k := range list {
 		out[i] = row{k, k.Valid(now)}
 	}
-	return v.show("/tokens", "Registration tokens", "tokens", out)
+	return v.show("/tokens", say("Registration tokens"), "tokens", out)
 }
 
 func (c *Console) tokenDo(v *visit) error {
@@ -50,15 +50,15 @@ func (c *Console) tokenDo(v *visit) error {
 			}
 			body["expiry_time"] = c.o.Now().AddDate(0, 0, int(n)).UnixMilli()
 		}
-		return v.act("create", "registration token", "", back, "The token is made.", func() error {
+		return v.act("create", "registration token", "", back, say("The token is made."), func() error {
 			return v.api(http.MethodPost, "/v1/registration_tokens/new", body, nil)
 		})
 	case "delete":
 		token := f.Get("token")
-		if !v.sure(question{Text: "Nobody can sign up with the token " + token + " any more.", Yes: "Delete the token", Back: back}) {
+		if !v.sure(question{Text: say("Nobody can sign up with the token %s any more.", token), Yes: say("Delete the token"), Back: back}) {
 			return nil
 		}
-		return v.act("delete", "registration token", "", back, "The token is deleted.", func() error {
+		return v.act("delete", "registration token", "", back, say("The token is deleted."), func() error {
 			return v.api(http.MethodDelete, "/v1/registration_tokens/"+url.PathEscape(token), nil, nil)
 		})
 	}
@@ -113,7 +113,7 @@ func (c *Console) reports(v *visit) error {
 		}
 		out.List = append(out.List, r)
 	}
-	return v.show("/reports", "Reports", "reports", out)
+	return v.show("/reports", say("Reports"), "reports", out)
 }
 
 func (c *Console) reportDo(v *visit) error {
@@ -125,10 +125,10 @@ func (c *Console) reportDo(v *visit) error {
 	if err != nil {
 		return problemf("There is no such report.")
 	}
-	if !v.sure(question{Text: "The report is removed from the list. What was reported stays as it is.", Yes: "It is dealt with", Back: Path + "/reports"}) {
+	if !v.sure(question{Text: say("The report is removed from the list. What was reported stays as it is."), Yes: say("It is dealt with"), Back: Path + "/reports"}) {
 		return nil
 	}
-	return v.act("dismiss", "report "+strconv.FormatInt(id, 10), "", Path+"/reports", "The report is dealt with.", func() error {
+	return v.act("dismiss", "report "+strconv.FormatInt(id, 10), "", Path+"/reports", say("The report is dealt with."), func() error {
 		return c.o.Store.Write(v.ctx, func(t *store.Tx) error { return t.DeleteReport(id) })
 	})
 }
@@ -150,7 +150,7 @@ func (c *Console) federation(v *visit) error {
 	q := v.r.URL.Query()
 	out := federationView{listView: listView[peerRow]{Search: strings.TrimSpace(q.Get("q")), All: q.Get("all") == "yes"}}
 	var err error
-	if out.Sharing, out.Failing, err = c.o.Store.PeerCounts(v.ctx); err != nil {
+	if out.Sharing, out.Failing, err = c.o.Store.PeerCounts(v.ctx, c.o.Server); err != nil {
 		return err
 	}
 	list, err := c.o.Store.Peers(v.ctx, c.o.Server, q.Get("after"), out.Search, !out.All, pageSize+1)
@@ -169,12 +169,12 @@ func (c *Console) federation(v *visit) error {
 		}
 		out.List = append(out.List, r)
 	}
-	return v.show("/federation", "Federation", "federation", out)
+	return v.show("/federation", say("Federation"), "federation", out)
 }
 
 func (c *Console) federationDo(v *visit) error {
 	server := v.r.PostForm.Get("server")
-	return v.act("retry", server, "", Path+"/federation", "The server is tried again at once.", func() error { return c.o.Backend.Retry(v.ctx, server) })
+	return v.act("retry", server, "", Path+"/federation", say("The server is tried again at once."), func() error { return c.o.Backend.Retry(v.ctx, server) })
 }
 
 // audit shows what administrators did.
@@ -189,7 +189,7 @@ func (c *Console) audit(v *visit) error {
 		out.Next = link("/audit", "", false, "before", strconv.FormatInt(list[pageSize-1].NID, 10))
 	}
 	out.List = list
-	return v.show("/audit", "Audit log", "audit", out)
+	return v.show("/audit", say("Audit log"), "audit", out)
 }
 
 type mediaView struct {
@@ -217,7 +217,7 @@ func (c *Console) media(v *visit) error {
 		return err
 	}
 	out.Users = most.Users
-	return v.show("/media", "Media", "media", out)
+	return v.show("/media", say("Media"), "media", out)
 }
 
 // mediaDo acts on one file, which is named as mxc://server/id.
@@ -230,16 +230,19 @@ func (c *Console) mediaDo(v *visit) error {
 	}
 	name := url.PathEscape(server) + "/" + url.PathEscape(id)
 	back := Path + "/media"
+	if user := f.Get("user"); user != "" { // whose files were being looked at
+		back = Path + "/users/show?" + url.Values{"id": {user}}.Encode()
+	}
 	switch what {
 	case "quarantine", "unquarantine":
-		return v.act(what, "mxc://"+server+"/"+id, "", back, "Done.", func() error {
+		return v.act(what, "mxc://"+server+"/"+id, "", back, say("Done."), func() error {
 			return v.api(http.MethodPost, "/v1/media/"+what+"/"+name, map[string]any{}, nil)
 		})
 	case "delete":
-		if !v.sure(question{Text: "The file mxc://" + server + "/" + id + " is deleted for good.", Yes: "Delete the file", Back: back}) {
+		if !v.sure(question{Text: say("The file %s is deleted for good.", "mxc://"+server+"/"+id), Yes: say("Delete the file"), Back: back}) {
 			return nil
 		}
-		return v.act(what, "mxc://"+server+"/"+id, "", back, "The file is deleted.", func() error {
+		return v.act(what, "mxc://"+server+"/"+id, "", back, say("The file is deleted."), func() error {
 			return v.api(http.MethodDelete, "/v1/media/"+name, nil, nil)
 		})
 	}
@@ -252,7 +255,7 @@ func (c *Console) doctor(v *visit) error {
 	if run {
 		out = c.o.Backend.Doctor(v.ctx)
 	}
-	return v.show("/doctor", "Doctor", "doctor", map[string]any{"Run": run, "Found": out})
+	return v.show("/doctor", say("Doctor"), "doctor", map[string]any{"Run": run, "Found": out})
 }
 
 func (c *Console) backups(v *visit) error {
@@ -260,11 +263,11 @@ func (c *Console) backups(v *visit) error {
 	if err != nil {
 		return problem{err}
 	}
-	return v.show("/backups", "Backups", "backups", map[string]any{"List": list, "Why": map[backup.Kind]string{backup.Asked: "asked for", backup.Scheduled: "by the clock", backup.Upgrade: "before an upgrade"}})
+	return v.show("/backups", say("Backups"), "backups", map[string]any{"List": list, "Why": map[backup.Kind]string{backup.Asked: "asked for", backup.Scheduled: "by the clock", backup.Upgrade: "before an upgrade"}})
 }
 
 func (c *Console) backupDo(v *visit) error {
-	return v.act("create", "backup", "", Path+"/backups", "The backup is made.", func() error {
+	return v.act("create", "backup", "", Path+"/backups", say("The backup is made."), func() error {
 		_, err := c.o.Backend.Backup(v.ctx)
 		return err
 	})

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/landbridge-im/landbridge/homeserver/store"
+	"github.com/landbridge-im/landbridge/internal/sentence"
 )
 
 // pageSize is how many entries a page of a list has.
@@ -46,15 +47,16 @@ func (v *visit) number(name string) int64 {
 type userRow struct {
 	store.ListedAccount
 	Name  string
-	Marks []string
+	Marks []sentence.Text
 }
 
 func row(a store.ListedAccount) userRow {
 	out := userRow{ListedAccount: a, Name: text(a.DisplayName)}
 	for _, m := range []struct {
-		name string
+		name sentence.Text
 		on   bool
-	}{{"administrator", a.Admin}, {"suspended", a.Suspended}, {"locked", a.Locked}, {"shadow-banned", a.Shadow}, {"closed", a.DeactivatedTS != 0}, {"guest", a.Kind == "guest"}, {"of " + a.Service, a.Service != ""}} {
+	}{{say("administrator"), a.Admin}, {say("suspended"), a.Suspended}, {say("locked"), a.Locked}, {say("shadow-banned"), a.Shadow}, {say("closed"), a.DeactivatedTS != 0}, {say("guest"), a.Kind == "guest"},
+		{say("of %s", a.Service), a.Service != ""}} {
 		if m.on {
 			out.Marks = append(out.Marks, m.name)
 		}
@@ -95,7 +97,7 @@ func (c *Console) users(v *visit) error {
 	for _, a := range list {
 		out.List = append(out.List, row(a))
 	}
-	return v.show("/users", "Users", "users", out)
+	return v.show("/users", say("Users"), "users", out)
 }
 
 type userView struct {
@@ -105,6 +107,8 @@ type userView struct {
 	Rooms      int
 	Files      int64
 	Bytes      int64
+	Media      []store.Media
+	NextMedia  string // where the rest of the files is
 	Self       bool
 	RoomsShown []roomLink
 }
@@ -149,6 +153,15 @@ func (c *Console) user(v *visit) error {
 	if out.Bytes, out.Files, err = c.o.Store.MediaUsage(v.ctx, nid, 0); err != nil {
 		return err
 	}
+	q := v.r.URL.Query()
+	if out.Media, err = c.o.Store.MediaOf(v.ctx, nid, v.number("files"), q.Get("file"), pageSize+1); err != nil {
+		return err
+	}
+	if len(out.Media) > pageSize {
+		out.Media = out.Media[:pageSize]
+		last := out.Media[pageSize-1]
+		out.NextMedia = Path + "/users/show?" + url.Values{"id": {id}, "files": {strconv.FormatInt(last.CreatedTS, 10)}, "file": {last.ID}}.Encode() + "#files"
+	}
 	rooms, err := c.o.Store.RoomsOf(v.ctx, nid)
 	if err != nil {
 		return err
@@ -165,7 +178,7 @@ func (c *Console) user(v *visit) error {
 			out.RoomsShown = append(out.RoomsShown, roomLink{r.ID, r.Title()})
 		}
 	}
-	return v.show("/users", id, "user", out)
+	return v.show("/users", sentence.Data(id), "user", out)
 }
 
 // userActions are what can be done to an account: the request to the administrators' API, and what is
@@ -192,20 +205,20 @@ func (c *Console) userDo(v *visit) error {
 	id, what := f.Get("id"), f.Get("do")
 	back := Path + "/users/show?" + url.Values{"id": {id}}.Encode()
 	if what == "password" {
-		if !v.sure(question{Text: id + ": the old password is good no more, and all devices are logged out.", Yes: "Set the new password", Back: back}) {
+		if !v.sure(question{Text: say("%s: the old password is good no more, and all devices are logged out.", id), Yes: say("Set the new password"), Back: back}) {
 			return nil
 		}
 		password := f.Get("password")
-		return v.act("set the password of", id, "", back, "The password is changed, and all devices are logged out.", func() error {
+		return v.act("set the password of", id, "", back, say("The password is changed, and all devices are logged out."), func() error {
 			return v.api(http.MethodPost, "/v1/reset_password/"+url.PathEscape(id), map[string]any{"new_password": password, "logout_devices": true}, nil)
 		})
 	}
 	if what == "device" {
 		device := f.Get("device")
-		if !v.sure(question{Text: id + ": the device " + device + " is signed out, and loses its encryption keys.", Yes: "Sign it out", Back: back}) {
+		if !v.sure(question{Text: say("%s: the device %s is signed out, and loses its encryption keys.", id, device), Yes: say("Sign it out"), Back: back}) {
 			return nil
 		}
-		return v.act("sign out a device of", id, device, back, "The device is signed out.", func() error {
+		return v.act("sign out a device of", id, device, back, say("The device is signed out."), func() error {
 			return v.api(http.MethodDelete, "/v2/users/"+url.PathEscape(id)+"/devices/"+url.PathEscape(device), nil, nil)
 		})
 	}
@@ -216,10 +229,10 @@ func (c *Console) userDo(v *visit) error {
 	if id == v.who.UserID && what != "quarantine" {
 		return problemf("That would shut you out of this console. Let another administrator do it.")
 	}
-	if a.sure != "" && !v.sure(question{Text: id + ": " + a.sure, Yes: "Yes, do it", Back: back}) {
+	if a.sure != "" && !v.sure(question{Text: say("%s: %s", id, say(a.sure)), Yes: say("Yes, do it"), Back: back}) {
 		return nil
 	}
-	return v.act(what, id, "", back, a.said, func() error {
+	return v.act(what, id, "", back, say(a.said), func() error {
 		return v.api(a.method, strings.Replace(a.path, "%s", url.PathEscape(id), 1), a.body, nil)
 	})
 }
@@ -242,7 +255,7 @@ func (c *Console) userCreate(v *visit) error {
 	if s := strings.TrimSpace(f.Get("displayname")); s != "" {
 		body["displayname"] = s
 	}
-	return v.act("create", id, "", Path+"/users/show?"+url.Values{"id": {id}}.Encode(), "The account is made.", func() error {
+	return v.act("create", id, "", Path+"/users/show?"+url.Values{"id": {id}}.Encode(), say("The account is made."), func() error {
 		err := v.api(http.MethodPut, "/v2/users/"+url.PathEscape(id), body, nil)
 		if err != nil {
 			v.to = Path + "/users" // there is no page of it

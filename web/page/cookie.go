@@ -10,7 +10,10 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"strings"
 	"time"
+
+	"github.com/landbridge-im/landbridge/internal/sentence"
 )
 
 // The cookies: who is signed in, which browser a form was shown to, and a message.
@@ -155,17 +158,30 @@ func (s *Site) Form(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// flashMax bounds a message to the next page, in bytes: it travels in a cookie.
+const flashMax = 500
+
 // Flash is a message that the next page shows.
 type Flash struct {
 	// Bad is about something that failed.
+	Bad bool
+	// Text is what it says.
+	Text sentence.Text
+}
+
+// shownFlash is a message in the language of who will read it.
+type shownFlash struct {
 	Bad  bool   `json:"bad,omitempty"`
 	Text string `json:"text"`
 }
 
 // SetFlash leaves a message for the next page.
-func (s *Site) SetFlash(w http.ResponseWriter, f Flash) {
-	f.Text = f.Text[:min(len(f.Text), 500)]
-	raw, err := json.Marshal(f)
+func (s *Site) SetFlash(w http.ResponseWriter, r *http.Request, f Flash) {
+	text := s.In(r, f.Text)
+	if len(text) > flashMax {
+		text = strings.ToValidUTF8(text[:flashMax], "") + " ..."
+	}
+	raw, err := json.Marshal(shownFlash{f.Bad, text})
 	if err != nil {
 		return // a text that is no UTF-8 is not worth a failure
 	}
@@ -174,14 +190,14 @@ func (s *Site) SetFlash(w http.ResponseWriter, f Flash) {
 
 // takeFlash reads the message and deletes it. It is text of our own making, or of who controls the
 // browser anyway, and is shown as text.
-func (s *Site) takeFlash(w http.ResponseWriter, r *http.Request) *Flash {
+func (s *Site) takeFlash(w http.ResponseWriter, r *http.Request) *shownFlash {
 	v := s.cookie(r, cookieFlash)
 	if v == "" {
 		return nil
 	}
 	s.setCookie(w, cookieFlash, "", -1)
 	raw, err := base64.RawURLEncoding.DecodeString(v)
-	var f Flash
+	var f shownFlash
 	if err != nil || json.Unmarshal(raw, &f) != nil || f.Text == "" {
 		return nil
 	}

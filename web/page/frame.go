@@ -7,11 +7,13 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/landbridge-im/landbridge/internal/sentence"
 )
 
 // Link is an entry of a page's navigation.
 type Link struct {
-	Text string
+	Text sentence.Text
 	// Path is of this server ("/account/devices").
 	Path string
 	// Here marks the page that is shown.
@@ -20,7 +22,7 @@ type Link struct {
 
 // Frame is a page without what is around it.
 type Frame struct {
-	Title string
+	Title sentence.Text
 	// Nav is the page's navigation; none if it is empty.
 	Nav []Link
 	// Wide pages use more of a large screen, for tables.
@@ -47,7 +49,7 @@ type View struct {
 	// CSRF is the hidden field that each form with method POST must have.
 	CSRF template.HTML
 	// Flash is a message of the page before, or nil.
-	Flash *Flash
+	Flash *shownFlash
 	// Content is the inside, for the layout alone.
 	Content template.HTML
 }
@@ -55,7 +57,7 @@ type View struct {
 // Parse reads templates of pages. Beside the usual functions they have
 //   - path: a path of this server as a browser must ask for it,
 //   - asset: the path of a file of this package,
-//   - t, th: a sentence in the reader's language, as text and as HTML of our own,
+//   - t, th: a sentence (text, or a sentence.Text) in the reader's language, as text and as HTML of our own,
 //   - lang: the tag of that language.
 func (s *Site) Parse(fsys fs.FS, patterns ...string) (*template.Template, error) {
 	return s.ParseWith(nil, fsys, patterns...)
@@ -77,17 +79,13 @@ func (s *Site) Show(w http.ResponseWriter, r *http.Request, status int, f Frame)
 	if err != nil {
 		s.o.Log.ErrorContext(r.Context(), "finding the session of a browser", "err", err)
 	}
-	lang := s.language(f.Template, r)
-	f = s.translate(f, lang)
+	lang := s.languages.of(r)
 	v := View{Frame: f, Site: s.o.Name, Session: session, CSRF: s.csrfField(w, r), Flash: s.takeFlash(w, r)}
 	var inside, whole bytes.Buffer
-	if v.Flash != nil {
-		v.Flash.Text = s.languages.text(lang, v.Flash.Text)
-	}
-	err = s.in(f.Template, lang).ExecuteTemplate(&inside, f.Name, v)
+	err = s.execute(&inside, f.Template, lang, f.Name, v)
 	if err == nil {
 		v.Content = template.HTML(inside.String()) // made by html/template
-		err = s.in(s.layout, lang).ExecuteTemplate(&whole, "layout", v)
+		err = s.execute(&whole, s.layout, lang, "layout", v)
 	}
 	if err != nil {
 		s.o.Log.ErrorContext(r.Context(), "making a page", "page", f.Name, "err", err)

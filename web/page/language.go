@@ -6,14 +6,16 @@ import (
 	"encoding/json/v2"
 	"fmt"
 	"html/template"
+	"io"
 	"io/fs"
 	"maps"
 	"net/http"
 	"path"
-	"slices"
 	"strings"
 
 	"golang.org/x/text/language"
+
+	"github.com/landbridge-im/landbridge/internal/sentence"
 )
 
 // Pages are written in English. A file lang/TAG.json has their sentences in another language: an object in
@@ -23,11 +25,15 @@ import (
 //go:embed lang
 var langFiles embed.FS
 
+// Pseudo is the tag of a language that is none: each sentence is shown in brackets, so that what was forgotten
+// can be seen. Browsers get it by asking for it alone.
+const Pseudo = "en-XA"
+
 // languages are the catalogues, and what a browser's wishes are matched with.
 type languages struct {
-	tags    []language.Tag // the first is English
+	tags    []language.Tag // the first is English, the last Pseudo
 	match   language.Matcher
-	catalog []map[string]string // of each tag; nil for English
+	catalog []map[string]string // of each tag; nil for English and Pseudo
 }
 
 func loadLanguages(fsys fs.FS) (*languages, error) {
@@ -52,13 +58,17 @@ func loadLanguages(fsys fs.FS) (*languages, error) {
 		l.tags, l.catalog = append(l.tags, tag), append(l.catalog, c)
 	}
 	l.match = language.NewMatcher(l.tags)
+	l.tags, l.catalog = append(l.tags, language.MustParse(Pseudo)), append(l.catalog, nil)
 	return l, nil
 }
 
 // of chooses the language of a request.
 func (l *languages) of(r *http.Request) int {
 	header := r.Header.Get("Accept-Language")
-	if header == "" || len(header) > 1000 {
+	switch {
+	case header == Pseudo:
+		return len(l.tags) - 1
+	case header == "" || len(header) > 1000:
 		return 0
 	}
 	wished, _, err := language.ParseAcceptLanguage(header)
@@ -72,15 +82,29 @@ func (l *languages) of(r *http.Request) int {
 	return i
 }
 
-// text gives a sentence in a language, with what belongs in it.
-func (l *languages) text(i int, s string, args ...any) string {
-	if out := l.catalog[i][s]; out != "" {
-		s = out
+// find gives the translation of an English sentence.
+func (l *languages) find(i int, key string) string {
+	if i > 0 && i == len(l.tags)-1 {
+		return "\u27e6" + key + "\u27e7"
 	}
-	if len(args) == 0 {
-		return s
+	if out := l.catalog[i][key]; out != "" {
+		return out
 	}
-	return fmt.Sprintf(s, args...)
+	return key
+}
+
+// text gives what is said in a language: a sentence.Text, an error, or an English sentence with what belongs in it.
+func (l *languages) text(i int, s any, args ...any) string {
+	find := func(key string) string { return l.find(i, key) }
+	switch s := s.(type) {
+	case sentence.Text:
+		return s.In(find)
+	case error:
+		return sentence.Of(s).In(find)
+	case string:
+		return sentence.Say(s, args...).In(find)
+	}
+	return sentence.Say(fmt.Sprint(s)).In(find)
 }
 
 // funcs are the functions of templates that depend on the language:
@@ -88,7 +112,7 @@ func (l *languages) text(i int, s string, args ...any) string {
 //   - th: one with HTML of our own in it. What belongs in it is text.
 func (l *languages) funcs(i int) template.FuncMap {
 	return template.FuncMap{
-		"t": func(s string, args ...any) string { return l.text(i, s, args...) },
+		"t": func(s any, args ...any) string { return l.text(i, s, args...) },
 		"th": func(s string, args ...any) template.HTML {
 			for n, a := range args {
 				switch a := a.(type) {
@@ -96,6 +120,8 @@ func (l *languages) funcs(i int) template.FuncMap {
 					args[n] = string(a)
 				case string:
 					args[n] = template.HTMLEscapeString(a)
+				case sentence.Text:
+					args[n] = template.HTMLEscapeString(l.text(i, a))
 				}
 			}
 			return template.HTML(l.text(i, s, args...)) // of templates and catalogues
@@ -111,62 +137,73 @@ func Translations() (map[string]map[string]string, error) {
 		return nil, err
 	}
 	out := map[string]map[string]string{}
-	for i, tag := range l.tags[1:] {
+	for i, tag := range l.tags[1 : len(l.tags)-1] {
 		out[tag.String()] = maps.Clone(l.catalog[i+1])
 	}
 	return out, nil
 }
 
-// translated are the templates of one ParseWith, by language.
-type translated []*template.Template
+// translated are the templates of one ParseWith, by language. Those of languages that nobody has asked for yet
+// are nil.
+type translated struct {
+	list []*template.Template
+	make func(language int) (*template.Template, error)
+}
 
 // parse reads templates for each language. The first is what callers name them by. With keys, t takes the keys of
 // English sentences in their place.
 func (s *Site) parse(keys map[string]string, funcs template.FuncMap, fsys fs.FS, patterns ...string) (*template.Template, error) {
-	var all translated
-	for i := range s.languages.tags {
+	all := &translated{list: make([]*template.Template, len(s.languages.tags))}
+	all.make = func(i int) (*template.Template, error) {
 		t := template.New("").Funcs(template.FuncMap{"path": s.Path, "asset": s.assetPath}).Funcs(s.languages.funcs(i)).Funcs(funcs)
 		if keys != nil {
-			t.Funcs(template.FuncMap{"t": func(key string, args ...any) string { return s.languages.text(i, cmp.Or(keys[key], key), args...) }})
+			t.Funcs(template.FuncMap{"t": func(what any, args ...any) string {
+				if key, ok := what.(string); ok {
+					what = cmp.Or(keys[key], key)
+				}
+				return s.languages.text(i, what, args...)
+			}})
 		}
-		t, err := t.ParseFS(fsys, patterns...)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, t)
+		return t.ParseFS(fsys, patterns...)
 	}
+	english, err := all.make(0)
+	if err != nil {
+		return nil, err
+	}
+	all.list[0] = english
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.templates[all[0]] = all
-	return all[0], nil
-}
-
-// language is the one in which a page is shown for a request.
-func (s *Site) language(t *template.Template, r *http.Request) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.templates[t] == nil {
-		return 0
-	}
-	return s.languages.of(r)
+	s.templates[english] = all
+	return english, nil
 }
 
 // in gives a template in a language.
-func (s *Site) in(t *template.Template, i int) *template.Template {
+func (s *Site) in(t *template.Template, i int) (*template.Template, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if all := s.templates[t]; all != nil {
-		return all[i]
+	all := s.templates[t]
+	if all == nil {
+		return t, nil
 	}
-	return t
+	if all.list[i] == nil {
+		var err error
+		if all.list[i], err = all.make(i); err != nil {
+			return nil, err
+		}
+	}
+	return all.list[i], nil
 }
 
-// translate puts what Go code says on a page into a language.
-func (s *Site) translate(f Frame, i int) Frame {
-	f.Title = s.languages.text(i, f.Title)
-	f.Nav = slices.Clone(f.Nav)
-	for n := range f.Nav {
-		f.Nav[n].Text = s.languages.text(i, f.Nav[n].Text)
+// execute runs a template in a language.
+func (s *Site) execute(w io.Writer, t *template.Template, language int, name string, v View) error {
+	t, err := s.in(t, language)
+	if err != nil {
+		return err
 	}
-	return f
+	return t.ExecuteTemplate(w, name, v)
+}
+
+// In gives a sentence in the language of who asks.
+func (s *Site) In(r *http.Request, t sentence.Text) string {
+	return s.languages.text(s.languages.of(r), t)
 }

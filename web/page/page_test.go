@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/fstest"
 	"time"
+
+	"github.com/landbridge-im/landbridge/internal/sentence"
 )
 
 // keeper keeps sessions in a map.
@@ -93,7 +95,7 @@ func site(t *testing.T, publicURL string) (*Site, *browser, *keeper) {
 	}
 	mux := http.NewServeMux()
 	show := func(w http.ResponseWriter, r *http.Request) {
-		s.Show(w, r, http.StatusOK, Frame{Title: "A form", Template: tmpl, Name: "a", Data: "<script>", Nav: []Link{{"Here", "/form", true}},
+		s.Show(w, r, http.StatusOK, Frame{Title: sentence.Say("A form"), Template: tmpl, Name: "a", Data: "<script>", Nav: []Link{{sentence.Say("Here"), "/form", true}},
 			FormTargets: []string{"https://app.example", "evil; script-src *"}})
 	}
 	mux.HandleFunc("GET /form", show)
@@ -102,7 +104,7 @@ func site(t *testing.T, publicURL string) (*Site, *browser, *keeper) {
 			http.Error(w, err.Error(), http.StatusForbidden)
 			return
 		}
-		s.SetFlash(w, Flash{Text: "It is <done>."})
+		s.SetFlash(w, r, Flash{Text: sentence.Say("It is <done>.")})
 		s.Redirect(w, r, "/form")
 	})
 	mux.HandleFunc("GET /in", func(w http.ResponseWriter, r *http.Request) {
@@ -202,7 +204,7 @@ func TestPage(t *testing.T) {
 	if got := b.do("POST", "/form", url.Values{CSRFField: {token}}); got.Header().Get("Location") != "/matrix/form" {
 		t.Error(got.Header())
 	}
-	if body := b.do("GET", "/form", nil).Body.String(); !strings.Contains(body, `role="status">It is &lt;done&gt;.`) {
+	if body := b.do("GET", "/form", nil).Body.String(); !strings.Contains(body, `role="status" id="flash" tabindex="-1">It is &lt;done&gt;.`) {
 		t.Error("the message is missing")
 	}
 	if body := b.do("GET", "/form", nil).Body.String(); strings.Contains(body, "&lt;done") {

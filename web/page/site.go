@@ -58,7 +58,7 @@ type Site struct {
 
 	languages *languages
 	mu        sync.Mutex
-	templates map[*template.Template]translated // by the English ones
+	templates map[*template.Template]*translated // by the English ones
 }
 
 // New makes a Site.
@@ -83,7 +83,7 @@ func New(o Options) (*Site, error) {
 	if s.assets, err = loadAssets(); err != nil {
 		return nil, err
 	}
-	s.templates = map[*template.Template]translated{}
+	s.templates = map[*template.Template]*translated{}
 	if s.languages, err = loadLanguages(langFiles); err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/landbridge-im/landbridge/internal/sentence"
 	"github.com/landbridge-im/landbridge/web/page"
 )
 
@@ -90,10 +91,10 @@ func (p *Reading) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err == nil, r.Context().Err() != nil:
 	case errors.Is(err, ErrClosed):
-		p.site.Show(w, r, http.StatusNotFound, page.Frame{Title: "Nothing to read here", Template: p.tmpl, Name: "closed"})
+		p.site.Show(w, r, http.StatusNotFound, page.Frame{Title: sentence.Say("Nothing to read here"), Template: p.tmpl, Name: "closed"})
 	default:
 		p.log.ErrorContext(r.Context(), "a page to read", "err", err)
-		p.site.Show(w, r, http.StatusInternalServerError, page.Frame{Title: "Something went wrong", Template: p.tmpl, Name: "closed"})
+		p.site.Show(w, r, http.StatusInternalServerError, page.Frame{Title: sentence.Say("Something went wrong"), Template: p.tmpl, Name: "closed"})
 	}
 }
 
@@ -103,7 +104,7 @@ func (p *Reading) show(w http.ResponseWriter, r *http.Request, name string) erro
 		if err != nil {
 			return err
 		}
-		p.site.Show(w, r, http.StatusOK, page.Frame{Title: "Rooms to read", Index: true, Template: p.tmpl, Name: "list", Data: list})
+		p.site.Show(w, r, http.StatusOK, page.Frame{Title: sentence.Say("Rooms to read"), Index: true, Template: p.tmpl, Name: "list", Data: list})
 		return nil
 	}
 	if !strings.HasPrefix(name, "!") {
@@ -122,7 +123,7 @@ func (p *Reading) show(w http.ResponseWriter, r *http.Request, name string) erro
 	if title == "" {
 		title = name
 	}
-	p.site.Show(w, r, http.StatusOK, page.Frame{Title: title, Index: true, Template: p.tmpl, Name: "room",
+	p.site.Show(w, r, http.StatusOK, page.Frame{Title: sentence.Data(title), Index: true, Template: p.tmpl, Name: "room",
 		Data: map[string]any{"Room": room, "Days": days(h.Messages), "Older": h.Older, "Newest": before == "", "Self": Link(room)}})
 	return nil
 }
@@ -155,5 +156,5 @@ func days(list []Message) (out []onDay) {
 	return out
 }
 
-func day(t time.Time) string   { return t.UTC().Format("Monday, 2 January 2006") }
-func clock(t time.Time) string { return t.UTC().Format("15:04") }
+func day(t time.Time) sentence.Text { return sentence.Weekday(t.UTC()) }
+func clock(t time.Time) string      { return t.UTC().Format("15:04") }

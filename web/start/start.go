@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/landbridge-im/landbridge/internal/sentence"
 	"github.com/landbridge-im/landbridge/web/page"
 	"github.com/landbridge-im/landbridge/web/qr"
 )
@@ -215,5 +216,5 @@ func (s *Start) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			v.Rooms = withCode(append(v.Rooms, show(room)))
 		}
 	}
-	s.o.Site.Show(w, r, http.StatusOK, page.Frame{Title: "Welcome to " + s.o.Server, Wide: true, Index: true, Template: s.tmpl, Name: "start", Data: v})
+	s.o.Site.Show(w, r, http.StatusOK, page.Frame{Title: sentence.Say("Welcome to %s", s.o.Server), Wide: true, Index: true, Template: s.tmpl, Name: "start", Data: v})
 }

@@ -8,7 +8,7 @@
     try {
       var answer = await fetch(box.dataset.progress, { credentials: "same-origin" });
       if (!(answer.headers.get("Content-Type") || "").startsWith("application/json")) return;
-      var p = await answer.json(), parts = [p.state];
+      var p = await answer.json(), parts = [p.shown];
       if (p.logins) parts.push(p.connected + " / " + p.logins + " " + box.dataset.connected);
       parts.push(p.rooms + (wanted ? " / " + wanted : "") + " " + box.dataset.rooms);
       if (p.error) parts.push(p.error);
@@ -16,7 +16,8 @@
       same = p.rooms === last ? same + 1 : 0;
       last = p.rooms;
       var done = p.state === "running" && p.connected === p.logins && (wanted ? p.rooms >= wanted : p.rooms > 0 && same > 10);
-      text.textContent = parts.join(", ") + (done ? ". " + box.dataset.done : "");
+      var now = parts.join(", ") + (done ? ". " + box.dataset.done : "");
+      if (text.textContent !== now) text.textContent = now; // it is read out
       if (done) {
         bar.max = bar.value = 1;
         return;

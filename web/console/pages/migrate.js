@@ -70,7 +70,7 @@
   }
 
   function watch(box) {
-    var bar = box.querySelector("progress"), text = box.querySelector(".figures"), state = box.dataset.state, step = box.dataset.step;
+    var bar = box.querySelector("progress"), text = box.querySelector(".figures"), said = box.querySelector(".said"), told = -1, state = box.dataset.state, step = box.dataset.step;
     var number = new Intl.NumberFormat(document.documentElement.lang);
     function span(seconds) {
       seconds = Math.round(seconds);
@@ -90,6 +90,10 @@
           if (p.files) parts.push(number.format(p.files) + " " + box.dataset.files);
           if (p.left) parts.push(box.dataset.left + " " + span(p.left));
           text.textContent = parts.join(", ");
+          // Read out at each tenth, not each second.
+          var tenth = Math.floor(p.part / 100);
+          if (tenth !== told) said.textContent = text.textContent;
+          told = tenth;
         }
       } catch (err) {
         // The server may be restarting.
