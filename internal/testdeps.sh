@@ -15,9 +15,10 @@ command -v npm >/dev/null || missing="$missing nodejs npm"
 # pip gets what integration/federation runs: Synapse.
 /usr/bin/python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$missing python3-venv"
 command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || missing="$missing chromium"
-# The proxies whose files are handed out, and what judges the units.
+# The proxies whose files are handed out, and what judges the units and the compose file.
 [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null || missing="$missing nginx"
 command -v caddy >/dev/null || missing="$missing caddy"
+command -v docker-compose >/dev/null || missing="$missing docker-compose"
 command -v systemd-analyze >/dev/null || missing="$missing systemd"
 command -v curl >/dev/null || missing="$missing curl"
 command -v openssl >/dev/null || missing="$missing openssl"

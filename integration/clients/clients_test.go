@@ -1,15 +1,12 @@
 package clients
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -37,28 +34,12 @@ func follow(t *testing.T, s *testserver.Server, bound time.Duration, program str
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), bound)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, program, args...)
-	var complaints strings.Builder
-	cmd.Stderr = &complaints
-	cmd.WaitDelay = 5 * time.Second
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	script := tools.Start(ctx, t, program, args...)
 	steps, done := 0, false
-	lines := bufio.NewScanner(out)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
+	for script.Lines.Scan() {
 		var x told
-		if err := json.Unmarshal(lines.Bytes(), &x); err != nil {
-			t.Logf("%s", lines.Bytes())
+		if err := json.Unmarshal(script.Lines.Bytes(), &x); err != nil {
+			t.Logf("%s", script.Lines.Bytes())
 			continue
 		}
 		switch {
@@ -68,7 +49,7 @@ func follow(t *testing.T, s *testserver.Server, bound time.Duration, program str
 			if err := errors.Join(s.Kill(), s.Start(ctx)); err != nil {
 				t.Error(err)
 			}
-			if _, err := io.WriteString(in, "again\n"); err != nil {
+			if _, err := io.WriteString(script.In, "again\n"); err != nil {
 				t.Error(err)
 			}
 		case x.Done:
@@ -78,10 +59,8 @@ func follow(t *testing.T, s *testserver.Server, bound time.Duration, program str
 			t.Logf("%s: %d ms", x.Step, x.MS)
 		}
 	}
-	err = cmd.Wait()
-	if err != nil || !done || steps == 0 || lines.Err() != nil {
-		text := complaints.String()
-		t.Errorf("the day ended after %d steps: %v %v\n%s", steps, err, lines.Err(), text[max(0, len(text)-4000):])
+	if err := script.Wait(); err != nil || !done || steps == 0 || script.Lines.Err() != nil {
+		t.Errorf("the day ended after %d steps: %v %v", steps, script.Lines.Err(), err)
 	}
 }
 
@@ -89,20 +68,7 @@ func follow(t *testing.T, s *testserver.Server, bound time.Duration, program str
 func script(t *testing.T, name string) (program, path string) {
 	t.Helper()
 	node := tools.NewNode(t, ".")
-	dir := t.TempDir()
-	for _, file := range []string{name, "kit.mjs"} {
-		raw, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, file), raw, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.Symlink(node.Modules, filepath.Join(dir, "node_modules")); err != nil {
-		t.Fatal(err)
-	}
-	return node.Program, filepath.Join(dir, name)
+	return node.Program, node.Script(t, name, "kit.mjs")
 }
 
 // TestDay has three people with matrix-js-sdk do what people do, on one server in both ways to sync.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -35,12 +36,15 @@ type block struct {
 	shown  bool // a block that is only shown
 }
 
+// command begins what is a command, in a block that does not say so.
+var command = regexp.MustCompile(`^(?:\$ |sudo |[A-Z_]+=\S+ )*(?:landbridge|make|\./bin/\w+|go|cd|curl|docker|podman|systemctl|apt|apt-get|git|export) `)
+
 // blocks are the commands of a page, without the indentation that they have in lists: those that readers see
 // ("sh run"), those in comments ("<!-- run"), and those that are not run.
 func blocks(text string) (out []block) {
 	var b block
 	var lines []string
-	end, indent := "", ""
+	end, indent, shell := "", "", false
 	for line := range strings.Lines(text) {
 		line = strings.TrimSuffix(line, "\n")
 		bare := strings.TrimLeft(line, " ")
@@ -50,8 +54,8 @@ func blocks(text string) (out []block) {
 				continue
 			}
 			b.text = strings.Join(lines, "\n")
-			// What is no command at all has no shell, and does not begin with the program's name.
-			if !b.shown || strings.HasPrefix(b.text, "landbridge ") || strings.HasPrefix(b.text, "make ") || strings.HasPrefix(b.text, "./bin/") {
+			// What is no command at all has no shell, and does not begin with a program's name.
+			if !b.shown || shell || command.MatchString(b.text) {
 				out = append(out, b)
 			}
 			end = ""
@@ -64,10 +68,9 @@ func blocks(text string) (out []block) {
 		case bare == "<!-- run":
 			end, b.hidden = "-->", true
 		case bare == "```sh", bare == "```":
-			end, b.shown = "```", true
+			end, b.shown, shell = "```", true, bare == "```sh"
 		case strings.HasPrefix(bare, "```"):
-			end, b.shown = "```", true
-			b.text = "" // another language
+			end, b.shown, shell = "```", true, false // another language
 		}
 	}
 	return out
@@ -76,7 +79,10 @@ func blocks(text string) (out []block) {
 // elsewhere are the commands that are only shown here, by their beginning, with what runs them.
 var elsewhere = map[string]string{
 	"make run": "TestMakeRun", "make test": "CI",
-	"landbridge migrate registration -server": "integration/migration TestElsewhere", "landbridge bridge registration -c bridge.yaml -o .": "integration/migration TestElsewhereTakeover",
+	"CGO_ENABLED=0 GOEXPERIMENT=jsonv2 go build -tags goolm .":     "TestModuleBuild",
+	"export CGO_ENABLED=0 GOEXPERIMENT=jsonv2 GOFLAGS=-tags=goolm": "the Makefile, which has the same three settings: TestSettings",
+	"go test ./homeserver/store -run FrozenSchema -update":         "CI, without the flag, which writes into the sources",
+	"landbridge migrate registration -server":                      "integration/migration TestElsewhere", "landbridge bridge registration -c bridge.yaml -o .": "integration/migration TestElsewhereTakeover",
 	"landbridge migrate plan export.zip -workspace acme -c bridge.yaml": "integration/migration TestElsewhere", "landbridge migrate invite": "integration/web TestMoveFromSlack",
 }
 
@@ -87,7 +93,7 @@ func manual(t *testing.T) []string {
 	if err != nil || len(pages) == 0 {
 		t.Fatal(err)
 	}
-	return append(pages, "../../README.md")
+	return append(pages, "../../README.md", "../../CONTRIBUTING.md")
 }
 
 // TestAllAreRun: there is no command in the documentation that nothing runs.

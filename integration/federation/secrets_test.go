@@ -1,13 +1,9 @@
 package federation
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
-	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -18,34 +14,21 @@ import (
 func secrets(t *testing.T, ours, theirs *server) {
 	const clients = "../clients"
 	node := tools.NewNode(t, clients)
-	dir := t.TempDir()
-	for name, from := range map[string]string{"secrets.mjs": "secrets.mjs", "kit.mjs": filepath.Join(clients, "kit.mjs")} {
-		raw, err := os.ReadFile(from)
-		ok(t, err)
-		ok(t, os.WriteFile(filepath.Join(dir, name), raw, 0o644))
-	}
-	ok(t, os.Symlink(node.Modules, filepath.Join(dir, "node_modules")))
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, node.Program, filepath.Join(dir, "secrets.mjs"), ours.url, theirs.url)
-	var complaints strings.Builder
-	cmd.Stderr = &complaints
-	cmd.WaitDelay = 5 * time.Second
-	out, err := cmd.StdoutPipe()
-	ok(t, err)
-	ok(t, cmd.Start())
+	script := tools.Start(ctx, t, node.Program, node.Script(t, "secrets.mjs", filepath.Join(clients, "kit.mjs")), ours.url, theirs.url)
+	script.In.Close()
 	done := false
-	lines := bufio.NewScanner(out)
-	for lines.Scan() {
+	for script.Lines.Scan() {
 		var x struct {
 			Step   string
 			MS     int64
 			Failed string
 			Done   bool
 		}
-		switch err := json.Unmarshal(lines.Bytes(), &x); {
+		switch err := json.Unmarshal(script.Lines.Bytes(), &x); {
 		case err != nil:
-			t.Logf("%s", lines.Bytes())
+			t.Logf("%s", script.Lines.Bytes())
 		case x.Failed != "":
 			t.Errorf("%s (%d ms): %s", x.Step, x.MS, x.Failed)
 		case x.Done:
@@ -54,8 +37,7 @@ func secrets(t *testing.T, ours, theirs *server) {
 			t.Logf("%s: %d ms", x.Step, x.MS)
 		}
 	}
-	if err := cmd.Wait(); err != nil || !done {
-		text := complaints.String()
-		t.Errorf("the talk ended early: %v\n%s", err, text[max(0, len(text)-4000):])
+	if err := script.Wait(); err != nil || !done {
+		t.Errorf("the talk ended early: %v", err)
 	}
 }

@@ -1,13 +1,10 @@
 package slack_test
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"net"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -44,26 +41,11 @@ func withBolt(t *testing.T, node *tools.Node, byHTTP bool) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, node.Program, args...)
-	var complaints strings.Builder
-	cmd.Stderr = &complaints
-	cmd.WaitDelay = 5 * time.Second
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	script := tools.Start(ctx, t, node.Program, args...)
 	done := false
-	lines := bufio.NewScanner(out)
-	for lines.Scan() {
+	for script.Lines.Scan() {
 		var x struct{ Kind string }
-		if json.Unmarshal(lines.Bytes(), &x) != nil {
+		if json.Unmarshal(script.Lines.Bytes(), &x) != nil {
 			continue // the framework says something
 		}
 		switch x.Kind {
@@ -85,11 +67,11 @@ func withBolt(t *testing.T, node *tools.Node, byHTTP bool) {
 					t.Errorf("the command is answered with %q", got)
 				}
 			}
-			in.Close()
+			script.In.Close()
 		}
 	}
-	if err := cmd.Wait(); err != nil || !done {
-		t.Fatalf("Slack's framework: %v\n%s", err, complaints.String())
+	if err := script.Wait(); err != nil || !done {
+		t.Fatalf("Slack's framework: %v", err)
 	}
 	s.AwaitMessage(t, channel, "the answer", withText("good morning to you"))
 	s.Await(t, "the acknowledgements", func() bool { return s.Waiting() == 0 })

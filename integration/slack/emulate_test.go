@@ -1,14 +1,12 @@
 package slack_test
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -35,26 +33,9 @@ func newEmulated(t *testing.T) *emulated {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), node.Program, node.Script(t, filepath.Join("sdk", "emulate.mjs")), port)
-	var complaints strings.Builder
-	cmd.Stderr = &complaints
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		in.Close()
-		cmd.Wait()
-	})
-	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || strings.TrimSpace(line) != "ready" {
-		t.Fatalf("emulate does not start: %q %v %s", line, err, complaints.String())
+	script := tools.Start(t.Context(), t, node.Program, node.Script(t, filepath.Join("sdk", "emulate.mjs")), port)
+	if !script.Lines.Scan() || script.Lines.Text() != "ready" {
+		t.Fatalf("emulate does not start: %q %v", script.Lines.Text(), script.Wait())
 	}
 	return &emulated{t, "http://" + addr + "/api/"}
 }

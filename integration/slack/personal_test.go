@@ -142,6 +142,19 @@ func (k *talk) direct(users ...string) (room string) {
 	return room
 }
 
+// ownVoice waits until what anna says is said by her own account: who has signed in is relayed until the bridge has gone through
+// their channels.
+func (k *talk) ownVoice(me string) {
+	k.t.Helper()
+	n := 0
+	k.until("what is said to be her own", func() bool {
+		n++
+		text := fmt.Sprintf("is this me? %d", n)
+		k.say(text)
+		return k.inSlack("a message", withText(text))["user"] == me
+	})
+}
+
 // signedIn is a talk of which anna is signed in as somebody of Slack.
 func signedIn(t *testing.T) (k *talk, me string) {
 	k = newTalkAfter(t, oauthConfig, func(k *talk) {
@@ -234,6 +247,7 @@ func TestPersonal(t *testing.T) {
 	start := address.FindString(k.ask(bot, "login", func(s string) bool { return strings.Contains(s, "/slack/login/") }))
 	k.consent(start, me)
 	k.until("the sign-in", func() bool { return len(k.slack.Calls("users.conversations")) > 0 })
+	k.ownVoice(me)
 
 	first := k.say("as myself")
 	m := k.inSlack("a message as herself", withText("as myself"))

@@ -1,12 +1,9 @@
 package slack_test
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -24,24 +21,13 @@ func TestStandInWithSlackSDKs(t *testing.T) {
 	channel := s.AddChannel("general", false, bob, slacktest.BotUser)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, node.Program, node.Script(t, filepath.Join("sdk", "day.mjs")), s.URL, slacktest.BotToken, slacktest.AppToken, channel, bob)
-	var complaints strings.Builder
-	cmd.Stderr = &complaints
-	cmd.WaitDelay = 5 * time.Second
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	script := tools.Start(ctx, t, node.Program, node.Script(t, filepath.Join("sdk", "day.mjs")), s.URL, slacktest.BotToken, slacktest.AppToken, channel, bob)
+	script.In.Close()
 	checked, done := map[string]bool{}, false
-	lines := bufio.NewScanner(out)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
+	for script.Lines.Scan() {
 		var x struct{ Kind, What, Text string }
-		if err := json.Unmarshal(lines.Bytes(), &x); err != nil {
-			t.Errorf("the script says %q", lines.Bytes())
+		if err := json.Unmarshal(script.Lines.Bytes(), &x); err != nil {
+			t.Errorf("the script says %q", script.Lines.Bytes())
 			continue
 		}
 		switch x.Kind {
@@ -72,8 +58,8 @@ func TestStandInWithSlackSDKs(t *testing.T) {
 			done = true
 		}
 	}
-	if err := cmd.Wait(); err != nil || !done {
-		t.Fatalf("Slack's SDKs: %v\n%s", err, complaints.String())
+	if err := script.Wait(); err != nil || !done {
+		t.Fatalf("Slack's SDKs: %v", err)
 	}
 	if len(checked) < 35 {
 		t.Errorf("only %d kinds of answers and events were looked at: %v", len(checked), checked)

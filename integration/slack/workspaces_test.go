@@ -151,7 +151,7 @@ func TestRotation(t *testing.T) {
 			t.Errorf("it is said by %v", m["user"])
 		}
 	}
-	mine()
+	k.ownVoice(me)
 	before := renewals()
 	old := k.slack.Token("chat.postMessage")
 	k.token("chat.postMessage", old, mine)

@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"testing"
 	"text/template"
 	"time"
@@ -70,11 +69,29 @@ type Server struct {
 	child             *testserver.Child
 }
 
+// requirements is the file of what is installed, looked for from the test's folder: a program that was built with -trimpath
+// does not know where its sources are.
+func requirements(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ; ; dir = filepath.Dir(dir) {
+		path := filepath.Join(dir, "integration", "synapse", "requirements.txt")
+		if _, err := os.Stat(path); err == nil {
+			return path
+		}
+		if dir == filepath.Dir(dir) {
+			t.Fatal("the tests are not run within the sources")
+		}
+	}
+}
+
 // New starts a Synapse for a test, with registrations of application services, and ends it with the test.
 func New(t testing.TB, registrations ...string) *Server {
 	t.Helper()
-	_, here, _, _ := runtime.Caller(0)
-	s := &Server{t: t, python: tools.Venv(t, filepath.Join(filepath.Dir(here), "requirements.txt")), dir: t.TempDir(), addr: ports.Addr(t)}
+	s := &Server{t: t, python: tools.Venv(t, requirements(t)), dir: t.TempDir(), addr: ports.Addr(t)}
 	_, port, err := net.SplitHostPort(s.addr)
 	if err != nil {
 		t.Fatal(err)

@@ -38,31 +38,48 @@ func NewNode(t testing.TB, folder string) *Node {
 }
 
 func node(ctx context.Context, logf func(string, ...any), folder string) (*Node, error) {
-	lock, err := os.ReadFile(filepath.Join(folder, "package-lock.json"))
+	modules, err := packages(ctx, logf, folder)
 	if err != nil {
 		return nil, err
 	}
+	arch := map[string]string{"amd64": "x64", "arm64": "arm64"}[runtime.GOARCH]
+	n := &Node{Modules: modules, Program: filepath.Join(modules, "node-linux-"+arch, "bin", "node")}
+	if out, err := exec.CommandContext(ctx, n.Program, "--version").CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("the Node.js in %s does not run (remove the folder to have it installed anew): %w %s", filepath.Dir(modules), err, out)
+	}
+	return n, nil
+}
+
+// Packages gives the folder node_modules with the packages that package-lock.json in a folder names, which
+// need no Node.js. They are kept as those of NewNode are.
+func Packages(t testing.TB, folder string) string {
+	t.Helper()
+	modules, err := packages(t.Context(), t.Logf, folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return modules
+}
+
+func packages(ctx context.Context, logf func(string, ...any), folder string) (modules string, err error) {
+	lock, err := os.ReadFile(filepath.Join(folder, "package-lock.json"))
+	if err != nil {
+		return "", err
+	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return nil, fmt.Errorf("where the clients' packages are to be kept: %w", err)
+		return "", fmt.Errorf("where the clients' packages are to be kept: %w", err)
 	}
 	dir := filepath.Join(cache, "landbridge-tests", fmt.Sprintf("node-%x", sha256.Sum256(lock))[:21])
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		logf("downloading the clients' packages into %s", dir)
-		err = install(ctx, folder, dir)
-		if err != nil {
-			return nil, err
+		if err := install(ctx, folder, dir); err != nil {
+			return "", err
 		}
 	} else if err != nil {
-		return nil, err
+		return "", err
 	}
-	arch := map[string]string{"amd64": "x64", "arm64": "arm64"}[runtime.GOARCH]
-	n := &Node{Modules: filepath.Join(dir, "node_modules")}
-	n.Program = filepath.Join(n.Modules, "node-linux-"+arch, "bin", "node")
-	if out, err := exec.CommandContext(ctx, n.Program, "--version").CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("the Node.js in %s does not run (remove the folder to have it installed anew): %w %s", dir, err, out)
-	}
-	return n, nil
+	return filepath.Join(dir, "node_modules"), nil
 }
 
 // install makes a folder of packages, whole or not at all.
