@@ -43,14 +43,19 @@ func (s Span) At(pos int64) bool {
 	return s.Since != 0 && pos >= s.Since && (s.Done == 0 || pos < s.Done)
 }
 
+// open tells whether the room is incomplete still.
+func (s Span) open() bool { return s.Since != 0 && s.Done == 0 }
+
 // spans are those of all rooms that are or were incomplete; they are few, and asked for often.
 type spans struct {
-	mu   sync.Mutex
-	of   map[int64]Span
+	mu sync.Mutex
+	of map[int64]Span
+	// wait has what is closed when it has been published that a room is complete: for a moment longer
+	// than its span is open.
 	wait map[int64]chan struct{}
 }
 
-// set changes a room's span, and lets go who waits for the room.
+// set changes a room's span. settle has to follow.
 func (x *spans) set(room int64, s Span) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -59,10 +64,27 @@ func (x *spans) set(room int64, s Span) {
 	} else {
 		x.of[room] = s
 	}
-	if ch := x.wait[room]; ch != nil && (s.Since == 0 || s.Done != 0) {
+	if s.open() && x.wait[room] == nil {
+		x.wait[room] = make(chan struct{})
+	}
+}
+
+// settle lets go who waits for a room that isn't incomplete any more.
+func (x *spans) settle(room int64) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if ch := x.wait[room]; ch != nil && !x.of[room].open() {
 		close(ch)
 		delete(x.wait, room)
 	}
+}
+
+// setSpan changes a room's span when the transaction is durable. Who waits for the room is let go when that
+// is published: their next /sync must tell what they have seen.
+func (t *Tx) setSpan(room int64, s Span) {
+	x := &t.w.s.spans
+	t.after = append(t.after, func() { x.set(room, s) })
+	t.told = append(t.told, func() { x.settle(room) })
 }
 
 func (s *Store) loadSpans(ctx context.Context) error {
@@ -70,9 +92,11 @@ func (s *Store) loadSpans(ctx context.Context) error {
 	return s.each(ctx, "room_partial_spans", func(r scanner) error {
 		var room int64
 		var x Span
-		err := r.Scan(&room, &x.Since, &x.Done, &x.Was)
-		s.spans.of[room] = x
-		return err
+		if err := r.Scan(&room, &x.Since, &x.Done, &x.Was); err != nil {
+			return err
+		}
+		s.spans.set(room, x)
+		return nil
 	})
 }
 
@@ -85,25 +109,19 @@ func (s *Store) Span(room int64) Span {
 
 // Incomplete tells whether not all of a room's state is here.
 func (s *Store) Incomplete(room int64) bool {
-	x := s.Span(room)
-	return x.Since != 0 && x.Done == 0
+	return s.Span(room).open()
 }
 
-// WaitComplete waits until all of a room's state is here, or there is no more hope of it.
+// WaitComplete waits until all of a room's state is here, or there is no more hope of it, and that is
+// published.
 func (s *Store) WaitComplete(ctx context.Context, room int64) error {
 	for {
 		s.spans.mu.Lock()
-		x := s.spans.of[room]
-		if x.Since == 0 || x.Done != 0 {
-			s.spans.mu.Unlock()
+		ch := s.spans.wait[room]
+		s.spans.mu.Unlock()
+		if ch == nil {
 			return nil
 		}
-		ch := s.spans.wait[room]
-		if ch == nil {
-			ch = make(chan struct{})
-			s.spans.wait[room] = ch
-		}
-		s.spans.mu.Unlock()
 		select {
 		case <-ch:
 		case <-ctx.Done():
@@ -154,7 +172,7 @@ func (t *Tx) SetRoomPartial(p RoomPartial) error {
 	if was.Since != 0 {
 		since = was.Since
 	}
-	t.after = append(t.after, func() { t.w.s.spans.set(p.Room, Span{Since: since}) })
+	t.setSpan(p.Room, Span{Since: since})
 	return nil
 }
 
@@ -180,7 +198,7 @@ func (t *Tx) CompleteRoom(room, pos int64, known statetree.Ref) error {
 			return err
 		}
 	}
-	t.after = append(t.after, func() { t.w.s.spans.set(room, Span{was.Since, pos, known}) })
+	t.setSpan(room, Span{was.Since, pos, known})
 	return nil
 }
 
@@ -196,7 +214,7 @@ func (t *Tx) DeleteRoomPartial(room int64) error {
 	if err := t.exec("room_partial_delete", room); err != nil {
 		return err
 	}
-	t.after = append(t.after, func() { t.w.s.spans.set(room, Span{}) })
+	t.setSpan(room, Span{})
 	return nil
 }
 

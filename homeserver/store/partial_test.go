@@ -96,6 +96,55 @@ func TestPartialRooms(t *testing.T) {
 	})
 }
 
+// TestCompleteIsPublished: who waited for a room finds in the log that it is complete.
+func TestCompleteIsPublished(t *testing.T) {
+	t.Parallel()
+	for name, uri := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var f *fixture
+			told := false
+			f = open(t, Options{URI: uri(t), Publish: func(entries []Entry) {
+				for _, e := range entries {
+					if e.Kind != KindComplete {
+						continue
+					}
+					told = true
+					given, cancel := context.WithCancel(context.Background())
+					cancel()
+					if err := f.WaitComplete(given, 3); !errors.Is(err, context.Canceled) {
+						t.Errorf("waiting while it is published: %v", err)
+					}
+					if f.Incomplete(3) || !f.Span(3).Ends(e.Pos-1, e.Pos) {
+						t.Errorf("span %+v while it is published", f.Span(3))
+					}
+				}
+			}})
+			f.write(func(tx *Tx) error {
+				return tx.SetRoomPartial(RoomPartial{Room: 3, Join: 4, Via: "a", Servers: []string{"a"}, Since: 9})
+			})
+			done := make(chan error, 1)
+			go func() { done <- f.WaitComplete(t.Context(), 3) }()
+			f.write(func(tx *Tx) error {
+				pos, err := tx.Log(Entry{Kind: KindComplete, Room: 3})
+				return errors.Join(err, tx.CompleteRoom(3, pos, 0))
+			})
+			if err := <-done; err != nil || !told {
+				t.Errorf("waiting: %v, published: %v", err, told)
+			}
+			// Joined anew, without its state again: who waits then waits for that.
+			f.write(func(tx *Tx) error {
+				return errors.Join(tx.DeleteRoomPartial(3), tx.SetRoomPartial(RoomPartial{Room: 3, Join: 5, Via: "a", Servers: []string{"a"}, Since: 99}))
+			})
+			short, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+			defer cancel()
+			if err := f.WaitComplete(short, 3); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("waiting anew: %v", err)
+			}
+		})
+	}
+}
+
 func TestMend(t *testing.T) {
 	onBoth(t, func(t *testing.T, f *fixture) {
 		ctx := t.Context()

@@ -20,8 +20,8 @@ type Tx struct {
 	rooms map[int64]Room
 	// undo brings rooms back to what it was before the write that is running.
 	undo []func()
-	// after runs when the transaction is durable.
-	after []func()
+	// after runs when the transaction is durable, told when it has been published besides.
+	after, told []func()
 	// err is the first failure of a statement in the write that is running.
 	err error
 }
@@ -50,7 +50,7 @@ var errUndo = errors.New("undoing a failed write")
 // alone runs a write such that its failure leaves no trace in the transaction.
 func (t *Tx) alone(apply func(*Tx) error) error {
 	c := &t.w.s.counters
-	pos, past, entries, after := c.pos, c.past, len(t.entries), len(t.after)
+	pos, past, entries, after, told := c.pos, c.past, len(t.entries), len(t.after), len(t.told)
 	t.undo = t.undo[:0]
 	if _, err := t.w.conn.ExecContext(t.ctx, "SAVEPOINT op"); err != nil {
 		return fmt.Errorf("%w: setting a savepoint: %w", errUndo, err)
@@ -67,7 +67,7 @@ func (t *Tx) alone(apply func(*Tx) error) error {
 		for _, fn := range slices.Backward(t.undo) {
 			fn()
 		}
-		c.pos, c.past, t.entries, t.after = pos, past, t.entries[:entries], t.after[:after]
+		c.pos, c.past, t.entries, t.after, t.told = pos, past, t.entries[:entries], t.after[:after], t.told[:told]
 	}
 	return err
 }

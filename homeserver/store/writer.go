@@ -239,6 +239,9 @@ func (w *writer) try(group []op, errs []error, savepoints bool) error {
 		w.publish(tx.entries)
 		w.s.imported.logged(c.pos)
 	}
+	for _, fn := range tx.told {
+		fn()
+	}
 	if broken != nil {
 		// Only now: who sees the new epoch will read anew, and must find what was just committed.
 		w.failed(broken)
