@@ -74,7 +74,8 @@ func need(t testing.TB, pkg, path string) {
 	}
 }
 
-// unpacked returns a folder with the files of a Debian package that need not be installed. It is downloaded once.
+// unpacked returns a folder with the files of a Debian package that need not be installed, as those are which can't be
+// beside another one. It is downloaded once; what it needs is installed.
 func unpacked(t testing.TB, pkg string) string {
 	t.Helper()
 	installing.Lock()
@@ -118,6 +119,17 @@ func unpacked(t testing.TB, pkg string) string {
 	defer os.RemoveAll(temp)
 	if out, err := exec.Command("dpkg-deb", "-x", found[0], temp).CombinedOutput(); err != nil {
 		t.Fatalf("unpacking %s: %v\n%s", found[0], err, out)
+	}
+	needs, err := exec.Command("dpkg-deb", "-f", found[0], "Depends").Output()
+	if err != nil {
+		t.Fatalf("reading what %s needs: %v", found[0], err)
+	}
+	if os.Geteuid() == 0 {
+		cmd := exec.Command("apt-get", "-o", "DPkg::Lock::Timeout=300", "satisfy", "-y", "--no-install-recommends", strings.TrimSpace(string(needs)))
+		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("installing what %s needs (%s): %v\n%s", pkg, needs, err, out)
+		}
 	}
 	// Tests of another package may have been quicker.
 	if err := os.Rename(temp, dir); err != nil {
