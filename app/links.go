@@ -141,6 +141,41 @@ func (c claimBridges) Message(ctx context.Context, bridge, person, key, text str
 	return err
 }
 
+// SignIns implements claims.Bridges.
+func (c claimBridges) SignIns(bridge string) (list []claims.SignIn) {
+	if m, ok := c.s.host.Module(bridge).(appservice.Prover); ok {
+		for _, s := range m.SignIns() {
+			list = append(list, claims.SignIn(s))
+		}
+	}
+	return list
+}
+
+// SignInURL implements claims.Bridges.
+func (c claimBridges) SignInURL(bridge, id, redirect, state string) (string, bool) {
+	m, ok := c.s.host.Module(bridge).(appservice.Prover)
+	if !ok {
+		return "", false
+	}
+	return m.SignInURL(id, redirect, state)
+}
+
+// SignedIn implements claims.Bridges.
+func (c claimBridges) SignedIn(ctx context.Context, bridge, id, redirect, code string) (claims.Person, error) {
+	m, ok := c.s.host.Module(bridge).(appservice.Prover)
+	if !ok {
+		return claims.Person{}, claims.ErrNotRunning
+	}
+	p, err := m.SignedIn(ctx, id, redirect, code)
+	switch {
+	case errors.Is(err, appservice.ErrStranger):
+		err = claims.ErrStranger
+	case errors.Is(err, appservice.ErrBadCode):
+		err = claims.ErrBadCode
+	}
+	return claims.Person{Service: bridge, ID: string(p.ID), Name: p.Name}, err
+}
+
 // Tied implements claims.Bridges.
 func (c claimBridges) Tied(ctx context.Context, bridge, person, account string) {
 	if err := c.s.host.Tied(ctx, bridge, networkid.UserID(person), id.UserID(account)); err != nil {

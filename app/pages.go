@@ -46,7 +46,7 @@ func (s *serving) openPages() (err error) {
 		Policy: s.policy, Console: console.Path + "/", Reading: reading.Path, Log: s.log}
 	co := console.Options{Site: p.site, Server: c.Server.Name, Version: s.std.build.Version, Store: s.hs.Store(), Backend: backend{s},
 		Metrics: s.metrics, Lines: s.lines, Desk: s.desk, Claims: claimPages{s}, Log: s.log,
-		Manifest: func() ([]byte, error) { return slack.Manifest("Landbridge", "", "") }}
+		Manifest: func() ([]byte, error) { return slack.App{Name: "Landbridge"}.Manifest() }}
 	if c.OAuth.Enabled { // and with it the pages of accounts
 		so.SignUp, so.Account = oauth.PathSignUp, oauth.PathAccount
 		co.SignIn = oauth.SignInTo

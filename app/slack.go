@@ -17,14 +17,15 @@ func runSlackManifest(_ context.Context, args []string, std stdio) error {
 	name := fs.String("name", "Landbridge", "what the app, and its bot, is `called`")
 	events := fs.String("events-url", "", "the https `address` to which Slack sends events; without it Socket Mode is used")
 	oauth := fs.String("oauth-url", "", "the https `address` of the OAuth page, for an app that is installed by a page and people who sign in: ADDRESS/_bridge/ID/slack/oauth")
-	rest, err := parseFlags(fs, "landbridge slack manifest [-name NAME] [-events-url ADDRESS] [-oauth-url ADDRESS]", args, std)
+	signIn := fs.String("sign-in-url", "", "the https `address` to which people come back who show by signing in to Slack who they are: ADDRESS/claim/ID/back")
+	rest, err := parseFlags(fs, "landbridge slack manifest [-name NAME] [-events-url ADDRESS] [-oauth-url ADDRESS] [-sign-in-url ADDRESS]", args, std)
 	if err != nil {
 		return err
 	}
 	if len(rest) > 0 {
 		return usageError("landbridge slack manifest: unexpected argument %q", rest[0])
 	}
-	raw, err := slack.Manifest(*name, *events, *oauth)
+	raw, err := slack.App{Name: *name, EventsURL: *events, OAuthURL: *oauth, SignInURL: *signIn}.Manifest()
 	if err != nil {
 		return err
 	}

@@ -53,6 +53,25 @@ type Messenger interface {
 	Message(ctx context.Context, to networkid.UserID, key, text string) error
 }
 
+// Prover is implemented by a Bridge of whose network people can show by their browser who they are there: by signing in to it.
+// RFC 6749, 4.1: what comes back from the network's page is a code, which is good for the bridge alone.
+type Prover interface {
+	// SignIns are the places at which people can sign in; none if the bridge is not set up for it. It may be called at any time.
+	SignIns() []SignIn
+	// SignInURL is the address of the network's page for one of them, by its id. From there people come back to redirect, with
+	// state. False: there is no such place.
+	SignInURL(id, redirect, state string) (address string, ok bool)
+	// SignedIn is who a code is about that came back to redirect. An error that wraps ErrStranger says that they are in
+	// nothing that is bridged, and one that wraps ErrBadCode that the network does not know the code (any more).
+	SignedIn(ctx context.Context, id, redirect, code string) (RemotePerson, error)
+}
+
+// SignIn is a place at which people of a network sign in.
+type SignIn struct {
+	ID   string // of the bridge's own; may be empty
+	Name string // what people call it, such as "Discord"
+}
+
 // Announcer is implemented by a Bridge that can tell everybody on the network something.
 type Announcer interface {
 	// Announce says text, by the bot, in every bridged channel, once for each key, also after a restart. What it

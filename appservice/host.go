@@ -88,6 +88,8 @@ var (
 	ErrLinked = errors.New("this person is linked to an account already")
 	// ErrBadCode means that a code for linking is wrong, used or too old.
 	ErrBadCode = errors.New("the code is not valid (any more)")
+	// ErrStranger means that somebody is of a bridge's network, and in nothing that the bridge knows.
+	ErrStranger = errors.New("this person is in nothing that is bridged")
 	// ErrNotReachable means that a remote person takes no direct messages.
 	ErrNotReachable = errors.New("this person takes no direct messages")
 )

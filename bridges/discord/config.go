@@ -57,6 +57,8 @@ type Config struct {
 	ThreadRooms, ForumSpaces bool
 	// Typing says that it is shown in Matrix who types.
 	Typing bool
+	// ClientSecret is the application's: with it people can show who they are by signing in to Discord in their browser.
+	ClientSecret string
 	// PublicMediaURL is the address of a homeserver under which media can be
 	// downloaded without a login, for avatars and links to files; it is used where
 	// the bridge has no public media of its own.
@@ -80,16 +82,18 @@ func ParseConfig(node *yaml.Node) (*Config, error) {
 	if node.Kind == yaml.DocumentNode {
 		node = node.Content[0]
 	}
-	var tokenFile, visibility string
+	var tokenFile, secretFile, visibility string
 	err := moduleconfig.Top(node, "the Discord configuration", map[string]moduleconfig.Reader{
-		"token":            moduleconfig.Text(&cfg.Token),
-		"token_file":       moduleconfig.Text(&tokenFile),
-		"api_url":          address(&cfg.APIURL, "http", "https"),
-		"gateway_url":      address(&cfg.GatewayURL, "ws", "wss"),
-		"cdn_url":          address(&cfg.CDNURL, "http", "https"),
-		"proxy":            address(&cfg.Proxy, "http", "https", "socks5"),
-		"public_media_url": address(&cfg.PublicMediaURL, "http", "https"),
-		"guilds":           ids(&cfg.Guilds),
+		"token":              moduleconfig.Text(&cfg.Token),
+		"token_file":         moduleconfig.Text(&tokenFile),
+		"api_url":            address(&cfg.APIURL, "http", "https"),
+		"gateway_url":        address(&cfg.GatewayURL, "ws", "wss"),
+		"cdn_url":            address(&cfg.CDNURL, "http", "https"),
+		"proxy":              address(&cfg.Proxy, "http", "https", "socks5"),
+		"public_media_url":   address(&cfg.PublicMediaURL, "http", "https"),
+		"client_secret":      moduleconfig.Trimmed(&cfg.ClientSecret),
+		"client_secret_file": moduleconfig.Trimmed(&secretFile),
+		"guilds":             ids(&cfg.Guilds),
 		"channels": func(n *yaml.Node, key string) error {
 			return moduleconfig.Mapping(n, key, map[string]moduleconfig.Reader{
 				"include": ids(&cfg.Include), "exclude": ids(&cfg.Exclude),
@@ -115,20 +119,8 @@ func ParseConfig(node *yaml.Node) (*Config, error) {
 			return nil
 		},
 	})
-	errs := []error{err}
-	switch {
-	case cfg.Token != "" && tokenFile != "":
-		errs = append(errs, moduleconfig.Mistake(node, "token_file", "is given beside token; one is enough"))
-	case tokenFile != "":
-		raw, err := os.ReadFile(tokenFile)
-		if err != nil {
-			errs = append(errs, moduleconfig.Mistake(node, "token_file", "%v", err))
-		}
-		cfg.Token = strings.TrimSpace(string(raw))
-		if err == nil && cfg.Token == "" {
-			errs = append(errs, moduleconfig.Mistake(node, "token_file", "%s is empty", tokenFile))
-		}
-	case cfg.Token == "":
+	errs := []error{err, fromFile(node, "token", &cfg.Token, tokenFile), fromFile(node, "client_secret", &cfg.ClientSecret, secretFile)}
+	if cfg.Token == "" && tokenFile == "" {
 		errs = append(errs, moduleconfig.Mistake(node, "token", "is missing: the bot's token from https://discord.com/developers/applications, or token_file"))
 	}
 	cfg.Token = strings.TrimPrefix(cfg.Token, "Bot ")
@@ -141,6 +133,24 @@ func ParseConfig(node *yaml.Node) (*Config, error) {
 		}
 	}
 	return cfg, errors.Join(errs...)
+}
+
+// fromFile reads a secret that may be in a file of its own.
+func fromFile(node *yaml.Node, key string, value *string, file string) error {
+	if file == "" {
+		return nil
+	}
+	if *value != "" {
+		return moduleconfig.Mistake(node, key+"_file", "is given beside %s; one is enough", key)
+	}
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return moduleconfig.Mistake(node, key+"_file", "%v", err)
+	}
+	if *value = strings.TrimSpace(string(raw)); *value == "" {
+		return moduleconfig.Mistake(node, key+"_file", "%s is empty", file)
+	}
+	return nil
 }
 
 // ids reads a list of snowflakes. YAML takes those without quotes for numbers,

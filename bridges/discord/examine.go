@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -98,8 +99,9 @@ func (x *examination) token(ctx context.Context) bool {
 // application looks at the privileged intents.
 func (x *examination) application(ctx context.Context) {
 	var app struct {
-		ID    wire.ID  `json:"id"`
-		Flags wire.Int `json:"flags"`
+		ID        wire.ID  `json:"id"`
+		Flags     wire.Int `json:"flags"`
+		Redirects []string `json:"redirect_uris"`
 	}
 	x.app = x.self.ID
 	if !x.get(ctx, "the privileged intents", "/applications/@me", &app) {
@@ -120,6 +122,35 @@ func (x *examination) application(ctx context.Context) {
 	if x.cfg.Presence {
 		intent("Presence Intent", flagPresence, "Discord does not let the bridge in while presence is true")
 	}
+	if x.cfg.ClientSecret != "" {
+		x.signIn(ctx, app.Redirects)
+	}
+}
+
+// signIn looks whether people can sign in: whether Discord takes the secret, and sends people back. A code that is none tells
+// a wrong secret from a right one.
+func (x *examination) signIn(ctx context.Context, redirects []string) {
+	const what = "signing in with Discord"
+	_, err := x.api.SignedIn(ctx, api.SignIn{App: string(x.app), Secret: x.cfg.ClientSecret, Redirect: "https://example.org/claim/discord/back"}, "none")
+	switch {
+	case errors.Is(err, api.ErrBadSecret):
+		x.say(appservice.Bad, what, "Discord does not take client_secret.", "At "+portalPage+" click your application, OAuth2, Reset Secret; put the new one into client_secret or client_secret_file.")
+	case err != nil && !errors.Is(err, api.ErrBadGrant):
+		x.say(appservice.Doubtful, what, "Discord did not say whether the client secret is right: "+err.Error()+".", "")
+	case !slices.ContainsFunc(redirects, isBack):
+		x.say(appservice.Bad, what, "The application has no address to which people come back.", "At "+portalPage+" click your application, OAuth2, Add Redirect, and add this server's address with /claim/ID/back after it, in which ID is the id of the bridge.")
+	default:
+		x.say(appservice.Good, what, "Discord takes the secret, and has an address to which people come back.", "")
+	}
+}
+
+// isBack tells whether an address is of the page to which people come back.
+func isBack(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil {
+		return false
+	}
+	return strings.HasSuffix(u.Path, "/back") && strings.Contains(u.Path, "/claim/")
 }
 
 // sessions looks how often the bot may still connect today.

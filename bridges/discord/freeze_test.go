@@ -160,3 +160,27 @@ func TestExamine(t *testing.T) {
 	r.dc.Close()
 	contains(look(), "bad | the connection to Discord")
 }
+
+// TestExamineSignIn: what keeps people from signing in is found.
+func TestExamineSignIn(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ secret, redirect, want string }{
+		{"wrong", "https://matrix.example.org/claim/discord/back", "bad: Discord does not take client_secret."},
+		{discordtest.ClientSecret, "https://matrix.example.org/elsewhere", "bad: The application has no address to which people come back."},
+		{discordtest.ClientSecret, "https://matrix.example.org/claim/discord/back", "good: Discord takes the secret, and has an address to which people come back."},
+		{"", "", ""},
+	} {
+		r := newRig(t, "client_secret: "+test.secret+"\n")
+		r.dc.AddRedirect(test.redirect)
+		r.start()
+		got := ""
+		err := r.bridge.Examine(r.ctx, func(f appservice.Finding) {
+			if f.What == "signing in with Discord" {
+				got += string(f.Verdict) + ": " + f.Detail
+			}
+		})
+		if err != nil || got != test.want {
+			t.Errorf("with %q and %q: %s, %v", test.secret, test.redirect, got, err)
+		}
+	}
+}

@@ -58,6 +58,9 @@ type WorkspaceConfig struct {
 	// ClientID and ClientSecret are those of the app for OAuth: with them it can be installed by a page, people can
 	// sign in, and tokens that end are renewed.
 	ClientID, ClientSecret string
+	// SignIn has people show who they are by signing in to Slack; it needs ClientSecret, and the app the address to which
+	// they come back.
+	SignIn bool
 	// AppConfigToken lets an examination read the app's settings.
 	AppConfigToken string
 	// Sections are sub-spaces.
@@ -159,6 +162,7 @@ func parseWorkspace(node *yaml.Node, key, aliasPrefix string) (WorkspaceConfig, 
 		"admin_power": moduleconfig.Int(&w.AdminPower, 0, 100), "owner_power": moduleconfig.Int(&w.OwnerPower, 0, 100),
 		"aliases": moduleconfig.Bool(&w.Aliases), "team_id": moduleconfig.Trimmed(&w.TeamID), "client_id": moduleconfig.Trimmed(&w.ClientID),
 		"bookmarks": moduleconfig.OneOf(&w.Bookmarks, "state", "topic", "off"), "status": moduleconfig.Bool(&w.Status),
+		"sign_in":  moduleconfig.Bool(&w.SignIn),
 		"sections": sections(&w.Sections), "group_power": groupPower(&w.GroupPower),
 		"channels": func(n *yaml.Node, key string) error {
 			return moduleconfig.Mapping(n, key, map[string]moduleconfig.Reader{"include": patterns(&w.Include), "exclude": patterns(&w.Exclude)})
@@ -180,6 +184,9 @@ func parseWorkspace(node *yaml.Node, key, aliasPrefix string) (WorkspaceConfig, 
 		if w.ClientID == "" {
 			errs = append(errs, moduleconfig.Mistake(node, key+".client_id", "is missing: it is needed with client_secret"))
 		}
+	}
+	if w.SignIn && w.ClientSecret == "" {
+		errs = append(errs, moduleconfig.Mistake(node, key+".sign_in", "needs client_id and client_secret"))
 	}
 	if manifest != (secret{}) {
 		w.AppConfigToken, err = manifest.read(node, key+".app_config_token", "xoxe")

@@ -136,6 +136,9 @@ func (e *examination) events(ctx context.Context, self *slackgo.AuthTestResponse
 					Bot []string `json:"bot_events"`
 				} `json:"event_subscriptions"`
 			} `json:"settings"`
+			OAuth struct {
+				Redirects []string `json:"redirect_urls"`
+			} `json:"oauth_config"`
 		} `json:"manifest"`
 	}
 	if err == nil {
@@ -146,6 +149,12 @@ func (e *examination) events(ctx context.Context, self *slackgo.AuthTestResponse
 	if err != nil {
 		e.found("event subscriptions", appservice.Doubtful, fmt.Sprintf("They cannot be read: %v.", err), "A configuration token is good for twelve hours; make a new one at https://api.slack.com/apps.")
 		return
+	}
+	back := func(address string) bool {
+		return strings.Contains(address, "/claim/") && strings.HasSuffix(address, "/back")
+	}
+	if e.cfg.SignIn && !slices.ContainsFunc(resp.Manifest.OAuth.Redirects, back) {
+		e.found("signing in with Slack", appservice.Bad, "The app has no address to which people come back.", "Under “OAuth & Permissions”, “Redirect URLs”, add this server's address with /claim/ID/back after it, in which ID is the id of the bridge; or put what `landbridge slack manifest -sign-in-url` prints under “App Manifest”.")
 	}
 	missing := slices.DeleteFunc(slices.Clone(botEvents[:]), func(n string) bool { return slices.Contains(resp.Manifest.Settings.Events.Bot, n) })
 	if len(missing) > 0 {

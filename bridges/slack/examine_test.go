@@ -64,6 +64,14 @@ func TestExamine(t *testing.T) {
 	if got := find(withConfig); got["event subscriptions/good"].What == "" {
 		t.Errorf("of all subscriptions: %v", got)
 	}
+	const signIn = withConfig + ", sign_in: true, client_id: \"" + slacktest.ClientID + "\", client_secret: " + slacktest.ClientSecret
+	if f := find(signIn)["signing in with Slack/bad"]; !strings.Contains(f.Remedy, "/claim/ID/back") {
+		t.Errorf("of signing in: %+v", f)
+	}
+	s.Redirects = []string{"https://matrix.example.org/claim/slack/back"}
+	if f, ok := find(signIn)["signing in with Slack/bad"]; ok {
+		t.Errorf("of signing in: %+v", f)
+	}
 	s.Scopes = "chat:write"
 	if f := find("")["scopes/bad"]; !strings.Contains(f.Detail, "channels:history") || !strings.Contains(f.Remedy, "Reinstall") {
 		t.Errorf("of scopes: %+v", f)

@@ -2,6 +2,7 @@ package slack
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -52,11 +53,22 @@ var botEvents = [...]string{
 	"team_join", "team_rename", "tokens_revoked", "user_change",
 }
 
+// App is what there is to choose of the app that Slack is to make.
+type App struct {
+	Name string
+	// EventsURL is where events come over HTTP; without it they come by Socket Mode.
+	EventsURL string
+	// OAuthURL is the bridge's public address and /slack/oauth: with it the app can be installed by a page, people can
+	// connect their own accounts, and tokens rotate.
+	OAuthURL string
+	// SignInURL is the address of the homeserver's claim page to which people come back who show who they are.
+	SignInURL string
+}
+
 // Manifest is the description of the app that the module needs, in YAML, for "From a manifest" at
-// https://api.slack.com/apps. With an events URL, events come there over HTTP; without one, by
-// Socket Mode. With an OAuth URL, which is the bridge's public address and /slack/oauth, the app can be installed by a
-// page, people can sign in, and tokens rotate.
-func Manifest(name, eventsURL, oauthURL string) ([]byte, error) {
+// https://api.slack.com/apps.
+func (a App) Manifest() ([]byte, error) {
+	name, eventsURL, oauthURL := a.Name, a.EventsURL, a.OAuthURL
 	if name = strings.TrimSpace(name); name == "" || len([]rune(name)) > 35 {
 		return nil, fmt.Errorf("the name of the app is %q, but must have 1 to 35 characters", name)
 	}
@@ -65,6 +77,9 @@ func Manifest(name, eventsURL, oauthURL string) ([]byte, error) {
 	}
 	if oauthURL != "" && !strings.HasPrefix(oauthURL, "https://") {
 		return nil, fmt.Errorf("the address for OAuth is %q, but must begin with https://", oauthURL)
+	}
+	if a.SignInURL != "" && !strings.HasPrefix(a.SignInURL, "https://") {
+		return nil, fmt.Errorf("the address for signing in is %q, but must begin with https://", a.SignInURL)
 	}
 	type subscriptions struct {
 		RequestURL string   `yaml:"request_url,omitempty"`
@@ -111,8 +126,12 @@ func Manifest(name, eventsURL, oauthURL string) ([]byte, error) {
 	m.Settings.Events = subscriptions{RequestURL: eventsURL, BotEvents: botEvents[:]}
 	m.Features.Commands = []command{{Command: "/matrix", URL: eventsURL, Description: "Link your account to one on Matrix", Hint: "link [CODE] | unlink"}}
 	if oauthURL != "" {
-		m.OAuth.Redirects, m.OAuth.Scopes.User = []string{oauthURL}, personScopes[:]
+		m.OAuth.Redirects, m.OAuth.Scopes.User = []string{oauthURL}, slices.Clone(personScopes[:])
 		m.Settings.Events.UserEvents, m.Settings.Rotation = personEvents[:], true
+	}
+	if a.SignInURL != "" {
+		m.OAuth.Redirects = append(m.OAuth.Redirects, a.SignInURL)
+		m.OAuth.Scopes.User = append(m.OAuth.Scopes.User, signInScopes[:]...)
 	}
 	m.Settings.SocketMode = eventsURL == ""
 	var out strings.Builder

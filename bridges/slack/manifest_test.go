@@ -2,6 +2,7 @@ package slack
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,7 +18,7 @@ func TestManifestInDocs(t *testing.T) {
 	}
 	_, rest, _ := strings.Cut(string(raw), "```yaml\n")
 	doc, _, _ := strings.Cut(rest, "```")
-	have, err := Manifest("Landbridge", "", "")
+	have, err := App{Name: "Landbridge"}.Manifest()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,11 +29,18 @@ func TestManifestInDocs(t *testing.T) {
 
 func TestManifest(t *testing.T) {
 	t.Parallel()
-	raw, err := Manifest("Our bridge", "https://matrix.example.org/slack/events", "https://matrix.example.org/slack/oauth")
+	const back = "https://matrix.example.org/claim/slack/back"
+	raw, err := App{"Our bridge", "https://matrix.example.org/slack/events", "https://matrix.example.org/slack/oauth", back}.Manifest()
 	if err != nil {
 		t.Fatal(err)
 	}
 	var m struct {
+		OAuth struct {
+			Redirects []string `yaml:"redirect_urls"`
+			Scopes    struct {
+				User []string `yaml:"user"`
+			} `yaml:"scopes"`
+		} `yaml:"oauth_config"`
 		Settings struct {
 			Events struct {
 				URL string `yaml:"request_url"`
@@ -43,9 +51,12 @@ func TestManifest(t *testing.T) {
 	if err := yaml.Unmarshal(raw, &m); err != nil || m.Settings.SocketMode || m.Settings.Events.URL != "https://matrix.example.org/slack/events" {
 		t.Errorf("%v: %+v", err, m)
 	}
-	for _, c := range [][3]string{{"", ""}, {strings.Repeat("x", 36), ""}, {"a", "http://x"}, {"a", "", "http://x"}} {
-		if _, err := Manifest(c[0], c[1], c[2]); err == nil {
-			t.Errorf("%q is taken", c)
+	if !slices.Contains(m.OAuth.Redirects, back) || !slices.Contains(m.OAuth.Scopes.User, "openid") || !slices.Contains(m.OAuth.Scopes.User, "chat:write") {
+		t.Errorf("%+v", m.OAuth)
+	}
+	for _, a := range []App{{}, {Name: strings.Repeat("x", 36)}, {Name: "a", EventsURL: "http://x"}, {Name: "a", OAuthURL: "http://x"}, {Name: "a", SignInURL: "http://x"}} {
+		if _, err := a.Manifest(); err == nil {
+			t.Errorf("%+v is taken", a)
 		}
 	}
 }

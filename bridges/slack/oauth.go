@@ -53,52 +53,62 @@ func (g *granted) person() token {
 	return token{Access: g.User.AccessToken, Refresh: g.User.RefreshToken, Expires: until(g.User.ExpiresIn), Scopes: g.User.Scope, User: g.User.ID, Team: g.Team.ID}
 }
 
-// maxAccess is how often oauth.v2.access is asked while Slack wants patience; somebody may wait before a page.
+// maxAccess is how often Slack is asked for a token while Slack wants patience; somebody may wait before a page.
 const maxAccess = 5
 
 // access calls oauth.v2.access, which needs no token but the app's secret.
-func (w *workspace) access(ctx context.Context, args url.Values) (g *granted, err error) {
-	for range maxAccess {
-		g, err = w.accessOnce(ctx, args)
-		var limited *slackgo.RateLimitedError
-		if !errors.As(err, &limited) {
-			return g, err
-		}
-		if err := sleep(ctx, max(limited.RetryAfter, 100*time.Millisecond)); err != nil {
-			return nil, err
-		}
-	}
-	return g, err
+func (w *workspace) access(ctx context.Context, args url.Values) (*granted, error) {
+	var g granted
+	return &g, w.patiently(ctx, "oauth.v2.access", args, w.asApp, &g)
 }
 
-func (w *workspace) accessOnce(ctx context.Context, args url.Values) (*granted, error) {
+// answered is an answer of Slack that says whether it is an error.
+type answered interface{ Err() error }
+
+// asApp has a request show the app's secret.
+func (w *workspace) asApp(r *http.Request) { r.SetBasicAuth(w.cfg.ClientID, w.cfg.ClientSecret) }
+
+// patiently calls a method that is not the bot's, and waits for its limit. as has the request say who asks.
+func (w *workspace) patiently(ctx context.Context, method string, args url.Values, as func(*http.Request), out answered) (err error) {
+	for range maxAccess {
+		if err = w.once(ctx, method, args, as, out); err != nil {
+			err = fmt.Errorf("%s: %w", method, err)
+		}
+		var limited *slackgo.RateLimitedError
+		if !errors.As(err, &limited) {
+			return err
+		}
+		if err := sleep(ctx, max(limited.RetryAfter, 100*time.Millisecond)); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+func (w *workspace) once(ctx context.Context, method string, args url.Values, as func(*http.Request), out answered) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.api.base+"oauth.v2.access", strings.NewReader(args.Encode()))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.api.base+method, strings.NewReader(args.Encode()))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.SetBasicAuth(w.cfg.ClientID, w.cfg.ClientSecret)
+	as(req)
 	resp, err := w.api.http.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("oauth.v2.access: %w", err)
+		return err
 	}
 	defer resp.Body.Close()
 	if err := limitedBy(resp); err != nil {
-		return nil, fmt.Errorf("oauth.v2.access: %w", err)
+		return err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("oauth.v2.access: %w", statusError(resp))
+		return statusError(resp)
 	}
-	var g granted
-	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&g); err != nil {
-		return nil, fmt.Errorf("oauth.v2.access: the answer is no JSON: %w", err)
+	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(out); err != nil {
+		return fmt.Errorf("the answer is no JSON: %w", err)
 	}
-	if err := g.Err(); err != nil {
-		return nil, fmt.Errorf("oauth.v2.access: %w", err)
-	}
-	return &g, nil
+	return out.Err()
 }
 
 // authorizeURL is where a browser asks Slack's user for consent.
@@ -118,8 +128,11 @@ func (w *workspace) authorizeURL(redirect, state string, personal bool) string {
 		}
 		args.Set("scope", strings.Join(list, ","))
 	}
-	return strings.TrimSuffix(w.api.base, "api/") + "oauth/v2/authorize?" + args.Encode()
+	return w.site() + "oauth/v2/authorize?" + args.Encode()
 }
+
+// site is the address of Slack's pages, with a slash at the end.
+func (w *workspace) site() string { return strings.TrimSuffix(w.api.base, "api/") }
 
 const (
 	// renewBefore is how long before its end a token is renewed; Slack's live for twelve hours.

@@ -13,7 +13,7 @@ import (
 // need that the module uses; "" for none. With several, each is for a kind of conversation.
 var (
 	methodScopes = map[string]string{
-		"apps.connections.open": "", "apps.manifest.export": "", "auth.revoke": "", "auth.test": "", "oauth.v2.access": "",
+		"apps.connections.open": "", "apps.manifest.export": "", "auth.revoke": "", "auth.test": "", "oauth.v2.access": "", "openid.connect.token": "", "openid.connect.userInfo": "",
 		"bookmarks.list": "bookmarks:read", "bots.info": "users:read",
 		"chat.delete": "chat:write", "chat.postMessage": "chat:write chat:write.customize", "chat.update": "chat:write",
 		"conversations.history": "channels:history groups:history im:history", "conversations.replies": "channels:history groups:history im:history",
@@ -63,7 +63,7 @@ func TestScopesAreThoseNeeded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	method := regexp.MustCompile(`"((?:apps|auth|bookmarks|bots|chat|conversations|emoji|files|oauth|pins|reactions|team|usergroups|users)\.[a-zA-Z0-9.]+)[":]`)
+	method := regexp.MustCompile(`"((?:apps|auth|bookmarks|bots|chat|conversations|emoji|files|oauth|openid|pins|reactions|team|usergroups|users)\.[a-zA-Z0-9.]+)[":]`)
 	used := map[string]bool{}
 	for _, name := range files {
 		if strings.HasSuffix(name, "_test.go") {

@@ -31,9 +31,26 @@ type Bridges interface {
 	// Message writes to a person in private, by the bridge's bot, once for each key. The error is ErrNotReachable
 	// if the person takes no messages, ErrNoMessages if the bridge can't send any, and ErrNotRunning.
 	Message(ctx context.Context, service, person, key, text string) error
+	// SignIns are the places at which people of a bridge's network can sign in to show who they are; none if there are none.
+	SignIns(service string) []SignIn
+	// SignInURL is the address of the network's page for one of them, from which people come back to redirect with state;
+	// false if there is no such place.
+	SignInURL(service, id, redirect, state string) (address string, ok bool)
+	// SignedIn is who a code that came back is about. The error is ErrStranger if they are in nothing that is bridged,
+	// ErrBadCode if the network does not know the code, and ErrNotRunning.
+	SignedIn(ctx context.Context, service, id, redirect, code string) (Person, error)
 	// Tied is told that the account of a person is another one, or ("") none any more.
 	Tied(ctx context.Context, service, person, account string)
 }
+
+// SignIn is a place at which people of a network sign in.
+type SignIn struct {
+	ID   string // the bridge's own; may be empty
+	Name string // such as "Discord"
+}
+
+// ErrStranger says that somebody is of a network, and in nothing of it that is bridged.
+var ErrStranger = errors.New("claims: the person is in nothing that is bridged")
 
 // Errors of Bridges.Message.
 var (

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -45,6 +46,29 @@ func (f *fake) Message(_ context.Context, _, person, key, text string) error {
 	}
 	f.wrote = append(f.wrote, person+" "+key+" "+text)
 	return nil
+}
+func (f *fake) SignIns(service string) []SignIn {
+	if service != "irc" {
+		return nil
+	}
+	return []SignIn{{"", "IRC"}, {"b", "IRC B"}}
+}
+func (f *fake) SignInURL(_, id, redirect, state string) (string, bool) {
+	if id == "gone" {
+		return "", false
+	}
+	return "https://irc.example/authorize?" + url.Values{"with": {id}, "redirect_uri": {redirect}, "state": {state}}.Encode(), true
+}
+func (f *fake) SignedIn(_ context.Context, service, id, redirect, code string) (Person, error) {
+	switch code {
+	case "stranger":
+		return Person{}, ErrStranger
+	case "old":
+		return Person{}, ErrBadCode
+	case "broken":
+		return Person{}, errors.New("the network is broken")
+	}
+	return Person{service, id + code, "Person " + code}, nil
 }
 func (f *fake) Tied(_ context.Context, _, person, account string) {
 	f.mu.Lock()

@@ -77,6 +77,17 @@ func (e ended) Message(context.Context, string, string, string, string) error {
 	return ErrNotRunning
 }
 
+// SignIns implements Bridges: nobody is there to ask the network.
+func (ended) SignIns(string) []SignIn { return nil }
+
+// SignInURL implements Bridges.
+func (ended) SignInURL(string, string, string, string) (string, bool) { return "", false }
+
+// SignedIn implements Bridges.
+func (ended) SignedIn(context.Context, string, string, string, string) (Person, error) {
+	return Person{}, ErrNotRunning
+}
+
 // Tied implements Bridges.
 func (ended) Tied(context.Context, string, string, string) {}
 

@@ -89,14 +89,21 @@ func (p Person) check() error {
 
 // Offer makes an offer for a person, or gives the one that is still good.
 func (c *Claims) Offer(ctx context.Context, p Person) (Offer, error) {
-	if err := p.check(); err != nil {
+	out, err := c.offer(ctx, p)
+	if err != nil {
 		return Offer{}, err
+	}
+	return Offer{URL: c.o.Pages.URL(PathClaim + "/" + c.token(out)), Code: c.code(out)}, nil
+}
+
+func (c *Claims) offer(ctx context.Context, p Person) (out store.ClaimPerson, err error) {
+	if err := p.check(); err != nil {
+		return out, err
 	}
 	if _, _, err := c.bridge(ctx, p.Service); err != nil {
-		return Offer{}, err
+		return out, err
 	}
-	var out store.ClaimPerson
-	err := c.o.Store.Write(ctx, func(t *store.Tx) (err error) {
+	err = c.o.Store.Write(ctx, func(t *store.Tx) (err error) {
 		if _, err := t.Tie(p.Service, p.ID); err == nil {
 			return store.Refuse(ErrLinked)
 		} else if !errors.Is(err, store.ErrNotFound) {
@@ -114,10 +121,7 @@ func (c *Claims) Offer(ctx context.Context, p Person) (Offer, error) {
 		c.renew(&out)
 		return t.SetClaimPerson(out)
 	})
-	if err != nil {
-		return Offer{}, err
-	}
-	return Offer{URL: c.o.Pages.URL(PathClaim + "/" + c.token(out)), Code: c.code(out)}, nil
+	return out, err
 }
 
 // renew gives a person an offer that is good: the one there is, unless it will soon end.

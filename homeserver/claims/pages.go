@@ -49,6 +49,8 @@ func (c *Claims) openPages() (err error) {
 	on("POST "+PathClaim, c.codePage)
 	on("POST "+PathClaim+"/ask", c.askPage)
 	on("POST "+PathClaim+"/unlink", c.unlinkPage)
+	on("GET "+PathClaim+"/{service}/enter", c.enterPage)
+	on("GET "+PathClaim+"/{service}/back", c.backPage)
 	on("GET "+PathClaim+"/{token}", c.offerPage)
 	on("POST "+PathClaim+"/{token}", c.acceptPage)
 	on("GET "+PathClaim+"/{token}/stop", c.stopPage)
@@ -102,6 +104,7 @@ type homeData struct {
 	SignIn    string
 	Linked    []Linked
 	Networks  []networkOf
+	SignIns   []signInOf
 	Code      string // as it was typed
 	Complaint sentence.Text
 	Moving    bool
@@ -143,6 +146,7 @@ func (c *Claims) homeData(r *http.Request) (d homeData, err error) {
 	}
 	d.Networks = c.networks()
 	if d.Session == nil {
+		d.SignIns = c.signIns(d.Networks)
 		return d, nil
 	}
 	if d.Linked, err = c.LinkedTo(r.Context(), d.Session.User); err != nil {
@@ -153,6 +157,7 @@ func (c *Claims) homeData(r *http.Request) (d homeData, err error) {
 	d.Networks = slices.DeleteFunc(d.Networks, func(n networkOf) bool {
 		return slices.ContainsFunc(d.Linked, func(l Linked) bool { return l.Service == n.Service })
 	})
+	d.SignIns = c.signIns(d.Networks)
 	return d, nil
 }
 

@@ -6,7 +6,7 @@ import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const { program, origin, shots, language, keyboard } = JSON.parse(process.argv[2]);
+const { program, origin, shots, language, keyboard, beyond } = JSON.parse(process.argv[2]);
 const browser = await chromium.launch({ executablePath: program, args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"] });
 // Each width and each scheme is looked at by axe; all of them are looked at for what is too wide, and photographed.
 const looks = [
@@ -20,7 +20,8 @@ page.setDefaultTimeout(60000);
 let complaints = [];
 page.on("console", (m) => { if (m.type() === "error" || m.type() === "warning") complaints.push(m.text()); });
 page.on("pageerror", (e) => complaints.push(String(e)));
-page.on("request", (r) => { if (!r.url().startsWith(origin) && !r.url().startsWith("data:")) complaints.push("asks for " + r.url()); });
+const led = (r) => r.isNavigationRequest() && beyond.some((site) => r.url().startsWith(site + "/"));
+page.on("request", (r) => { if (!r.url().startsWith(origin) && !r.url().startsWith("data:") && !led(r)) complaints.push("asks for " + r.url()); });
 
 async function look(name) {
   for (const [device, width, height, scheme, checked] of looks) {

@@ -35,6 +35,8 @@ type how struct {
 	// Known are names and other data on the pages; with it, pages are asked for in the language page.Pseudo, unless
 	// pictures are wanted.
 	Known []string
+	// Beyond are other sites to which links lead.
+	Beyond []string
 }
 
 // step is one thing that the browser does; see browser.mjs.
@@ -76,7 +78,7 @@ func newBrowserWith(t *testing.T, origin string, h how) *browser {
 	if shots != "" || h.Known == nil {
 		language = "en"
 	}
-	given, err := json.Marshal(map[string]any{"program": program, "origin": origin, "shots": shots, "language": language, "keyboard": h.Keyboard})
+	given, err := json.Marshal(map[string]any{"program": program, "origin": origin, "shots": shots, "language": language, "keyboard": h.Keyboard, "beyond": append([]string{}, h.Beyond...)})
 	if err != nil {
 		t.Fatal(err)
 	}

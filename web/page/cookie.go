@@ -46,6 +46,15 @@ func (s *Site) setCookie(w http.ResponseWriter, name, value string, life time.Du
 	http.SetCookie(w, c)
 }
 
+// SetCookie sets a cookie of a page's own, which scripts don't see; a life below 0 deletes it, and one of 0 lasts until the
+// browser is closed. Other sites' pages that lead here by a link send it along.
+func (s *Site) SetCookie(w http.ResponseWriter, name, value string, life time.Duration) {
+	s.setCookie(w, name, value, life)
+}
+
+// Cookie is the value of a cookie of SetCookie; "" if there is none.
+func (s *Site) Cookie(r *http.Request, name string) string { return s.cookie(r, name) }
+
 func (s *Site) cookie(r *http.Request, name string) string {
 	c, err := r.Cookie(s.cookieName(name))
 	if err != nil || len(c.Value) > 4096 {

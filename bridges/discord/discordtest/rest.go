@@ -77,6 +77,7 @@ func (s *Server) routes() http.Handler {
 		w.Header().Set("Content-Type", http.DetectContentType(data))
 		_, _ = w.Write(data)
 	})
+	s.openOAuth(mux)
 	handle("GET /gateway", false, func(*request) (any, *failure) {
 		return map[string]any{"url": "ws://" + s.Addr() + "/gateway"}, nil
 	})
@@ -86,7 +87,10 @@ func (s *Server) routes() http.Handler {
 			"session_start_limit": map[string]any{"total": 1000, "remaining": s.sessionsLeft, "reset_after": 14400000, "max_concurrency": 1},
 		}, nil
 	})
-	handle("GET /users/@me", true, func(*request) (any, *failure) {
+	handle("GET /users/@me", true, func(r *request) (any, *failure) {
+		if u := s.bearer(r.Request); u != nil {
+			return u, nil
+		}
 		return struct {
 			*User
 			MFA      bool    `json:"mfa_enabled"`
@@ -105,7 +109,7 @@ func (s *Server) routes() http.Handler {
 		}
 		return map[string]any{
 			"id": s.AppID, "name": "landbridge", "flags": flags, "flags_new": strconv.Itoa(flags), "icon": nil, "description": "", "type": nil,
-			"verify_key": strings.Repeat("0", 64), "redirect_uris": []string{}, "bot_public": true, "bot_require_code_grant": false,
+			"verify_key": strings.Repeat("0", 64), "redirect_uris": s.redirects, "bot_public": true, "bot_require_code_grant": false,
 			"owner": s.bot, "bot": s.bot, "team": nil, "interactions_endpoint_url": nil, "role_connections_verification_url": nil,
 			"approximate_guild_count": len(s.guilds), "approximate_user_install_count": 0, "approximate_user_authorization_count": 0, "eligible_oauth2_scopes": []string{}, "explicit_content_filter": 0,
 		}, nil
@@ -215,7 +219,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, pattern string, a
 		s.mu.Unlock()
 		answer(w, status, map[string]any{"message": http.StatusText(status), "code": 0})
 		return
-	case auth && r.Header.Get("Authorization") != "Bot "+s.Token:
+	case auth && r.Header.Get("Authorization") != "Bot "+s.Token && (pattern != "GET /users/@me" || s.bearer(r) == nil):
 		s.mu.Unlock()
 		answer(w, 401, map[string]any{"message": "401: Unauthorized", "code": 0})
 		return

@@ -58,8 +58,11 @@ type Server struct {
 	directs      map[string]string // channels of direct messages, with whom
 	closed       []string          // who takes none
 	commands     []string
-	interactions map[string]string // tokens of those that are not answered
-	answers      map[string]string // by token
+	interactions map[string]string  // tokens of those that are not answered
+	answers      map[string]string  // by token
+	consents     map[string]consent // by code
+	redirects    []string           // where people may be sent back to; none: anywhere
+	bearers      map[string]string  // whose a token is
 }
 
 // New starts a stand-in on an address, such as "127.0.0.1:0".
@@ -71,6 +74,7 @@ func New(address string) (*Server, error) {
 		sessions: map[string]*session{}, conns: map[*conn]bool{}, limits: map[string]*limit{},
 		requests: map[string]int{}, answered: map[string]int{}, allowed: 1<<1 | 1<<8 | 1<<15, shards: 1, sessionsLeft: 999,
 		directs: map[string]string{}, interactions: map[string]string{}, answers: map[string]string{},
+		consents: map[string]consent{}, bearers: map[string]string{}, redirects: []string{},
 	}
 	s.bot = &User{ID: s.AppID, Username: "landbridge", Discriminator: "0", Bot: true}
 	s.users[s.bot.ID] = s.bot

@@ -33,6 +33,9 @@ func (s *Server) routes(mux *http.ServeMux) {
 	maps.Copy(all, direct())
 	s.methods = all
 	mux.HandleFunc("/api/oauth.v2.access", s.oauthAccess)
+	mux.HandleFunc("GET /openid/connect/authorize", s.signIn)
+	mux.HandleFunc("/api/openid.connect.token", s.openIDToken)
+	mux.HandleFunc("/api/openid.connect.userInfo", s.openIDUser)
 	for name, m := range all {
 		mux.HandleFunc("/api/"+name, func(w http.ResponseWriter, r *http.Request) { s.call(w, r, name, m) })
 	}

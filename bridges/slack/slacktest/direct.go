@@ -2,6 +2,7 @@ package slacktest
 
 import (
 	"crypto/rand"
+	"html/template"
 	"net/http"
 	"net/url"
 	"slices"
@@ -98,6 +99,74 @@ func (s *Server) oauthAccess(w http.ResponseWriter, r *http.Request) {
 	}
 	out["authed_user"] = person
 	reply(w, s.watched("oauth.v2.access", out))
+}
+
+var signInPage = template.Must(template.New("").Parse(`<!DOCTYPE html><html lang="en"><title>Slack</title>
+<p>Who are you?</p><ul>{{range .People}}<li><a href="{{$.Page}}&amp;as={{.id}}">{{.name}}</a></li>{{end}}</ul>
+<p><a href="{{.Page}}&amp;as=other-U1">somebody of another workspace</a></p></html>`))
+
+// signIn is the page of "Sign in with Slack": it asks who is before it, and sends them back.
+func (s *Server) signIn(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if q.Get("client_id") != ClientID || q.Get("response_type") != "code" || q.Get("scope") != "openid profile" || q.Get("state") == "" || q.Get("team") != s.teamID {
+		http.Error(w, "invalid_request", http.StatusBadRequest)
+		return
+	}
+	if !q.Has("as") {
+		var people []Object
+		for _, id := range s.order {
+			people = append(people, s.users[id])
+		}
+		_ = signInPage.Execute(w, map[string]any{"People": people, "Page": template.URL(r.URL.RequestURI())})
+		return
+	}
+	code := rand.Text()
+	s.codes[code] = grant{q.Get("as"), q.Get("redirect_uri"), true}
+	http.Redirect(w, r, q.Get("redirect_uri")+"?"+url.Values{"code": {code}, "state": {q.Get("state")}}.Encode(), http.StatusFound)
+}
+
+// openIDToken answers openid.connect.token.
+func (s *Server) openIDToken(w http.ResponseWriter, r *http.Request) {
+	f := form(r)
+	id, secret, _ := r.BasicAuth()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.limits["openid.connect.token"].hit(w) {
+		return
+	}
+	g, ok := s.codes[f["code"]]
+	delete(s.codes, f["code"])
+	switch {
+	case id != ClientID || secret != ClientSecret:
+		reply(w, Object{"ok": false, "error": "bad_client_secret"})
+	case !ok || g.redirect != f["redirect_uri"] || f["grant_type"] != "authorization_code":
+		reply(w, Object{"ok": false, "error": "invalid_code"})
+	default:
+		access := "xoxp-" + rand.Text()
+		s.identities[access] = g.user
+		reply(w, s.watched("openid.connect.token", Object{"ok": true, "access_token": access, "token_type": "Bearer", "id_token": "e30.e30.e30"}))
+	}
+}
+
+// openIDUser answers openid.connect.userInfo. Who begins with "other-" is of another workspace.
+func (s *Server) openIDUser(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.limits["openid.connect.userInfo"].hit(w) {
+		return
+	}
+	user := s.identities[bearer(r)]
+	if user == "" {
+		reply(w, Object{"ok": false, "error": "invalid_auth"})
+		return
+	}
+	team := s.teamID
+	if rest, ok := strings.CutPrefix(user, "other-"); ok {
+		user, team = rest, "T0OTHER"
+	}
+	reply(w, s.watched("openid.connect.userInfo", Object{"ok": true, "sub": user, "https://slack.com/user_id": user, "https://slack.com/team_id": team, "name": "Anna", "locale": "en-US"}))
 }
 
 // issue makes a token of a person; s.mu is held.

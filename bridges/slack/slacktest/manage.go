@@ -59,6 +59,7 @@ func manage() map[string]method {
 			}
 			return Object{"manifest": Object{
 				"display_information": Object{"name": "Landbridge"},
+				"oauth_config":        Object{"redirect_urls": s.Redirects},
 				"settings":            Object{"event_subscriptions": Object{"bot_events": s.Subscribed}, "socket_mode_enabled": true},
 			}}, ""
 		},

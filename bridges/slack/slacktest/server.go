@@ -67,17 +67,21 @@ type Server struct {
 	through     *Server // by whose connections events go
 	// Subscribed are the events of which the app is told, as its settings say to who has ConfigToken.
 	Subscribed []string
-	used       map[string]string // by which token methods were last called
-	team       Object
-	fail       map[string][]failure
-	revoked    bool
+	// Redirects are the addresses to which people may be sent back, as the same settings say.
+	Redirects []string
+	used      map[string]string // by which token methods were last called
+	team      Object
+	fail      map[string][]failure
+	revoked   bool
 	// TokenLife is how many seconds tokens of persons live; 0 for ever.
 	TokenLife int
 	actor     string // whose call is answered
 	codes     map[string]grant
-	persons   map[string]string // tokens, and whose they are
-	refresh   map[string]string
-	answers   map[string]chan string // to slash commands
+	// identities are whose a token of "Sign in with Slack" is.
+	identities map[string]string
+	persons    map[string]string // tokens, and whose they are
+	refresh    map[string]string
+	answers    map[string]chan string // to slash commands
 
 	socks   []*socket
 	pending map[string]*envelope
@@ -131,7 +135,7 @@ func New(t testing.TB) *Server {
 		bots: make(map[string]Object), files: make(map[string]*file), limits: make(map[string]*limit), busy: make(map[string]*limit),
 		botTokens: map[string]bool{BotToken: true}, used: make(map[string]string), team: Object{"id": Team, "name": "Acme", "domain": "acme", "icon": Object{}},
 		fail: make(map[string][]failure), pending: make(map[string]*envelope),
-		codes: make(map[string]grant), persons: map[string]string{ConfigToken: configurer}, refresh: make(map[string]string), answers: make(map[string]chan string),
+		codes: make(map[string]grant), identities: make(map[string]string), persons: map[string]string{ConfigToken: configurer}, refresh: make(map[string]string), answers: make(map[string]chan string),
 		teamID: Team,
 		closed: make(chan struct{}), changed: make(chan struct{}),
 	}
@@ -239,7 +243,7 @@ func (s *Server) LimitIn(channel string, n int, after time.Duration) {
 func (s *Server) LimitAll(n int, after time.Duration) (names []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	names = append(slices.Collect(maps.Keys(s.methods)), "apps.connections.open", "oauth.v2.access")
+	names = append(slices.Collect(maps.Keys(s.methods)), "apps.connections.open", "oauth.v2.access", "openid.connect.token", "openid.connect.userInfo")
 	slices.Sort(names)
 	for _, name := range names {
 		s.limits[name] = &limit{after, n}
