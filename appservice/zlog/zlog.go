@@ -47,6 +47,20 @@ func level(l zerolog.Level) slog.Level {
 	}
 }
 
+// mild are lines that bridgev2 calls errors, by their error, and that are none: that somebody without a login joins a room is
+// what a community's bridge lives of.
+var mild = map[string]string{
+	"Failed to get member event target": "failed to find preferred login: not logged in (relay not allowed for this event)",
+}
+
+// of is the level of a line.
+func of(l zerolog.Level, msg string, fields map[string]any) slog.Level {
+	if text, ok := mild[msg]; ok && fields[zerolog.ErrorFieldName] == text {
+		return slog.LevelDebug
+	}
+	return level(l)
+}
+
 // sampler drops lines before they are formatted.
 type sampler struct{ handler slog.Handler }
 
@@ -77,8 +91,12 @@ func (w *writer) WriteLevel(l zerolog.Level, line []byte) (int, error) {
 	delete(fields, zerolog.MessageFieldName)
 	delete(fields, zerolog.LevelFieldName)
 	delete(fields, zerolog.TimestampFieldName)
+	severity := of(l, msg, fields)
 	if w.observe != nil {
-		w.observe(level(l), msg)
+		w.observe(severity, msg)
+	}
+	if !w.handler.Enabled(context.Background(), severity) {
+		return len(line), nil
 	}
 	names := make([]string, 0, len(fields))
 	for name := range fields {
@@ -87,7 +105,7 @@ func (w *writer) WriteLevel(l zerolog.Level, line []byte) (int, error) {
 		}
 	}
 	sort.Strings(names)
-	rec := slog.NewRecord(time.Now(), level(l), msg, 0)
+	rec := slog.NewRecord(time.Now(), severity, msg, 0)
 	for _, name := range names {
 		rec.AddAttrs(attr(name, fields[name]))
 	}
