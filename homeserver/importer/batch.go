@@ -189,6 +189,9 @@ func (w *writing) item(it wire.Item) (wire.Done, error) {
 	if store.ServerOf(it.Sender) != w.i.o.Server {
 		return wire.Done{}, mxerror.BadJSON("The sender %s is not of this server, and can't have said anything through it.", it.Sender)
 	}
+	if applies, err := w.applies(it); err != nil || !applies {
+		return wire.Done{}, err
+	}
 	switch {
 	case it.Kind == wire.KindLeave:
 		return w.leave(it)
@@ -243,6 +246,22 @@ func (w *writing) item(it wire.Item) (wire.Done, error) {
 	return d, err
 }
 
+// applies tells whether the condition of an item is met.
+func (w *writing) applies(it wire.Item) (bool, error) {
+	if it.If == "" {
+		return true, nil
+	}
+	id := w.find(it.Relates.To)
+	if _, now := w.here[it.Relates.To]; now || id == "" {
+		return false, nil // what was brought in just now is as it is to be
+	}
+	e, err := w.s.Event(id)
+	if err != nil {
+		return false, err
+	}
+	return gjson.GetBytes(e.Content, gjson.Escape(it.If)).Exists(), nil
+}
+
 // check refuses what is no item.
 func check(it wire.Item) error {
 	switch {
@@ -254,6 +273,8 @@ func check(it wire.Item) error {
 		return mxerror.BadJSON("The item has no sender.")
 	case len(it.Pins) > wire.MaxPins:
 		return mxerror.BadJSON("There are more than %d pins.", wire.MaxPins)
+	case it.If != "" && it.Relates == nil:
+		return mxerror.BadJSON("An item with a condition needs an item to which that applies.")
 	case it.Kind == wire.KindRedact && it.Relates == nil:
 		return mxerror.BadJSON("A redaction needs an item to redact.")
 	case it.Kind != wire.KindEvent:

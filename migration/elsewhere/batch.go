@@ -17,7 +17,7 @@ import (
 
 // Batch implements run.Target. Items that are there already stay as they are; one that the homeserver refuses says why.
 func (t *Target) Batch(ctx context.Context, q wire.Batch) (out wire.BatchDone, err error) {
-	w := &writing{t: t, q: q}
+	w := &writing{t: t, q: q, fresh: map[string]bool{}}
 	for _, it := range q.Items {
 		var d wire.Done
 		err := t.insist(ctx, func() error {
@@ -31,6 +31,7 @@ func (t *Target) Batch(ctx context.Context, q wire.Batch) (out wire.BatchDone, e
 		if err != nil {
 			return out, err
 		}
+		w.fresh[it.Remote] = d.Fresh
 		out.Items = append(out.Items, d)
 	}
 	return out, nil
@@ -40,6 +41,8 @@ func (t *Target) Batch(ctx context.Context, q wire.Batch) (out wire.BatchDone, e
 type writing struct {
 	t *Target
 	q wire.Batch
+	// fresh are the items that were brought in just now.
+	fresh map[string]bool
 }
 
 // find is the event that an item is there; "" if it is not.
@@ -54,6 +57,9 @@ func (w *writing) find(ctx context.Context, remote string) (string, error) {
 // item brings one item in. It may be called again for the same one.
 func (w *writing) item(ctx context.Context, it wire.Item) (d wire.Done, err error) {
 	if d.EventID, err = w.find(ctx, it.Remote); err != nil || d.EventID != "" {
+		return d, err
+	}
+	if applies, err := w.applies(ctx, it); err != nil || !applies {
 		return d, err
 	}
 	if it.Kind == wire.KindLeave {
@@ -115,6 +121,22 @@ func (w *writing) item(ctx context.Context, it wire.Item) (d wire.Done, err erro
 	})
 	d.Unresolved = !resolved
 	return d, err
+}
+
+// applies tells whether the condition of an item is met.
+func (w *writing) applies(ctx context.Context, it wire.Item) (bool, error) {
+	if it.If == "" || w.fresh[it.Relates.To] {
+		return it.If == "", nil
+	}
+	id, err := w.find(ctx, it.Relates.To)
+	if err != nil || id == "" {
+		return false, err
+	}
+	var e event
+	if err := w.t.get(ctx, client("rooms", w.q.RoomID, "event", id), nil, &e); err != nil {
+		return false, fmt.Errorf("looking at what was brought in: %w", err)
+	}
+	return e.Content[it.If] != nil, nil
 }
 
 // txn is the transaction id of an item: always the same.

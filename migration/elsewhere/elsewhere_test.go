@@ -101,6 +101,10 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		out = s.rooms[n-1]["creation_content"].(map[string]any)
 	case strings.HasSuffix(path, "/state/m.room.join_rules/"):
 		out["join_rule"] = "invite"
+	case strings.Contains(path, "/event/"):
+		id := path[strings.LastIndex(path, "/")+1:]
+		i := slices.IndexFunc(s.events, func(e map[string]any) bool { return e["event_id"] == id })
+		out = s.events[i]
 	case strings.HasSuffix(path, "/messages"):
 		chunk := slices.Clone(s.events)
 		slices.Reverse(chunk)
@@ -230,6 +234,33 @@ func TestBatch(t *testing.T) {
 	}
 	if invites != 1 {
 		t.Errorf("%d invitations", invites)
+	}
+}
+
+// TestIf: an item with a condition is brought in where that is met, and nowhere else.
+func TestIf(t *testing.T) {
+	t.Parallel()
+	s, target, _ := opened(t)
+	on := func(to string) wire.Item {
+		it := say(to+"/more", "more about "+to)
+		it.Relates, it.If = &wire.Relation{Rel: wire.RelEdit, To: to}, "lost"
+		return it
+	}
+	lost := say("lost", "a file")
+	lost.Content = jsontext.Value(`{"body":"a file","lost":true}`)
+	q := wire.Batch{Source: "a", RoomID: "!r", Creator: "@bot:x", Items: []wire.Item{lost, on("lost"), say("here", "a text"), on("here"), on("none")}}
+	for i, want := range [][]string{{"a file", "a text"}, {"a file", "a text", "more about lost"}, {"a file", "a text", "more about lost"}} {
+		out, err := target.Batch(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, e := range s.events {
+			got = append(got, e["content"].(map[string]any)["body"].(string))
+		}
+		if !slices.Equal(got, want) || slices.ContainsFunc(out.Items, func(d wire.Done) bool { return d.Problem != "" || d.Unresolved }) {
+			t.Errorf("after run %d there are %q, and %+v is told", i+1, got, out.Items)
+		}
 	}
 }
 

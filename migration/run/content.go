@@ -16,6 +16,18 @@ type part struct {
 	body    string
 	// id is what the bridge calls it within the message.
 	id string
+	// alone is, for a file that has the text as its caption, the file without it.
+	alone *part
+}
+
+// LostFile marks what stands for a file that could not be brought in. If a later run can, it is edited into the file.
+const LostFile = "im.landbridge.lost_file"
+
+// lost says that a file is not here.
+func lost(body string) *part {
+	p := say("m.text", body)
+	p.content[LostFile] = true
+	return p
 }
 
 func sorted(m map[string]bool) []string { return slices.Sorted(maps.Keys(m)) }
@@ -74,6 +86,7 @@ func (w *writer) parts(m *model.Message, s *somebody) []*part {
 	}
 	if text != nil && !m.Apart && len(files) == 1 && files[0].content["url"] != nil && text.content["msgtype"] == "m.text" {
 		f := files[0]
+		f.alone = &part{content: maps.Clone(f.content), body: f.body}
 		f.content["body"], f.body = text.body, text.body
 		for _, k := range []string{"format", "formatted_body", "m.mentions"} {
 			if v, ok := text.content[k]; ok {
@@ -136,13 +149,13 @@ func (w *writer) file(m *model.Message, f *model.File) *part {
 		return say("m.text", "(a file that was deleted)")
 	case model.Hidden:
 		w.r.problem(m.Where, "the file %q is hidden by the limits of the plan", f.Name)
-		return say("m.text", "(a file that is not in the export, because of the limits of the plan)")
+		return lost("(a file that is not in the export, because of the limits of the plan)")
 	case model.External:
 		return say("m.text", strings.TrimSpace(f.Name+": "+f.Link))
 	}
 	uri := w.r.media.bring(w.ctx, f, m.Where)
 	if uri == "" {
-		return say("m.text", strings.TrimSuffix(strings.TrimSpace(f.Name+": "+f.Link), ":")+" (this file could not be brought over)")
+		return lost(strings.TrimSuffix(strings.TrimSpace(f.Name+": "+f.Link), ":") + " (this file could not be brought over)")
 	}
 	info := fields{"mimetype": f.Type}
 	for k, v := range map[string]int64{"size": f.Size, "w": int64(f.Width), "h": int64(f.Height), "duration": int64(f.Duration)} {

@@ -266,6 +266,7 @@ func (w *writer) message(m *model.Message) error {
 		if i == 0 && m.What != model.Gone && m.Edited.After(m.Time) {
 			w.add(u, "an edit", w.editOf(u, p))
 		}
+		w.found(u, name, p)
 	}
 	if m.Pinned {
 		w.pins = append(w.pins, m.Name)
@@ -280,6 +281,27 @@ func (w *writer) message(m *model.Message) error {
 	}
 	return w.reactions(u, m)
 }
+
+// found makes a file out of what an earlier run has put in its place. That was an event of its own also where the file would have
+// had the text as its caption.
+func (w *writer) found(u *unit, name string, p *part) {
+	if p.content["url"] == nil {
+		return
+	}
+	if p.alone != nil {
+		name, p = u.m.Name+"~1", p.alone
+	}
+	ts := u.m.Time.UnixMilli()
+	if u.m.Edited.After(u.m.Time) {
+		ts = u.m.Edited.UnixMilli()
+	}
+	// A millisecond later: of two edits the newer one is shown.
+	w.add(u, "a file", wire.Item{Remote: name + Found, Sender: u.s.user, Type: "m.room.message", TS: ts + 1, Content: p.edit(),
+		Relates: &wire.Relation{Rel: wire.RelEdit, To: name}, If: LostFile})
+}
+
+// Found ends the name of the item that edits what stands for a file into the file.
+const Found = "/file"
 
 // relation is what a message answers.
 func (w *writer) relation(m *model.Message) *wire.Relation {

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/tidwall/gjson"
+
 	"github.com/landbridge-im/landbridge/homeserver/importer/wire"
 	"github.com/landbridge-im/landbridge/migration/model"
 	"github.com/landbridge-im/landbridge/migration/plan"
@@ -164,6 +166,9 @@ func (t *target) Batch(ctx context.Context, q wire.Batch) (out wire.BatchDone, e
 		if it.Relates != nil {
 			names = append(names, it.Relates.To)
 		}
+		if hasFile(it) {
+			names = append(names, it.Remote+run.Found, it.Remote+"~1"+run.Found)
+		}
 		names = append(names, it.Pins...)
 	}
 	slices.Sort(names)
@@ -192,6 +197,11 @@ func (t *target) Batch(ctx context.Context, q wire.Batch) (out wire.BatchDone, e
 			// The bridge has the message in its own parts, and knows who has reacted to it.
 		case it.Remote == "" || it.StateKey != nil || it.Kind == wire.KindPins:
 			// Members are compared at the end; names and topics may have been changed here since.
+		case it.If != "" && !ok:
+			// What it would change is as it is to be.
+		case hasFile(it) && (here[it.Remote+run.Found].ID != "" || here[it.Remote+"~1"+run.Found].ID != ""):
+			// It stands for a file, or is the text of one, that came later: as an item of its own.
+			t.count(q.RoomID, true)
 		case it.Kind == wire.KindRedact:
 			if to, known := here[it.Relates.To]; known && to.Content != nil && len(to.Content) > 0 {
 				t.differ(it.Relates.To, "is deleted there, and not here")
@@ -206,6 +216,11 @@ func (t *target) Batch(ctx context.Context, q wire.Batch) (out wire.BatchDone, e
 		}
 	}
 	return out, nil
+}
+
+// hasFile tells whether an item is a file.
+func hasFile(it wire.Item) bool {
+	return it.If == "" && it.Type == "m.room.message" && gjson.GetBytes(it.Content, "url").Exists()
 }
 
 func (t *target) count(room string, same bool) {

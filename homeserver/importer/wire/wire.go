@@ -127,6 +127,9 @@ type Item struct {
 	// Within is how many milliseconds the time may be wrong, in rooms that are lived in: what the sender said in this time with
 	// the same words is the item.
 	Within int64 `json:"within,omitempty"`
+	// If has the item be brought in only if the content of what it relates to has this field; it is left out without a word
+	// otherwise, also where there is no such thing.
+	If string `json:"if,omitempty"`
 }
 
 // Batch asks for items of one room, in the order in which they are to be.
