@@ -2,11 +2,8 @@ package discord
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
@@ -15,15 +12,8 @@ import (
 )
 
 const (
-	// stickerSide is how many pixels the longest side of a drawn sticker has: as many as Discord draws, which
-	// shows it half as large.
-	stickerSide = 320
 	// stickerShown is how wide and high a sticker is shown.
 	stickerShown = 160
-	// maxDrawn is the largest picture that becomes of an animation, in bytes.
-	maxDrawn = 2 << 20
-	// drawTime is how long drawing may take; then one picture has to do, which may take drawStillTime.
-	drawTime, drawStillTime = 30 * time.Second, 10 * time.Second
 	// drawnKept is how many bytes of drawn stickers are kept, drawnMost how many stickers.
 	drawnKept, drawnMost = 16 << 20, 256
 )
@@ -127,22 +117,11 @@ func (d *drawnStickers) sticker(ctx context.Context, id wire.ID, fetch func() ([
 	return s.stickerFile, s.err
 }
 
-// drawSticker makes a picture of an animation: an animated one or, if that takes too long, one that stands still.
+// drawSticker makes a picture of an animation.
 func drawSticker(ctx context.Context, raw []byte) (stickerFile, error) {
-	doc, err := lottie.Parse(raw)
+	p, err := lottie.Sticker(ctx, raw)
 	if err != nil {
 		return stickerFile{}, err
-	}
-	draw, cancel := context.WithTimeout(ctx, drawTime)
-	defer cancel()
-	p, err := doc.Animated(draw, stickerSide, maxDrawn)
-	if errors.Is(err, lottie.ErrTooMuchWork) || errors.Is(err, context.DeadlineExceeded) {
-		still, cancel := context.WithTimeout(ctx, drawStillTime)
-		defer cancel()
-		p, err = doc.Still(still, stickerSide)
-	}
-	if err != nil {
-		return stickerFile{}, fmt.Errorf("draw a sticker: %w", err)
 	}
 	longest := max(p.Width, p.Height)
 	shown := func(side int) int { return max(side*stickerShown/longest, 1) }

@@ -213,6 +213,9 @@ func (e *Export) convert(s *stream, m *message, file, where string) *model.Messa
 	for _, st := range stickers {
 		f := e.file("sticker/"+st.ID, first(st.Name, "sticker"), st.Source, file)
 		f.Part = "s" + st.ID
+		if f.Lottie = strings.EqualFold(ext(st.Source), ".json"); f.Lottie {
+			f.ID, f.Type, f.Size = f.ID+".png", "image/png", 0
+		}
 		out.Files = append(out.Files, f)
 	}
 	for _, x := range m.Reactions {

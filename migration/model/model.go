@@ -103,6 +103,8 @@ type File struct {
 	Width, Height, Duration int // pixels and milliseconds; 0 if not known
 
 	State FileState
+	// Lottie says that it is an animation in that format, of which a picture is to be made: Name and Type are the picture's.
+	Lottie bool
 	// Open opens it out of the archive; nil if it is not there.
 	Open func() (io.ReadCloser, error)
 	// URL is where it can be fetched. It may hold a token: it is never logged, stored or shown.

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"github.com/landbridge-im/landbridge/homeserver/importer/wire"
+	"github.com/landbridge-im/landbridge/internal/lottie"
 	"github.com/landbridge-im/landbridge/migration/model"
 )
 
@@ -110,6 +112,11 @@ func (u *uploads) put(ctx context.Context, id string, f *model.File) (uri string
 		return "", err
 	}
 	defer body.Close()
+	if f.Lottie {
+		if body, err = drawn(ctx, body); err != nil {
+			return "", err
+		}
+	}
 	n := &counting{Reader: body}
 	made, err := u.r.o.Target.PutMedia(ctx, id, u.r.bot, f.Name, f.Type, n)
 	if err != nil && n.err != nil {
@@ -123,6 +130,19 @@ func (u *uploads) put(ctx context.Context, id string, f *model.File) (uri string
 		u.bytes.Add(n.n)
 	}
 	return u.uri(id, made.URI), nil
+}
+
+// drawn is the picture of an animation.
+func drawn(ctx context.Context, body io.Reader) (io.ReadCloser, error) {
+	raw, err := io.ReadAll(io.LimitReader(body, lottie.MaxBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("it could not be read: %w", err)
+	}
+	p, err := lottie.Sticker(ctx, raw)
+	if err != nil {
+		return nil, fmt.Errorf("the animation cannot be drawn: %w", err)
+	}
+	return io.NopCloser(bytes.NewReader(p.Data)), nil
 }
 
 type counting struct {

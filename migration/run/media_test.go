@@ -1,6 +1,7 @@
 package run
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/landbridge-im/landbridge/homeserver/importer/wire"
+	"github.com/landbridge-im/landbridge/internal/lottie/lottietest"
 	"github.com/landbridge-im/landbridge/migration/model"
 	"github.com/landbridge-im/landbridge/migration/plan"
 )
@@ -111,5 +113,33 @@ func TestFetch(t *testing.T) {
 		if strings.Contains(p.What, "xoxe") {
 			t.Errorf("the token is told: %s", p.What)
 		}
+	}
+}
+
+// TestDrawn: an animation that Matrix clients do not show is brought in as a picture, once.
+func TestDrawn(t *testing.T) {
+	t.Parallel()
+	target := &memory{files: map[string]string{}}
+	r := &Runner{o: Options{Target: target, Mapping: &plan.Mapping{}}, server: "x", limit: 1 << 20, source: model.Source{Network: "discord", ID: "1"}}
+	r.media = newUploads(r)
+	sticker := func(name string, raw []byte) *model.File {
+		return &model.File{ID: name, Name: name, Type: "image/png", Lottie: true, Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(raw)), nil }}
+	}
+	square := lottietest.Animation(nil, lottietest.Shapes(nil, lottietest.Rect(50, 50, 80, 80), lottietest.Fill(1, 0, 0)))
+	for range 2 {
+		if uri := r.media.bring(t.Context(), sticker("Wumpus", square), "here"); uri == "" || len(r.problems) != 0 {
+			t.Errorf("%q, %v", uri, r.problems)
+		}
+	}
+	for _, raw := range target.files {
+		if !strings.HasPrefix(raw, "\x89PNG") {
+			t.Errorf("the file is %.20q", raw)
+		}
+	}
+	if target.puts != 1 {
+		t.Errorf("%d files", target.puts)
+	}
+	if uri := r.media.bring(t.Context(), sticker("broken", []byte(`{"v":1}`)), "here"); uri != "" || len(r.problems) != 1 || !strings.Contains(r.problems[0].What, "the animation cannot be drawn") {
+		t.Errorf("%q, %v", uri, r.problems)
 	}
 }
