@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/url"
 	"slices"
+	"strconv"
 	"time"
 
 	"maunium.net/go/mautrix/bridgev2"
@@ -176,8 +177,38 @@ func (n *bot) fetchStream(ctx context.Context, stream wire.Channel, after wire.I
 	}
 }
 
-// pastReactions are the reactions to a message, as the gateway would have told them. Those
-// of more than a hundred people with one emoji are cut.
+// maxReactors is how many people's reactions with one emoji are fetched.
+const maxReactors = 1000
+
+// reactors are those who reacted to a message with an emoji; kind is 1 for super reactions. Discord: "Get Reactions", which has at
+// most 100 people, in the order of their ids.
+func (n *bot) reactors(ctx context.Context, ch *wire.Channel, m wire.ID, emoji string, kind int) (users wire.List[wire.User], err error) {
+	path := "/channels/" + string(ch.ID) + "/messages/" + string(m) + "/reactions/" + url.PathEscape(emoji)
+	after := ""
+	for len(users) < maxReactors {
+		query := url.Values{"limit": {"100"}}
+		if kind != 0 {
+			query.Set("type", strconv.Itoa(kind))
+		}
+		if after != "" {
+			query.Set("after", after)
+		}
+		var page wire.List[wire.User]
+		if err := n.question(ctx, path+"?"+query.Encode(), "/channels/"+string(ch.ID)+"/reactions", false, &page); err != nil {
+			return users, err
+		}
+		if len(page) == 0 || string(page[len(page)-1].ID) == after { // a server that knows no pages
+			break
+		}
+		users = append(users, page...)
+		if after = string(page[len(page)-1].ID); len(page) < 100 {
+			break
+		}
+	}
+	return users, nil
+}
+
+// pastReactions are the reactions to a message, as the gateway would have told them.
 func (n *bot) pastReactions(ctx context.Context, ch *wire.Channel, m rawMessage) (list []*entry) {
 	var have struct {
 		Reactions wire.List[struct {
@@ -195,23 +226,21 @@ func (n *bot) pastReactions(ctx context.Context, ch *wire.Channel, m rawMessage)
 		if r.Emoji.ID != "" {
 			name += ":" + string(r.Emoji.ID)
 		}
-		var users wire.List[wire.User]
-		path := "/channels/" + string(ch.ID) + "/messages/" + string(m.id) + "/reactions/" + url.PathEscape(name) + "?limit=100"
-		if err := n.question(ctx, path, "/channels/"+string(ch.ID)+"/reactions", false, &users); err != nil {
+		users, err := n.reactors(ctx, ch, m.id, name, 0)
+		if err != nil {
 			n.log.Warn("who reacted to a message cannot be fetched", "channel", ch.ID, "message", m.id, "error", err)
-			continue
 		}
 		if r.Counts.Burst > 0 { // super reactions are another list
-			var more wire.List[wire.User]
-			if err := n.question(ctx, path+"&type=1", "/channels/"+string(ch.ID)+"/reactions", false, &more); err == nil {
-				for _, u := range more {
-					if !slices.ContainsFunc(users, func(have wire.User) bool { return have.ID == u.ID }) {
-						users = append(users, u)
-					}
-				}
+			if more, err := n.reactors(ctx, ch, m.id, name, 1); err == nil {
+				users = append(users, more...)
 			}
 		}
+		told := map[wire.ID]bool{}
 		for _, u := range users {
+			if told[u.ID] {
+				continue
+			}
+			told[u.ID] = true
 			raw, err := json.Marshal(map[string]any{
 				"user_id": u.ID, "channel_id": ch.ID, "message_id": m.id, "guild_id": ch.GuildID,
 				"emoji":  map[string]any{"id": r.Emoji.ID, "name": r.Emoji.Name, "animated": r.Emoji.Animated},

@@ -35,6 +35,13 @@ func TestHistory(t *testing.T) {
 		if i == 120 {
 			r.dc.React(m, r.owner, "🎉", true)
 		}
+		if i == 130 { // more than one page of people
+			for k := range 130 {
+				u := r.dc.AddUser(fmt.Sprint("fan", k))
+				r.dc.AddMember(r.guild, u)
+				r.dc.React(m, u, "👍", true)
+			}
+		}
 	}
 	first := r.dc.SayAt(r.general, gone, "first", day.Add(-time.Hour))
 	want = append([]string{"first"}, want...)
@@ -78,6 +85,13 @@ func TestHistory(t *testing.T) {
 			t.Errorf("thread %d: %+v", i, rel)
 		}
 	}
+	liked, fans := r.said(room, ghost(r.anna), "old 130"), map[id.UserID]bool{}
+	r.event(room, "m.reaction", "the reactions of all", func(e *appservicetest.Event) bool {
+		if rel := relation(e); rel.EventID == string(liked.ID) && strings.HasPrefix(rel.Key, "👍") {
+			fans[e.Sender] = true
+		}
+		return len(fans) == 130
+	})
 	target := r.said(room, ghost(r.anna), "old 120")
 	r.event(room, "m.reaction", "the reaction", func(e *appservicetest.Event) bool {
 		rel := relation(e)

@@ -1,6 +1,7 @@
 package discordtest
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -76,8 +77,9 @@ func (s *Server) getReactions(r *request) (any, *failure) {
 		if name != r.PathValue("emoji") {
 			continue
 		}
-		for _, id := range have.users {
-			if u := s.users[id]; u != nil && len(list) < n {
+		after := r.URL.Query().Get("after")
+		for _, id := range slices.SortedFunc(slices.Values(have.users), byID) {
+			if u := s.users[id]; u != nil && len(list) < n && byID(id, after) > 0 {
 				list = append(list, u)
 			}
 		}
@@ -85,6 +87,9 @@ func (s *Server) getReactions(r *request) (any, *failure) {
 	}
 	return nil, &failure{400, 10014, "Unknown Emoji"}
 }
+
+// byID orders ids, which are numbers.
+func byID(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(a, b)) }
 
 // getArchived is "List Public Archived Threads": newest first, those archived before a time.
 func (s *Server) getArchived(r *request) (any, *failure) {
