@@ -52,6 +52,8 @@ presence: {enabled: true}
 enable_media_repo: true
 federation:
   client_timeout: 10s
+  max_long_retry_delay: 1s
+  max_short_retry_delay: 1s
   destination_min_retry_interval: 500
   destination_retry_multiplier: 1
   destination_max_retry_interval: 1000

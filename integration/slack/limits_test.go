@@ -15,7 +15,7 @@ func TestEveryMethodLimited(t *testing.T) {
 	t.Parallel()
 	var me, old, hidden string
 	var methods []string
-	k := newTalkAfter(t, oauthConfig, func(k *talk) {
+	k := newTalkAfter(t, "          sign_in: true\n"+oauthConfig, func(k *talk) {
 		me, hidden = k.slack.AddUser("anna", "Anna of Slack"), k.slack.AddUser("hidden", "Hidden")
 		k.slack.Hide(hidden)
 		k.slack.Join(me, k.channel)
@@ -93,6 +93,10 @@ func TestEveryMethodLimited(t *testing.T) {
 	k.slack.Say(k.bob, k.channel, "in a gap", nil)
 	k.until("what was said in a gap", func() bool { return k.count("in a gap") == 1 })
 	k.ask(bot, "logout acme."+strings.ToLower(me), func(s string) bool { return strings.Contains(strings.ToLower(s), "logged out") })
+	// Who shows who he is, to have an account.
+	if page := k.signIn(k.bob); !strings.Contains(page, "You are invited as") {
+		t.Errorf("signing in leads to %s", page)
+	}
 	for _, name := range methods {
 		if name == "apps.manifest.export" {
 			continue // of an examination (bridges/slack, TestExamine)

@@ -51,6 +51,31 @@ func (k *talk) withBot() string {
 
 var address = regexp.MustCompile(`https?://[^\s)>\]]+`)
 
+// signIn shows the homeserver who a user of Slack is, by a browser in which they are signed in there, and returns the page on which
+// that ends.
+func (k *talk) signIn(user string) string {
+	k.t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	browser := &http.Client{Jar: jar}
+	address, page := k.server.URL()+"/claim/slack/enter?with=acme", ""
+	for range 2 { // the second time as one who has chosen on Slack's page
+		resp, err := browser.Get(address)
+		if err != nil {
+			k.t.Fatal(err)
+		}
+		raw, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil {
+			k.t.Fatal(err)
+		}
+		address, page = resp.Request.URL.String()+"&as="+user, string(raw)
+	}
+	return page
+}
+
 // consent goes through the pages as a browser does, on which user is signed in to Slack.
 func (k *talk) consent(start, user string) {
 	k.t.Helper()

@@ -133,6 +133,8 @@ func (s *Server) openIDToken(w http.ResponseWriter, r *http.Request) {
 	id, secret, _ := r.BasicAuth()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.calls = append(s.calls, Call{"openid.connect.token", f})
+	s.touch()
 	if s.limits["openid.connect.token"].hit(w) {
 		return
 	}
@@ -154,6 +156,8 @@ func (s *Server) openIDToken(w http.ResponseWriter, r *http.Request) {
 func (s *Server) openIDUser(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.calls = append(s.calls, Call{"openid.connect.userInfo", form(r)})
+	s.touch()
 	if s.limits["openid.connect.userInfo"].hit(w) {
 		return
 	}
