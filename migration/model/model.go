@@ -205,6 +205,11 @@ type Message struct {
 	Where string
 }
 
+// Counts tells whether a message counts as one: coming and going does not, nor the word that another one was deleted.
+func (m *Message) Counts() bool {
+	return m.What != Joined && m.What != Left && (m.What != Gone || m.Sender != "")
+}
+
 // Problem is something in an export that can't be carried over, or is not as it should be.
 type Problem struct {
 	Where string // file and line, or the like

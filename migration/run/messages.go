@@ -416,8 +416,8 @@ var _ model.Resolver = resolver{}
 // User implements model.Resolver.
 func (x resolver) User(id string) (name, userID string) {
 	s := x.r.people.byID[id]
-	if s == nil {
-		return "", ""
+	if s == nil { // they have not said anything yet, or never do
+		return x.r.people.conf[id].Name, ""
 	}
 	return s.Name, s.self()
 }

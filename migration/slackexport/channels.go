@@ -193,7 +193,7 @@ func (e *Export) unlisted(root string, claimed map[string]bool) {
 		seen[dir] = true
 		name := path.Base(dir)
 		if !validID(name) || !strings.ContainsRune("CDG", rune(name[0])) {
-			e.problem(dir, "has messages, but no list says which channel this is; they are lost", true)
+			e.problem(dir, "has messages, but no list says which channel this is; they are lost, unless channels.json is given an entry with its name and id", true)
 			continue
 		}
 		if _, dup := e.days[string(slack.ChannelKey(name).ID)]; dup {

@@ -273,3 +273,43 @@ func FuzzLists(f *testing.F) {
 		}
 	})
 }
+
+// TestNoExport: what is no export is told with what it is instead, and what can be done.
+func TestNoExport(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ name, file, want string }{
+		{"something else", "notes.txt", "neither channels.json nor users.json"},
+		{"days alone", "general/2020-09-13.json", `"name": "general"`},
+		{"slackdump's archive", "C0123456789.json.gz", "slackdump convert"},
+		{"slackdump's lists", "users.json.gz", "slackdump convert"},
+		{"slackdump's database", "slackdump.sqlite", "slackdump convert"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			name := filepath.Join(dir, tc.file)
+			if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(name, []byte("[]"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Open(dir, Options{}); err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestWithoutPeople: that the list of people is missing is told, and their names are those of their messages.
+func TestWithoutPeople(t *testing.T) {
+	t.Parallel()
+	e := folder(t, map[string]string{"channels.json": `[{"id":"C0123456","name":"general"}]`,
+		"general/2020-09-13.json": `[{"type":"message","user":"U1","user_profile":{"real_name":"Ann"},"text":"hi","ts":"1600000000.000100"}]`})
+	if list := all(t, e, "C0123456"); len(list) != 1 || list[0].Alias == nil || list[0].Alias.Name != "Ann" {
+		t.Errorf("messages %+v", list)
+	}
+	if p := e.Problems(); len(p) != 1 || p[0].Where != "users.json" || !p[0].Lost {
+		t.Errorf("problems %+v", p)
+	}
+}
