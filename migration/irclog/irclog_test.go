@@ -77,8 +77,8 @@ func TestClients(t *testing.T) {
 			[]string{"0102 15:04:06 ann  hello", "0102 15:04:07 ann emote waves", "0102 15:04:08 bob  hi", "0102 15:04:09 bob notice listen"}},
 		{"Limnoria", "logs/#lobby/#lobby.2024-01-02.log", "2024-01-02T15:04:05  *** ann <ann!~a@h> has joined #lobby\n2024-01-02T15:04:06  <ann> hello\n2024-01-02T15:04:07  * ann waves\n" +
 			"2024-01-02T15:04:08  *** ann changes topic to \"it's new\"\n2024-01-02T15:04:09  *** bob is now known as bob_\n2024-01-02T15:04:10  -bob_- listen\n2024-01-02T15:04:11  *** bob_ was kicked by ann (out)\n" +
-			"2024-01-02T15:04:12  *** ann <ann!~a@h> has quit IRC (bye)\n",
-			[]string{"0102 15:04:05 ann joined ", "0102 15:04:06 ann  hello", "0102 15:04:07 ann emote waves", "0102 15:04:08 ann topic it's new", "0102 15:04:10 bob_ notice listen", "0102 15:04:11 bob_ left ", "0102 15:04:12 ann left "}},
+			"2024-01-02T15:04:12  *** ann <ann!~a@h> has quit IRC (bye)\n2024-01-02T15:04:13  *** eve has joined #lobby\n",
+			[]string{"0102 15:04:05 ann joined ", "0102 15:04:06 ann  hello", "0102 15:04:07 ann emote waves", "0102 15:04:08 ann topic it's new", "0102 15:04:10 bob_ notice listen", "0102 15:04:11 bob_ left ", "0102 15:04:12 ann left ", "0102 15:04:13 eve joined "}},
 		{"eggdrop", "logs/#lobby.log.20240102", "[15:04] --- Tue Jan  2 2024\n[15:05] ann (~a@h) joined #lobby.\n[15:06] <ann> hello\n[15:07] Action: ann waves\n[15:08] #lobby: mode change '+o ann' by bob!b@h\n" +
 			"[15:09] Topic changed on #lobby by ann!~a@h: new\n[15:10] Nick change: bob -> bob_\n[15:11] ann (~a@h) left irc: bye\n[15:12] bob_ kicked from #lobby by eve: out\n[00:00] --- Wed Jan  3 2024\n[00:01] <eve> hi\n",
 			[]string{"0102 15:05:00 ann joined ", "0102 15:06:00 ann  hello", "0102 15:07:00 ann emote waves", "0102 15:09:00 ann topic new", "0102 15:11:00 ann left ", "0102 15:12:00 bob_ left ", "0103 00:01:00 eve  hi"}},

@@ -58,11 +58,11 @@ var events = []struct {
 	what model.What
 }{
 	{regexp.MustCompile(`^` + info + `Joins: ([^ ]+)`), model.Joined},
-	{regexp.MustCompile(`^` + info + `([^ ]+) (?:\[[^\]]*\]|<[^>]*>|\([^)]*\)) has joined `), model.Joined},
+	{regexp.MustCompile(`^` + info + `([^ ]+)(?: (?:\[[^\]]*\]|<[^>]*>|\([^)]*\)))? has joined `), model.Joined},
 	{regexp.MustCompile(`^\* ([^ ]+) \([^) ]*@[^) ]*\) has joined `), model.Joined},
 	{regexp.MustCompile(`^([^ ]+) \([^) ]*@[^) ]*\) joined `), model.Joined},
 	{regexp.MustCompile(`^` + info + `(?:Parts|Quits): ([^ ]+)`), model.Left},
-	{regexp.MustCompile(`^` + info + `([^ ]+) (?:\[[^\]]*\]|<[^>]*>|\([^)]*\)) has (?:left|quit)`), model.Left},
+	{regexp.MustCompile(`^` + info + `([^ ]+)(?: (?:\[[^\]]*\]|<[^>]*>|\([^)]*\)))? has (?:left|quit)`), model.Left},
 	{regexp.MustCompile(`^\* ([^ ]+) \([^) ]*@[^) ]*\) (?:has left|has quit|Quit)`), model.Left},
 	{regexp.MustCompile(`^([^ ]+) \([^) ]*@[^) ]*\) (?:left irc|left|got netsplit)`), model.Left},
 	{regexp.MustCompile(`^` + info + `([^ ]+) was kicked `), model.Left},
