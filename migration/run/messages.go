@@ -285,7 +285,7 @@ func (w *writer) message(m *model.Message) error {
 func (w *writer) relation(m *model.Message) *wire.Relation {
 	switch {
 	case m.Thread != "":
-		return &wire.Relation{Rel: wire.RelThread, To: m.Thread, Last: w.threads[m.Thread]}
+		return &wire.Relation{Rel: wire.RelThread, To: m.Thread, Last: w.threads[m.Thread], Reply: m.Reply}
 	case m.Reply != "":
 		return &wire.Relation{Rel: wire.RelReply, To: m.Reply}
 	}
