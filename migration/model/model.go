@@ -104,9 +104,9 @@ type File struct {
 
 	State FileState
 	// Open opens it out of the archive; nil if it is not there.
-	Open func() (io.ReadCloser, error)
+	Open func() (io.ReadCloser, error) `json:"-"`
 	// URL is where it can be fetched. It may hold a token: it is never logged, stored or shown.
-	URL Secret
+	URL Secret `json:"-"`
 	// Part is what the network's bridge calls the file within its message, where it has such names.
 	Part string
 	// Link is what may be shown of an address, without any token.
@@ -126,6 +126,9 @@ func (s Secret) String() string {
 
 // GoString implements fmt.GoStringer.
 func (s Secret) GoString() string { return s.String() }
+
+// MarshalText implements encoding.TextMarshaler, so that it is not in JSON either.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // Reveal is the text itself.
 func (s Secret) Reveal() string { return string(s) }
@@ -184,7 +187,7 @@ type Message struct {
 	Time   time.Time
 	// Edited is when it was changed last, zero for never.
 	Edited time.Time
-	// Thread is the Name of the message whose thread it is in, Reply of the one that it answers.
+	// Thread is the Name of the message whose thread it is in, Reply of the one that it answers, maybe there.
 	Thread, Reply string
 	Value         string
 	// Render writes the text; nil for none.

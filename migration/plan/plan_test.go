@@ -2,10 +2,13 @@ package plan_test
 
 import (
 	"bytes"
+	"encoding/json/v2"
+	"io"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/landbridge-im/landbridge/migration/model"
 	"github.com/landbridge-im/landbridge/migration/plan"
 	"github.com/landbridge-im/landbridge/migration/slackexport"
 )
@@ -61,6 +64,16 @@ func TestGolden(t *testing.T) {
 	back, err := plan.Load(name)
 	if err != nil || len(back.People) != len(m.People) || back.Source != "slack:acme" {
 		t.Errorf("read back %+v, %v", back, err)
+	}
+}
+
+// TestJSON: a report can be written as JSON, without what is no text, and without secrets.
+func TestJSON(t *testing.T) {
+	t.Parallel()
+	r := plan.Report{Source: model.Source{Network: "discord", Icon: &model.File{ID: "icon", URL: "https://example.org/?token=xoxe", Open: func() (io.ReadCloser, error) { return nil, io.EOF }}}}
+	raw, err := json.Marshal(r)
+	if err != nil || strings.Contains(string(raw), "xoxe") || !strings.Contains(string(raw), `"Network":"discord"`) {
+		t.Errorf("%s, %v", raw, err)
 	}
 }
 

@@ -200,6 +200,12 @@ func (r *Report) channel(ctx context.Context, x model.Export, c *model.Channel, 
 	return rc, nil
 }
 
+// away says of files that are not in an export how long they can be fetched.
+var away = map[string]string{
+	"slack":   "after the token in the export has expired only their names are shown",
+	"discord": "their addresses there expire within a day, and only their names are shown then",
+}
+
 // cannot says what has no place here.
 func (r *Report) cannot() {
 	say := func(n int, format string, args ...any) {
@@ -213,7 +219,7 @@ func (r *Report) cannot() {
 		orphans += rc.OrphansTotal
 	}
 	say(r.FilesGone, "%d files: they were deleted, or are not in the export and have no address", r.FilesGone)
-	say(r.FilesAway, "%d files have to be fetched from %s with the token in the export; after it has expired only their names are shown", r.FilesAway, r.Source.Network)
+	say(r.FilesAway, "%d files have to be fetched from %s; %s", r.FilesAway, r.Source.Network, away[r.Source.Network])
 	say(unknown, "%d reactions: the export does not say whose they are", unknown)
 	say(orphans, "%d replies answer messages that are not in the export; they become ordinary messages", orphans)
 	say(r.Edited, "what %d edited messages said before: the export has the last version only", r.Edited)
