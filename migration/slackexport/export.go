@@ -48,6 +48,7 @@ type Export struct {
 	known    map[string]int
 	channels []model.Channel
 	days     map[string][]string // the files of messages of a channel, by its key, in order
+	canvases map[string][]string // the lists of documents of a channel, by its key
 	emoji    []model.Emoji
 	files    map[string]string // paths in the archive by the id of the file
 
@@ -81,7 +82,7 @@ func New(a *archive.Archive, o Options) (*Export, error) {
 	if o.OwnerPower == 0 {
 		o.OwnerPower = 75
 	}
-	e := &Export{a: a, o: o, known: map[string]int{}, days: map[string][]string{}, files: map[string]string{}}
+	e := &Export{a: a, o: o, known: map[string]int{}, days: map[string][]string{}, canvases: map[string][]string{}, files: map[string]string{}}
 	for _, n := range a.Notes() {
 		e.problem("the archive", n, true)
 	}
@@ -91,6 +92,7 @@ func New(a *archive.Archive, o Options) (*Export, error) {
 	}
 	for _, root := range roots {
 		e.readChannels(root)
+		e.notBrought(root)
 	}
 	e.readDumps()
 	if len(e.channels) == 0 && len(e.people) == 0 {

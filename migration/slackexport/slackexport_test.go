@@ -313,3 +313,39 @@ func TestWithoutPeople(t *testing.T) {
 		t.Errorf("problems %+v", p)
 	}
 }
+
+// TestCanvases: the documents of a channel come when they were made, unless a message has them.
+func TestCanvases(t *testing.T) {
+	t.Parallel()
+	canvas := func(id string, created int, more string) string {
+		return fmt.Sprintf(`{"id":%q,"created":%d,"title":"Notes %s","mode":"quip","user":"U0000000A","url_private_download":"https://files.slack.com/files-pri/T1-%s/download/canvas?t=xoxe-secret"%s}`, id, created, id, id, more)
+	}
+	e := folder(t, map[string]string{"channels.json": general, "users.json": `[{"id":"U0000000A","name":"ann"}]`,
+		"general/canvas_in_the_conversation.json": "[" + canvas("F000000A1", 1600000250, "") + "," + canvas("F000000A2", 1600000260, "") + "," + canvas("F000000A3", 1600100000, "") + "," + canvas("F000000A4", 0, "") + "," +
+			canvas("F000000A5", 1600000270, `,"is_tombstoned":true`) + `,{"id":7}]`,
+		"general/2020-09-13.json": "[" + say("1600000200.000000", "before") + "," + strings.Replace(say("1600000300.000000", "with it"), `"text"`, `"files":[`+canvas("F000000A2", 1600000260, "")+`],"text"`, 1) + "]"})
+	var got []string
+	for _, m := range all(t, e, "C0000000A") {
+		line := fmt.Sprintf("%d %s %s", m.Time.Unix(), m.Sender, text(m).Body)
+		for _, f := range m.Files {
+			line += " " + f.Name + " " + f.Type
+		}
+		got = append(got, line)
+	}
+	want := []string{"1600000200 u0000000a before", "1600000250 u0000000a  Notes F000000A1.html text/html", "1600000300 u0000000a with it Notes F000000A2.html text/html", "1600100000 u0000000a  Notes F000000A3.html text/html"}
+	if !slices.Equal(got, want) {
+		t.Errorf("messages %q", got)
+	}
+	if p := e.Problems(); len(p) != 2 || p[0].Where != "general/canvas_in_the_conversation.json" || !strings.Contains(p[0].What, "Notes F000000A4") {
+		t.Errorf("problems %v", p)
+	}
+}
+
+// TestNotBrought: what an export has beside messages and has no place here is told.
+func TestNotBrought(t *testing.T) {
+	t.Parallel()
+	e := folder(t, map[string]string{"channels.json": general, "users.json": "[]", "lists.json": `[{"id":"F1"},{"id":"F2"}]`, "huddle_transcripts.json": `[""]`, "file_conversations.json": "[]"})
+	if p := e.Problems(); len(p) != 1 || p[0].Where != "lists.json" || !strings.Contains(p[0].What, "2 entries") {
+		t.Errorf("problems %v", p)
+	}
+}
