@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"strings"
 
 	"github.com/landbridge-im/landbridge/migration/archive"
 )
@@ -24,6 +25,9 @@ var others = []struct {
 
 // whatElse says of what is neither an export of Slack nor of Discord what it is, as far as that can be told; err is what it is not.
 func whatElse(name string, err error) error {
+	if strings.EqualFold(path.Ext(name), ".sqlite") || strings.EqualFold(path.Ext(name), ".db") {
+		return errors.New("this is a database; that of slackdump has to be made an export first: slackdump convert -f export -o export.zip " + path.Dir(name))
+	}
 	a, aerr := archive.OpenWhole(name)
 	if aerr != nil {
 		return err // says so already
@@ -35,6 +39,9 @@ func whatElse(name string, err error) error {
 				return errors.New(o.what)
 			}
 		}
+	}
+	if notes := a.Notes(); len(notes) > 0 {
+		return fmt.Errorf("%w; nor is it one of DiscordChatExporter in the format Json: %s", err, notes[0])
 	}
 	return fmt.Errorf("%w; nor is it one of DiscordChatExporter in the format Json", err)
 }

@@ -22,6 +22,7 @@ func TestUnknownExport(t *testing.T) {
 		{"irc.libera.#lobby.weechatlog", "-from irc"},
 		{"libera/#lobby/2024-01-02.log", "-from irc"},
 		{"C0123456789.json.gz", "slackdump convert"},
+		{"export.zip", "unpack it"},
 		{"photo.jpg", "nor is it one of DiscordChatExporter"},
 	} {
 		dir := t.TempDir()

@@ -36,7 +36,7 @@ func TestGolden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Messages != 28 || r.Moves != 2 || r.People != 10 || r.Strangers != 4 || r.Channels != 6 || r.FilesHere != 1 || r.FilesAway != 1 || r.Edited != 1 || r.Replies != 5 {
+	if r.Messages != 28 || r.Moves != 2 || r.People != 10 || r.Strangers != 4 || r.Channels != 6 || r.FilesHere != 1 || r.FilesAway != 1 || r.FilesHere+r.FilesAway+r.FilesLinked+r.FilesGone != r.Files || r.Edited != 1 || r.Replies != 5 {
 		t.Errorf("report %+v", r)
 	}
 	var text, page bytes.Buffer

@@ -24,10 +24,12 @@ type Report struct {
 	// Moves are how often somebody came or went.
 	Moves                                  int
 	Files, FilesHere, FilesAway, FilesGone int
-	FileBytes                              int64
-	Emoji                                  int
-	First, Last                            time.Time
-	Clashes                                []string
+	// FilesLinked are those that are links to elsewhere.
+	FilesLinked int
+	FileBytes   int64
+	Emoji       int
+	First, Last time.Time
+	Clashes     []string
 	// Cannot are things that have no place here, with why.
 	Cannot   []string
 	Problems []model.Problem
@@ -180,6 +182,8 @@ func (r *Report) channel(ctx context.Context, x model.Export, c *model.Channel, 
 			switch {
 			case f.State == model.Deleted || f.State == model.Hidden || f.State == model.Forbidden:
 				r.FilesGone++
+			case f.State == model.External:
+				r.FilesLinked++
 			case f.Open != nil:
 				r.FilesHere++
 				rc.Bytes += f.Size
@@ -247,7 +251,7 @@ func (r *Report) Text(w io.Writer) error {
 	if !r.First.IsZero() {
 		fmt.Fprintf(b, "  time      %s to %s\n", r.First.UTC().Format(time.DateOnly), r.Last.UTC().Format(time.DateOnly))
 	}
-	fmt.Fprintf(b, "  files     %d: %d in the export, %d to be fetched, %d gone; %s\n", r.Files, r.FilesHere, r.FilesAway, r.FilesGone, size(r.FileBytes))
+	fmt.Fprintf(b, "  files     %d: %d in the export, %d to be fetched, %d links to elsewhere, %d gone; %s\n", r.Files, r.FilesHere, r.FilesAway, r.FilesLinked, r.FilesGone, size(r.FileBytes))
 	fmt.Fprintf(b, "  emoji     %d\n", r.Emoji)
 	fmt.Fprintf(b, "  estimate  %s\n", r.Estimate.Round(time.Second))
 	section := func(title string, list []string) {
