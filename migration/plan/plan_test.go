@@ -2,11 +2,14 @@ package plan_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json/v2"
 	"io"
+	"iter"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/landbridge-im/landbridge/migration/model"
 	"github.com/landbridge-im/landbridge/migration/plan"
@@ -65,6 +68,36 @@ func TestGolden(t *testing.T) {
 	if err != nil || len(back.People) != len(m.People) || back.Source != "slack:acme" {
 		t.Errorf("read back %+v, %v", back, err)
 	}
+}
+
+// TestEstimate: members of large rooms need their time too.
+func TestEstimate(t *testing.T) {
+	t.Parallel()
+	x := crowd{members: make([]string, 60_000)}
+	m, _ := plan.Default(x, naming, "example.org")
+	r, err := plan.Make(t.Context(), x, m, nil, nil)
+	if err != nil || r.Messages != 0 || r.Estimate < 10*time.Second {
+		t.Errorf("%d messages, %v, %v", r.Messages, r.Estimate, err)
+	}
+}
+
+// crowd is an export of one channel in which nobody has said anything.
+type crowd struct {
+	model.Export
+	members []string
+}
+
+func (crowd) Source() model.Source   { return model.Source{Network: "slack", ID: "acme"} }
+func (crowd) People() []model.Person { return nil }
+func (crowd) Emoji() []model.Emoji   { return nil }
+func (crowd) Problems() []model.Problem {
+	return nil
+}
+func (c crowd) Channels() []model.Channel {
+	return []model.Channel{{Key: "c1", ID: "C1", Name: "all", Kind: model.Public, Members: c.members}}
+}
+func (crowd) Messages(context.Context, *model.Channel) iter.Seq2[*model.Message, error] {
+	return func(func(*model.Message, error) bool) {}
 }
 
 // TestJSON: a report can be written as JSON, without what is no text, and without secrets.

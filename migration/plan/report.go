@@ -93,7 +93,11 @@ func Make(ctx context.Context, x model.Export, m *Mapping, clashes []string, pro
 	r.Problems = x.Problems()
 	r.cannot()
 	r.Took = time.Since(began)
-	r.Estimate = time.Duration(float64(time.Second) * (float64(r.Messages+r.Moves+r.Reactions)/messagesPerSecond + float64(r.FileBytes)/bytesPerSecond))
+	members := 0
+	for _, rc := range r.Rooms {
+		members += 2 * rc.Members // who is in a room was invited and has joined
+	}
+	r.Estimate = time.Duration(float64(time.Second) * (float64(r.Messages+r.Moves+r.Reactions+members)/messagesPerSecond + float64(r.FileBytes)/bytesPerSecond))
 	return r, nil
 }
 
