@@ -20,6 +20,26 @@ type canvas struct {
 	User    string          `json:"user"`
 	Created json.RawMessage `json:"created"`
 	Deleted bool            `json:"is_tombstoned"`
+	Shares  []struct {
+		Channel string `json:"channel"`
+	} `json:"shares"`
+}
+
+// looseCanvases tells of those in the list of all that no channel of the export has: they have no place here.
+func (e *Export) looseCanvases(root string) {
+	name := in(root, "canvases.json")
+	e.list(name, func(raw json.RawMessage) {
+		var f canvas
+		if lenient(raw, &f) != nil || f.ID == "" || f.Deleted {
+			return
+		}
+		for _, s := range f.Shares {
+			if _, ok := e.days[string(slack.ChannelKey(s.Channel).ID)]; ok {
+				return
+			}
+		}
+		e.problem(name, fmt.Sprintf("the canvas %q is in no channel of the export, and is left out", first(f.Title, f.Name, f.ID)), true)
+	})
 }
 
 // canvasesOf are the documents of a channel that no message has, as messages of those who made them, oldest first.

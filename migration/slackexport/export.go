@@ -94,6 +94,9 @@ func New(a *archive.Archive, o Options) (*Export, error) {
 		e.readChannels(root)
 		e.notBrought(root)
 	}
+	for _, root := range roots {
+		e.looseCanvases(root)
+	}
 	e.readDumps()
 	if len(e.channels) == 0 && len(e.people) == 0 {
 		return nil, errors.New(e.noExport())

@@ -341,6 +341,20 @@ func TestCanvases(t *testing.T) {
 	}
 }
 
+// TestLooseCanvases: canvases that are in none of the channels are told.
+func TestLooseCanvases(t *testing.T) {
+	t.Parallel()
+	e := folder(t, map[string]string{"channels.json": general, "users.json": "[]", "canvases.json": `[{"id":"F1","title":"Shared","shares":[{"channel":"C0000000A"},{"channel":"D1"}]},` +
+		`{"id":"F2","title":"Own"},{"id":"F3","title":"Away","shares":[{"channel":"C0000000Z"}]},{"id":"F4","is_tombstoned":true}]`})
+	var got []string
+	for _, p := range e.Problems() {
+		got = append(got, p.Where+": "+p.What)
+	}
+	if want := []string{`canvases.json: the canvas "Own" is in no channel of the export, and is left out`, `canvases.json: the canvas "Away" is in no channel of the export, and is left out`}; !slices.Equal(got, want) {
+		t.Errorf("problems %q", got)
+	}
+}
+
 // TestNotBrought: what an export has beside messages and has no place here is told.
 func TestNotBrought(t *testing.T) {
 	t.Parallel()
