@@ -132,7 +132,9 @@ func openExport(cfg *config.Config, name, mapping string, c desk.Choice) (_ *mig
 	default:
 		return nil, usageError("-from %s: exports of slack and discord and logs of irc can be read", m.network)
 	}
-	if err != nil {
+	if err != nil && c.Network == "" {
+		return nil, whatElse(name, err)
+	} else if err != nil {
 		return nil, err
 	}
 	if mapping != "" {

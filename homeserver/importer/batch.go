@@ -76,6 +76,7 @@ func wanted(q wire.Batch) []string {
 		if it.Relates != nil {
 			add(it.Relates.To)
 			add(it.Relates.Last)
+			add(it.Relates.Reply)
 		}
 		for _, p := range it.Pins {
 			add(p)

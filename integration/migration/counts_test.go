@@ -2,11 +2,14 @@ package migration
 
 import (
 	"encoding/json"
+	jsonv2 "encoding/json/v2"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/landbridge-im/landbridge/integration/testserver"
+	"github.com/landbridge-im/landbridge/migration/plan"
+	"github.com/landbridge-im/landbridge/migration/run"
 	"github.com/landbridge-im/landbridge/migration/verify"
 )
 
@@ -43,6 +46,31 @@ func TestCounts(t *testing.T) {
 	}
 	if c := by["grüße (archived)"]; c.Messages == 0 || c.Events != 0 || len(c.LeftOut) != 1 || c.LeftOut[0].Count != c.Messages || !strings.Contains(c.LeftOut[0].What, "mapping") {
 		t.Errorf("the channel that is left out is %+v", c)
+	}
+	// Plan and run count the same, when nothing is left out by the one alone.
+	var planned plan.Report
+	var ran run.Summary
+	for verb, into := range map[string]any{"plan": &planned, "run": &ran} {
+		args := []string{verb, golden, "-workspace", "acme", "-mapping", mapping, "-json"}
+		if verb == "run" {
+			args = append(args, "-no-files")
+		}
+		out, err := command(t.Context(), s, args...).Output()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		if err := jsonv2.Unmarshal(out, into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	messages := 0
+	for _, c := range r.Channels {
+		if c.Events > 0 {
+			messages += c.Messages
+		}
+	}
+	if n := int(ran.Messages); planned.Messages != n || messages != n || planned.People != ran.People {
+		t.Errorf("the plan has %d messages of %d people, the run %d of %d, and verify %d", planned.Messages, planned.People, n, ran.People, messages)
 	}
 	if text := must(t, s, "verify", golden, "-workspace", "acme", "-mapping", mapping); !strings.Contains(text, "the mapping leaves the channel out") {
 		t.Error(text)

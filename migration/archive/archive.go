@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"sort"
 	"strings"
@@ -73,8 +74,12 @@ func open(name string, tidy func(*Archive)) (*Archive, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.dropShadows()
 	tidy(a)
 	for n := range a.files {
+		if strings.EqualFold(path.Ext(n), ".zip") && len(a.files) == 1 {
+			a.note("%q is another archive, which is not looked into: unpack it", n)
+		}
 		a.names = append(a.names, n)
 	}
 	sort.Strings(a.names)
@@ -87,9 +92,14 @@ var single = []string{".json", ".log", ".weechatlog", ".txt"}
 
 const mediaSuffix = "_Files"
 
+// packed are the endings of files that are packed in another way than ZIP.
+var packed = regexp.MustCompile(`(?i)\.(?:tar|tgz|gz|xz|bz2|zst|7z|rar)$`)
+
 func (a *Archive) openZIP(name string) error {
 	r, err := zip.OpenReader(name)
-	if errors.Is(err, zip.ErrFormat) {
+	if errors.Is(err, zip.ErrFormat) && packed.MatchString(name) {
+		return fmt.Errorf("%s is no ZIP file: unpack it, and give the folder", name)
+	} else if errors.Is(err, zip.ErrFormat) {
 		return fmt.Errorf("%s is neither a folder nor a ZIP file that can be read", name)
 	} else if err != nil {
 		return fmt.Errorf("opening the export: %w", err)
@@ -223,6 +233,16 @@ const maxNotes = 1000
 func (a *Archive) note(format string, args ...any) {
 	if len(a.notes) < maxNotes {
 		a.notes = append(a.notes, fmt.Sprintf(format, args...))
+	}
+}
+
+// dropShadows leaves out what a Mac keeps beside files on disks and in archives of others: ._name beside name.
+func (a *Archive) dropShadows() {
+	for n := range a.files {
+		dir, base := path.Split(n)
+		if of, ok := strings.CutPrefix(base, "._"); ok && a.Has(dir+of) {
+			delete(a.files, n)
+		}
 	}
 }
 

@@ -50,6 +50,7 @@ func TestNames(t *testing.T) {
 		{"names of Windows", [][2]string{{`a\b.json`, "1"}, {"c.json", "1"}}, []string{"a/b.json", "c.json"}, 0},
 		{"twice", [][2]string{{"a.json", "1"}, {"a.json", "2"}}, []string{"a.json"}, 1},
 		{"leftovers of a Mac", [][2]string{{"__MACOSX/._a", "1"}, {"a.json", "1"}, {".DS_Store", "1"}}, []string{"a.json"}, 0},
+		{"leftovers of a Mac beside", [][2]string{{"._a.json", "1"}, {"a.json", "1"}, {"b/._c.json", "1"}, {"b/c.json", "1"}, {"b/._alone", "1"}}, []string{"a.json", "b/._alone", "b/c.json"}, 0},
 		{"not UTF-8", [][2]string{{"gr\xfc\xdfe/a.json", "1"}, {"b", "1"}}, []string{"b", "gr\uFFFDe/a.json"}, 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -228,5 +229,29 @@ func TestSingle(t *testing.T) {
 		if err := a.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestPacked: what is packed in another way than ZIP is told what to do with.
+func TestPacked(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"export.tar.gz", "export.7Z", "export.rar", "export.tgz"} {
+		name = filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(name, []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(name); err == nil || !strings.Contains(err.Error(), "unpack it") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	a, err := Open(zipped(t, [][2]string{{"export.zip", "x"}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if notes := a.Notes(); len(notes) != 1 || !strings.Contains(notes[0], "export.zip") {
+		t.Errorf("notes %q", notes)
+	}
+	if err := a.Close(); err != nil {
+		t.Error(err)
 	}
 }

@@ -253,3 +253,46 @@ func TestOrder(t *testing.T) {
 		})
 	}
 }
+
+// TestShapes reads messages whose shapes are rare.
+func TestShapes(t *testing.T) {
+	t.Parallel()
+	said := func(fields string) string {
+		return begin + strings.Replace(one, `"content":"good"`, fields, 1) + "]}"
+	}
+	for _, tc := range []struct{ name, raw, want string }{
+		{"nothing but an embed", said(`"content":"","embeds":[{"title":"A talk","url":"https://example.org/t","description":"at noon"}]`), "> **A talk (https://example.org/t)**\n> at noon"},
+		{"a preview", said(`"content":"https://example.org/t","embeds":[{"title":"A talk","url":"https://example.org/t"}]`), "https://example.org/t"},
+		{"how a poll ended", strings.Replace(said(`"content":"","embeds":[{"title":"","fields":[{"name":"poll_question_text","value":"Tea?"},{"name":"victor_answer_votes","value":"2"},{"name":"total_votes","value":"3"},{"name":"victor_answer_text","value":"Yes"}]}]`), `"Default"`, `"46"`, 1),
+			"📊 The poll **Tea?** has ended:  Yes (2 of 3 votes)"},
+		{"a forwarded message without text", said(`"content":"","forwardedMessage":{"content":"","embeds":[],"attachments":[{"id":"5","url":"https://cdn.discordapp.com/a.png","fileName":"a.png"}]}`), "Forwarded"},
+		{"nulls", said(`"content":null,"embeds":null,"attachments":null,"reactions":null,"mentions":null`), ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			e, err := open(t, tc.raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer e.Close()
+			if list := all(t, e, "general"); len(list) != 1 || text(list[0]).Body != tc.want {
+				t.Errorf("%q instead of %q", text(list[0]).Body, tc.want)
+			}
+		})
+	}
+}
+
+// TestReplyInThread: what answers a message of a thread is in the thread, and says what it answers.
+func TestReplyInThread(t *testing.T) {
+	t.Parallel()
+	e, err := open(t, `{"guild":{"id":"100","name":"G"},"channel":{"id":"300","type":"GuildPublicThread","categoryId":"200","category":"general","name":"a thread"},"messages":[`+
+		one+`,{"id":"200000000001","type":"Reply","timestamp":"2020-01-01T00:00:01+00:00","content":"yes","author":{"id":"12","name":"bob"},"reference":{"messageId":"200000000000","channelId":"300"}}]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	list := all(t, e, "general")
+	if m := list[len(list)-1]; m.Thread != "300" || m.Reply != "200000000000" {
+		t.Errorf("thread %q, reply %q", m.Thread, m.Reply)
+	}
+}

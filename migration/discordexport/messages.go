@@ -197,7 +197,7 @@ func (e *Export) convert(s *stream, m *message, file, where string) *model.Messa
 			out.Edited = time.Time{}
 		}
 	}
-	if m.Type == "Reply" && m.Reference != nil && validID(m.Reference.MessageID) && out.Thread == "" {
+	if m.Type == "Reply" && m.Reference != nil && validID(m.Reference.MessageID) {
 		out.Reply = m.Reference.MessageID
 	}
 	e.say(out, m)
@@ -233,6 +233,12 @@ var system = map[string]string{
 // threadStarter is the type of the message that shows in a thread what it began with; DiscordChatExporter has no name for it.
 const threadStarter = "21"
 
+// pollResult is the type of the message that tells how a poll has ended, which has no name there either.
+const (
+	pollResult     = "46"
+	pollResultType = 46
+)
+
 // does is what a message of Discord itself says; "" for those of people. Types that DiscordChatExporter has no name for are
 // numbers.
 func does(m *message) string {
@@ -265,10 +271,19 @@ func (e *Export) say(out *model.Message, m *message) {
 		md = "-# /" + format.Escape(m.Interaction.Name)
 	}
 	if f := m.Forwarded; f != nil {
-		quoted := discord.EmbedText(f.Content, embeds(f.Embeds))
-		md = strings.TrimPrefix(md+"\n-# Forwarded\n> ", "\n") + strings.ReplaceAll(quoted, "\n", "\n> ")
+		md = strings.TrimPrefix(md+"\n-# Forwarded", "\n")
+		if quoted := discord.EmbedText(f.Content, embeds(f.Embeds)); quoted != "" {
+			md += "\n> " + strings.ReplaceAll(quoted, "\n", "\n> ")
+		}
 	}
-	if m.Author.Bot { // what others have is the preview of a link
+	switch {
+	case m.Type == pollResult:
+		w := &wire.Message{Type: pollResultType, Embeds: embeds(m.Embeds)}
+		for i := range w.Embeds {
+			w.Embeds[i].Type = "poll_result"
+		}
+		md = discord.ExtraText(w)
+	case m.Author.Bot || md == "": // what others have below their text is the preview of a link
 		md = discord.EmbedText(md, embeds(m.Embeds))
 	}
 	if md == "" {

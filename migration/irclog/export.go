@@ -76,7 +76,7 @@ func Open(name string, o Options) (*Export, error) {
 		e.index(n)
 	}
 	if len(e.channels) == 0 {
-		return nil, errors.Join(errors.New("there are no logs of channels: no file has the name of a channel in its path"), a.Close())
+		return nil, errors.Join(errors.New("there are no logs of channels: no file has the name of a channel, such as #lobby, in its path; put logs into folders that are called as their channels"), a.Close())
 	}
 	for _, list := range e.files {
 		slices.SortStableFunc(list, func(x, y log) int { return x.day.Compare(y.day) })
@@ -99,13 +99,30 @@ var (
 	channelPattern = regexp.MustCompile(`[#&+!][^/\s,:]+`)
 )
 
+// rotated is the end of the name of a log of eggdrop: .log.20240131.
+var rotated = regexp.MustCompile(`\.log[._-](\d{4}-?\d{2}-?\d{2})$`)
+
+// stemOf is the name of a log without its ending; ok is false for what is none by its name.
+func stemOf(name string) (stem string, ok bool) {
+	switch ext := path.Ext(name); ext {
+	case ".log", ".weechatlog", ".txt":
+		return strings.TrimSuffix(name, ext), true
+	}
+	if m := rotated.FindStringSubmatchIndex(name); m != nil {
+		return name[:m[0]] + "." + name[m[2]:], true
+	}
+	return "", false
+}
+
 // index finds out which channel a file is of.
 func (e *Export) index(name string) {
-	ext := path.Ext(name)
-	if ext != ".log" && ext != ".weechatlog" && ext != ".txt" {
+	stem, ok := stemOf(name)
+	if !ok {
+		if channelPattern.MatchString(name) {
+			e.problem(name, "is not read: its name ends neither in .log, .weechatlog nor .txt", true)
+		}
 		return
 	}
-	stem := strings.TrimSuffix(name, ext)
 	var l log
 	l.name = name
 	base := path.Base(stem)
@@ -162,55 +179,127 @@ func (e *Export) Close() error { return e.a.Close() }
 // Messages implements model.Export.
 func (e *Export) Messages(ctx context.Context, c *model.Channel) iter.Seq2[*model.Message, error] {
 	return func(yield func(*model.Message, error) bool) {
-		seen := map[string]int{}
-		second := int64(0)
+		var names namer
 		for _, l := range e.files[c.Key] {
-			raw, err := e.a.Read(l.name, maxLog)
-			if err != nil {
-				e.problem(l.name, "can't be read: "+err.Error(), true)
-				continue
-			}
-			text, _ := archive.Text(raw)
-			p := &parser{zone: e.o.Zone, day: l.day}
-			n, odd := 0, 0
-			lines := bufio.NewScanner(bytes.NewReader(text))
-			lines.Buffer(nil, maxLine)
-			for lines.Scan() {
-				n++
-				if err := ctx.Err(); err != nil {
-					yield(nil, err)
-					return
-				}
-				x, ok := p.line(lines.Text())
-				if !ok {
-					if odd++; odd <= 5 && p.lost {
-						e.problem(fmt.Sprintf("%s:%d", l.name, n), "is no line of a log that is known", true)
-					}
-					continue
-				}
-				if x.nick == "" {
-					continue
-				}
-				// The same words in the same second are told apart by their count.
-				if t := x.at.Unix(); t != second {
-					clear(seen)
-					second = t
-				}
-				sum := sha256.Sum256([]byte(string(x.what) + "\x00" + x.nick + "\x00" + x.text))
-				id := hex.EncodeToString(sum[:6])
-				seen[id]++
-				m := x.message(e.o.Network)
-				m.Within = clockDoubt
-				m.Name, m.Where = fmt.Sprintf("%s/%d.%s.%d", c.Key, x.at.Unix(), id, seen[id]), fmt.Sprintf("%s:%d", l.name, n)
-				if !yield(m, nil) {
-					return
-				}
-			}
-			if err := lines.Err(); err != nil {
-				e.problem(fmt.Sprintf("%s:%d", l.name, n+1), "can't be read on: "+err.Error(), true)
+			if !e.read(ctx, c.Key, l, &names, yield) {
+				return
 			}
 		}
 	}
+}
+
+// read reads one log; false if there is to be no more.
+func (e *Export) read(ctx context.Context, key string, l log, names *namer, yield func(*model.Message, error) bool) bool {
+	raw, err := e.a.Read(l.name, maxLog)
+	if err != nil {
+		e.problem(l.name, "can't be read: "+err.Error(), true)
+		return true
+	}
+	text, _ := archive.Text(raw)
+	if what := foreign(text); what != "" {
+		e.problem(l.name, "is not read: "+what, true)
+		return true
+	}
+	p := &parser{zone: e.o.Zone, day: l.day}
+	var odd oddLines
+	n := 0
+	lines := bufio.NewScanner(bytes.NewReader(text))
+	lines.Buffer(nil, maxLine)
+	for lines.Scan() {
+		n++
+		if err := ctx.Err(); err != nil {
+			yield(nil, err)
+			return false
+		}
+		x, err := p.line(lines.Text())
+		if err != nil {
+			odd.add(n, err)
+			continue
+		}
+		odd.known = odd.known || !x.at.IsZero() || !p.day.Equal(l.day)
+		if x.nick == "" {
+			continue
+		}
+		m := x.message(e.o.Network)
+		m.Within = clockDoubt
+		m.Name, m.Where = key+"/"+names.name(&x), fmt.Sprintf("%s:%d", l.name, n)
+		if !yield(m, nil) {
+			return false
+		}
+	}
+	odd.tell(e, l.name)
+	if err := lines.Err(); err != nil {
+		e.problem(fmt.Sprintf("%s:%d", l.name, n+1), "can't be read on: "+err.Error(), true)
+	}
+	return true
+}
+
+// foreign tells of logs that begin as those of clients that can't be read; "" for others.
+func foreign(text []byte) string {
+	head := strings.TrimLeft(string(text[:min(len(text), 200)]), "\r\n")
+	switch {
+	case strings.HasPrefix(head, "**** BEGIN LOGGING AT "):
+		return "it is a log of HexChat or XChat, whose lines say no year and nothing of what they are"
+	case strings.HasPrefix(head, "Session Start: "):
+		return "it is a log of mIRC, which does not tell what people do from what the program says"
+	}
+	return ""
+}
+
+// oddLines are the lines of a log that were not understood.
+type oddLines struct {
+	at   []int
+	errs []error
+	// known tells that others were.
+	known bool
+	more  int
+}
+
+// maxOdd is how many lines of a log are told of one by one.
+const maxOdd = 5
+
+func (o *oddLines) add(n int, err error) {
+	if len(o.at) < maxOdd {
+		o.at, o.errs = append(o.at, n), append(o.errs, err)
+	} else {
+		o.more++
+	}
+}
+
+func (o *oddLines) tell(e *Export, name string) {
+	if n := len(o.at) + o.more; n > 0 && !o.known {
+		e.problem(name, fmt.Sprintf("is not read: none of its %d lines is one of a log of WeeChat, irssi, ZNC, EnergyMech, Limnoria or eggdrop", n), true)
+		return
+	}
+	for i, n := range o.at {
+		e.problem(fmt.Sprintf("%s:%d", name, n), o.errs[i].Error(), true)
+	}
+	if o.more > 0 {
+		e.problem(name, fmt.Sprintf("has %d more lines that are of no log that is known", o.more), true)
+	}
+}
+
+// namer names lines by what they say and when. The same words at the same time are told apart by their count, also where the clock
+// of the log goes back, as it does in autumn.
+type namer struct {
+	// now counts those since the time from, and before those of the hours before.
+	now, before map[string]int
+	from        int64
+}
+
+// turnBack is by how much clocks go back at most, in seconds.
+const turnBack = 2 * 3600
+
+func (r *namer) name(x *entry) string {
+	t := x.at.Unix()
+	if r.now == nil || t >= r.from+turnBack {
+		r.before, r.now, r.from = r.now, map[string]int{}, t
+	}
+	sum := sha256.Sum256([]byte(string(x.what) + "\x00" + x.nick + "\x00" + x.text))
+	id := fmt.Sprintf("%d.%s", t, hex.EncodeToString(sum[:6]))
+	n := max(r.now[id], r.before[id]) + 1
+	r.now[id] = n
+	return fmt.Sprintf("%s.%d", id, n)
 }
 
 // clockDoubt is by how much the clock of who wrote a log may be wrong, and what is left out of its times.

@@ -106,9 +106,9 @@ type File struct {
 	// Lottie says that it is an animation in that format, of which a picture is to be made: Name and Type are the picture's.
 	Lottie bool
 	// Open opens it out of the archive; nil if it is not there.
-	Open func() (io.ReadCloser, error)
+	Open func() (io.ReadCloser, error) `json:"-"`
 	// URL is where it can be fetched. It may hold a token: it is never logged, stored or shown.
-	URL Secret
+	URL Secret `json:"-"`
 	// Part is what the network's bridge calls the file within its message, where it has such names.
 	Part string
 	// Link is what may be shown of an address, without any token.
@@ -128,6 +128,9 @@ func (s Secret) String() string {
 
 // GoString implements fmt.GoStringer.
 func (s Secret) GoString() string { return s.String() }
+
+// MarshalText implements encoding.TextMarshaler, so that it is not in JSON either.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // Reveal is the text itself.
 func (s Secret) Reveal() string { return string(s) }
@@ -186,7 +189,7 @@ type Message struct {
 	Time   time.Time
 	// Edited is when it was changed last, zero for never.
 	Edited time.Time
-	// Thread is the Name of the message whose thread it is in, Reply of the one that it answers.
+	// Thread is the Name of the message whose thread it is in, Reply of the one that it answers, maybe there.
 	Thread, Reply string
 	Value         string
 	// Render writes the text; nil for none.
@@ -205,6 +208,11 @@ type Message struct {
 	Alias *Person
 	// Where says where in the export it stands, for reports.
 	Where string
+}
+
+// Counts tells whether a message counts as one: coming and going does not, nor the word that another one was deleted.
+func (m *Message) Counts() bool {
+	return m.What != Joined && m.What != Left && (m.What != Gone || m.Sender != "")
 }
 
 // Problem is something in an export that can't be carried over, or is not as it should be.

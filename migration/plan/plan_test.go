@@ -2,10 +2,16 @@ package plan_test
 
 import (
 	"bytes"
+	"context"
+	"encoding/json/v2"
+	"io"
+	"iter"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/landbridge-im/landbridge/migration/model"
 	"github.com/landbridge-im/landbridge/migration/plan"
 	"github.com/landbridge-im/landbridge/migration/slackexport"
 )
@@ -33,7 +39,7 @@ func TestGolden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Messages != 30 || r.Channels != 6 || r.FilesHere != 1 || r.FilesAway != 1 || r.Edited != 1 || r.Replies != 5 {
+	if r.Messages != 28 || r.Moves != 2 || r.People != 10 || r.Strangers != 4 || r.Channels != 6 || r.FilesHere != 1 || r.FilesAway != 1 || r.FilesHere+r.FilesAway+r.FilesLinked+r.FilesGone != r.Files || r.Edited != 1 || r.Replies != 5 {
 		t.Errorf("report %+v", r)
 	}
 	var text, page bytes.Buffer
@@ -61,6 +67,46 @@ func TestGolden(t *testing.T) {
 	back, err := plan.Load(name)
 	if err != nil || len(back.People) != len(m.People) || back.Source != "slack:acme" {
 		t.Errorf("read back %+v, %v", back, err)
+	}
+}
+
+// TestEstimate: members of large rooms need their time too.
+func TestEstimate(t *testing.T) {
+	t.Parallel()
+	x := crowd{members: make([]string, 60_000)}
+	m, _ := plan.Default(x, naming, "example.org")
+	r, err := plan.Make(t.Context(), x, m, nil, nil)
+	if err != nil || r.Messages != 0 || r.Estimate < 10*time.Second {
+		t.Errorf("%d messages, %v, %v", r.Messages, r.Estimate, err)
+	}
+}
+
+// crowd is an export of one channel in which nobody has said anything.
+type crowd struct {
+	model.Export
+	members []string
+}
+
+func (crowd) Source() model.Source   { return model.Source{Network: "slack", ID: "acme"} }
+func (crowd) People() []model.Person { return nil }
+func (crowd) Emoji() []model.Emoji   { return nil }
+func (crowd) Problems() []model.Problem {
+	return nil
+}
+func (c crowd) Channels() []model.Channel {
+	return []model.Channel{{Key: "c1", ID: "C1", Name: "all", Kind: model.Public, Members: c.members}}
+}
+func (crowd) Messages(context.Context, *model.Channel) iter.Seq2[*model.Message, error] {
+	return func(func(*model.Message, error) bool) {}
+}
+
+// TestJSON: a report can be written as JSON, without what is no text, and without secrets.
+func TestJSON(t *testing.T) {
+	t.Parallel()
+	r := plan.Report{Source: model.Source{Network: "discord", Icon: &model.File{ID: "icon", URL: "https://example.org/?token=xoxe", Open: func() (io.ReadCloser, error) { return nil, io.EOF }}}}
+	raw, err := json.Marshal(r)
+	if err != nil || strings.Contains(string(raw), "xoxe") || !strings.Contains(string(raw), `"Network":"discord"`) {
+		t.Errorf("%s, %v", raw, err)
 	}
 }
 

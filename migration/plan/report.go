@@ -21,11 +21,15 @@ type Report struct {
 	Channels                                     int
 	Kinds                                        map[model.Kind]int
 	Messages, Replies, Edited, Reactions         int
-	Files, FilesHere, FilesAway, FilesGone       int
-	FileBytes                                    int64
-	Emoji                                        int
-	First, Last                                  time.Time
-	Clashes                                      []string
+	// Moves are how often somebody came or went.
+	Moves                                  int
+	Files, FilesHere, FilesAway, FilesGone int
+	// FilesLinked are those that are links to elsewhere.
+	FilesLinked int
+	FileBytes   int64
+	Emoji       int
+	First, Last time.Time
+	Clashes     []string
 	// Cannot are things that have no place here, with why.
 	Cannot   []string
 	Problems []model.Problem
@@ -67,7 +71,7 @@ func Make(ctx context.Context, x model.Export, m *Mapping, clashes []string, pro
 	for _, c := range m.Channels {
 		conf[c.ID] = c
 	}
-	strangers := map[string]model.Person{}
+	met := map[string]model.Person{}
 	channels := x.Channels()
 	for i := range channels {
 		c := &channels[i]
@@ -75,7 +79,7 @@ func Make(ctx context.Context, x model.Export, m *Mapping, clashes []string, pro
 		if e.Without {
 			continue
 		}
-		rc, err := r.channel(ctx, x, c, strangers)
+		rc, err := r.channel(ctx, x, c, met)
 		if err != nil {
 			return nil, err
 		}
@@ -85,25 +89,43 @@ func Make(ctx context.Context, x model.Export, m *Mapping, clashes []string, pro
 			progress(i+1, len(channels))
 		}
 	}
-	r.meet(strangers)
+	r.strangers(x, met)
 	r.Problems = x.Problems()
 	r.cannot()
 	r.Took = time.Since(began)
-	r.Estimate = time.Duration(float64(time.Second) * (float64(r.Messages+r.Reactions)/messagesPerSecond + float64(r.FileBytes)/bytesPerSecond))
+	members := 0
+	for _, rc := range r.Rooms {
+		members += 2 * rc.Members // who is in a room was invited and has joined
+	}
+	r.Estimate = time.Duration(float64(time.Second) * (float64(r.Messages+r.Moves+r.Reactions+members)/messagesPerSecond + float64(r.FileBytes)/bytesPerSecond))
 	return r, nil
 }
 
-// meet puts those into the mapping who are in no list of the export.
-func (r *Report) meet(strangers map[string]model.Person) {
+// meet notes somebody, and what they are called if that is told; alias is nil where it is not.
+func meet(ghost string, alias *model.Person, people map[string]model.Person) {
+	have, dup := people[ghost]
+	switch {
+	case alias != nil && (!dup || have.ID == ""):
+		people[ghost] = *alias
+	case !dup:
+		people[ghost] = model.Person{Ghost: ghost}
+	}
+}
+
+// strangers puts those into the mapping who are in no list of the export and whose names are known, and counts all.
+func (r *Report) strangers(x model.Export, met map[string]model.Person) {
+	for _, p := range x.People() {
+		delete(met, p.Ghost)
+	}
 	have := map[string]bool{}
 	for _, p := range r.Mapping.People {
 		have[p.ID] = true
 	}
-	for _, ghost := range slices.Sorted(maps.Keys(strangers)) {
-		p := strangers[ghost]
+	for _, ghost := range slices.Sorted(maps.Keys(met)) {
+		p := met[ghost]
 		r.People++
 		r.Strangers++
-		if !have[p.ID] {
+		if p.ID != "" && !have[p.ID] {
 			have[p.ID] = true
 			r.Mapping.People = append(r.Mapping.People, Person{ID: p.ID, Username: p.Username, Name: p.Name, Note: note(p)})
 		}
@@ -111,21 +133,26 @@ func (r *Report) meet(strangers map[string]model.Person) {
 }
 
 // channel counts what there is in a channel.
-func (r *Report) channel(ctx context.Context, x model.Export, c *model.Channel, strangers map[string]model.Person) (RoomCount, error) {
+func (r *Report) channel(ctx context.Context, x model.Export, c *model.Channel, met map[string]model.Person) (RoomCount, error) {
 	rc := RoomCount{Kind: c.Kind, Members: len(c.Members)}
 	r.Channels++
 	r.Kinds[c.Kind]++
 	roots := map[string]bool{}
+	for _, ghost := range c.Members {
+		meet(ghost, nil, met)
+	}
 	for msg, err := range x.Messages(ctx, c) {
 		if err != nil {
 			return rc, err
 		}
-		if msg.Alias != nil {
-			if _, dup := strangers[msg.Alias.Ghost]; !dup {
-				strangers[msg.Alias.Ghost] = *msg.Alias
-			}
+		if msg.Sender != "" {
+			meet(msg.Sender, msg.Alias, met)
 		}
-		rc.Messages++
+		if msg.Counts() {
+			rc.Messages++
+		} else if msg.What != model.Gone {
+			r.Moves++
+		}
 		if rc.First.IsZero() || msg.Time.Before(rc.First) {
 			rc.First = msg.Time
 		}
@@ -145,6 +172,13 @@ func (r *Report) channel(ctx context.Context, x model.Export, c *model.Channel, 
 		for _, re := range msg.Reactions {
 			r.Reactions += len(re.Users)
 			rc.UnknownReactors += max(0, re.Count-len(re.Users))
+			for i, ghost := range re.Users {
+				var alias *model.Person
+				if i < len(re.People) {
+					alias = &re.People[i]
+				}
+				meet(ghost, alias, met)
+			}
 		}
 		for _, f := range msg.Files {
 			rc.Files++
@@ -152,6 +186,8 @@ func (r *Report) channel(ctx context.Context, x model.Export, c *model.Channel, 
 			switch {
 			case f.State == model.Deleted || f.State == model.Hidden || f.State == model.Forbidden:
 				r.FilesGone++
+			case f.State == model.External:
+				r.FilesLinked++
 			case f.Open != nil:
 				r.FilesHere++
 				rc.Bytes += f.Size
@@ -172,6 +208,12 @@ func (r *Report) channel(ctx context.Context, x model.Export, c *model.Channel, 
 	return rc, nil
 }
 
+// away says of files that are not in an export how long they can be fetched.
+var away = map[string]string{
+	"slack":   "after the token in the export has expired only their names are shown",
+	"discord": "their addresses there expire within a day, and only their names are shown then",
+}
+
 // cannot says what has no place here.
 func (r *Report) cannot() {
 	say := func(n int, format string, args ...any) {
@@ -185,7 +227,7 @@ func (r *Report) cannot() {
 		orphans += rc.OrphansTotal
 	}
 	say(r.FilesGone, "%d files: they were deleted, or are not in the export and have no address", r.FilesGone)
-	say(r.FilesAway, "%d files have to be fetched from %s with the token in the export; after it has expired only their names are shown", r.FilesAway, r.Source.Network)
+	say(r.FilesAway, "%d files have to be fetched from %s; %s", r.FilesAway, r.Source.Network, away[r.Source.Network])
 	say(unknown, "%d reactions: the export does not say whose they are", unknown)
 	say(orphans, "%d replies answer messages that are not in the export; they become ordinary messages", orphans)
 	say(r.Edited, "what %d edited messages said before: the export has the last version only", r.Edited)
@@ -209,11 +251,11 @@ func (r *Report) Text(w io.Writer) error {
 			fmt.Fprintf(b, " %d %s", n, k)
 		}
 	}
-	fmt.Fprintf(b, "\n  messages  %d (%d replies, %d edited), %d reactions\n", r.Messages, r.Replies, r.Edited, r.Reactions)
+	fmt.Fprintf(b, "\n  messages  %d (%d replies, %d edited), %d reactions; %d times somebody came or went\n", r.Messages, r.Replies, r.Edited, r.Reactions, r.Moves)
 	if !r.First.IsZero() {
 		fmt.Fprintf(b, "  time      %s to %s\n", r.First.UTC().Format(time.DateOnly), r.Last.UTC().Format(time.DateOnly))
 	}
-	fmt.Fprintf(b, "  files     %d: %d in the export, %d to be fetched, %d gone; %s\n", r.Files, r.FilesHere, r.FilesAway, r.FilesGone, size(r.FileBytes))
+	fmt.Fprintf(b, "  files     %d: %d in the export, %d to be fetched, %d links to elsewhere, %d gone; %s\n", r.Files, r.FilesHere, r.FilesAway, r.FilesLinked, r.FilesGone, size(r.FileBytes))
 	fmt.Fprintf(b, "  emoji     %d\n", r.Emoji)
 	fmt.Fprintf(b, "  estimate  %s\n", r.Estimate.Round(time.Second))
 	section := func(title string, list []string) {

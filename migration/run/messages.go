@@ -307,7 +307,7 @@ const Found = "/file"
 func (w *writer) relation(m *model.Message) *wire.Relation {
 	switch {
 	case m.Thread != "":
-		return &wire.Relation{Rel: wire.RelThread, To: m.Thread, Last: w.threads[m.Thread]}
+		return &wire.Relation{Rel: wire.RelThread, To: m.Thread, Last: w.threads[m.Thread], Reply: m.Reply}
 	case m.Reply != "":
 		return &wire.Relation{Rel: wire.RelReply, To: m.Reply}
 	}
@@ -438,8 +438,8 @@ var _ model.Resolver = resolver{}
 // User implements model.Resolver.
 func (x resolver) User(id string) (name, userID string) {
 	s := x.r.people.byID[id]
-	if s == nil {
-		return "", ""
+	if s == nil { // they have not said anything yet, or never do
+		return x.r.people.conf[id].Name, ""
 	}
 	return s.Name, s.self()
 }

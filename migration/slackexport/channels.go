@@ -99,6 +99,10 @@ func (e *Export) daysOf(root string, c channel, claimed map[string]bool) []strin
 		if dir == "" || dir == ".." || strings.Contains(dir, "/") || claimed[in(root, dir)] {
 			continue
 		}
+		if name := in(root, dir) + "/" + canvasFile; e.a.Has(name) {
+			key := string(slack.ChannelKey(c.ID).ID)
+			e.canvases[key] = append(e.canvases[key], name)
+		}
 		if list := e.dayFiles(in(root, dir)); len(list) > 0 {
 			claimed[in(root, dir)] = true
 			out = append(out, list...)
@@ -116,7 +120,7 @@ func (e *Export) dayFiles(dir string) (out []string) {
 		case path.Dir(n) != dir:
 		case dayPattern.MatchString(base):
 			out = append(out, n)
-		case strings.HasSuffix(base, ".json") && base != "canvas_in_the_conversation.json":
+		case strings.HasSuffix(base, ".json") && base != canvasFile:
 			e.problem(n, "is no day of messages, and is not read", true)
 		}
 	}
@@ -193,7 +197,7 @@ func (e *Export) unlisted(root string, claimed map[string]bool) {
 		seen[dir] = true
 		name := path.Base(dir)
 		if !validID(name) || !strings.ContainsRune("CDG", rune(name[0])) {
-			e.problem(dir, "has messages, but no list says which channel this is; they are lost", true)
+			e.problem(dir, "has messages, but no list says which channel this is; they are lost, unless channels.json is given an entry with its name and id", true)
 			continue
 		}
 		if _, dup := e.days[string(slack.ChannelKey(name).ID)]; dup {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -46,6 +48,7 @@ type Export struct {
 	known    map[string]int
 	channels []model.Channel
 	days     map[string][]string // the files of messages of a channel, by its key, in order
+	canvases map[string][]string // the lists of documents of a channel, by its key
 	emoji    []model.Emoji
 	files    map[string]string // paths in the archive by the id of the file
 
@@ -79,7 +82,7 @@ func New(a *archive.Archive, o Options) (*Export, error) {
 	if o.OwnerPower == 0 {
 		o.OwnerPower = 75
 	}
-	e := &Export{a: a, o: o, known: map[string]int{}, days: map[string][]string{}, files: map[string]string{}}
+	e := &Export{a: a, o: o, known: map[string]int{}, days: map[string][]string{}, canvases: map[string][]string{}, files: map[string]string{}}
 	for _, n := range a.Notes() {
 		e.problem("the archive", n, true)
 	}
@@ -89,10 +92,17 @@ func New(a *archive.Archive, o Options) (*Export, error) {
 	}
 	for _, root := range roots {
 		e.readChannels(root)
+		e.notBrought(root)
+	}
+	for _, root := range roots {
+		e.looseCanvases(root)
 	}
 	e.readDumps()
 	if len(e.channels) == 0 && len(e.people) == 0 {
-		return nil, errors.New("this is no export of Slack: there is neither channels.json nor users.json in it, nor a channel of slackdump")
+		return nil, errors.New(e.noExport())
+	}
+	if !slices.ContainsFunc(a.Names(), func(n string) bool { return path.Base(n) == "users.json" || path.Base(n) == "org_users.json" }) {
+		e.problem("users.json", "is not in the export: people are called as their messages call them, or by their ids", true)
 	}
 	e.indexFiles()
 	e.readEmoji()
@@ -100,6 +110,28 @@ func New(a *archive.Archive, o Options) (*Export, error) {
 	slices.SortStableFunc(e.channels, func(x, y model.Channel) int { return strings.Compare(x.Key, y.Key) })
 	return e, nil
 }
+
+// noExport says of something in which no channel was found what it is instead.
+func (e *Export) noExport() string {
+	days := ""
+	for _, n := range e.a.Names() {
+		base := path.Base(n)
+		switch {
+		case base == "slackdump.sqlite" || chunkPattern.MatchString(base):
+			return "this is an archive of slackdump, which has to be made an export first: slackdump convert -f export -o export.zip FOLDER"
+		case dayPattern.MatchString(base) && days == "":
+			days = n
+		}
+	}
+	if days != "" {
+		return "there are messages in it, such as in " + days + ", but no channels.json says which channels these are. It is in the export that Slack has made; " +
+			`or write one: [{"id": "C0123456789", "name": "general"}, ...], with the names of the folders and the ids that the channels' links have`
+	}
+	return "this is no export of Slack: there is neither channels.json nor users.json in it, nor a channel of slackdump"
+}
+
+// chunkPattern finds the files of slackdump's archives.
+var chunkPattern = regexp.MustCompile(`^(?:[CDG][A-Z0-9]{6,}(?:__.*)?|channels|users|workspace)\.json\.gz$`)
 
 // problem notes what is not as it should be.
 func (e *Export) problem(where, what string, lost bool) {

@@ -22,15 +22,28 @@ type Mark struct{ Content string }
 // Messages implements model.Export.
 func (e *Export) Messages(ctx context.Context, c *model.Channel) iter.Seq2[*model.Message, error] {
 	return func(yield func(*model.Message, error) bool) {
+		canvases := e.canvasesOf(c)
 		for _, day := range e.days[c.Key] {
 			if err := ctx.Err(); err != nil {
 				yield(nil, err)
 				return
 			}
 			for _, r := range e.day(day) {
-				if m := e.convert(c, r); m != nil && !yield(m, nil) {
+				m := e.convert(c, r)
+				for m != nil && len(canvases) > 0 && canvases[0].Time.Before(m.Time) {
+					if !yield(canvases[0], nil) {
+						return
+					}
+					canvases = canvases[1:]
+				}
+				if m != nil && !yield(m, nil) {
 					return
 				}
+			}
+		}
+		for _, m := range canvases {
+			if !yield(m, nil) {
+				return
 			}
 		}
 	}
@@ -261,7 +274,7 @@ func (e *Export) event(out *model.Message, m *message) bool {
 // quiet are the subtypes of what Slack says about a channel in somebody's name.
 var quiet = []string{"pinned_item", "unpinned_item", "bot_add", "bot_remove", "bot_enable", "bot_disable", "reminder_add", "reminder_delete", "sh_room_created", "sh_room_shared",
 	"channel_convert_to_private", "channel_convert_to_public", "app_conversation_join", "joiner_notification", "joiner_notification_for_inviter", "channel_canvas_updated", "tabbed_canvas_updated",
-	"channel_posting_permissions", "ekm_access_denied", "app_conversation_leave", "document_mention", "emoji_changed", "mpdm_move"}
+	"channel_posting_permissions", "channel_tab_added", "welcome_party", "ekm_access_denied", "app_conversation_leave", "document_mention", "emoji_changed", "mpdm_move"}
 
 // say makes the text of a message.
 func (e *Export) say(out *model.Message, m *message) {

@@ -273,3 +273,93 @@ func FuzzLists(f *testing.F) {
 		}
 	})
 }
+
+// TestNoExport: what is no export is told with what it is instead, and what can be done.
+func TestNoExport(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ name, file, want string }{
+		{"something else", "notes.txt", "neither channels.json nor users.json"},
+		{"days alone", "general/2020-09-13.json", `"name": "general"`},
+		{"slackdump's archive", "C0123456789.json.gz", "slackdump convert"},
+		{"slackdump's lists", "users.json.gz", "slackdump convert"},
+		{"slackdump's database", "slackdump.sqlite", "slackdump convert"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			name := filepath.Join(dir, tc.file)
+			if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(name, []byte("[]"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Open(dir, Options{}); err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestWithoutPeople: that the list of people is missing is told, and their names are those of their messages.
+func TestWithoutPeople(t *testing.T) {
+	t.Parallel()
+	e := folder(t, map[string]string{"channels.json": `[{"id":"C0123456","name":"general"}]`,
+		"general/2020-09-13.json": `[{"type":"message","user":"U1","user_profile":{"real_name":"Ann"},"text":"hi","ts":"1600000000.000100"}]`})
+	if list := all(t, e, "C0123456"); len(list) != 1 || list[0].Alias == nil || list[0].Alias.Name != "Ann" {
+		t.Errorf("messages %+v", list)
+	}
+	if p := e.Problems(); len(p) != 1 || p[0].Where != "users.json" || !p[0].Lost {
+		t.Errorf("problems %+v", p)
+	}
+}
+
+// TestCanvases: the documents of a channel come when they were made, unless a message has them.
+func TestCanvases(t *testing.T) {
+	t.Parallel()
+	canvas := func(id string, created int, more string) string {
+		return fmt.Sprintf(`{"id":%q,"created":%d,"title":"Notes %s","mode":"quip","user":"U0000000A","url_private_download":"https://files.slack.com/files-pri/T1-%s/download/canvas?t=xoxe-secret"%s}`, id, created, id, id, more)
+	}
+	e := folder(t, map[string]string{"channels.json": general, "users.json": `[{"id":"U0000000A","name":"ann"}]`,
+		"general/canvas_in_the_conversation.json": "[" + canvas("F000000A1", 1600000250, "") + "," + canvas("F000000A2", 1600000260, "") + "," + canvas("F000000A3", 1600100000, "") + "," + canvas("F000000A4", 0, "") + "," +
+			canvas("F000000A5", 1600000270, `,"is_tombstoned":true`) + `,{"id":7}]`,
+		"general/2020-09-13.json": "[" + say("1600000200.000000", "before") + "," + strings.Replace(say("1600000300.000000", "with it"), `"text"`, `"files":[`+canvas("F000000A2", 1600000260, "")+`],"text"`, 1) + "]"})
+	var got []string
+	for _, m := range all(t, e, "C0000000A") {
+		line := fmt.Sprintf("%d %s %s", m.Time.Unix(), m.Sender, text(m).Body)
+		for _, f := range m.Files {
+			line += " " + f.Name + " " + f.Type
+		}
+		got = append(got, line)
+	}
+	want := []string{"1600000200 u0000000a before", "1600000250 u0000000a  Notes F000000A1.html text/html", "1600000300 u0000000a with it Notes F000000A2.html text/html", "1600100000 u0000000a  Notes F000000A3.html text/html"}
+	if !slices.Equal(got, want) {
+		t.Errorf("messages %q", got)
+	}
+	if p := e.Problems(); len(p) != 2 || p[0].Where != "general/canvas_in_the_conversation.json" || !strings.Contains(p[0].What, "Notes F000000A4") {
+		t.Errorf("problems %v", p)
+	}
+}
+
+// TestLooseCanvases: canvases that are in none of the channels are told.
+func TestLooseCanvases(t *testing.T) {
+	t.Parallel()
+	e := folder(t, map[string]string{"channels.json": general, "users.json": "[]", "canvases.json": `[{"id":"F1","title":"Shared","shares":[{"channel":"C0000000A"},{"channel":"D1"}]},` +
+		`{"id":"F2","title":"Own"},{"id":"F3","title":"Away","shares":[{"channel":"C0000000Z"}]},{"id":"F4","is_tombstoned":true}]`})
+	var got []string
+	for _, p := range e.Problems() {
+		got = append(got, p.Where+": "+p.What)
+	}
+	if want := []string{`canvases.json: the canvas "Own" is in no channel of the export, and is left out`, `canvases.json: the canvas "Away" is in no channel of the export, and is left out`}; !slices.Equal(got, want) {
+		t.Errorf("problems %q", got)
+	}
+}
+
+// TestNotBrought: what an export has beside messages and has no place here is told.
+func TestNotBrought(t *testing.T) {
+	t.Parallel()
+	e := folder(t, map[string]string{"channels.json": general, "users.json": "[]", "lists.json": `[{"id":"F1"},{"id":"F2"}]`, "huddle_transcripts.json": `[""]`, "file_conversations.json": "[]"})
+	if p := e.Problems(); len(p) != 1 || p[0].Where != "lists.json" || !strings.Contains(p[0].What, "2 entries") {
+		t.Errorf("problems %v", p)
+	}
+}

@@ -68,6 +68,8 @@ func TestSubtypes(t *testing.T) {
 		"slackbot_response":               {what: model.Said},
 		"thread_broadcast":                {more: `,"thread_ts":"1600000050.000000"`, what: model.Said},
 		"tombstone":                       {what: model.Gone, text: "(this message was deleted)"},
+		"welcome_party":                   {what: model.Notice},
+		"channel_tab_added":               {what: model.Notice},
 		"one that comes tomorrow":         {what: model.Said},
 	} {
 		t.Run(subtype, func(t *testing.T) {

@@ -76,9 +76,13 @@ func (t *tally) Messages(ctx context.Context, c *model.Channel) iter.Seq2[*model
 }
 
 func (t *tally) count(n *counts, m *model.Message) {
-	n.messages++
+	if m.Counts() {
+		n.messages++
+	}
 	if t.ghosts[m.Sender] || m.Alias != nil && t.without[m.Alias.ID] {
-		n.silenced++
+		if m.Counts() {
+			n.silenced++
+		}
 		return
 	}
 	for _, r := range m.Reactions {

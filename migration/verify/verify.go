@@ -165,6 +165,9 @@ func (t *target) Batch(ctx context.Context, q wire.Batch) (out wire.BatchDone, e
 		}
 		if it.Relates != nil {
 			names = append(names, it.Relates.To)
+			if it.Relates.Reply != "" {
+				names = append(names, it.Relates.Reply)
+			}
 		}
 		if hasFile(it) {
 			names = append(names, it.Remote+run.Found, it.Remote+"~1"+run.Found)
@@ -291,11 +294,15 @@ func (t *target) compare(q wire.Batch, it wire.Item, e event, here map[string]ev
 	if it.Relates != nil {
 		want := here[it.Relates.To].ID
 		have, _ := relates["event_id"].(string)
+		reply, _ := relates["m.in_reply_to"].(map[string]any)
+		answered, _ := reply["event_id"].(string)
 		if it.Relates.Rel == wire.RelReply {
-			reply, _ := relates["m.in_reply_to"].(map[string]any)
-			have, _ = reply["event_id"].(string)
+			have = answered
 		}
 		note("relation", want, have)
+		if answers := here[it.Relates.Reply].ID; answers != "" {
+			note("answer", answers, answered)
+		}
 		if it.Relates.Rel == wire.RelReaction {
 			key, _ := relates["key"].(string)
 			note("key", it.Relates.Key, key)

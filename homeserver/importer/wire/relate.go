@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"encoding/json/jsontext"
 	"encoding/json/v2"
 	"strings"
@@ -19,12 +20,9 @@ func (it *Item) Related(find func(remote string) string) (content jsontext.Value
 	rel := map[string]any{}
 	switch it.Relates.Rel {
 	case RelThread:
-		last := find(it.Relates.Last)
-		if last == "" {
-			last = to
-		}
-		rel["rel_type"], rel["event_id"] = "m.thread", to
-		rel["is_falling_back"], rel["m.in_reply_to"] = true, map[string]string{"event_id": last}
+		answered := find(it.Relates.Reply)
+		rel["rel_type"], rel["event_id"], rel["is_falling_back"] = "m.thread", to, answered == ""
+		rel["m.in_reply_to"] = map[string]string{"event_id": cmp.Or(answered, find(it.Relates.Last), to)}
 	case RelReply:
 		rel["m.in_reply_to"] = map[string]string{"event_id": to}
 	case RelEdit:

@@ -108,6 +108,8 @@ type Relation struct {
 	To  string `json:"to"`
 	// Last is the newest item of the thread, for clients that know no threads.
 	Last string `json:"last,omitempty"`
+	// Reply is the item of the thread that is answered, if that is one of its own.
+	Reply string `json:"reply,omitempty"`
 	// Key is that of a reaction.
 	Key string `json:"key,omitempty"`
 }
