@@ -163,3 +163,44 @@ func TestAliasQueries(t *testing.T) {
 		t.Errorf("asked %d times", tries)
 	}
 }
+
+// TestServiceRoomVersion: a bridge that names itself in the power levels of a new room, as was right before room
+// version 12, gets a room in which it may, now and when it changes them, unless it has asked for a version.
+func TestServiceRoomVersion(t *testing.T) {
+	t.Parallel()
+	h := startWithService(t, http.HandlerFunc(taking), false, nil)
+	h.user("alice")
+	levels := func(users obj) []obj {
+		return []obj{{"type": "m.room.power_levels", "state_key": "", "content": obj{"users": users}}}
+	}
+	alice := []string{"@alice:test"}
+	for _, tc := range []struct {
+		name, version string
+		body          obj
+	}{
+		{"nobody is named", "12", obj{}},
+		{"itself in the state", "11", obj{"initial_state": levels(obj{"@ircbot:test": 100})}},
+		{"itself in the override", "11", obj{"power_level_content_override": obj{"users": obj{"@ircbot:test": 100}}}},
+		{"another", "12", obj{"initial_state": levels(obj{"@alice:test": 50})}},
+		{"who is invited and trusted", "11", obj{"preset": "trusted_private_chat", "invite": alice, "initial_state": levels(obj{"@ircbot:test": 100, "@alice:test": 10})}},
+		{"who is trusted alone", "12", obj{"preset": "trusted_private_chat", "invite": alice, "power_level_content_override": obj{"users": obj{"@alice:test": 100}}}},
+		{"who is invited", "12", obj{"preset": "private_chat", "invite": alice, "initial_state": levels(obj{"@alice:test": 10})}},
+		{"itself in the override, 12 asked for", "12", obj{"room_version": "12", "power_level_content_override": obj{"users": obj{"@ircbot:test": 100}}}},
+		{"itself in the override, 10 asked for", "10", obj{"room_version": "10", "power_level_content_override": obj{"users": obj{"@ircbot:test": 100}}}},
+	} {
+		status, out := h.do(serviceToken, "POST", "/v3/createRoom", tc.body)
+		if status != 200 {
+			t.Errorf("%s: %d %s", tc.name, status, out.Raw)
+			continue
+		}
+		room := "/v3/rooms/" + out.Get("room_id").Str + "/state/"
+		if got := h.ok(serviceToken, "GET", room+"m.room.create", nil).Get("room_version").Str; got != tc.version {
+			t.Errorf("%s: version %s, want %s", tc.name, got, tc.version)
+		}
+		if tc.version == "11" {
+			h.ok(serviceToken, "PUT", room+"m.room.power_levels", obj{"users": obj{"@ircbot:test": 100, "@alice:test": 50}})
+		}
+	}
+	h.refused(400, "M_INVALID_ROOM_STATE", serviceToken, "POST", "/v3/createRoom", obj{"room_version": "12", "initial_state": levels(obj{"@ircbot:test": 100})})
+	h.refused(400, "M_BAD_JSON", serviceToken, "POST", "/v3/createRoom", obj{"power_level_content_override": obj{"users": "x"}})
+}

@@ -131,7 +131,7 @@ func (s *Services) Ping(ctx context.Context, r *registration.Registration, txn s
 		return 0, mxerror.New(502, "M_BAD_STATUS", "The application service answered with status %d.", status).
 			With("status", status).With("body", string(reply[:min(len(reply), 1024)]))
 	}
-	d.poke()
+	d.speaks()
 	return s.o.Now().Sub(begin), nil
 }
 

@@ -35,6 +35,9 @@ const (
 	// backoffMin and backoffMax bound the time between two tries.
 	backoffMin = 200 * time.Millisecond
 	backoffMax = time.Minute
+	// heardFrom is from which pause on a service that is heard of meanwhile is tried at once: below, one that
+	// asks much and takes nothing would be called all the time.
+	heardFrom = 5 * time.Second
 	// failuresTold is how many failures in a row are worth a line in the log: a bridge that is
 	// just starting is not.
 	failuresTold = 4
@@ -50,6 +53,7 @@ type sender struct {
 	stop  context.CancelFunc
 	ended chan struct{} // closed when nothing is done any more
 	wake  chan struct{}
+	heard chan struct{} // the service asks something; only a long pause receives
 	rooms *interest
 	began int64 // where a service without a cursor begins
 
@@ -70,7 +74,7 @@ func newSender(s *Services, r *registration.Registration, rt http.RoundTripper, 
 		base = "http://in-process"
 	}
 	asked, _ := lru.New[string, bool](askedMax) // fails for sizes below 1 alone
-	return &sender{s: s, reg: r, asked: asked, base: trimSlash(base), stop: stop, ended: make(chan struct{}), wake: make(chan struct{}, 1),
+	return &sender{s: s, reg: r, asked: asked, base: trimSlash(base), stop: stop, ended: make(chan struct{}), wake: make(chan struct{}, 1), heard: make(chan struct{}),
 		began: s.began,
 		http:  &http.Client{Transport: rt, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 		rooms: newInterest(s.o.Store, s.o.ServerName, s.Set, r), typed: s.typed.last(), present: s.present.last(),
@@ -95,6 +99,14 @@ func quote(s string) string {
 func (d *sender) poke() {
 	select {
 	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+// speaks ends a long pause between two tries.
+func (d *sender) speaks() {
+	select {
+	case d.heard <- struct{}{}:
 	default:
 	}
 }
@@ -215,7 +227,8 @@ func (d *sender) put(ctx context.Context, t *transaction) error {
 	if body == nil {
 		body = t.body()
 	}
-	for wait := backoffMin; ; wait = min(wait*2, backoffMax) {
+	wait := backoffMin
+	for {
 		attempt, cancel := context.WithTimeout(ctx, d.s.o.TransactionTimeout)
 		status, _, err := d.request(attempt, http.MethodPut, "/_matrix/app/v1/transactions/"+escape(t.id), body)
 		cancel()
@@ -229,9 +242,32 @@ func (d *sender) put(ctx context.Context, t *transaction) error {
 		if err == nil {
 			return d.forget(ctx, t)
 		}
-		if !pause(ctx, wait/2+rand.N(wait/2)) {
-			return ctx.Err()
+		heard, err := d.rest(ctx, wait)
+		if err != nil {
+			return err
 		}
+		if wait = min(wait*2, backoffMax); heard {
+			wait = backoffMin
+		}
+	}
+}
+
+// rest is the pause between two tries. It ends when the service is heard of after a longer silence: most
+// likely it has just been started, and people wait for what they missed.
+func (d *sender) rest(ctx context.Context, wait time.Duration) (heard bool, err error) {
+	var spoken chan struct{}
+	if wait >= heardFrom {
+		spoken = d.heard
+	}
+	t := time.NewTimer(wait/2 + rand.N(wait/2))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return false, nil
+	case <-spoken:
+		return true, nil
+	case <-ctx.Done():
+		return false, ctx.Err()
 	}
 }
 

@@ -194,6 +194,16 @@ type Status struct {
 	Transactions int64
 }
 
+// Heard tells that a service has asked something, so that it is there.
+func (s *Services) Heard(id string) {
+	s.mu.Lock()
+	d := s.senders[id]
+	s.mu.Unlock()
+	if d != nil {
+		d.speaks()
+	}
+}
+
 // Status lists how the services stand.
 func (s *Services) Status() []Status {
 	s.mu.Lock()

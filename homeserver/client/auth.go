@@ -24,6 +24,7 @@ func (a *API) authenticate(c *call, rt *route) (*Session, error) {
 		return nil, accounts.ErrMissingToken()
 	}
 	if reg := a.o.Services.Set().ByASToken(token); reg != nil {
+		a.o.Services.Heard(reg.ID)
 		return a.serviceSession(c, rt, reg)
 	}
 	s, err := a.o.Accounts.Authenticate(c.ctx, token, c.address(), c.r.UserAgent())

@@ -83,6 +83,9 @@ func (a *API) makeRoom(c *call, q createRoomRequest) (name store.RoomName, err e
 	version := event.Version(q.Version)
 	if q.Version == "" {
 		version = a.roomVersion()
+		if c.session.Service != nil && version.PrivilegedRoomCreators() && q.namesCreator(c.session.UserID) {
+			version = lastNamingCreator
+		}
 	}
 	if !event.Supported(version) {
 		return name, versionError(version)
@@ -136,6 +139,30 @@ func (a *API) makeRoom(c *call, q createRoomRequest) (name store.RoomName, err e
 	}
 	return name, a.settleIn(c.ctx, c.session, name)
 }
+
+// lastNamingCreator is the last version of rooms whose power levels name their creator.
+const lastNamingCreator event.Version = "11"
+
+// namesCreator says whether the room is asked for with power levels that name its creator. Bridges
+// from before room version 12 do so, and will name themselves again whenever they change the levels;
+// so a service that leaves the version to us gets a room that allows it.
+func (q *createRoomRequest) namesCreator(creator string) bool {
+	contents := []object{q.PowerOverride}
+	for _, s := range q.InitialState {
+		if s.givesLevels() {
+			var content object
+			_ = json.Unmarshal(s.Content, &content) // checkCreate has seen that it is an object
+			contents = append(contents, content)
+		}
+	}
+	return slices.ContainsFunc(contents, func(levels object) bool {
+		var named object
+		// What is no object names nobody, and is refused where the levels are made.
+		return json.Unmarshal(levels["users"], &named) == nil && named[creator] != nil
+	})
+}
+
+func (s initialState) givesLevels() bool { return s.Type == "m.room.power_levels" && s.StateKey == "" }
 
 // roomVersion is the version of new rooms unless asked otherwise.
 func (a *API) roomVersion() event.Version {
@@ -402,7 +429,8 @@ func powerLevels(q *createRoomRequest, creator string, v event.Version, service 
 		events["m.room.tombstone"] = 150
 	} else {
 		users[creator] = 100
-		if q.Preset == "trusted_private_chat" {
+		// Nobody could lower these again, so they are left to levels that initial_state has.
+		if q.Preset == "trusted_private_chat" && !slices.ContainsFunc(q.InitialState, initialState.givesLevels) {
 			for _, u := range slices.Concat(q.Invite, q.away) {
 				users[u] = 100
 			}
@@ -430,8 +458,8 @@ func powerLevels(q *createRoomRequest, creator string, v event.Version, service 
 		out[k] = o
 	}
 	if v.PrivilegedRoomCreators() && q.PowerOverride["users"] != nil && service {
-		// Bridges from before these versions name themselves here, which the rules now forbid; as
-		// creators they have more power than they ask for anyway. Others are refused.
+		// A bridge that asks for such a version and yet names itself has as a creator more power than it
+		// asks for anyway. Others are refused.
 		var named map[string]jsontext.Value
 		if err := json.Unmarshal(q.PowerOverride["users"], &named); err != nil {
 			return nil, mxerror.BadJSON("power_level_content_override.users must be an object.")
