@@ -205,6 +205,52 @@ func TestUpgrade(t *testing.T) {
 	}
 }
 
+// TestUpgradeByCommand: a command that works on the folder of a server that is stopped makes the backup, too, and the server
+// then makes none; nor does it after a command has made the database.
+func TestUpgradeByCommand(t *testing.T) {
+	t.Parallel()
+	old, err := os.ReadFile("../homeserver/store/testdata/schema/009_sqlite.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, schema := range []int{0, 9} {
+		dir := shortDir(t)
+		want := 0
+		if schema > 0 {
+			want = 1
+			db := raw(t, filepath.Join(dir, "data"))
+			rows := fmt.Sprintf(`CREATE TABLE schema_version (version INTEGER NOT NULL); INSERT INTO schema_version (version) VALUES (%d);`, schema)
+			if _, err := db.ExecContext(t.Context(), string(old)+"\n;"+rows); err != nil {
+				t.Fatal(err)
+			}
+			db.Close()
+			writeFile(t, filepath.Join(dir, "data", "signing.key"), "ed25519 a_1 "+strings.Repeat("A", 43)+"\n")
+		} else if err := os.MkdirAll(filepath.Join(dir, "data"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if code, _, errOut := cli(t, "user", "list", "-c", confFile(t, dir, "")); code != 0 {
+			t.Fatal(errOut)
+		}
+		s := serveIn(t, dir, "")
+		s.end()
+		list, err := backup.List(filepath.Join(s.dir, "backups"))
+		if err != nil || len(list) != want {
+			t.Fatalf("from schema %d: %+v %v", schema, list, err)
+		}
+		if want == 0 {
+			continue
+		}
+		to := shortDir(t)
+		if code, _, errOut := cli(t, "restore", list[0].Path, "-c", confFile(t, to, "")); code != 0 {
+			t.Fatal(errOut)
+		}
+		var version int
+		if err := raw(t, filepath.Join(to, "data")).QueryRowContext(t.Context(), "SELECT version FROM schema_version").Scan(&version); err != nil || version != schema {
+			t.Errorf("the backup has schema %d, %v", version, err)
+		}
+	}
+}
+
 // TestDowngrade: an older program refuses what a newer one has written, with words, and changes
 // nothing; neither does it restore such a thing.
 func TestDowngrade(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -165,45 +166,55 @@ const versionFile = "version"
 // keepUpgrades is how many backups from before upgrades are kept.
 const keepUpgrades = 3
 
-// backupBeforeUpgrade makes a backup if another version of the program has worked on the data folder,
-// before anything in it is changed. Without one the server does not start: a schema that was
-// brought up can't be brought down again.
-func (s *serving) backupBeforeUpgrade(ctx context.Context) error {
-	c := s.cfg
-	have, newest, err := store.SchemaVersion(ctx, c.DatabaseURI().Reveal())
+// upgrade is the first meeting of a program with the data folder of another version of it, or of none.
+type upgrade struct {
+	cfg *config.Config
+	// file is the configuration's, and version the program's.
+	file, version string
+	log           *slog.Logger
+	// made, if not nil, is told of a backup.
+	made func(backupMade, error)
+}
+
+// prepare makes a backup if another version of the program has worked on the data folder, before anything in it is changed. Without
+// one the database must not be opened: a schema that was brought up can't be brought down again.
+func (u *upgrade) prepare(ctx context.Context) error {
+	have, newest, err := store.SchemaVersion(ctx, u.cfg.DatabaseURI().Reveal())
 	if err != nil {
 		return err
 	}
-	file := filepath.Join(c.DataDir, versionFile)
+	file := filepath.Join(u.cfg.DataDir, versionFile)
 	raw, err := os.ReadFile(file)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("reading which version was here before: %w", err)
 	}
-	was, version := strings.TrimSpace(string(raw)), s.std.build.Version
-	if have > 0 && have <= newest && (have < newest || was != version) && c.Backup.BeforeUpgrade {
-		if err := s.upgradeBackup(ctx, cmp.Or(was, "unknown")); err != nil {
+	was := strings.TrimSpace(string(raw))
+	if have > 0 && have <= newest && (have < newest || was != u.version) && u.cfg.Backup.BeforeUpgrade {
+		if err := u.backup(ctx, cmp.Or(was, "unknown")); err != nil {
 			return err
 		}
 	}
-	if was == version || have > newest {
+	if was == u.version || have > newest {
 		return nil
 	}
-	if err := os.WriteFile(file, []byte(version+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(u.version+"\n"), 0o600); err != nil {
 		return fmt.Errorf("noting the version: %w", err)
 	}
 	return nil
 }
 
-func (s *serving) upgradeBackup(ctx context.Context, was string) error {
-	c := s.cfg
-	src, err := backupSource(c, s.file(), s.std.build.Version, false)
+func (u *upgrade) backup(ctx context.Context, was string) error {
+	c := u.cfg
+	src, err := backupSource(c, u.file, u.version, false)
 	if err != nil {
-		s.log.WarnContext(ctx, "no backup is made before the upgrade: the database is PostgreSQL")
+		u.log.WarnContext(ctx, "no backup is made before the upgrade: the database is PostgreSQL")
 		return nil
 	}
-	s.log.InfoContext(ctx, "another version worked here before; making a backup first", "was", was, "is", s.std.build.Version)
+	u.log.InfoContext(ctx, "another version worked here before; making a backup first", "was", was, "is", u.version)
 	made, err := saveBackup(ctx, filepath.Join(c.BackupFolder(), backup.Name(backup.Upgrade, time.Now())), src)
-	s.note(backup.Upgrade, made, err)
+	if u.made != nil {
+		u.made(made, err)
+	}
 	if err != nil {
 		return fmt.Errorf("the backup before the upgrade: %w (backup.before_upgrade: false starts without it)", err)
 	}

@@ -95,6 +95,11 @@ func connect(ctx context.Context, path, version string) (*commander, error) {
 	}
 	o := options(cfg, version)
 	o.Log = slog.New(slog.DiscardHandler)
+	up := &upgrade{cfg: cfg, file: configPath(path), version: version, log: o.Log}
+	if err := up.prepare(ctx); err != nil {
+		unlock()
+		return nil, err
+	}
 	hs, err := homeserver.Open(ctx, o)
 	if err != nil {
 		unlock()

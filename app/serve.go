@@ -23,6 +23,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/landbridge-im/landbridge/appservice"
+	"github.com/landbridge-im/landbridge/backup"
 	"github.com/landbridge-im/landbridge/bridges/irc"
 	"github.com/landbridge-im/landbridge/config"
 	"github.com/landbridge-im/landbridge/homeserver"
@@ -152,7 +153,8 @@ func (s *serving) run(ctx context.Context) (err error) {
 			l.Close() // closed already, unless the start failed
 		}
 	}()
-	if err := s.backupBeforeUpgrade(ctx); err != nil {
+	up := &upgrade{s.cfg, s.file(), s.std.build.Version, s.log, func(made backupMade, err error) { s.note(backup.Upgrade, made, err) }}
+	if err := up.prepare(ctx); err != nil {
 		return err
 	}
 	if err := s.open(ctx); err != nil {
