@@ -110,9 +110,14 @@ func (x *examination) application(ctx context.Context) {
 	if app.ID != "" {
 		x.app = app.ID
 	}
+	lax := app.Flags&flagMembers == 0 && x.listsMembers(ctx)
 	intent := func(name string, flag wire.Int, loss string) {
-		if app.Flags&flag != 0 {
+		switch {
+		case app.Flags&flag != 0:
 			x.say(appservice.Good, name, "It is switched on.", "")
+			return
+		case lax:
+			x.say(appservice.Doubtful, name, "It is switched off, it is said, but what needs it is given: perhaps this server has no intents.", "")
 			return
 		}
 		x.say(appservice.Bad, name, "It is switched off: "+loss+".", "At "+portalPage+" click your application, Bot, and switch on "+name+" below Privileged Gateway Intents.")
@@ -151,6 +156,16 @@ func isBack(address string) bool {
 		return false
 	}
 	return strings.HasSuffix(u.Path, "/back") && strings.Contains(u.Path, "/claim/")
+}
+
+// listsMembers reports whether the bot is given the members of a guild, which Discord gives to nobody without the intent.
+func (x *examination) listsMembers(ctx context.Context) bool {
+	var guilds wire.List[wire.Guild]
+	if x.api.Do(ctx, "GET", "/users/@me/guilds?limit=1", "", nil, &guilds) != nil || len(guilds) == 0 {
+		return false
+	}
+	var members wire.List[wire.Member]
+	return x.api.Do(ctx, "GET", "/guilds/"+string(guilds[0].ID)+"/members?limit=1&after=0", "", nil, &members) == nil && len(members) > 0
 }
 
 // sessions looks how often the bot may still connect today.
@@ -213,6 +228,9 @@ func (x *examination) guild(ctx context.Context, info wire.Guild) {
 	var me wire.Member
 	id := string(info.ID)
 	if !x.get(ctx, what, "/guilds/"+id, &full) || !x.get(ctx, what, "/guilds/"+id+"/channels", &channels) || !x.get(ctx, what, "/guilds/"+id+"/members/"+string(x.self.ID), &me) {
+		return
+	}
+	if len(full.Roles) == 0 && !x.get(ctx, what, "/guilds/"+id+"/roles", &full.Roles) { // not everybody tells them with the guild
 		return
 	}
 	g := newGuilds().set(wire.Guild{ID: info.ID, OwnerID: full.OwnerID, Roles: full.Roles, Channels: channels})

@@ -76,7 +76,8 @@ func (gs *guilds) set(g wire.Guild) *guild {
 			n.voice[v.UserID] = v.ChannelID
 		}
 	}
-	n.whole = len(n.members) >= int(g.MemberCount)
+	delete(n.members, "") // of whom it is not said who they are
+	n.whole = g.MemberCount > 0 && len(n.members) >= int(g.MemberCount)
 	// What is in the maps need not be kept twice.
 	n.Guild.Roles, n.Guild.Channels, n.Guild.Threads, n.Guild.Members = nil, nil, nil, nil
 	n.Guild.Events, n.Guild.Voice = nil, nil

@@ -49,7 +49,11 @@ const slashCommand = "matrix"
 // slashCommands is what is registered. Discord: "Create Global Application Command" replaces one of the same name.
 func slashCommands() map[string]any {
 	sub := func(name, about string, options ...any) map[string]any {
-		return map[string]any{"type": optionSubCommand, "name": name, "description": about, "options": options}
+		cmd := map[string]any{"type": optionSubCommand, "name": name, "description": about}
+		if len(options) > 0 {
+			cmd["options"] = options // null is none to Discord, and a mistake to others
+		}
+		return cmd
 	}
 	return map[string]any{
 		"name": slashCommand, "type": 1, "description": "The bridge to Matrix", "dm_permission": true,

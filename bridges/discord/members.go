@@ -192,13 +192,18 @@ func (n *bot) fetchBans(ctx context.Context, guildID wire.ID) {
 			n.log.Warn("the bans of a guild cannot be listed; those of later on are taken over", "guild", guildID, "error", err)
 			return
 		}
+		from := after
 		for _, b := range page {
+			if b.User.ID == "" {
+				n.log.Warn("the bans of a guild cannot be listed, for the answers do not say who is banned; those of later on are taken over", "guild", guildID)
+				return
+			}
 			banned[b.User.ID] = true
 			if b.User.ID.After(after) {
 				after = b.User.ID
 			}
 		}
-		if len(page) < 1000 {
+		if len(page) < 1000 || after == from {
 			break
 		}
 	}

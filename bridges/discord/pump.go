@@ -3,6 +3,7 @@ package discord
 import (
 	"context"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -184,6 +185,12 @@ func (n *bot) onChannel(ctx context.Context, e *entry) {
 	if !n.decode(e, &ch) || ch.GuildID == "" {
 		return
 	}
+	if ch.IsThread() { // some servers tell so of threads
+		thread := *e
+		thread.kind = "THREAD_" + strings.TrimPrefix(e.kind, "CHANNEL_")
+		n.onThread(ctx, &thread)
+		return
+	}
 	if e.kind == "CHANNEL_DELETE" {
 		n.guilds.removeChannel(ch)
 		if n.rooms[ch.ID] {
@@ -216,6 +223,21 @@ func (n *bot) learnChannel(ctx context.Context, ch wire.Channel) {
 		if _, known := n.cursors[ch.ID]; !known && n.rooms[ch.ID] {
 			n.catchUp(ctx, &ch) // the bot sees it now
 		}
+		n.missed(ctx, &ch, &before)
+	}
+}
+
+// missed fetches what was said in a channel, or in a thread, that is said to have a newer message than the bridge was told
+// of. before is how it was. A message that is on its way comes to nothing the second time.
+func (n *bot) missed(ctx context.Context, ch, before *wire.Channel) {
+	after, known := n.cursors[ch.ID]
+	switch {
+	case ch.IsForum(), n.gaps[ch.ID] != nil, n.history(ctx, ch.ID) == historyRunning, n.pasts[ch.ParentID] != nil:
+	case !ch.LastMessageID.After(before.LastMessageID):
+	case !known && ch.IsThread():
+		n.catchUpThread(ctx, ch)
+	case known && ch.LastMessageID.After(after) && n.hasRoom(n.streamRoom(ch)):
+		n.fillGap(ctx, ch, after, nil)
 	}
 }
 

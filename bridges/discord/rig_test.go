@@ -40,8 +40,10 @@ type rig struct {
 	host   *appservice.Host
 	extra  string
 	links  appservice.Links
-	bridge *discord.Bridge // the one that was made last
-	late   sync.RWMutex    // while it is locked, nothing of the homeserver comes to the bridge
+	bridge *discord.Bridge  // the one that was made last
+	late   sync.RWMutex     // while it is locked, nothing of the homeserver comes to the bridge
+	odd    *discordtest.Odd // stands before Discord, if not nil
+	log    io.Writer        // has what the bridge logs, if not nil
 
 	owner, anna *discordtest.User
 	general     *discordtest.Channel
@@ -78,7 +80,14 @@ func newRig(t *testing.T, extra string) *rig {
 func (r *rig) start() {
 	r.Helper()
 	out := io.Discard
-	if os.Getenv("TEST_LOG") != "" {
+	address, cdn := r.dc.URL(), r.dc.CDN()
+	if r.odd != nil {
+		address, cdn = r.odd.URL(), r.odd.CDN()
+	}
+	switch {
+	case r.log != nil:
+		out = r.log
+	case os.Getenv("TEST_LOG") != "":
 		out = os.Stderr
 	}
 	host, err := appservice.New(appservice.Options{
@@ -103,7 +112,7 @@ func (r *rig) start() {
 	r.host = host
 	r.Cleanup(host.StopAll)
 	var node yaml.Node
-	if err := yaml.Unmarshal(fmt.Appendf(nil, "token: %s\napi_url: %s\ncdn_url: %s\npublic_media_url: https://media.example\n%s", r.dc.Token, r.dc.URL(), r.dc.CDN(), r.extra), &node); err != nil {
+	if err := yaml.Unmarshal(fmt.Appendf(nil, "token: %s\napi_url: %s\ncdn_url: %s\npublic_media_url: https://media.example\n%s", r.dc.Token, address, cdn, r.extra), &node); err != nil {
 		r.Fatal(err)
 	}
 	if err := host.Add(r.ctx, appservice.Instance{ID: "discord", Module: "discord", Config: node.Content[0], Permissions: map[string]string{"*": "relay", string(mia): "admin", string(zoe): "commands"}}); err != nil {

@@ -372,6 +372,11 @@ func (n *bot) fetchMembers(ctx context.Context, guildID wire.ID) {
 			n.log.Warn("the members of a guild cannot be listed; those who speak are shown", "guild", guildID, "error", err)
 			return
 		}
+		if slices.ContainsFunc(page, func(m wire.Member) bool { return m.User.ID == "" }) {
+			n.log.Warn("the members of a guild cannot be listed, for the answers do not say who they are; those who speak are shown", "guild", guildID)
+			return
+		}
+		from := after
 		n.guilds.change(guildID, func(g *guild) {
 			for _, m := range page {
 				g.members[m.User.ID] = m
@@ -380,7 +385,7 @@ func (n *bot) fetchMembers(ctx context.Context, guildID wire.ID) {
 				}
 			}
 		})
-		if len(page) < 1000 {
+		if len(page) < 1000 || after == from { // what does not go on has an end, too
 			break
 		}
 	}

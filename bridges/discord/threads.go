@@ -101,6 +101,9 @@ func (n *bot) onThread(ctx context.Context, e *entry) {
 	if n.ownRoom(&t) && n.ensureThreadRoom(ctx, &t) && known {
 		n.refresh(channelKey(t.ID))
 	}
+	if e.kind == "THREAD_UPDATE" {
+		n.missed(ctx, &t, &before)
+	}
 	if e.kind != "THREAD_UPDATE" || !known {
 		return
 	}

@@ -57,8 +57,10 @@ type outbox struct {
 	blockedAll string
 	results    []result // to be settled
 	settling   int      // being settled
-	// relayRefused is when the server has last refused to relay to a channel.
+	// relayRefused is when the server has last refused to relay to a channel; relaying is how many messages to one are
+	// under way that it is asked to relay.
 	relayRefused map[string]time.Time
+	relaying     map[string]int
 	// isKnown reports whether a message of the network is known to be another one than o; it may be nil.
 	isKnown func(ctx context.Context, o *outgoing, msgID string) bool
 
@@ -79,7 +81,7 @@ type result struct {
 func newOutbox(network string, st *store, s sender, log *slog.Logger, limit int, settled func(context.Context, *outgoing, error) error) *outbox {
 	b := &outbox{
 		network: network, store: st, session: s, log: log, limit: limit, settled: settled,
-		blocked: make(map[string]string), relayRefused: make(map[string]time.Time), served: make(map[string]uint64),
+		blocked: make(map[string]string), relayRefused: make(map[string]time.Time), relaying: make(map[string]int), served: make(map[string]uint64),
 	}
 	b.sending.do, b.telling.do = b.sendNext, b.settleAll
 	return b
@@ -259,7 +261,7 @@ func (b *outbox) take() *outgoing {
 		if skip[waits] {
 			continue
 		}
-		if !b.session.InChannel(o.Channel) {
+		if !b.session.InChannel(o.Channel) || b.refusing(key) {
 			skip[key] = true
 			continue
 		}
@@ -290,7 +292,31 @@ func (b *outbox) take() *outgoing {
 	b.served[b.key(o.Channel)] = b.turn
 	b.queue = slices.Delete(b.queue, best, best+1)
 	b.flying++
+	if key := b.key(o.Channel); o.RelayNick != "" && !b.refused(key) {
+		o.relayed = true
+		b.relaying[key]++
+	}
 	return o
+}
+
+// refused reports whether a server has refused of late to relay to a channel; b.mu must be held.
+func (b *outbox) refused(key string) bool { return time.Since(b.relayRefused[key]) < relayPause }
+
+// refusing reports whether a server that has refused to relay to a channel was asked for more of that: what it refuses, too, goes
+// before what is said later. b.mu must be held.
+func (b *outbox) refusing(key string) bool { return b.relaying[key] > 0 && b.refused(key) }
+
+// landed notes that a message is not under way any more; b.mu must be held.
+func (b *outbox) landed(o *outgoing) {
+	b.flying--
+	if !o.relayed {
+		return
+	}
+	o.relayed = false
+	key := b.key(o.Channel)
+	if b.relaying[key]--; b.relaying[key] <= 0 {
+		delete(b.relaying, key)
+	}
 }
 
 // sleep looks again after a while; b.mu must be held.
@@ -329,7 +355,7 @@ func (o *outgoing) fail(err error) {
 
 func (b *outbox) settleOne(o *outgoing, err error) {
 	b.mu.Lock()
-	b.flying--
+	b.landed(o)
 	b.finish(o, err)
 	b.mu.Unlock()
 }

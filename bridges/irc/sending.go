@@ -21,7 +21,7 @@ func (b *outbox) cut(o *outgoing) []string {
 		return o.Lines
 	}
 	prefix := o.Prefix
-	if separator := b.session.RelaySeparator(); o.RelayNick != "" && separator != "" && !b.noRelay(o.Channel) {
+	if separator := b.session.RelaySeparator(); o.RelayNick != "" && separator != "" && o.relayed {
 		o.Relay, prefix = o.RelayNick+separator+relaySuffix, o.RelayPrefix
 	}
 	if lines := b.whole(o); o.Relay == "" && lines != nil {
@@ -71,12 +71,6 @@ func (b *outbox) whole(o *outgoing) []string {
 // relayPause is how long a channel is not relayed to after its server has refused that.
 const relayPause = 10 * time.Minute
 
-func (b *outbox) noRelay(channel string) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return time.Since(b.relayRefused[b.key(channel)]) < relayPause
-}
-
 // relayAgain has messages to a channel relayed although that was refused lately: the bridge's rank there has changed.
 func (b *outbox) relayAgain(channel string) {
 	b.mu.Lock()
@@ -122,7 +116,7 @@ func (b *outbox) send(ctx context.Context, o *outgoing) {
 	b.mu.Lock()
 	o.waiting, o.again = last-first, false
 	if o.waiting <= 0 { // a crash came after the last line
-		b.flying--
+		b.landed(o)
 		b.finish(o, o.failed)
 		b.mu.Unlock()
 		return
@@ -210,7 +204,7 @@ func (b *outbox) lineDone(o *outgoing, i int, out session.Outcome) {
 	if o.waiting > 0 {
 		return
 	}
-	b.flying--
+	b.landed(o)
 	b.poke() // there is room for another one
 	if o.unrelayed && !o.again && o.failed == nil {
 		// Said by the bridge itself, with the name before it.

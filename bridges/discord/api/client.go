@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -251,6 +253,9 @@ func (c *Client) do(ctx context.Context, method, path, bucket, contentType strin
 			if rest.Message != nil {
 				e.Code, e.Message = rest.Message.Code, rest.Message.Message
 			}
+			if details := mistakes(rest.ResponseBody); details != "" {
+				e.Message += ": " + details
+			}
 			return e
 		}
 		// The address, which is in errors of net/http, may hold a webhook's token.
@@ -260,6 +265,39 @@ func (c *Client) do(ctx context.Context, method, path, bucket, contentType strin
 		}
 		return fmt.Errorf("%s: %w", what, err)
 	}
+}
+
+// maxMistakes bounds how many mistakes of a request an error names.
+const maxMistakes = 5
+
+// mistakes are what an answer says is wrong with the fields of a request. Discord, "Error Messages": "errors" has an object
+// for each field, within each other, and a list "_errors" in that of a wrong one.
+func mistakes(raw []byte) string {
+	var answer struct {
+		Errors any `json:"errors"`
+	}
+	if wire.Decode(raw, &answer) != nil {
+		return ""
+	}
+	var list []string
+	var walk func(path string, v any)
+	walk = func(path string, v any) {
+		m, _ := v.(map[string]any)
+		for _, key := range slices.Sorted(maps.Keys(m)) {
+			if key != "_errors" {
+				walk(strings.TrimPrefix(path+"."+key, "."), m[key])
+				continue
+			}
+			wrong, _ := m[key].([]any)
+			for _, w := range wrong {
+				if w, ok := w.(map[string]any); ok {
+					list = append(list, fmt.Sprintf("%s: %v", path, w["message"]))
+				}
+			}
+		}
+	}
+	walk("", answer.Errors)
+	return strings.Join(list[:min(len(list), maxMistakes)], "; ")
 }
 
 // waitBucket waits for the limit of a bucket; discordgo would, too, but for good.

@@ -155,6 +155,9 @@ func (s *shard) connect(ctx context.Context) (ready bool, err error) {
 	if res != nil && res.Body != nil {
 		res.Body.Close()
 	}
+	if errors.Is(err, websocket.ErrBadHandshake) && res != nil {
+		err = fmt.Errorf("%s answers %s and is no gateway", address, res.Status)
+	}
 	if err != nil {
 		return false, fmt.Errorf("%w: %w", errUnreachable, err)
 	}

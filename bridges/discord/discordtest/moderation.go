@@ -44,6 +44,7 @@ func (s *Server) moderationRoutes(handle func(string, bool, func(*request) (any,
 		return out, nil
 	}))
 	handle("GET /guilds/{guild}/channels", true, inGuild(func(_ *request, g *Guild) (any, *failure) { return g.Channels, nil }))
+	handle("GET /guilds/{guild}/roles", true, inGuild(func(_ *request, g *Guild) (any, *failure) { return g.Roles, nil }))
 	handle("GET /guilds/{guild}/threads/active", true, inGuild(func(_ *request, g *Guild) (any, *failure) {
 		return map[string]any{"threads": g.active(), "members": []any{}, "has_more": false}, nil
 	}))

@@ -29,6 +29,10 @@ type Oddities struct {
 	Shuffled bool
 	// Missing says which requests are answered 404; nil for none.
 	Missing func(method, path string) bool
+	// Answer changes what a request is answered, as encoding/json reads it; nil for not at all.
+	Answer func(method, path string, v any) any
+	// Event says whether an event is told, and may change what it says; nil for yes.
+	Event func(kind string, v map[string]any) bool
 }
 
 // Odd stands before a Server and says what that says, but oddly. Its methods are safe for concurrent use.
@@ -130,6 +134,14 @@ func (o *Odd) answer(res *http.Response) error {
 	}
 	_ = res.Body.Close()
 	raw = o.change(raw, how)
+	if how.Answer != nil {
+		var v any
+		if json.Unmarshal(raw, &v) == nil {
+			if raw, err = json.Marshal(how.Answer(res.Request.Method, strings.TrimPrefix(res.Request.URL.Path, "/api/v10"), v)); err != nil {
+				return err
+			}
+		}
+	}
 	res.Body, res.ContentLength = io.NopCloser(bytes.NewReader(raw)), int64(len(raw))
 	res.Header.Set("Content-Length", strconv.Itoa(len(raw)))
 	return nil
@@ -148,6 +160,27 @@ func (o *Odd) change(raw []byte, how Oddities) []byte {
 		return raw
 	}
 	out, err := json.Marshal(oddly("", v, how))
+	if err != nil {
+		panic(err) // of what was JSON
+	}
+	return out
+}
+
+// changeEvent has f change an event. It returns nil for one that is not told.
+func changeEvent(raw []byte, f func(kind string, v map[string]any) bool) []byte {
+	var frame map[string]any
+	if json.Unmarshal(raw, &frame) != nil {
+		return raw
+	}
+	kind, _ := frame["t"].(string)
+	v, ok := frame["d"].(map[string]any)
+	if !ok || kind == "" {
+		return raw
+	}
+	if !f(kind, v) {
+		return nil
+	}
+	out, err := json.Marshal(frame)
 	if err != nil {
 		panic(err) // of what was JSON
 	}
@@ -244,6 +277,11 @@ func (o *Odd) tell(down *websocket.Conn, frames <-chan []byte) {
 	send := func(raw []byte) bool {
 		how := o.how()
 		raw = o.change(raw, how)
+		if how.Event != nil {
+			if raw = changeEvent(raw, how.Event); raw == nil {
+				return true
+			}
+		}
 		if down.WriteMessage(websocket.TextMessage, raw) != nil {
 			return false
 		}

@@ -47,18 +47,39 @@ func (c *conn) catchUp(channel string) {
 	if since.IsZero() {
 		return // a channel that is new to the owner
 	}
-	c.catching[c.state.fold(channel)] = &catchup{channel: channel, asked: time.Now(), seen: make(map[string]bool)}
+	c.catchupOf(channel).asked = time.Now()
 	// A little earlier: what the owner has heard already it knows by its id.
 	c.control(historyLine(channel, timestampParam(since.Add(-time.Second))))
+}
+
+// catchupOf is what a channel's gap is filled with, from now on if it was not before.
+func (c *conn) catchupOf(channel string) *catchup {
+	key := c.state.fold(channel)
+	if c.catching[key] == nil {
+		c.catching[key] = &catchup{channel: channel, asked: time.Now(), seen: make(map[string]bool)}
+	}
+	return c.catching[key]
+}
+
+// early reports whether something was said in a channel whose gap is about to be filled: servers tell of it before they tell
+// that the session has joined, if it is said in that moment.
+func (c *conn) early(channel string) bool {
+	return !c.state.opened(channel) && c.cfg.Since != nil && c.hasHistory() && !c.cfg.Since(channel).IsZero()
 }
 
 func historyLine(channel, after string) string {
 	return fmt.Sprintf("CHATHISTORY AFTER %s %s %d", channel, after, gapPage)
 }
 
-// afterMessage is where history goes on after a message: by its id, where the server takes one, because several
-// messages can be of one millisecond.
-func (c *conn) afterMessage(e Message) string {
+// afterPage is where history goes on after a page: a little before its end, because what two people say at once can be in
+// another order than its times, and a server that goes by these passes over what is behind the end and older than it. What is
+// told twice is known by its id. A message is named by its id, where the server takes one, because several can be of one
+// millisecond.
+func (c *conn) afterPage(page []Message) string {
+	e := page[len(page)-1]
+	if before := page[len(page)-1-len(page)/10]; before.MsgID != "" {
+		e = before
+	}
 	types, told := c.state.support().Tokens["MSGREFTYPES"]
 	if e.MsgID != "" && (!told || strings.Contains(types, "msgid")) {
 		return "msgid=" + e.MsgID
@@ -81,12 +102,15 @@ func (c *conn) playback() {
 
 // hold keeps what is said in a channel back until the gap before it is filled.
 func (c *conn) hold(e Message) bool {
-	if len(c.catching) == 0 {
+	if e.Past || e.Channel == "" {
 		return false
 	}
 	cu := c.catching[c.state.fold(e.Channel)]
-	if cu == nil || e.Past {
-		return false
+	if cu == nil {
+		if !c.early(e.Channel) {
+			return false
+		}
+		cu = c.catchupOf(e.Channel)
 	}
 	if len(cu.held) >= maxHold || time.Since(cu.asked) > holdTime {
 		c.release(cu)
@@ -126,19 +150,19 @@ func (c *conn) caughtUp(b *batch) {
 	if cu == nil {
 		return
 	}
-	var last *Message
-	for i, e := range b.past {
-		last = &b.past[i]
+	fresh := false
+	for _, e := range b.past {
 		if e.MsgID != "" && cu.seen[e.MsgID] {
 			continue
 		}
 		cu.seen[e.MsgID] = true
 		cu.past++
+		fresh = true
 		c.emit(e)
 	}
-	if b.number >= gapPage && cu.past < maxHistory && last != nil {
+	if b.number >= gapPage && cu.past < maxHistory && fresh {
 		cu.asked = time.Now()
-		c.control(historyLine(cu.channel, c.afterMessage(*last)))
+		c.control(historyLine(cu.channel, c.afterPage(b.past)))
 		return
 	}
 	if cu.past >= maxHistory {
@@ -214,16 +238,22 @@ func (s *Session) History(ctx context.Context, target string, after time.Time, l
 			page = min(page, most)
 		}
 	}
+	seen := make(map[string]bool)
 	for from := timestampParam(after); len(said) < limit; {
 		got, err := c.historyPage(ctx, target, from, page)
 		if err != nil {
 			return nil, err
 		}
-		said = append(said, got.said...)
-		if got.number < page || len(got.said) == 0 {
+		before := len(said)
+		for _, m := range got.said {
+			if m.MsgID == "" || !seen[m.MsgID] {
+				said, seen[m.MsgID] = append(said, m), true
+			}
+		}
+		if got.number < page || len(said) == before {
 			break
 		}
-		next := c.afterMessage(got.said[len(got.said)-1])
+		next := c.afterPage(got.said)
 		if next == from {
 			break // as many in one millisecond
 		}

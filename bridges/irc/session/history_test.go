@@ -73,3 +73,47 @@ func TestHistoryInPages(t *testing.T) {
 		t.Errorf("its own are taken to be %v, not %v", own, want)
 	}
 }
+
+// Pages overlap, for a server that goes by times passes over what is behind the end of a page and a little older; and what is
+// said in a channel before the session is told that it has joined comes behind what was said before.
+func TestGapInPages(t *testing.T) {
+	t.Parallel()
+	s, cfg := script(t)
+	begin := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	cfg.Since = func(string) time.Time { return begin }
+	_, r := start(t, cfg)
+	s.accept()
+	s.expect("CAP LS 302")
+	s.expect("USER ")
+	s.send(":srv CAP * LS :batch draft/chathistory message-tags server-time")
+	for range 4 {
+		s.send(":srv CAP * ACK :" + strings.TrimPrefix(s.expect("CAP REQ :"), "CAP REQ :"))
+	}
+	s.expect("CAP END")
+	s.send(":srv 001 bridge :Welcome", ":srv 422 bridge :No MOTD", "@msgid=early;time=2026-01-02T03:05:00.000Z :ann!a@there PRIVMSG #x :early", ":bridge!b@here JOIN #x")
+	page := func(texts ...string) {
+		s.send(":srv BATCH +h chathistory #x")
+		for _, text := range texts {
+			s.send(fmt.Sprintf("@batch=h;msgid=%s;time=2026-01-02T03:04:06.000Z :ann!a@there PRIVMSG #x :%s", text, text))
+		}
+		s.send(":srv BATCH -h")
+	}
+	var want, first []string
+	for i := range 100 {
+		first = append(first, fmt.Sprint("m", i))
+	}
+	s.expect("CHATHISTORY AFTER #x timestamp=2026-01-02T03:04:04.000Z 100")
+	page(first...)
+	s.expect("CHATHISTORY AFTER #x msgid=m89 100")
+	page(append(slices.Clone(first[90:]), "older", "m100", "early")...)
+	want = append(slices.Clone(first), "older", "m100", "early")
+	s.send("@msgid=now :ann!a@there PRIVMSG #x :now")
+	want = append(want, "now")
+	var got []string
+	for len(got) < len(want) {
+		got = append(got, await[session.Message](t, r, nil).Text)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("it heard %v, not %v", got, want)
+	}
+}

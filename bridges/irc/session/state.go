@@ -125,6 +125,13 @@ func (s *state) inChannel(name string) bool {
 	return ch != nil && ch.joined
 }
 
+// opened reports whether the session was told that it has joined a channel; inChannel, whether it knows who is there, too.
+func (s *state) opened(name string) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.channels[s.isup.Casemapping.Fold(name)] != nil
+}
+
 func (s *state) topic(name string) (string, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
