@@ -44,6 +44,7 @@ type outbox struct {
 	session sender
 	log     *slog.Logger
 	limit   int
+	calm    time.Duration // see calmTime
 	// settled is called for each message that is sent or has failed, one after the
 	// other. An error says that the message is to be settled again later.
 	settled func(context.Context, *outgoing, error) error
@@ -80,7 +81,7 @@ type result struct {
 
 func newOutbox(network string, st *store, s sender, log *slog.Logger, limit int, settled func(context.Context, *outgoing, error) error) *outbox {
 	b := &outbox{
-		network: network, store: st, session: s, log: log, limit: limit, settled: settled,
+		network: network, store: st, session: s, log: log, limit: limit, calm: calmTime, settled: settled,
 		blocked: make(map[string]string), relayRefused: make(map[string]time.Time), relaying: make(map[string]int), served: make(map[string]uint64),
 	}
 	b.sending.do, b.telling.do = b.sendNext, b.settleAll
@@ -106,7 +107,7 @@ func (b *outbox) load(ctx context.Context) error {
 			o.Written = max(o.Written, lines)
 		}
 		// The process died before it knew the server's answer.
-		o.doubt = o.Written > 0 && !o.known
+		o.doubt, o.doubted = o.Written > 0 && !o.known, time.Now()
 	}
 	b.queue, b.loaded = list, true
 	b.poke()

@@ -50,6 +50,9 @@ type wire struct {
 	limit  int
 	// fate says what becomes of a line, by its number; nil delivers.
 	fate func(i int, text string) (session.Outcome, bool)
+	// past is what the network's history has, by how often it was asked before; nil: it keeps none.
+	past  func(asked int) []session.Message
+	asked int
 }
 
 func (w *wire) TopicLock(string) (on, known bool) { return false, true }
@@ -65,7 +68,13 @@ func (w *wire) Multiline() (bytes, lines int) { return 0, 0 }
 func (w *wire) RelaySeparator() string { return "" }
 
 func (w *wire) History(context.Context, string, time.Time, int) ([]session.Message, error) {
-	return nil, session.ErrNoHistory
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.past == nil {
+		return nil, session.ErrNoHistory
+	}
+	w.asked++
+	return w.past(w.asked - 1), nil
 }
 
 func (w *wire) MaxText(string, string) int {
@@ -382,5 +391,43 @@ func TestOutboxBounds(t *testing.T) {
 	}
 	if r := waitSettled(t, settled); r.err != nil {
 		t.Errorf("settled %+v", r)
+	}
+}
+
+// TestDoubtSettled: what a lost connection has written is looked for, once more after a while if it is not there: a busy server
+// reads it late. It is said again only if it is not there then.
+func TestDoubtSettled(t *testing.T) {
+	t.Parallel()
+	echo := []session.Message{{Meta: session.Meta{MsgID: "1"}, Echo: true, Text: "<m> hello"}}
+	for name, tc := range map[string]struct {
+		past func(asked int) []session.Message
+		sent int
+	}{
+		"there":       {func(int) []session.Message { return echo }, 1},
+		"there late":  {func(asked int) []session.Message { return echo[:min(asked, 1)] }, 1},
+		"never there": {func(int) []session.Message { return nil }, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := &wire{past: tc.past, fate: func(i int, _ string) (session.Outcome, bool) {
+				if i == 0 {
+					return session.Outcome{State: session.Unknown, History: true, Err: session.ErrDisconnected}, true
+				}
+				return session.Outcome{State: session.Delivered}, true
+			}}
+			b, settled, _ := startOutbox(t, openTestStore(t, filepath.Join(t.TempDir(), "irc.db")), w, 10)
+			b.calm = 50 * time.Millisecond
+			o := outgoingText("$1", "hello")
+			o.At = time.Now()
+			if err := b.add(t.Context(), o, nil); err != nil {
+				t.Fatal(err)
+			}
+			if r := waitSettled(t, settled); r.err != nil {
+				t.Error(r.err)
+			}
+			if got := w.sent(); len(got) != tc.sent {
+				t.Errorf("sent %q", got)
+			}
+		})
 	}
 }

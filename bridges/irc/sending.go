@@ -189,7 +189,7 @@ func (b *outbox) lineDone(o *outgoing, i int, out session.Outcome) {
 		o.fail(out.Err)
 	case session.Unknown:
 		if out.History {
-			o.doubt, o.again = true, true // it will be known
+			o.doubt, o.again, o.doubted = true, true, time.Now() // it will be known
 		} else {
 			o.fail(errUncertain)
 		}
@@ -252,23 +252,58 @@ func (o *outgoing) line(i int) (command string, params []string) {
 const doubtTime = 30 * time.Second
 
 // settleDoubt asks the server whether lines that were written, and of which the answer is not known, have arrived.
-// It returns false if the message is settled.
+// It returns false if the message is settled, or ctx is done: it stays for the next start then.
 func (b *outbox) settleDoubt(ctx context.Context, o *outgoing) bool {
 	o.doubt = false
 	if len(o.Steps) > 0 || o.Command == "TOPIC" || !isChannel(o.Channel) || o.At.IsZero() || len(o.Lines) == 0 {
 		return b.uncertain(o)
 	}
-	ctx, cancel := context.WithTimeout(ctx, doubtTime)
+	asking, cancel := context.WithTimeout(ctx, doubtTime)
 	defer cancel()
+	arrived, all := 0, 0
+	for again := true; ; again = false {
+		var err error
+		if arrived, all, err = b.arrived(asking, o); ctx.Err() != nil {
+			return false
+		} else if err != nil {
+			if !errors.Is(err, session.ErrNoHistory) {
+				b.log.Info("a server does not say whether a message has arrived", "error", err)
+			}
+			return b.uncertain(o)
+		}
+		rest := b.calm - time.Since(o.doubted)
+		if !again || rest <= 0 || arrived == min(o.Written, all) {
+			break
+		}
+		// A busy server may not have read yet what the lost connection has written.
+		if wait(ctx, rest) != nil {
+			return false
+		}
+	}
+	b.log.Info("what was in doubt is settled", "event_id", o.EventID, "lines", o.Written, "arrived", arrived)
+	o.Written, o.failed = arrived, nil
+	if o.mark != nil {
+		o.mark.written(arrived)
+	}
+	if arrived == all {
+		b.settleOne(o, nil)
+		return false
+	}
+	return true
+}
+
+// arrived is how many of the first lines of a message the server's history has, of all.
+func (b *outbox) arrived(ctx context.Context, o *outgoing) (n, all int, err error) {
 	said, err := b.session.History(ctx, o.Channel, o.At.Add(-2*time.Minute), historyLimit)
 	if err != nil {
-		if !errors.Is(err, session.ErrNoHistory) {
-			b.log.Info("a server does not say whether a message has arrived", "error", err)
-		}
-		return b.uncertain(o)
+		return 0, 0, err
 	}
 	if o.Fixed == nil {
 		o.Fixed = b.cut(o) // one line, which is never stored as cut
+	}
+	lines := o.Fixed
+	if o.Whole {
+		lines = []string{o.joined()}
 	}
 	own := make(map[string]int)
 	for _, m := range said {
@@ -280,26 +315,15 @@ func (b *outbox) settleDoubt(ctx context.Context, o *outgoing) bool {
 			own[text]++
 		}
 	}
-	lines := o.Fixed
-	if o.Whole {
-		lines = []string{o.joined()}
+	for n < min(o.Written, len(lines)) && own[lines[n]] > 0 {
+		own[lines[n]]--
+		n++
 	}
-	arrived := 0
-	for arrived < min(o.Written, len(lines)) && own[lines[arrived]] > 0 {
-		own[lines[arrived]]--
-		arrived++
-	}
-	b.log.Info("what was in doubt is settled", "event_id", o.EventID, "lines", o.Written, "arrived", arrived)
-	o.Written, o.failed = arrived, nil
-	if o.mark != nil {
-		o.mark.written(arrived)
-	}
-	if arrived == len(lines) {
-		b.settleOne(o, nil)
-		return false
-	}
-	return true
+	return n, len(lines), nil
 }
+
+// calmTime is for how long after a connection was lost what it has written may still come to be known.
+const calmTime = 4 * time.Second
 
 // historyLimit is how much of the past is asked for to settle a doubt.
 const historyLimit = 5000

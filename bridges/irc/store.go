@@ -88,6 +88,7 @@ type outgoing struct {
 	msgID     string      // by the outbox: of the first line
 	mark      *mark       // by the outbox: its place in the ledger, or nil
 	doubt     bool        // by the outbox: lines were written and not confirmed
+	doubted   time.Time   // by the outbox: since when
 	relayed   bool        // by the outbox: it is under way, and to be relayed where the server does that
 	unrelayed bool        // by the outbox: the server has refused to relay it
 	known     bool        // by the outbox: an earlier run has the server's confirmation
