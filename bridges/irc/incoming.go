@@ -31,6 +31,8 @@ func (n *network) HandleEvent(e session.Event) {
 		}
 	case session.Names:
 		n.standbys.listenerPresent(e.Channel)
+	case session.Join:
+		n.standbys.sees(e.Channel, e.User.Nick)
 	}
 	if out := n.entry(e); out != nil {
 		n.inbox.put(out)

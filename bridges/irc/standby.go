@@ -31,6 +31,8 @@ type standby struct {
 	// held was heard by the standby and not by the listener, and waits. said was taken from the standby while the
 	// listener was not there, as far as was known. ahead was heard by the listener and not by the standby.
 	held, said, ahead pending
+	// recent is what the listener has heard of late, and overlap what it had when by took another one's place: by may hear that still.
+	recent, overlap pending
 }
 
 // pending are messages that one of the two has heard and the other may still hear, oldest first.
@@ -90,6 +92,8 @@ const (
 	heldTime = 5 * time.Minute
 	// pendingTime is how far one of the two may be behind the other.
 	pendingTime = time.Minute
+	// overlapTime is how far a puppet may be behind another one whose place it takes.
+	overlapTime = 5 * time.Second
 )
 
 func newStandbys(n *network) *standbys { return &standbys{n: n, channels: make(map[string]*standby)} }
@@ -102,19 +106,37 @@ func (ss *standbys) present(p *puppet, channel string) {
 	}
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
-	key := ss.n.fold(ch.Name)
-	s := ss.channels[key]
-	if s == nil {
-		s = &standby{alone: !ss.n.session.InChannel(ch.Name)}
-		ss.channels[key] = s
-	}
-	if s.by == nil {
+	if s := ss.of(ch.Name, !ss.n.session.InChannel(ch.Name)); s.by == nil {
 		s.by = p
 	}
 }
 
-// lost ends a puppet's being the standby of a channel, or with an empty name of all; another one that is there takes its place,
-// and has heard nothing so far.
+// of returns a channel's standby, which has just begun if there was none; ss.mu must be held.
+func (ss *standbys) of(channel string, alone bool) *standby {
+	key := ss.n.fold(channel)
+	s := ss.channels[key]
+	if s == nil {
+		s = &standby{alone: alone}
+		ss.channels[key] = s
+	}
+	return s
+}
+
+// sees is called when the listener sees somebody come into a channel. If that is who hears along, or will, it hears what is said from
+// now on, also if it does so later than the listener, and nothing of before.
+func (ss *standbys) sees(channel, nick string) {
+	ch := ss.n.channel(channel)
+	if ch == nil || !ss.n.puppets.has(nick) {
+		return
+	}
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	if s := ss.of(ch.Name, false); s.by == nil || ss.n.fold(s.by.session.Nick()) == ss.n.fold(nick) {
+		s.comes()
+	}
+}
+
+// lost ends a puppet's being the standby of a channel, or with an empty name of all; another one that is there takes its place.
 func (ss *standbys) lost(p *puppet, channel string) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
@@ -122,7 +144,7 @@ func (ss *standbys) lost(p *puppet, channel string) {
 		if s.by != p || channel != "" && ss.n.fold(channel) != key {
 			continue
 		}
-		s.by, s.ahead = ss.n.puppets.inChannel(key, p), nil
+		s.change(ss.n.puppets.inChannel(key, p))
 		if s.by == nil && ss.n.channel(key) == nil {
 			delete(ss.channels, key)
 		}
@@ -160,15 +182,27 @@ func (ss *standbys) hears(p *puppet, e session.Message) {
 
 // hears is called with what the standby hears, and reports whether it is to be taken from it now.
 func (s *standby) hears(e session.Message) bool {
+	ahead, both := s.ahead.remove(e, pendingTime), s.overlap.remove(e, overlapTime)
 	switch {
-	case s.ahead.remove(e, pendingTime):
+	case ahead:
 		return false
 	case s.alone:
 		s.said.add(e)
 		return true
+	case both:
+		return false
 	}
 	s.held.add(e)
 	return false
+}
+
+// comes says that who is or will be the standby has just come into the channel.
+func (s *standby) comes() { s.ahead, s.recent, s.overlap = nil, nil, nil }
+
+// change has another one be the standby, or nobody. What the listener has heard just now, and the one before too, it may hear still.
+func (s *standby) change(by *puppet) {
+	s.recent.expire(overlapTime)
+	s.by, s.overlap = by, slices.Clone(s.recent)
 }
 
 // listenerHears is called with what the listener hears, and reports whether it was taken from the standby already.
@@ -179,7 +213,10 @@ func (ss *standbys) listenerHears(e session.Message) bool {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	s := ss.channels[ss.n.fold(e.Channel)]
-	return s != nil && s.listenerHears(e)
+	if s == nil {
+		return false
+	}
+	return s.listenerHears(e)
 }
 
 // listenerHears is called with what the listener hears, and reports whether it was taken from the standby already.
@@ -187,7 +224,12 @@ func (s *standby) listenerHears(e session.Message) bool {
 	if s.said.remove(e, pendingTime) {
 		return true
 	}
-	if !s.held.remove(e, heldTime) && s.by != nil {
+	s.recent.expire(overlapTime)
+	s.recent.add(e)
+	if !s.held.remove(e, heldTime) {
+		if s.by == nil { // who comes next may hear it, if they come before what it says; see comes
+			s.ahead.expire(pendingTime)
+		}
 		s.ahead.add(e)
 	}
 	return false

@@ -197,6 +197,7 @@ await rest.get('/gateway/bot');
 await rest.get('/users/@me/guilds');
 await rest.get(`/guilds/${guild.id}`);
 await rest.get(`/guilds/${guild.id}/channels`);
+await rest.get(`/guilds/${guild.id}/roles`);
 await rest.get(`/guilds/${guild.id}/members/${client.user.id}`);
 await rest.get(`/guilds/${guild.id}/threads/active`);
 await rest.post(`/channels/${channel.id}/typing`);
