@@ -85,6 +85,16 @@ func TestSplit(t *testing.T) {
 		return list
 	}
 
+	// /sync can be behind what is asked for.
+	waitFor(ctx, t, "anna to be told of all", func() bool {
+		seen := map[string]bool{}
+		for _, e := range members(0) {
+			if e.StateKey != nil && strings.HasPrefix(*e.StateKey, "@irc_net.p") && e.Field("membership") == "join" {
+				seen[*e.StateKey] = true
+			}
+		}
+		return len(seen) == cut
+	})
 	from := anna.Events.Len()
 	link.Shut()
 	onHub(false)
