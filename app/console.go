@@ -79,6 +79,27 @@ func dial(ctx context.Context, cfg *config.Config) (*commander, error) {
 	return nil, nil
 }
 
+// startTime is how long a command waits for a server that has the data folder and does not listen yet.
+const startTime = 10 * time.Second
+
+// reach reaches the running server or, if it does not run, locks its data folder: unlock is nil otherwise.
+func reach(ctx context.Context, cfg *config.Config) (c *commander, unlock func(), err error) {
+	for end := time.Now().Add(startTime); ; {
+		if c, err = dial(ctx, cfg); c != nil || err != nil {
+			return c, nil, err
+		}
+		unlock, err = lockDir(cfg.DataDir)
+		if !errors.Is(err, errInUse) || time.Now().After(end) {
+			return nil, unlock, err
+		}
+		select { // it is being started, or is about to end
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return nil, nil, ctx.Err()
+		}
+	}
+}
+
 // connect reaches the running server of a configuration or, if it does not run, works on its
 // database.
 func connect(ctx context.Context, path, version string) (*commander, error) {
@@ -86,12 +107,9 @@ func connect(ctx context.Context, path, version string) (*commander, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c, err := dial(ctx, cfg); c != nil || err != nil {
+	c, unlock, err := reach(ctx, cfg)
+	if c != nil || err != nil {
 		return c, err
-	}
-	unlock, err := lockDir(cfg.DataDir)
-	if err != nil {
-		return nil, err
 	}
 	o := options(cfg, version)
 	o.Log = slog.New(slog.DiscardHandler)

@@ -415,6 +415,9 @@ const (
 	lockPause = 25 * time.Millisecond
 )
 
+// errInUse says that a data folder belongs to a process that runs.
+var errInUse = errors.New("is in use by another Landbridge")
+
 // lockDir makes sure that one server at a time works on a data folder.
 func lockDir(dir string) (unlock func(), err error) {
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
@@ -429,7 +432,7 @@ func lockDir(dir string) (unlock func(), err error) {
 		}
 		if try == lockTries {
 			f.Close()
-			return nil, fmt.Errorf("the data folder %s is in use by another Landbridge", dir)
+			return nil, fmt.Errorf("the data folder %s %w", dir, errInUse)
 		}
 		time.Sleep(lockPause)
 	}

@@ -78,33 +78,33 @@ func TestAdminUserList(t *testing.T) {
 	t.Parallel()
 	h, root := startAdmin(t, func(o *Options) { o.Settings.Guests = true })
 	for i := range 5 {
-		h.admOK(root, "PUT", fmt.Sprintf("/v2/users/@zu%d:test", i), obj{"displayname": fmt.Sprintf("Name %d", 9-i), "deactivated": i == 4})
+		h.admOK(root, "PUT", fmt.Sprintf("/v2/users/@z_u%d:test", i), obj{"displayname": fmt.Sprintf("Name %d", 9-i), "deactivated": i == 4})
 	}
-	h.admOK(root, "PUT", "/v2/users/@zu3:test", obj{"locked": true, "user_type": "bot"})
+	h.admOK(root, "PUT", "/v2/users/@z_u3:test", obj{"locked": true, "user_type": "bot"})
 	h.ok("", "POST", "/v3/register?kind=guest", obj{})
 	for query, names := range map[string]string{
-		"name=ZU&order_by=name":                 "@zu0:test @zu1:test @zu2:test",
-		"name=ZU&order_by=displayname":          "@zu2:test @zu1:test @zu0:test",
-		"name=zu&dir=b":                         "@zu2:test @zu1:test @zu0:test",
-		"name=name%208":                         "@zu1:test",
-		"user_id=zu1":                           "@zu1:test",
+		"name=Z_U&order_by=name":                 "@z_u0:test @z_u1:test @z_u2:test",
+		"name=Z_U&order_by=displayname":          "@z_u2:test @z_u1:test @z_u0:test",
+		"name=z_u&dir=b":                         "@z_u2:test @z_u1:test @z_u0:test",
+		"name=name%208":                         "@z_u1:test",
+		"user_id=z_u1":                           "@z_u1:test",
 		"user_id=%25":                           "",
-		"name=zu&locked=true":                   "@zu0:test @zu1:test @zu2:test @zu3:test",
-		"name=zu&locked=true&not_user_type=bot": "@zu0:test @zu1:test @zu2:test",
-		"name=zu&locked=true&not_user_type=":    "@zu3:test",
-		"name=zu&deactivated=true":              "@zu0:test @zu1:test @zu2:test @zu4:test",
+		"name=z_u&locked=true":                   "@z_u0:test @z_u1:test @z_u2:test @z_u3:test",
+		"name=z_u&locked=true&not_user_type=bot": "@z_u0:test @z_u1:test @z_u2:test",
+		"name=z_u&locked=true&not_user_type=":    "@z_u3:test",
+		"name=z_u&deactivated=true":              "@z_u0:test @z_u1:test @z_u2:test @z_u4:test",
 		"admins=true":                           "@root:test",
-		"admins=false&guests=false":             "@zu0:test @zu1:test @zu2:test",
-		"name=zu&limit=2&from=1":                "@zu1:test @zu2:test",
+		"admins=false&guests=false":             "@z_u0:test @z_u1:test @z_u2:test",
+		"name=z_u&limit=2&from=1":                "@z_u1:test @z_u2:test",
 	} {
 		if out := h.admOK(root, "GET", "/v2/users?"+query, nil); all(out.Get("users"), "name") != names {
 			t.Errorf("%s: %s", query, out.Raw)
 		}
 	}
-	if out := h.admOK(root, "GET", "/v3/users?deactivated=true", nil); all(out.Get("users"), "name") != "@zu4:test" {
+	if out := h.admOK(root, "GET", "/v3/users?deactivated=true", nil); all(out.Get("users"), "name") != "@z_u4:test" {
 		t.Error(out.Raw)
 	}
-	want(t, h.admOK(root, "GET", "/v2/users?name=zu&limit=2", nil), map[string]string{"next_token": "2", "total": "3"})
+	want(t, h.admOK(root, "GET", "/v2/users?name=z_u&limit=2", nil), map[string]string{"next_token": "2", "total": "3"})
 	for _, bad := range []string{"order_by=nothing", "dir=x", "limit=-1", "from=x", "guests=maybe"} {
 		h.admNo(400, "M_INVALID_PARAM", root, "GET", "/v2/users?"+bad, nil)
 	}

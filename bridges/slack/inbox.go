@@ -19,6 +19,8 @@ type entry struct {
 	raw json.RawMessage
 	at  time.Time // when it came
 	ts  string    // when it happened
+	// waited says that it has waited already for a message that was known to be coming.
+	waited bool
 }
 
 // setTime reads when the event happened.

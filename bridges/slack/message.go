@@ -243,12 +243,13 @@ func (w *workspace) onReaction(ctx context.Context, e *entry, r *reactionEvent, 
 	}
 	id := messageID(r.Item.Channel, r.Item.TS)
 	w.turn(r.Item.Channel, e, "", func(ctx context.Context, portal *bridgev2.Portal) error {
-		if w.mayCome(portal, r.Item.Channel, r.Item.TS) {
+		if soon := w.comes(key); soon && !e.waited || w.mayCome(portal, r.Item.Channel, r.Item.TS) {
 			row, err := portal.Bridge.DB.Message.GetFirstPartByID(ctx, portal.Receiver, id)
 			if err != nil {
 				return err
 			}
 			if row == nil {
+				e.waited = soon
 				w.wait(key, e)
 				return nil
 			}

@@ -96,6 +96,9 @@ func (k *early) take(key string) []*entry {
 	return list
 }
 
+// comes reports whether a message of this run has come, so that its room has it, or will when it is its turn.
+func (w *workspace) comes(key string) bool { return w.said.last(key) != "" && w.gone.last(key) == "" }
+
 // mayCome reports whether a message that its room does not have may still come: it is new, the room has begun with it, and it was
 // neither there nor deleted.
 func (w *workspace) mayCome(portal *bridgev2.Portal, channel, ts string) bool {
