@@ -26,11 +26,12 @@ func (w *workspace) bridgeEdit(ctx context.Context, portal *bridgev2.Portal, m *
 		return err
 	}
 	if row == nil {
-		if !m.said() || !w.mayCome(portal, m.Channel, m.TS) {
+		key := m.Channel + "/" + m.TS
+		if !m.said() || !w.comes(key) && !w.mayCome(portal, m.Channel, m.TS) {
 			return nil // it is older than the bridge
 		}
-		w.said.note(m.Channel+"/"+m.TS, m.TS)
-		return w.bridgeMessage(ctx, portal, m, sender) // the message itself comes later, and is known then
+		w.said.note(key, m.TS)
+		return w.bridgeMessage(ctx, portal, m, sender) // the message itself comes later, or has its turn later, and is known then
 	}
 	meta := *metaOf(row)
 	if meta.Content == m.content() || version < meta.Edited {

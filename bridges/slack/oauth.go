@@ -53,7 +53,7 @@ func (g *granted) person() token {
 	return token{Access: g.User.AccessToken, Refresh: g.User.RefreshToken, Expires: until(g.User.ExpiresIn), Scopes: g.User.Scope, User: g.User.ID, Team: g.Team.ID}
 }
 
-// maxAccess is how often Slack is asked for a token while Slack wants patience; somebody may wait before a page.
+// maxAccess is how often a method is called while Slack wants patience; somebody may wait before a page.
 const maxAccess = 5
 
 // access calls oauth.v2.access, which needs no token but the app's secret.

@@ -85,7 +85,7 @@ func (b *Bridge) SignedIn(ctx context.Context, id, redirect, grant string) (p ap
 	if err := w.patiently(ctx, "openid.connect.userInfo", nil, as, &who); err != nil {
 		return p, err
 	}
-	if who.User == "" {
+	if who.User == "" || who.Team == "" {
 		return p, errors.New("openid.connect.userInfo: the answer names nobody")
 	}
 	p = appservice.RemotePerson{ID: ghostID(who.User), Name: who.Name}
